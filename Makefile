@@ -1,0 +1,33 @@
+# Two commands: `make demo` and `make test`. Both need only Python 3.11-3.13 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+WORKERS ?= 2
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.demo-ready
+	$(BIN)/python train.py -m experiment=demo
+
+test: $(VENV)/.test-ready
+	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+lint: $(VENV)/.test-ready
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"HESpotEx needs Python 3.11 to 3.13, {sys.executable} is {v[0]}.{v[1]}: try `make PYTHON=python3.12 ...`")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.demo-ready: $(VENV)/.python pyproject.toml constraints.txt
+	$(PIP) install --progress-bar off --quiet -c constraints.txt -e ".[sweep]"
+	touch $@
+
+$(VENV)/.test-ready: $(VENV)/.demo-ready
+	$(PIP) install --progress-bar off --quiet -c constraints.txt -e ".[sweep,test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) outputs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,142 @@
+"""LightningDataModule of one fold: sections on disk to batches."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import Data
+
+from hespotex.data.assemble import ImageInputs
+from hespotex.data.embed import Encoder
+from hespotex.data.expression import LogNormalised
+from hespotex.data.folds import FoldStrategy, Split
+from hespotex.data.genes import GenePanel, PanelRule
+from hespotex.data.loader import SectionLoader
+from hespotex.data.section import Reader, Section
+from hespotex.data.store import EmbeddingStore
+from hespotex.files import digest
+
+log = logging.getLogger(__name__)
+
+
+class SectionDataModule(pl.LightningDataModule):
+    """Embeds every section of the fold once, fits panel and scaling on the training sections, serves batches.
+
+    Args:
+        reader: the data set.
+        encoder: image encoder; nuclei: counter of nuclei, or None.
+        fold: the split.
+        panel: rule that picks the genes; expression: counts to targets; inputs: image side to tensors.
+        store: embedding store.
+        batch_sections: sections per optimiser step, over all devices together.
+        seed: of the order of the sections.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        encoder: Encoder,
+        nuclei: Encoder | None,
+        fold: FoldStrategy,
+        panel: PanelRule,
+        expression: LogNormalised,
+        inputs: ImageInputs,
+        store: EmbeddingStore,
+        batch_sections: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.reader, self.encoder, self.nuclei, self.store = reader, encoder, nuclei, store
+        self.panel_rule, self.expression, self.inputs = panel, expression, inputs
+        self.batch_sections, self.seed = batch_sections, seed
+        self.keys = {key.section_id: key for key in reader.keys()}
+        self.split: Split = fold.split(list(self.keys.values()))
+        self.data: dict[str, Data] = {}
+        self.sections: dict[str, Section] = {}
+        self._read: dict[str, Section] = {}
+
+    @property
+    def section_ids(self) -> list[str]:
+        return [*self.split.train, *self.split.val, *self.split.test]
+
+    def prepare_data(self) -> None:
+        """Fill the store: the only place where images are read and encoders run."""
+        for section_id in self.section_ids:
+            self.inputs.assemble(self._section(section_id), self.encoder, self.nuclei, self.store)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Fit the panel, then turn every section into tensors; the counts are let go."""
+        if self.data:
+            return
+        sections = {section_id: self._section(section_id) for section_id in self.section_ids}
+        fit_on = self.section_ids if self.panel_rule.sees_all_sections else self.split.train
+        self.panel: GenePanel = self.panel_rule.fit([sections[i] for i in sorted(fit_on)])
+        for section_id, section in sections.items():
+            self.data[section_id] = self._tensors(section)
+            self.sections[section_id] = section.without_counts()
+        self._read.clear()
+        log.info("fold %d: %d genes; %s", self.split.index, len(self.panel.genes), self._sizes())
+
+    def _section(self, section_id: str) -> Section:
+        if section_id not in self._read:
+            self._read[section_id] = self.reader.read(section_id)
+        return self._read[section_id]
+
+    def _tensors(self, section: Section) -> Data:
+        data = self.inputs.assemble(section, self.encoder, self.nuclei, self.store)
+        data.expression = torch.from_numpy(self.expression(section, self.panel))
+        return data
+
+    def _sizes(self) -> str:
+        parts = {"train": self.split.train, "val": self.split.val, "test": self.split.test}
+        return ", ".join(f"{name} {[f'{i}: {self.data[i].num_nodes} spots' for i in ids]}" for name, ids in parts.items())
+
+    def scaling(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each gene, (n_genes,), over the spots of the training sections."""
+        values: NDArray[np.float64] = np.concatenate([self.data[i].expression.numpy() for i in self.split.train], dtype=np.float64)
+        std = values.std(axis=0)
+        return torch.tensor(values.mean(axis=0)).float(), torch.tensor(np.where(std > 1e-6, std, 1.0)).float()
+
+    def sizes(self) -> dict[str, int]:
+        """What a model must know to be built."""
+        first = self.data[self.split.train[0]]
+        return {"d_image": first.image_embedding.shape[1], "n_genes": len(self.panel.genes)}
+
+    def fingerprint(self) -> str:
+        """Hash of the tensors of all sections of the fold."""
+        fields = ("image_embedding", "nuclei", "pos", "edge_index", "expression")
+        return digest({i: [digest(data[f].numpy().tobytes()) for f in fields] for i, data in sorted(self.data.items())})
+
+    def leaks(self) -> list[str]:
+        """What test sections were seen by what this object fitted, in words."""
+        seen = set(self.panel.fitted_on) & set(self.split.test)
+        return [*self.split.leaks, *(["the gene panel saw the test section"] if seen else [])]
+
+    def set_latents(self, latents: dict[str, Tensor]) -> None:
+        """Attach the teacher's spot latents (n_spots, d_latent)."""
+        for section_id, latent in latents.items():
+            self.data[section_id].latent = latent
+
+    def train_dataloader(self) -> SectionLoader:
+        trainer: Any = self.trainer
+        return SectionLoader(
+            [self.data[i] for i in self.split.train],
+            self.batch_sections,
+            self.seed,
+            epoch=lambda: trainer.current_epoch,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+
+    def val_dataloader(self) -> SectionLoader:
+        """Every rank validates all sections: they are few, and no rank waits for another."""
+        return SectionLoader([self.data[i] for i in self.split.val])
+
+    def test_dataloader(self) -> SectionLoader:
+        return SectionLoader([self.data[i] for i in self.split.test])
+
+    predict_dataloader = test_dataloader

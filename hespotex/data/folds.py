@@ -1,0 +1,170 @@
+"""Splits by group: which sections train, validate and test."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hespotex.data.section import SectionKey
+from hespotex.errors import InputError
+
+Fold = tuple[list[SectionKey], list[SectionKey]]  # training (validation still inside), test
+LEAK = "sections of one group (patient) on both sides of the split"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Section ids of one fold. `leaks` says in words what a reader of its numbers must know."""
+
+    index: int
+    n_folds: int
+    train: list[str]
+    val: list[str]
+    test: list[str]
+    leaks: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class FoldStrategy:
+    """Base of the strategies.
+
+    Args:
+        index: the fold of this run, from 0.
+        validation: share of the training groups (sections where there are fewer than three groups) that is set
+            aside to choose the epoch; 0 for none. Fewer than three training sections also give none.
+        seed: of whatever is drawn at random.
+        allow_leak: accept one group on both sides; every table then says so.
+    """
+
+    index: int = 0
+    validation: float = 0.2
+    seed: int = 0
+    allow_leak: bool = False
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        raise NotImplementedError
+
+    def split(self, keys: Sequence[SectionKey]) -> Split:
+        """The split of this fold.
+
+        Raises:
+            InputError: no such fold, an empty side, or a leak that was not asked for.
+        """
+        folds = self.folds(keys)
+        if not 0 <= self.index < len(folds):
+            raise InputError(
+                f"fold.index={self.index}, but there are {len(folds)} folds: 0..{len(folds) - 1}; sweep with fold.index='range({len(folds)})'"
+            )
+        rest, test = folds[self.index]
+        if not rest or not test:
+            raise InputError(
+                f"fold {self.index} has {len(rest)} training and {len(test)} test sections: it needs more groups, or another fold="
+            )
+        leak = bool({k.group for k in rest} & {k.group for k in test})
+        if leak and not self.allow_leak:
+            raise InputError(
+                f"fold {self.index}: {LEAK}: {_shared(rest, test)}; set fold.allow_leak=true to run it all the same, labelled"
+            )
+        val = self._validation(rest)
+        train = [k for k in rest if k not in val]
+        return Split(self.index, len(folds), _ids(train), _ids(val), _ids(test), [LEAK] if leak else [])
+
+    def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
+        if self.validation <= 0 or len(keys) < 3:
+            return []
+        groups = sorted({key.group for key in keys})
+        units = groups if len(groups) >= 3 else _ids(keys)
+        n = max(1, round(self.validation * len(units)))
+        chosen = set(np.random.default_rng([self.seed, self.index]).choice(units, n, replace=False))
+        return [k for k in keys if (k.group if len(groups) >= 3 else k.section_id) in chosen]
+
+
+@dataclass(frozen=True)
+class LeaveOneGroupOut(FoldStrategy):
+    """Each group (patient) is the test set once."""
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        groups = sorted({key.group for key in keys})
+        return [_partition(keys, {k for k in keys if k.group == group}) for group in groups]
+
+
+@dataclass(frozen=True)
+class LeaveOneSectionOut(FoldStrategy):
+    """Each section is the test set once, as in the literature: its patient's other sections may train."""
+
+    allow_leak: bool = True
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        return [_partition(keys, {key}) for key in keys]
+
+
+@dataclass(frozen=True)
+class GroupKFold(FoldStrategy):
+    """Groups dealt at random into `n_folds` test sets."""
+
+    n_folds: int = 5
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        groups = sorted({key.group for key in keys})
+        if len(groups) < self.n_folds:
+            raise InputError(
+                f"fold.n_folds={self.n_folds}, but there are {len(groups)} groups: {groups}; set fold.n_folds={len(groups)}"
+            )
+        shuffled = np.random.default_rng(self.seed).permutation(groups)
+        parts = [set(part) for part in np.array_split(shuffled, self.n_folds)]
+        return [_partition(keys, {k for k in keys if k.group in part}) for part in parts]
+
+
+@dataclass(frozen=True)
+class FileSplit(FoldStrategy):
+    """Splits from a CSV with columns `fold`, `section_id`, `split` (train, val or test).
+
+    Where a fold lists no `val`, validation is carved from its training sections as elsewhere.
+    """
+
+    path: str = ""
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        table, by_id = self._table(), {key.section_id: key for key in keys}
+        if unknown := sorted(set(table["section_id"]) - set(by_id)):
+            raise InputError(f"{self.path} names sections that the data set lacks: {unknown}; it holds {sorted(by_id)}")
+        folds = []
+        for number, rows in table.groupby("fold"):
+            test = [by_id[i] for i in rows.loc[rows["split"] == "test", "section_id"]]
+            rest = [by_id[i] for i in rows.loc[rows["split"] != "test", "section_id"]]
+            if both := sorted(set(_ids(test)) & set(_ids(rest))):
+                raise InputError(f"{self.path}, fold {number}: sections both train and test: {both}")
+            folds.append((rest, test))
+        return folds
+
+    def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
+        table = self._table()
+        fold = sorted(table["fold"].unique())[self.index]
+        named = set(table.loc[(table["fold"] == fold) & (table["split"] == "val"), "section_id"])
+        return [k for k in keys if k.section_id in named] if named else super()._validation(keys)
+
+    def _table(self) -> pd.DataFrame:
+        if not Path(self.path).is_file():
+            raise InputError(f"split file not found: {self.path!r}; set fold.path=FILE.csv (columns fold, section_id, split)")
+        table = pd.read_csv(self.path, dtype={"section_id": str})
+        if not {"fold", "section_id", "split"} <= set(table) or not set(table["split"]) <= {"train", "val", "test"}:
+            raise InputError(f"{self.path}: expected columns fold, section_id, split (train, val or test), found {list(table)}")
+        return table
+
+
+def _partition(keys: Sequence[SectionKey], test: set[SectionKey]) -> Fold:
+    return [k for k in keys if k not in test], [k for k in keys if k in test]
+
+
+def _ids(keys: Sequence[SectionKey]) -> list[str]:
+    return [key.section_id for key in keys]
+
+
+def _shared(a: list[SectionKey], b: list[SectionKey]) -> list[str]:
+    return sorted({k.group for k in a} & {k.group for k in b})

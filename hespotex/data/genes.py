@@ -1,0 +1,118 @@
+"""The genes to predict: chosen on training sections, in an order that never changes."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anndata as ad
+import numpy as np
+from numpy.typing import NDArray
+
+from hespotex.data.section import Section
+from hespotex.data.variability import normalised_variance
+from hespotex.errors import InputError
+
+
+@dataclass(frozen=True)
+class GenePanel:
+    """Gene symbols in the order of every expression matrix, and the sections that were seen to choose them."""
+
+    genes: list[str]
+    fitted_on: list[str]
+
+
+@dataclass(frozen=True)
+class HighlyVariableGenes:
+    """Genes that vary most within the training sections (seurat_v3), and are seen often enough to be scored.
+
+    Args:
+        n_top: number of genes; fewer where fewer qualify.
+        min_spot_fraction: a gene must have counts in this share of the spots of the training sections.
+        markers: genes to include whatever their rank.
+    """
+
+    n_top: int = 1000
+    min_spot_fraction: float = 0.05
+    markers: list[str] = field(default_factory=list)
+    sees_all_sections = False
+
+    def fit(self, sections: Sequence[Section]) -> GenePanel:
+        """Rank by the number of sections in which a gene is among the top, ties by its median rank."""
+        genes = shared_genes(sections)
+        check_markers(self.markers, genes)
+        tables = [section.adata[:, genes] for section in sections]
+        seen = sum(_spots_with_counts(table) for table in tables) / sum(len(table) for table in tables)
+        ranks = np.stack([_ranks(normalised_variance(table.X)) for table in tables])
+        often, median = (ranks < self.n_top).sum(axis=0), np.median(ranks, axis=0)
+        order = [i for i in np.lexsort((genes, median, -often)) if seen[i] >= self.min_spot_fraction]
+        if not order:
+            raise InputError(f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower data.panel.min_spot_fraction")
+        return GenePanel(sorted({genes[i] for i in order[: self.n_top]} | set(self.markers)), _ids(sections))
+
+
+@dataclass(frozen=True)
+class PublishedGenes:
+    """The released rule: the union over ALL sections, the test section included, of each one's top genes.
+
+    Args:
+        n_top: genes per section.
+        min_cells: where fewer than 1100 are asked for, a gene must have counts in this many spots of all sections.
+        markers: genes to include whatever their rank.
+    """
+
+    n_top: int = 1000
+    min_cells: int = 1000
+    markers: list[str] = field(default_factory=list)
+    sees_all_sections = True
+
+    def fit(self, sections: Sequence[Section]) -> GenePanel:
+        genes = shared_genes(sections)
+        check_markers(self.markers, genes)
+        tables = [section.adata[:, genes] for section in sections]
+        chosen = np.zeros(len(genes), dtype=bool)
+        for table in tables:
+            chosen |= _ranks(normalised_variance(table.X)) < self.n_top
+        if self.n_top < 1100:
+            chosen &= sum(_spots_with_counts(table) for table in tables) >= self.min_cells
+        if chosen.sum() < 2:
+            raise InputError(f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections; lower data.panel.min_cells")
+        return GenePanel(sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), _ids(sections))
+
+
+PanelRule = HighlyVariableGenes | PublishedGenes
+
+
+def shared_genes(sections: Sequence[Section]) -> list[str]:
+    """Genes that all sections measured, sorted.
+
+    Raises:
+        InputError: none is shared.
+    """
+    shared = set.intersection(*({str(gene) for gene in section.adata.var_names} for section in sections))
+    if not shared:
+        examples = {section.section_id: str(section.adata.var_names[0]) for section in sections[:3]}
+        raise InputError(f"the training sections share no gene name (first names: {examples}): symbols in one, Ensembl ids in another?")
+    return sorted(shared)
+
+
+def check_markers(markers: Sequence[str], genes: Sequence[str]) -> None:
+    """Refuse names that are no gene of the training sections, with the nearest that are."""
+    known = set(genes)
+    unknown = {m: difflib.get_close_matches(m, genes, n=3, cutoff=0.6) for m in markers if m not in known}
+    if unknown:
+        hints = "; ".join(f"{m} (near: {', '.join(near) or 'none'})" for m, near in unknown.items())
+        raise InputError(f"data.panel.markers: not measured in every training section: {hints}")
+
+
+def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:
+    return np.asarray((table.X > 0).sum(axis=0)).ravel()
+
+
+def _ranks(score: NDArray[np.float64]) -> NDArray[np.int64]:
+    ranks = np.empty(len(score), dtype=np.int64)
+    ranks[np.argsort(-score, kind="stable")] = np.arange(len(score))
+    return ranks
+
+
+def _ids(sections: Sequence[Section]) -> list[str]:
+    return [section.section_id for section in sections]

@@ -1,0 +1,99 @@
+"""One way to read any image: rectangles of RGB at a pyramid level."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hespotex.errors import InputError
+
+OPENSLIDE = {".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"}
+TIFF = {".tif", ".tiff", ".btf"}
+PLAIN = {".jpg", ".jpeg", ".png", ".bmp"}
+
+
+class RegionReader(Protocol):
+    """An opened image. `downsamples[level]` is level-0 px per px of that level; level 0 is full resolution."""
+
+    size: tuple[int, int]  # width, height in level-0 px
+    downsamples: list[float]
+    mpp: float | None  # um per level-0 px as the file claims, None if it does not
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """The part of a rectangle (in px of `level`) that lies inside: RGB (rows, columns, 3)."""
+        ...
+
+
+def open_image(path: Path) -> RegionReader:
+    """Open an image; opened anew in each process, shared inside one.
+
+    Raises:
+        InputError: no such file, an unknown format, or a file that cannot be decoded.
+    """
+    if not path.is_file():
+        raise InputError(f"image not found: {path}")
+    return _open(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _open(path: Path, _modified: int) -> RegionReader:
+    from hespotex.data.images.plain import PlainImage
+    from hespotex.data.images.slide import SlideImage
+    from hespotex.data.images.tiff import TiffImage
+
+    suffix = path.suffix.lower()
+    kinds = {**dict.fromkeys(OPENSLIDE, SlideImage), **dict.fromkeys(TIFF, TiffImage), **dict.fromkeys(PLAIN, PlainImage)}
+    if suffix not in kinds:
+        raise InputError(f"{path}: unknown image format {suffix!r}; known are {', '.join(sorted(kinds))}")
+    try:
+        reader: RegionReader = kinds[suffix](path)
+    except InputError:
+        raise
+    except Exception as error:  # every library has its own errors for a broken file
+        raise InputError(f"{path}: cannot be read as an image ({type(error).__name__}: {error}); is the file whole?") from error
+    return reader
+
+
+def read_padded(image: RegionReader, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+    """A rectangle (px of `level`) as RGB (height, width, 3); beyond the border the image is mirrored."""
+    w, h = level_size(image, level)
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + width, w), min(y + height, h)
+    if right <= left or bottom <= top:
+        return np.full((height, width, 3), 255, dtype=np.uint8)
+    part = image.read(level, left, top, right - left, bottom - top)
+    if part.shape[:2] == (height, width):
+        return part
+    pad = (top - y, y + height - bottom, left - x, x + width - right)
+    return np.asarray(cv2.copyMakeBorder(part, *pad, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
+
+
+def level_size(image: RegionReader, level: int) -> tuple[int, int]:
+    """Width and height of a level in its own px."""
+    scale = image.downsamples[level]
+    return round(image.size[0] / scale), round(image.size[1] / scale)
+
+
+def best_level(image: RegionReader, downsample: float) -> int:
+    """The coarsest level that is still at least as fine as `downsample` (level-0 px per wanted px)."""
+    fine = [level for level, scale in enumerate(image.downsamples) if scale <= downsample * 1.001]
+    return max(fine, key=lambda level: image.downsamples[level], default=0)
+
+
+def thumbnail(image: RegionReader, longest: int) -> tuple[NDArray[np.uint8], float]:
+    """The whole image with its longer side at most `longest` px, and its scale (thumbnail px per level-0 px)."""
+    scale = min(1.0, longest / max(image.size))
+    level = best_level(image, 1 / scale)
+    width, height = level_size(image, level)
+    target = (max(1, round(image.size[0] * scale)), max(1, round(image.size[1] * scale)))
+    rows = max(1, min(height, 4096))  # in bands, so that a plain TIFF without a pyramid stays within memory
+    bands = []
+    for y in range(0, height, rows):
+        band = image.read(level, 0, y, width, min(rows, height - y))
+        band_height = round((y + band.shape[0]) * target[1] / height) - round(y * target[1] / height)
+        if band_height:
+            bands.append(cv2.resize(band, (target[0], band_height), interpolation=cv2.INTER_AREA))
+    return np.asarray(np.concatenate(bands), dtype=np.uint8), scale

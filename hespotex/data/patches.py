@@ -1,0 +1,105 @@
+"""Patches: squares of stated physical size around the spots of a section."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hespotex.data.images import RegionReader, open_image
+from hespotex.data.images.region import best_level, read_padded
+from hespotex.data.section import Section, check_spots
+from hespotex.errors import InputError
+
+HEST_PATCH_UM = 112.0
+
+
+@dataclass(frozen=True)
+class PatchSpec:
+    """What an encoder asks for: a square of `um` micrometres, given as `px` x `px` pixels."""
+
+    um: float
+    px: int
+
+    @property
+    def mpp(self) -> float:
+        """Pixel size (um per px) of the patch as the encoder sees it."""
+        return self.um / self.px
+
+
+@dataclass(frozen=True)
+class PatchSize:
+    """The same square in three rulers: px wanted, px at the pyramid level read, px at level 0."""
+
+    wanted_px: int
+    level: int
+    level_px: int
+    level0_px: float
+
+
+def patch_size(spec: PatchSpec, mpp: float, image: RegionReader) -> PatchSize:
+    """Where and how large to read in an image of `mpp` um per level-0 px."""
+    level0_px = spec.um / mpp
+    level = best_level(image, level0_px / spec.px)
+    return PatchSize(spec.px, level, max(1, round(level0_px / image.downsamples[level])), level0_px)
+
+
+def cut_patch(image: RegionReader, size: PatchSize, x: float, y: float) -> NDArray[np.uint8]:
+    """The patch centred on (x, y) level-0 px as RGB (px, px, 3); mirrored beyond the image border."""
+    scale = image.downsamples[size.level]
+    left, top = round(x / scale - size.level_px / 2), round(y / scale - size.level_px / 2)
+    return resize(read_padded(image, size.level, left, top, size.level_px, size.level_px), size.wanted_px)
+
+
+def resize(patch: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
+    """Square resize: area averaging when it shrinks, cubic when it grows."""
+    if patch.shape[:2] == (px, px):
+        return patch
+    method = cv2.INTER_AREA if patch.shape[0] > px else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(patch, (px, px), interpolation=method), dtype=np.uint8)
+
+
+def iterate_patches(
+    section: Section, spec: PatchSpec, batch_size: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Yield (spot numbers (n,), RGB patches (n, px, px, 3)) until every spot was given once, ordered for the disk."""
+    if section.image is None:
+        yield from _stored_patches(section, spec, batch_size)
+        return
+    image = open_image(section.image)
+    check_spots(section, *image.size)
+    size, pos = patch_size(spec, section.mpp, image), section.pos_px
+    order = np.lexsort((pos[:, 0], pos[:, 1] // 512))  # by bands of tile rows: neighbours share decoded tiles
+    for start in range(0, len(order), batch_size):
+        spots = order[start : start + batch_size]
+        yield spots, np.stack([cut_patch(image, size, x, y) for x, y in pos[spots]])
+
+
+def _stored_patches(
+    section: Section, spec: PatchSpec, batch_size: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """HEST's own patches (112 um): the centre is cut out for a smaller size, a larger one cannot be had."""
+    if spec.um > HEST_PATCH_UM:
+        raise InputError(
+            f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches} holds {HEST_PATCH_UM:g} um; "
+            "set encoder.patch_um=[112], or download the image to wsis/"
+        )
+    assert section.patches is not None
+    with h5py.File(section.patches) as file:
+        row = {name: i for i, name in enumerate(stored_barcodes(file))}
+        rows = np.array([row[barcode] for barcode in section.barcodes])
+        side = file["img"].shape[1]
+        keep = max(1, round(side * spec.um / HEST_PATCH_UM))
+        margin = (side - keep) // 2
+        order = np.argsort(rows)
+        for start in range(0, len(order), batch_size):
+            spots = order[start : start + batch_size]
+            stored = file["img"][rows[spots]][:, margin : margin + keep, margin : margin + keep]
+            yield spots, np.stack([resize(patch, spec.px) for patch in stored])
+
+
+def stored_barcodes(file: h5py.File) -> list[str]:
+    """Barcodes of a HEST patches file, in its row order."""
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in np.asarray(file["barcode"]).ravel()]

@@ -1,0 +1,86 @@
+"""Legacy ST in the her2st layout: ST-cnts, ST-spotfiles, ST-imgs (Andersson et al. 2021)."""
+
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from hespotex.data.readers.common import existing_folder, only, read_table
+from hespotex.data.scale import check_mpp, pitch_px
+from hespotex.data.section import Section, SectionKey, make_adata
+from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
+
+
+class Her2stReader:
+    """Sections `{A1}` of a folder; the patient is the letter.
+
+    Args:
+        root: folder with `ST-cnts/`, `ST-spotfiles/` and `ST-imgs/`.
+        mpp: um per px; by default read off the spot pitch.
+        sections: ids to use; by default all that have counts.
+        pitch_um: distance of neighbouring spots: 200 um for ST 1k arrays, 100 um for 2k.
+        spot_diameter_um: 100 um.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        mpp: float | None = None,
+        sections: list[str] | None = None,
+        pitch_um: float = 200.0,
+        spot_diameter_um: float = 100.0,
+    ) -> None:
+        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = Path(root), mpp, pitch_um, spot_diameter_um
+        self._counts = self._find(sections)
+
+    def keys(self) -> list[SectionKey]:
+        return [SectionKey(section_id, group=section_id[0]) for section_id in self._counts]
+
+    def read(self, section_id: str) -> Section:
+        counts = read_table(self._counts[section_id], index_col=0)
+        spots = read_table(self._spot_file(section_id))
+        spots.index = pd.Index([f"{round(x)}x{round(y)}" for x, y in zip(spots["x"], spots["y"], strict=True)])
+        spots = spots[~spots.index.duplicated()]
+        if "selected" in spots:
+            spots = spots[spots["selected"] == 1]
+        shared = [name for name in counts.index if name in spots.index]
+        _log_join(section_id, len(counts), len(spots), len(shared))
+        if not shared:
+            raise InputError(f"{section_id}: no spot of {self._counts[section_id]} is in {self._spot_file(section_id)}")
+        spots, pos = spots.loc[shared], spots.loc[shared, ["pixel_x", "pixel_y"]].to_numpy(float)
+        array = spots[["new_x", "new_y"]].to_numpy(float) if "new_x" in spots else spots[["x", "y"]].to_numpy(float)
+        pitch = pitch_px(pos, array)
+        mpp = self.mpp or self.pitch_um / pitch
+        check_mpp(section_id, mpp, "data.reader.mpp", pitch, self.pitch_um)
+        return Section(
+            key=SectionKey(section_id, section_id[0]),
+            adata=make_adata(sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32)), shared, list(counts), pos),
+            mpp=mpp,
+            mpp_source="data.reader.mpp" if self.mpp else f"spot pitch of {self.pitch_um:g} um",
+            pitch_um=self.pitch_um,
+            spot_diameter_um=self.spot_diameter_um,
+            image=only(self.root / "ST-imgs" / section_id[0] / section_id, (".jpg", ".jpeg", ".png", ".tif", ".tiff")),
+        )
+
+    def _find(self, wanted: list[str] | None) -> dict[str, Path]:
+        folder = existing_folder(self.root / "ST-cnts", "data.reader.root")
+        found = {match[1]: path for path in sorted(folder.iterdir()) if (match := COUNTS.match(path.name))}
+        if not found:
+            raise InputError(f"no counts such as A1.tsv.gz in {folder}: is data.reader.root right?")
+        if missing := set(wanted or []) - set(found):
+            raise InputError(f"data.reader.sections names {sorted(missing)}, but {folder} holds {sorted(found)}")
+        return {name: path for name, path in found.items() if wanted is None or name in wanted}
+
+    def _spot_file(self, section_id: str) -> Path:
+        return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"
+
+
+def _log_join(section_id: str, n_counts: int, n_spots: int, n_shared: int) -> None:
+    if n_shared < max(n_counts, n_spots):
+        log.info("%s: %d spots with counts, %d with a position, %d with both", section_id, n_counts, n_spots, n_shared)

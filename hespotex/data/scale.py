@@ -1,0 +1,54 @@
+"""Pixel size (mpp, um per px): where it comes from, and its check against the spot pitch."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from hespotex.errors import InputError
+
+TOLERANCE = 0.10
+EMBEDDED_RANGE = (0.05, 10.0)  # outside it a resolution tag is a default, such as 72 dpi
+
+
+def pitch_px(
+    pos_px: NDArray[np.float64], array: NDArray[np.float64] | None = None, step: tuple[float, float] = (1.0, 1.0)
+) -> float:
+    """Distance of neighbouring spots in px.
+
+    Args:
+        pos_px: spot centres (n_spots, 2).
+        array: array coordinates (n_spots, 2), columns x then y, if known: the pitch is then read off the affine
+            map from array to px, which neither gaps nor jitter disturb.
+        step: array distance of two neighbours along x and y; 0 leaves an axis out (Visium: (2, 0)).
+
+    Falls back to the median distance to the nearest spot. NaN for fewer than two spots.
+    """
+    if len(pos_px) < 2:
+        return float("nan")
+    if array is not None and len(pos_px) >= 6 and np.linalg.matrix_rank(array - array.mean(0), tol=1e-6) == 2:
+        design = np.c_[array, np.ones(len(array))]
+        affine = np.linalg.lstsq(design, pos_px, rcond=None)[0]
+        lengths = np.linalg.norm(affine[:2], axis=1) * np.asarray(step)
+        return float(lengths[lengths > 0].mean())
+    distance, _ = cKDTree(pos_px).query(pos_px, k=2)
+    return float(np.median(distance[:, 1]))
+
+
+def check_mpp(section_id: str, mpp: float, source: str, measured_pitch_px: float, pitch_um: float) -> None:
+    """Compare the pixel size with the ruler that every section carries: its spot pitch.
+
+    Raises:
+        InputError: more than 10 % off; the message names both numbers and the override.
+    """
+    found_um = measured_pitch_px * mpp
+    if np.isfinite(found_um) and abs(found_um / pitch_um - 1) > TOLERANCE:
+        raise InputError(
+            f"{section_id}: at {mpp:.4f} um/px ({source}) neighbouring spots are {found_um:.1f} um apart, expected "
+            f"{pitch_um:.0f} um. If the pitch is right, the pixel size is {pitch_um / measured_pitch_px:.4f} um/px: set "
+            f"data.reader.mpp={pitch_um / measured_pitch_px:.4f}, and make sure that the image is the full-resolution one"
+        )
+
+
+def believable(mpp: float | None) -> bool:
+    """Whether a pixel size read from a file can be one at all."""
+    return mpp is not None and bool(np.isfinite(mpp)) and EMBEDDED_RANGE[0] <= mpp <= EMBEDDED_RANGE[1]

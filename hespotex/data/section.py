@@ -1,0 +1,105 @@
+"""One tissue section: counts, spot centres, pixel size, image and grouping keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import anndata as ad
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.errors import InputError
+
+
+@dataclass(frozen=True)
+class SectionKey:
+    """What the folds need to know of a section, cheap to read."""
+
+    section_id: str
+    group: str  # patient; the study where the patient is unknown. Never on both sides of a split
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section in memory; the image stays on disk.
+
+    `adata`: raw counts (n_spots, n_genes) as CSR, `obs_names` barcodes, `obsm["spatial"]` spot centres in
+    full-resolution px, x then y. A bare slide has zero genes. Lengths are in um unless the name says px.
+    """
+
+    key: SectionKey
+    adata: ad.AnnData
+    mpp: float
+    mpp_source: str
+    pitch_um: float
+    spot_diameter_um: float
+    image: Path | None = None
+    patches: Path | None = None  # HEST patches/{id}.h5, used where there is no image
+
+    @property
+    def section_id(self) -> str:
+        return self.key.section_id
+
+    @property
+    def barcodes(self) -> list[str]:
+        return [str(name) for name in self.adata.obs_names]
+
+    @property
+    def pos_px(self) -> NDArray[np.float64]:
+        """Spot centres (n_spots, 2) in full-resolution px, x then y."""
+        return np.asarray(self.adata.obsm["spatial"], dtype=np.float64)
+
+    @property
+    def pos(self) -> NDArray[np.float64]:
+        """Spot centres (n_spots, 2) in um, x then y."""
+        return self.pos_px * self.mpp
+
+    def keep(self, spots: NDArray[np.bool_] | Sequence[int]) -> "Section":
+        """The same section with these spots only."""
+        return replace(self, adata=self.adata[np.asarray(spots)].copy())
+
+    def without_counts(self) -> "Section":
+        """The same section with its positions only."""
+        return replace(self, adata=self.adata[:, []].copy())
+
+
+class Reader(Protocol):
+    """A data set on disk: lists its sections cheaply, reads one at a time."""
+
+    def keys(self) -> list[SectionKey]: ...
+
+    def read(self, section_id: str) -> Section: ...
+
+
+def make_adata(
+    counts: sparse.csr_matrix, barcodes: Sequence[str], genes: Sequence[str], pos_px: NDArray[np.float64]
+) -> ad.AnnData:
+    """Raw counts and spot centres (px, x then y) as AnnData; counts of genes named twice are summed."""
+    names = [str(gene) for gene in genes]
+    unique = list(dict.fromkeys(names))
+    if len(unique) < len(names):
+        column = {gene: i for i, gene in enumerate(unique)}
+        pick = sparse.csr_matrix((np.ones(len(names)), (np.arange(len(names)), [column[g] for g in names])))
+        counts = counts @ pick
+    adata = ad.AnnData(X=sparse.csr_matrix(counts, dtype=np.float32))
+    adata.obs_names, adata.var_names = [str(b) for b in barcodes], unique
+    adata.obsm["spatial"] = np.asarray(pos_px, dtype=np.float64)
+    return adata
+
+
+def check_spots(section: Section, width_px: int, height_px: int) -> None:
+    """Refuse spots that lie outside the image.
+
+    Raises:
+        InputError: naming the section, the image size and how many spots are outside.
+    """
+    pos = section.pos_px
+    outside = int(((pos < 0) | (pos > [width_px, height_px]) | ~np.isfinite(pos)).any(axis=1).sum())
+    if outside:
+        raise InputError(
+            f"{section.section_id}: {outside} of {len(pos)} spots lie outside the image of {width_px} x {height_px} px "
+            f"({section.image}); spot x spans {pos[:, 0].min():.0f}..{pos[:, 0].max():.0f} px, y "
+            f"{pos[:, 1].min():.0f}..{pos[:, 1].max():.0f} px. Is it the full-resolution image, and are x and y in order?"
+        )

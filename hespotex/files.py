@@ -1,0 +1,48 @@
+"""Files that are whole or absent, and the fingerprints that tell them apart."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHUNK = 1 << 20
+N_CHUNKS = 64
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path` and rename it to `path` on success; nothing is left on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as readable JSON, atomically."""
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def digest(value: Any) -> str:
+    """Short hash of a JSON-like value (or of bytes), the same in every process."""
+    data = value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode()
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """Short hash of a file's size and of 64 evenly spaced megabytes: the whole file up to 64 MiB."""
+    size = path.stat().st_size
+    content = hashlib.blake2b(str(size).encode(), digest_size=8)
+    step = max(CHUNK, (size - CHUNK) // (N_CHUNKS - 1)) if size > CHUNK else CHUNK
+    with path.open("rb") as file:
+        for start in range(0, size, step):
+            file.seek(start)
+            content.update(file.read(CHUNK))
+    return content.hexdigest()

@@ -1,0 +1,67 @@
+"""What every predictor shares: validation, test and prediction of whole sections."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from hespotex.metrics import MeanOverSections, gene_pearson, gene_rmse
+
+
+class ExpressionModule(pl.LightningModule):
+    """Base of the predictors: a subclass gives `expression(batch)` in log-normalised units.
+
+    The mean and standard deviation of each gene over the training spots travel in the checkpoint as buffers;
+    networks learn in units of them.
+    """
+
+    gene_mean: Tensor
+    gene_std: Tensor
+    clip_output = True
+
+    def __init__(self, d_image: int, n_genes: int) -> None:
+        super().__init__()
+        self.d_image, self.n_genes = d_image, n_genes
+        self.register_buffer("gene_mean", torch.zeros(n_genes))
+        self.register_buffer("gene_std", torch.ones(n_genes))
+        self.val_pcc, self.val_rmse = MeanOverSections(), MeanOverSections()
+
+    def set_scaling(self, mean: Tensor, std: Tensor) -> None:
+        """Take over the training sections' mean and standard deviation of each gene."""
+        self.gene_mean.copy_(mean)
+        self.gene_std.copy_(std)
+
+    def expression(self, batch: Batch) -> Tensor:
+        """Predicted expression (n_spots, n_genes) of all sections of the batch."""
+        raise NotImplementedError
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        predicted = self.expression(batch)
+        for spots in sections(batch):
+            self.val_pcc.update(gene_pearson(predicted[spots], batch.expression[spots]).nanmean())
+            self.val_rmse.update(gene_rmse(predicted[spots], batch.expression[spots]).nanmean())
+
+    def on_validation_epoch_end(self) -> None:
+        for name, metric in (("val/pcc_gene", self.val_pcc), ("val/rmse", self.val_rmse)):
+            self.log(name, metric.compute().float(), prog_bar=True)
+            metric.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        return self.predict_step(batch, batch_idx)
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Predicted expression of each section of the batch, as `{section_id: (n_spots, n_genes)}`."""
+        predicted = self.postprocess(self.expression(batch)).float().cpu()
+        return {name: predicted[spots] for name, spots in zip(batch.section_id, sections(batch), strict=True)}
+
+    def postprocess(self, expression: Tensor) -> Tensor:
+        """Log-normalised expression cannot be negative."""
+        return expression.clamp(min=0)
+
+
+def sections(batch: Batch) -> list[slice]:
+    """The spots of each section of a batch."""
+    ends = batch.ptr.tolist()
+    return [slice(start, end) for start, end in zip(ends, ends[1:], strict=False)]

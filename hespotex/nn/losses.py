@@ -1,0 +1,27 @@
+"""Losses over one section."""
+
+import torch
+from torch import Tensor
+
+EPS = 1e-8
+
+
+def row_pearson(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson correlation of matching rows.  (n, d), (n, d) -> (n,); about 0 where a row is constant."""
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + EPS)
+
+
+def latent_alignment(patch_latent: Tensor, spot_latent: Tensor) -> Tensor:
+    """1 - Pearson of each spot's two latents over the latent dimensions, mean over spots."""
+    return 1 - row_pearson(patch_latent, spot_latent).mean()
+
+
+def gene_correlation(predicted: Tensor, measured: Tensor) -> Tensor:
+    """1 - Pearson of each gene over the spots of one section, mean over genes; a constant gene counts as r = 0."""
+    return 1 - row_pearson(predicted.T, measured.T).mean()
+
+
+def mean_over_genes(squared_error: Tensor) -> Tensor:
+    """Mean over the entries that were measured (not NaN)."""
+    return torch.nanmean(squared_error)

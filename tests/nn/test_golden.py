@@ -1,0 +1,76 @@
+"""The published form gives the numbers of the released modules (shared/golden)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from hespotex.data.graph import knn_edges
+from hespotex.nn.autoencoder import ExpressionAutoencoder
+from hespotex.nn.losses import gene_correlation, latent_alignment
+from hespotex.nn.published import PublishedDecoder
+
+Golden = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def golden(shared: Path) -> Golden:
+    with np.load(shared / "golden" / "published_forward.npz") as arrays:
+        return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays}
+
+
+@pytest.fixture
+def edges(golden: Golden) -> Tensor:
+    return torch.from_numpy(knn_edges(golden["spots_xy"].double().numpy(), 4, tie=1e-6))
+
+
+@pytest.fixture
+def decoder(golden: Golden) -> PublishedDecoder:
+    model = PublishedDecoder(512, 14, d_latent=5)
+    weights = {name.removeprefix("w."): value for name, value in golden.items() if name.startswith("w.")}
+    model.load_state_dict({name.replace("jknet.0.", "jknet.lstm."): value for name, value in weights.items()})
+    return model
+
+
+def close(value: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(value.detach().double(), expected.double(), rtol=1e-5, atol=1e-6)
+
+
+def test_autoencoder(golden: Golden) -> None:
+    model = ExpressionAutoencoder(14, 10, 5)
+    names = {"w1": "gate_w1", "w2": "gate_w2", "att_src": "gate_att_src", "att_dst": "gate_att_dst"}
+    model.load_state_dict({name: golden[key].view_as(getattr(model, name)) for name, key in names.items()})
+    latent, reconstruction = model(golden["gate_x"], golden["gate_edge_index"].long())
+    close(latent, golden["gate_latent"])
+    close(reconstruction, golden["gate_reconstruction"])
+    close(torch.nn.functional.mse_loss(reconstruction, golden["gate_x"]), golden["gate_mse"])
+
+
+def test_stage_2_graph(golden: Golden, edges: Tensor) -> None:
+    adjacency = torch.zeros(40, 40, dtype=torch.uint8)
+    adjacency[edges[1], edges[0]] = 1
+    assert torch.equal(adjacency, golden["adjacency"])
+
+
+def test_stage_2_forward_and_losses(golden: Golden, edges: Tensor, decoder: PublishedDecoder) -> None:
+    out = decoder(golden["image_embedding"], edges, golden["nuclei_factor"])
+    close(out.expression, golden["prediction"])
+    close(latent_alignment(out.latent, golden["gate_latent"]), golden["loss_latent"])
+    close(torch.nn.functional.mse_loss(out.expression, golden["gate_x"]), golden["loss_mse"])
+    close(gene_correlation(out.expression, golden["gate_x"]), golden["loss_pcc"])
+
+
+def test_three_training_steps(golden: Golden, edges: Tensor, decoder: PublishedDecoder) -> None:
+    optimizer = torch.optim.AdamW(decoder.parameters(), lr=1e-3, weight_decay=1e-3)
+    for _ in range(3):
+        out = decoder(golden["image_embedding"], edges, golden["nuclei_factor"])
+        latent = latent_alignment(out.latent, golden["gate_latent"])
+        mse = torch.nn.functional.mse_loss(out.expression, golden["gate_x"])
+        optimizer.zero_grad()
+        (latent + mse).backward()
+        optimizer.step()
+    close(torch.stack([latent, mse]), golden["train_losses_after3"])
+    after = decoder(golden["image_embedding"], edges, golden["nuclei_factor"]).expression
+    torch.testing.assert_close(after.detach(), golden["prediction_after3"], rtol=1e-4, atol=1e-4)
