@@ -38,10 +38,7 @@ def breast_tiles(data: Path) -> list[tuple[Image, Points]]:
     folder = data / "nuclei" / "brca_m2c"
     dots = pd.read_csv(folder / "dots.csv")
     groups = sorted(dots.groupby("image"), key=lambda group: str(group[0]))
-    return [
-        (read_rgb(folder / "images" / str(name)), table[["x", "y"]].to_numpy(np.float64))
-        for name, table in groups
-    ]
+    return [(read_rgb(folder / "images" / str(name)), table[["x", "y"]].to_numpy(np.float64)) for name, table in groups]
 
 
 def masked_tiles(data: Path) -> Iterator[tuple[Image, Points, float]]:

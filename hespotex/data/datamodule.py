@@ -32,6 +32,8 @@ class SectionDataModule(pl.LightningDataModule):
         fold: the split.
         panel: rule that picks the genes; expression: counts to targets; inputs: image side to tensors.
         store: embedding store.
+        min_counts: spots with fewer counts in all are dropped: there is no measurement to learn from or score.
+        select_on: "validation", or "test" as released: the epoch is then chosen on the test sections, and said so.
         batch_sections: sections per optimiser step, over all devices together.
         seed: of the order of the sections.
     """
@@ -46,26 +48,30 @@ class SectionDataModule(pl.LightningDataModule):
         expression: LogNormalised,
         inputs: ImageInputs,
         store: EmbeddingStore,
+        min_counts: int = 25,
         batch_sections: int = 1,
+        select_on: str = "validation",
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.reader, self.encoder, self.nuclei, self.store = reader, encoder, nuclei, store
         self.panel_rule, self.expression, self.inputs = panel, expression, inputs
-        self.batch_sections, self.seed = batch_sections, seed
+        self.min_counts, self.batch_sections, self.seed = min_counts, batch_sections, seed
         self.keys = {key.section_id: key for key in reader.keys()}
         self.split: Split = fold.split(list(self.keys.values()))
+        if select_on == "test":
+            self.split = self.split.validated_on_test()
         self.data: dict[str, Data] = {}
         self.sections: dict[str, Section] = {}
         self._read: dict[str, Section] = {}
 
     @property
     def section_ids(self) -> list[str]:
-        return [*self.split.train, *self.split.val, *self.split.test]
+        return list(dict.fromkeys([*self.split.train, *self.split.val, *self.split.test]))
 
     def prepare_data(self) -> None:
         """Fill the store: the only place where images are read and encoders run."""
-        for section_id in self.section_ids:
+        for section_id in [] if self.data else self.section_ids:
             self.inputs.assemble(self._section(section_id), self.encoder, self.nuclei, self.store)
 
     def setup(self, stage: str | None = None) -> None:
@@ -83,7 +89,7 @@ class SectionDataModule(pl.LightningDataModule):
 
     def _section(self, section_id: str) -> Section:
         if section_id not in self._read:
-            self._read[section_id] = self.reader.read(section_id)
+            self._read[section_id] = self.reader.read(section_id).with_counts(self.min_counts)
         return self._read[section_id]
 
     def _tensors(self, section: Section) -> Data:
@@ -97,7 +103,9 @@ class SectionDataModule(pl.LightningDataModule):
 
     def scaling(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each gene, (n_genes,), over the spots of the training sections."""
-        values: NDArray[np.float64] = np.concatenate([self.data[i].expression.numpy() for i in self.split.train], dtype=np.float64)
+        values: NDArray[np.float64] = np.concatenate(
+            [self.data[i].expression.numpy() for i in self.split.train], dtype=np.float64
+        )
         std = values.std(axis=0)
         return torch.tensor(values.mean(axis=0)).float(), torch.tensor(np.where(std > 1e-6, std, 1.0)).float()
 

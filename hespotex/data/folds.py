@@ -1,7 +1,7 @@
 """Splits by group: which sections train, validate and test."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,18 @@ class Split:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def validated_on_test(self) -> "Split":
+        """As released: all other sections train, and the test sections choose the epoch."""
+        leak = "the epoch was chosen on the test section"
+        return replace(self, train=[*self.train, *self.val], val=self.test, leaks=[*self.leaks, leak])
+
 
 @dataclass(frozen=True)
 class FoldStrategy:
     """Base of the strategies.
 
     Args:
+        name: shown in tables.
         index: the fold of this run, from 0.
         validation: share of the training groups (sections where there are fewer than three groups) that is set
             aside to choose the epoch; 0 for none. Fewer than three training sections also give none.
@@ -42,6 +48,7 @@ class FoldStrategy:
         allow_leak: accept one group on both sides; every table then says so.
     """
 
+    name: str = ""
     index: int = 0
     validation: float = 0.2
     seed: int = 0

@@ -46,7 +46,9 @@ class HighlyVariableGenes:
         often, median = (ranks < self.n_top).sum(axis=0), np.median(ranks, axis=0)
         order = [i for i in np.lexsort((genes, median, -often)) if seen[i] >= self.min_spot_fraction]
         if not order:
-            raise InputError(f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower data.panel.min_spot_fraction")
+            raise InputError(
+                f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower data.panel.min_spot_fraction"
+            )
         return GenePanel(sorted({genes[i] for i in order[: self.n_top]} | set(self.markers)), _ids(sections))
 
 
@@ -75,7 +77,9 @@ class PublishedGenes:
         if self.n_top < 1100:
             chosen &= sum(_spots_with_counts(table) for table in tables) >= self.min_cells
         if chosen.sum() < 2:
-            raise InputError(f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections; lower data.panel.min_cells")
+            raise InputError(
+                f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections; lower data.panel.min_cells"
+            )
         return GenePanel(sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), _ids(sections))
 
 
@@ -91,7 +95,9 @@ def shared_genes(sections: Sequence[Section]) -> list[str]:
     shared = set.intersection(*({str(gene) for gene in section.adata.var_names} for section in sections))
     if not shared:
         examples = {section.section_id: str(section.adata.var_names[0]) for section in sections[:3]}
-        raise InputError(f"the training sections share no gene name (first names: {examples}): symbols in one, Ensembl ids in another?")
+        raise InputError(
+            f"the training sections share no gene name (first names: {examples}): symbols in one, Ensembl ids in another?"
+        )
     return sorted(shared)
 
 

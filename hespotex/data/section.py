@@ -1,5 +1,6 @@
 """One tissue section: counts, spot centres, pixel size, image and grouping keys."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,21 @@ class Section:
     def keep(self, spots: NDArray[np.bool_] | Sequence[int]) -> "Section":
         """The same section with these spots only."""
         return replace(self, adata=self.adata[np.asarray(spots)].copy())
+
+    def with_counts(self, min_counts: int) -> "Section":
+        """The same section less the spots with fewer than `min_counts` counts in all; logs how many.
+
+        Raises:
+            InputError: none is left.
+        """
+        enough = np.asarray(self.adata.X.sum(axis=1)).ravel() >= min_counts
+        if not enough.any():
+            raise InputError(
+                f"{self.section_id}: no spot has {min_counts} counts; is the matrix empty? Else lower data.min_counts"
+            )
+        if not enough.all():
+            log.info("%s: dropped %d spots with fewer than %d counts", self.section_id, (~enough).sum(), min_counts)
+        return self.keep(enough)
 
     def without_counts(self) -> "Section":
         """The same section with its positions only."""

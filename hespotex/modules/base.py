@@ -1,11 +1,12 @@
 """What every predictor shares: validation, test and prediction of whole sections."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 
 from hespotex.metrics import MeanOverSections, gene_pearson, gene_rmse
 
@@ -19,7 +20,6 @@ class ExpressionModule(pl.LightningModule):
 
     gene_mean: Tensor
     gene_std: Tensor
-    clip_output = True
 
     def __init__(self, d_image: int, n_genes: int) -> None:
         super().__init__()
@@ -32,6 +32,9 @@ class ExpressionModule(pl.LightningModule):
         """Take over the training sections' mean and standard deviation of each gene."""
         self.gene_mean.copy_(mean)
         self.gene_std.copy_(std)
+
+    def fit_closed_form(self, train: Sequence[Data], val: Sequence[Data]) -> None:
+        """Fit what needs no epochs; called once, after `set_scaling` and before training."""
 
     def expression(self, batch: Batch) -> Tensor:
         """Predicted expression (n_spots, n_genes) of all sections of the batch."""

@@ -1,0 +1,15 @@
+"""Puts into each checkpoint what `predict.py` and a reviewer need."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+
+class Provenance(pl.Callback):
+    """Adds plain facts under `checkpoint["hespotex"]`: config, gene panel, preprocessing, split, versions."""
+
+    def __init__(self, about: dict[str, Any]) -> None:
+        self.about = about
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["hespotex"] = self.about

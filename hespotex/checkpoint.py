@@ -1,0 +1,43 @@
+"""Checkpoints: tensors and plain values only, loaded without unpickling objects."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hespotex.build import build_module, check_trusted
+from hespotex.errors import InputError
+from hespotex.modules.base import ExpressionModule
+
+KEY = "hespotex"  # where a Lightning checkpoint keeps our facts
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The checkpoint's content.
+
+    Raises:
+        InputError: no such file, or one that HESpotEx did not write.
+    """
+    if not path.is_file():
+        raise InputError(f"checkpoint not found: {path}; set checkpoint=RUN_DIR/checkpoints/best.ckpt")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and key errors all mean a file of another kind
+        raise InputError(f"{path}: not a checkpoint that can be loaded ({type(error).__name__})") from error
+    if KEY not in content:
+        raise InputError(f"{path}: not a HESpotEx checkpoint (it lacks the gene panel and preprocessing facts)")
+    return content
+
+
+def load_module(content: dict[str, Any]) -> ExpressionModule:
+    """The predictor as it was trained, ready to predict."""
+    about = content[KEY]
+    check_trusted(about["config"]["model"]["module"])
+    module = build_module(about["config"], about["sizes"])
+    module.load_state_dict(content["state_dict"])
+    return module.eval()
+
+
+def load_weights(module: ExpressionModule, path: Path) -> None:
+    """Put a checkpoint's weights into a module of the same shape."""
+    module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])

@@ -1,0 +1,32 @@
+"""The embedded encoder: named histology statistics, no download, no weights."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hespotex.histology import FEATURE_NAMES, patch_features
+
+VERSION = 1  # raise it when a statistic changes its meaning, so that no stored value is taken for a new one
+
+
+class HistologyEncoder:
+    """Colour, texture, nuclei and layout of each patch; see `hespotex.histology.catalogue` for each statistic.
+
+    Args:
+        name: shown in tables and file names.
+        patch_um: physical sides of the patches (um): the spot, and the region around it.
+        patch_px: side in px at which the statistics are taken.
+        workers: threads; OpenCV and NumPy let them run side by side.
+    """
+
+    def __init__(self, name: str, patch_um: list[float], patch_px: int = 224, workers: int = 2) -> None:
+        self.name, self.patch_um, self.patch_px, self.workers = name, list(patch_um), patch_px, workers
+
+    def identity(self) -> dict[str, Any]:
+        return {"name": self.name, "version": VERSION, "statistics": list(FEATURE_NAMES)}
+
+    def __call__(self, patches: NDArray[np.uint8], mpp: float) -> NDArray[np.float32]:
+        with ThreadPoolExecutor(self.workers) as pool:
+            return np.stack(list(pool.map(lambda patch: patch_features(patch, mpp), patches)))

@@ -1,0 +1,49 @@
+"""What made a result: versions, commit, config. Stored with every output."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import hespotex
+
+PACKAGES = (
+    "torch",
+    "pytorch-lightning",
+    "torch-geometric",
+    "numpy",
+    "scipy",
+    "anndata",
+    "opencv-python-headless",
+    "open_clip_torch",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, of Python and of the packages that shape numbers."""
+    return {"hespotex": hespotex.__version__, "python": platform.python_version()} | {
+        name: metadata.version(name) for name in PACKAGES
+    }
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout, with "+changes" where files differ from it; None outside a checkout."""
+    folder = Path(hespotex.__file__).parents[1]
+    commit = _git(folder, "rev-parse", "--short=12", "HEAD")
+    return commit and commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested config as dotted keys."""
+    if not isinstance(config, dict):
+        return {prefix: config}
+    return {key: value for name, part in config.items() for key, value in flat(part, f"{prefix}.{name}".lstrip(".")).items()}

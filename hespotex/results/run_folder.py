@@ -1,0 +1,60 @@
+"""The folder of one run: who owns it, whether it is finished, and where to go on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hespotex.build import Config
+from hespotex.errors import InputError
+from hespotex.files import write_json
+from hespotex.provenance import flat
+
+IGNORED = ("restart", "paths.", "logger.", "callbacks.progress", "trainer.devices", "trainer.accelerator")
+
+
+class RunFolder:
+    """`config.json` claims the folder for one config; `metrics.json` is written last and marks it finished.
+
+    Args:
+        path: the folder, which may hold an earlier run of the same command.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+
+    def claim(self, config: Config) -> None:
+        """Take the folder for this config, or go on where the same config was interrupted.
+
+        Raises:
+            InputError: the folder holds a run of another config; the message names what differs.
+        """
+        wanted, file = _settings(config), self.path / "config.json"
+        if file.is_file() and not config["restart"]:
+            found = _settings(json.loads(file.read_text()))
+            differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]
+            if differing:
+                changes = ", ".join(f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in differing[:6])
+                raise InputError(f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true to replace it")
+        elif config["restart"]:
+            for old in [self.metrics_file, *self.checkpoints.glob("*.ckpt")]:
+                old.unlink(missing_ok=True)
+        write_json(file, config)
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """Where an interrupted run goes on."""
+        path = self.checkpoints / "last.ckpt"
+        return path if path.is_file() else None
+
+    def finished(self) -> dict[str, Any] | None:
+        """The metrics of a finished run."""
+        return dict(json.loads(self.metrics_file.read_text())) if self.metrics_file.is_file() else None
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    return {key: value for key, value in flat(config).items() if not key.startswith(IGNORED)}

@@ -1,0 +1,67 @@
+"""Scores of one run: per section in `metrics.json`, per gene in `per_gene.csv`, maps of chosen genes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from hespotex.data.datamodule import SectionDataModule
+from hespotex.files import atomic_path
+from hespotex.metrics import gene_pearson, gene_rmse, section_metrics
+from hespotex.results.maps import draw_pair
+from hespotex.results.predictions import spot_table, write_h5ad
+
+
+def write_sections(
+    folder: Path, datamodule: SectionDataModule, predictions: dict[str, Tensor], map_genes: list[str], about: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
+    genes, rows, frames = datamodule.panel.genes, [], []
+    for section_id, predicted in predictions.items():
+        section, measured = datamodule.sections[section_id], datamodule.data[section_id].expression
+        scores = section_metrics(predicted, measured)
+        key = datamodule.keys[section_id]
+        rows.append({"section_id": section_id, "group": key.group, "n_spots": len(predicted), "n_genes": len(genes), **scores})
+        table = _per_gene(section_id, genes, predicted, measured)
+        frames.append(table)
+        tables = {
+            name: spot_table(section, genes, values.numpy(), about)
+            for name, values in (("measured", measured), ("predicted", predicted))
+        }
+        for name, adata in tables.items():
+            write_h5ad(adata, folder / "predictions" / f"{section_id}_{name}.h5ad")
+        for label, gene, pcc in _chosen(table, map_genes):
+            title = f"{section_id}   {gene} ({label})   r = {pcc:.2f}"
+            draw_pair(
+                tables["measured"], tables["predicted"], gene, title, folder / "maps" / f"{section_id}_{label}_{gene}.png"
+            )
+    with atomic_path(folder / "per_gene.csv") as part:
+        pd.concat(frames).to_csv(part, index=False, float_format="%.6g")
+    return rows
+
+
+def _per_gene(section_id: str, genes: list[str], predicted: Tensor, measured: Tensor) -> pd.DataFrame:
+    columns = {
+        "pcc": gene_pearson(predicted, measured),
+        "rmse": gene_rmse(predicted, measured),
+        "mean_measured": measured.mean(0),
+    }
+    return pd.DataFrame({"section_id": section_id, "gene": genes, **{k: v.double().numpy() for k, v in columns.items()}})
+
+
+def _chosen(table: pd.DataFrame, wanted: list[str]) -> list[tuple[str, str, float]]:
+    """The best gene by what it reached on this section (so: an oracle's choice), the median one, and the user's."""
+    scored = table.dropna(subset="pcc").sort_values("pcc", ascending=False, kind="stable")
+    by_gene = dict(zip(table["gene"], table["pcc"], strict=True))
+    automatic = [("best", scored.iloc[0]), ("median", scored.iloc[len(scored) // 2])] if len(scored) else []
+    named = [("named", gene, by_gene[gene]) for gene in wanted if gene in by_gene]
+    return [*((label, str(row["gene"]), float(row["pcc"])) for label, row in automatic), *named]
+
+
+def mean_over_sections(rows: list[dict[str, Any]], metric: str) -> float:
+    """Mean of a metric over sections that have it."""
+    values = torch.tensor([row[metric] for row in rows], dtype=torch.float64)
+    return float(values.nanmean()) if len(values) else float(np.nan)

@@ -1,0 +1,178 @@
+"""One run: one model on one fold, from config to scores."""
+
+import logging
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from hespotex.build import Config, build_datamodule, build_list, build_module, build_trainer
+from hespotex.callbacks.provenance import Provenance
+from hespotex.checkpoint import load_weights
+from hespotex.data.datamodule import SectionDataModule
+from hespotex.errors import InputError
+from hespotex.files import write_json
+from hespotex.provenance import git_commit, versions
+from hespotex.results.run_folder import RunFolder
+from hespotex.results.scores import mean_over_sections, write_sections
+from hespotex.teacher import LEAK, attach_latents
+
+log = logging.getLogger(__name__)
+
+
+def train(cfg: DictConfig) -> float:
+    """Train, choose the epoch, score the test sections; a finished run is not repeated.
+
+    Returns:
+        The validation score that chose the epoch, for a hyper-parameter sweep: never a test score. NaN without
+        validation sections.
+    """
+    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    hydra_config = HydraConfig.get()
+    _check_devices(config, hydra_config.mode)
+    folder = RunFolder(Path(hydra_config.runtime.output_dir))
+    if rank_zero_only.rank == 0:
+        folder.claim(config)
+    done = folder.finished()
+    if done:
+        log.info("%s is finished: nothing to do (restart=true repeats it)", folder.path)
+        return float(done["val_score"])
+    loggers = build_list(config["logger"])
+    try:
+        return _run(config, folder, loggers)
+    finally:
+        _close(loggers)
+
+
+def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
+    started = perf_counter()
+    datamodule = build_datamodule(config)
+    datamodule.prepare_data()
+    datamodule.setup()
+    if rank_zero_only.rank == 0:
+        write_json(folder.path / "split.json", datamodule.split.to_dict())
+    embedded = perf_counter()
+    seen = attach_latents(config, datamodule)
+    about = _about(config, datamodule, [LEAK] if set(seen) & set(datamodule.split.test) else [])
+    taught = perf_counter()
+    module = fitted_closed_form(config, datamodule)
+    trainer, best = _fit(config, folder, datamodule, module, loggers, about)
+    fitted = perf_counter()
+    predictions = predict_test(trainer, module, datamodule)
+    if rank_zero_only.rank == 0:
+        times = {
+            "embed": embedded - started,
+            "teacher": taught - embedded,
+            "fit": fitted - taught,
+            "test": perf_counter() - fitted,
+        }
+        _write_scores(folder, datamodule, predictions, about | {"val_score": best, "seconds": times}, loggers)
+    return best
+
+
+def fitted_closed_form(config: Config, datamodule: SectionDataModule) -> Any:
+    """The module for this fold, with scaling and whatever else needs no epochs taken from the training sections."""
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+    module = build_module(config, datamodule.sizes())
+    module.set_scaling(*datamodule.scaling())
+    train, val = ([datamodule.data[i] for i in ids] for ids in (datamodule.split.train, datamodule.split.val))
+    module.fit_closed_form(train, val)
+    return module
+
+
+def _fit(
+    config: Config, folder: RunFolder, datamodule: SectionDataModule, module: Any, loggers: list[Any], about: dict[str, Any]
+) -> tuple[pl.Trainer, float]:
+    """Train to the last epoch, going on from a checkpoint if there is one; leaves the chosen epoch in `module`."""
+    validated = bool(datamodule.split.val)
+    checkpoint = pl.callbacks.ModelCheckpoint(
+        folder.checkpoints,
+        filename="best",
+        monitor="val/pcc_gene" if validated else None,
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    callbacks = [checkpoint, Provenance(about), *build_list(config["callbacks"])]
+    trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, use_distributed_sampler=False)
+    trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
+    if not checkpoint.best_model_path:  # a closed form takes no optimiser step, so Lightning sees nothing to save
+        trainer.save_checkpoint(folder.checkpoints / "best.ckpt")
+        return trainer, float(trainer.callback_metrics.get("val/pcc_gene", torch.nan))
+    load_weights(module, Path(checkpoint.best_model_path))
+    return trainer, float(checkpoint.best_model_score) if checkpoint.best_model_score is not None else float("nan")
+
+
+def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule) -> dict[str, Tensor]:
+    """Predicted expression (n_spots, n_genes) of each test section; every rank predicts all of them."""
+    module.eval()
+    device = trainer.strategy.root_device
+    module.to(device)
+    with torch.inference_mode():
+        parts = [module.predict_step(batch.to(device), 0) for batch in datamodule.test_dataloader()]
+    return {section_id: values for part in parts for section_id, values in part.items()}
+
+
+def _about(config: Config, datamodule: SectionDataModule, leaks: list[str]) -> dict[str, Any]:
+    """What a reader of any output of this run must know."""
+    return {
+        "model": config["model"]["name"],
+        "data": config["data"]["name"],
+        "encoder": config["encoder"]["name"],
+        "fold_strategy": config["fold"]["name"],
+        "seed": config["seed"],
+        "split": datamodule.split.to_dict(),
+        "leaks": [*datamodule.leaks(), *leaks],
+        "data_fingerprint": datamodule.fingerprint(),
+        "genes": datamodule.panel.genes,
+        "panel_fitted_on": datamodule.panel.fitted_on,
+        "sizes": datamodule.sizes(),
+        "image_inputs": datamodule.inputs.to_dict(),
+        "encoder_identity": datamodule.encoder.identity(),
+        "pitch_um": datamodule.sections[datamodule.split.train[0]].pitch_um,
+        "spot_diameter_um": datamodule.sections[datamodule.split.train[0]].spot_diameter_um,
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "config": config,
+    }
+
+
+def _write_scores(
+    folder: RunFolder, datamodule: SectionDataModule, predictions: dict[str, Tensor], about: dict[str, Any], loggers: list[Any]
+) -> None:
+    brief = {key: about[key] for key in ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint")}
+    brief["git_commit"] = str(about["git_commit"])
+    rows = write_sections(folder.path, datamodule, predictions, list(datamodule.panel_rule.markers), brief)
+    scores = {f"test/{name}": mean_over_sections(rows, name) for name in ("pcc_gene", "pcc_gene_median", "rmse")}
+    for logger in loggers:
+        logger.log_metrics(scores)
+        if isinstance(logger, pl.loggers.WandbLogger):
+            maps = sorted((folder.path / "maps").glob("*.png"))
+            logger.log_image("maps", [str(path) for path in maps], caption=[path.stem for path in maps])
+    facts = {key: value for key, value in about.items() if key not in ("config", "genes")}
+    write_json(folder.metrics_file, {**facts, "sections": rows, **scores})
+    log.info("test %s", ", ".join(f"{name.removeprefix('test/')} {value:.3f}" for name, value in scores.items()))
+
+
+def _check_devices(config: Config, mode: RunMode | None) -> None:
+    several = config["trainer"].get("devices") not in (1, "1", [0]) and str(config["trainer"].get("strategy")).startswith("ddp")
+    if several and mode == RunMode.MULTIRUN:
+        raise InputError(
+            "DDP inside a sweep would start the whole sweep again on every rank. Sweep with one device a fold "
+            "(trainer=cpu or trainer=gpu, folds side by side with hydra/launcher=joblib), or run single folds with trainer=ddp"
+        )
+
+
+def _close(loggers: list[Any]) -> None:
+    """End the W&B run: the next fold of a sweep would go on in it."""
+    if any(isinstance(logger, pl.loggers.WandbLogger) for logger in loggers):
+        import wandb
+
+        wandb.finish()

@@ -1,0 +1,52 @@
+"""Aggregate the runs below a folder: `python -m hespotex.summary outputs/NAME`."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from hespotex.cli import plain_errors
+from hespotex.files import atomic_path, write_json
+from hespotex.results.aggregate import model_table, read_runs, section_table
+from hespotex.results.report import headline, per_section, render
+
+log = logging.getLogger("hespotex.summary")
+
+
+def summarise(folder: Path) -> None:
+    """Write `summary.md`, `summary.json` and `sections.csv` into the folder, from the `metrics.json` files below it.
+
+    Can be run at any time, and again: missing folds are named, not waited for.
+
+    Raises:
+        InputError: no finished run.
+    """
+    runs = read_runs(folder)
+    sections = section_table(runs)
+    models = model_table(sections, runs)
+    with atomic_path(folder / "sections.csv") as part:
+        sections.to_csv(part, index=False, float_format="%.6g")
+    write_json(folder / "summary.json", models.to_dict(orient="records"))
+    with atomic_path(folder / "summary.md") as part:
+        part.write_text(render(models, sections, runs, folder), encoding="utf-8")
+    log.info("%s\n\n%s\n\n%s\n", folder, headline(models), per_section(sections))
+    for row in models.itertuples():
+        if row.leaks:
+            log.info("%s: LEAK: %s", row.model, "; ".join(row.leaks))
+        if row.missing_folds:
+            log.warning("%s: folds missing: %s", row.model, row.missing_folds)
+    log.info("report: %s   maps: %s", folder / "summary.md", folder / "*" / "maps")
+
+
+@plain_errors
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hespotex.summary", description="Table and report of all finished runs below a folder."
+    )
+    parser.add_argument("folder", type=Path, help="folder of a sweep, such as outputs/demo")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    summarise(parser.parse_args().folder)
+
+
+if __name__ == "__main__":
+    main()
