@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytorch_lightning as pl
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from hespotex.data.datamodule import SectionDataModule
@@ -17,7 +18,18 @@ TRUSTED = ("hespotex.", "torch.optim.")  # what a checkpoint's config may name
 
 def build(config: Any, **kwargs: Any) -> Any:
     """The object that `_target_` names, and all inside it; None stays None."""
-    return None if config is None else instantiate(config, _convert_="all", **kwargs)
+    try:
+        return None if config is None else instantiate(config, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        raise _in_words(error) from error
+
+
+def _in_words(error: InstantiationException) -> InputError:
+    """The message of an object that refused its settings, without Hydra's wrapping."""
+    cause: BaseException = error
+    while cause.__cause__ is not None and not isinstance(cause, InputError):
+        cause = cause.__cause__
+    return cause if isinstance(cause, InputError) else InputError(f"the config cannot be built: {error}")
 
 
 def build_list(group: Config) -> list[Any]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hespotex.build import Config, build_datamodule, build_list, build_module, build_trainer
 from hespotex.callbacks.provenance import Provenance
+from hespotex.callbacks.seeding import SeedEachEpoch
 from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.errors import InputError
@@ -100,7 +101,7 @@ def _fit(
         save_last=True,
         enable_version_counter=False,
     )
-    callbacks = [checkpoint, Provenance(about), *build_list(config["callbacks"])]
+    callbacks = [checkpoint, Provenance(about), SeedEachEpoch(config["seed"]), *build_list(config["callbacks"])]
     trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, use_distributed_sampler=False)
     trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
     if not checkpoint.best_model_path:  # a closed form takes no optimiser step, so Lightning sees nothing to save

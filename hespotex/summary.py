@@ -7,7 +7,7 @@ from pathlib import Path
 from hespotex.cli import plain_errors
 from hespotex.files import atomic_path, write_json
 from hespotex.results.aggregate import model_table, read_runs, section_table
-from hespotex.results.report import headline, per_section, render
+from hespotex.results.report import headline, notes, per_section, render
 
 log = logging.getLogger("hespotex.summary")
 
@@ -25,15 +25,11 @@ def summarise(folder: Path) -> None:
     models = model_table(sections, runs)
     with atomic_path(folder / "sections.csv") as part:
         sections.to_csv(part, index=False, float_format="%.6g")
-    write_json(folder / "summary.json", models.to_dict(orient="records"))
+    write_json(folder / "summary.json", models)
     with atomic_path(folder / "summary.md") as part:
         part.write_text(render(models, sections, runs, folder), encoding="utf-8")
-    log.info("%s\n\n%s\n\n%s\n", folder, headline(models), per_section(sections))
-    for row in models.itertuples():
-        if row.leaks:
-            log.info("%s: LEAK: %s", row.model, "; ".join(row.leaks))
-        if row.missing_folds:
-            log.warning("%s: folds missing: %s", row.model, row.missing_folds)
+    tables = [headline(models), per_section(sections), *notes(models)]
+    log.info("%s\n\n%s\n", folder, "\n\n".join(tables))
     log.info("report: %s   maps: %s", folder / "summary.md", folder / "*" / "maps")
 
 

@@ -1,11 +1,24 @@
-"""Shared fixtures: where the real data is, and small data that tests make themselves."""
+"""Shared fixtures: where the real data is, a small demo, and runs of the command line inside this process."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from hespotex.data.demo import make_demo
 
 CHECKOUT = Path(__file__).parents[1]
+Run = Callable[..., Path]
+
+os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="offline", WANDB_SILENT="true")
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +28,64 @@ def shared() -> Path:
     if not data.is_dir():
         pytest.skip(f"real data not found at {data}; set HESPOTEX_SHARED_DATA")
     return data.parent
+
+
+@pytest.fixture(scope="session")
+def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Demo folder of three patients with two sections of some 30 spots each; do not change it."""
+    return make_demo(tmp_path_factory.mktemp("data") / "demo", n_patients=3, sections_per_patient=2, spots_per_side=6)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Embedding store that the tests of a session share."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture
+def small(small_demo: Path, store: Path) -> list[str]:
+    """Overrides that make any run small: the small demo, a random encoder, few genes, two epochs."""
+    return [
+        "data=hest",
+        f"data.reader.root={small_demo}",
+        f"paths.store={store}",
+        "encoder=random_vit",
+        "~callbacks.progress",
+    ]
+
+
+def compose_config(name: str, overrides: list[str], folder: Path) -> DictConfig:
+    """The config of a command line, as Hydra hands it to `main`, with `folder` as the run's folder."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CHECKOUT / "conf"), version_base="1.3"):
+        config = compose(name, overrides, return_hydra_config=True)
+    with open_dict(config):
+        config.hydra.runtime.output_dir = str(folder)
+    HydraConfig.instance().set_config(config)
+    with open_dict(config):
+        config.pop("hydra")
+    return config
+
+
+@pytest.fixture
+def train(small: list[str], tmp_path: Path) -> Iterator[Run]:
+    """Train in this process; returns the run's folder."""
+    from hespotex.run import train as run_train
+
+    def run(*overrides: str, folder: Path = tmp_path / "run") -> Path:
+        folder.mkdir(exist_ok=True)
+        run_train(compose_config("train", [*small, *overrides], folder))
+        return folder
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # test workers share the cores
+    yield run
+    torch.set_num_threads(threads)
+
+
+def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python command line as a user would, and wait for it."""
+    env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600
+    )

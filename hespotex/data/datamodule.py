@@ -57,7 +57,7 @@ class SectionDataModule(pl.LightningDataModule):
         self.reader, self.encoder, self.nuclei, self.store = reader, encoder, nuclei, store
         self.panel_rule, self.expression, self.inputs = panel, expression, inputs
         self.min_counts, self.batch_sections, self.seed = min_counts, batch_sections, seed
-        self.keys = {key.section_id: key for key in reader.keys()}
+        self.keys = {key.section_id: key for key in reader.section_keys()}
         self.split: Split = fold.split(list(self.keys.values()))
         if select_on == "test":
             self.split = self.split.validated_on_test()

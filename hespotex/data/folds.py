@@ -65,13 +65,12 @@ class FoldStrategy:
         """
         folds = self.folds(keys)
         if not 0 <= self.index < len(folds):
-            raise InputError(
-                f"fold.index={self.index}, but there are {len(folds)} folds: 0..{len(folds) - 1}; sweep with fold.index='range({len(folds)})'"
-            )
+            n, last = len(folds), len(folds) - 1
+            raise InputError(f"fold.index={self.index}, but there are {n} folds, 0..{last}; sweep with fold.index='range({n})'")
         rest, test = folds[self.index]
         if not rest or not test:
             raise InputError(
-                f"fold {self.index} has {len(rest)} training and {len(test)} test sections: it needs more groups, or another fold="
+                f"fold {self.index}: {len(rest)} training and {len(test)} test sections; it needs more groups, or another fold"
             )
         leak = bool({k.group for k in rest} & {k.group for k in test})
         if leak and not self.allow_leak:

@@ -41,7 +41,7 @@ class HighlyVariableGenes:
         genes = shared_genes(sections)
         check_markers(self.markers, genes)
         tables = [section.adata[:, genes] for section in sections]
-        seen = sum(_spots_with_counts(table) for table in tables) / sum(len(table) for table in tables)
+        seen = np.sum([_spots_with_counts(table) for table in tables], axis=0) / sum(len(table) for table in tables)
         ranks = np.stack([_ranks(normalised_variance(table.X)) for table in tables])
         often, median = (ranks < self.n_top).sum(axis=0), np.median(ranks, axis=0)
         order = [i for i in np.lexsort((genes, median, -often)) if seen[i] >= self.min_spot_fraction]
@@ -75,7 +75,7 @@ class PublishedGenes:
         for table in tables:
             chosen |= _ranks(normalised_variance(table.X)) < self.n_top
         if self.n_top < 1100:
-            chosen &= sum(_spots_with_counts(table) for table in tables) >= self.min_cells
+            chosen &= np.sum([_spots_with_counts(table) for table in tables], axis=0) >= self.min_cells
         if chosen.sum() < 2:
             raise InputError(
                 f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections; lower data.panel.min_cells"
@@ -101,13 +101,13 @@ def shared_genes(sections: Sequence[Section]) -> list[str]:
     return sorted(shared)
 
 
-def check_markers(markers: Sequence[str], genes: Sequence[str]) -> None:
-    """Refuse names that are no gene of the training sections, with the nearest that are."""
+def check_markers(markers: Sequence[str], genes: Sequence[str], config_key: str = "data.panel.markers") -> None:
+    """Refuse names that are not among `genes`, with the nearest that are."""
     known = set(genes)
     unknown = {m: difflib.get_close_matches(m, genes, n=3, cutoff=0.6) for m in markers if m not in known}
     if unknown:
         hints = "; ".join(f"{m} (near: {', '.join(near) or 'none'})" for m, near in unknown.items())
-        raise InputError(f"data.panel.markers: not measured in every training section: {hints}")
+        raise InputError(f"{config_key}: not among the genes that can be predicted: {hints}")
 
 
 def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch_geometric.data import Batch, Data
 
 
@@ -47,7 +48,7 @@ class SectionLoader:
             weight = self.world_size / len(step) if len(own) else 0.0
             yield self._batch(own if len(own) else step[:1], weight)
 
-    def _batch(self, numbers: Sequence[int], weight: float) -> Batch:
+    def _batch(self, numbers: NDArray[np.int64], weight: float) -> Batch:
         entries = []
         for number in numbers:
             entry = self.data[number].clone()

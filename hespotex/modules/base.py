@@ -1,6 +1,7 @@
 """What every predictor shares: validation, test and prediction of whole sections."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytorch_lightning as pl
@@ -67,4 +68,4 @@ class ExpressionModule(pl.LightningModule):
 def sections(batch: Batch) -> list[slice]:
     """The spots of each section of a batch."""
     ends = batch.ptr.tolist()
-    return [slice(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+    return [slice(start, end) for start, end in pairwise(ends)]

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-
-import pytorch_lightning as pl
 
 from hespotex.modules.strict import Optimizer
 from hespotex.nn.autoencoder import ExpressionAutoencoder

@@ -52,7 +52,7 @@ def section_table(runs: list[dict[str, Any]]) -> pd.DataFrame:
     return table.merge(shared, on=["model", "seed", "section_id"], how="left")
 
 
-def model_table(sections: pd.DataFrame, runs: list[dict[str, Any]], seed: int = 0) -> pd.DataFrame:
+def model_table(sections: pd.DataFrame, runs: list[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
     """One row per model. Seeds are averaged inside a section, sections inside a group, then groups.
 
     `low` and `high`: 95 % interval, bootstrap over groups. `gain`: paired mean difference to ridge over sections, on
@@ -86,7 +86,7 @@ def model_table(sections: pd.DataFrame, runs: list[dict[str, Any]], seed: int = 
                 "leaks": sorted({leak for run in mine for leak in run["leaks"]}),
             }
         )
-    return pd.DataFrame(rows)
+    return rows
 
 
 def bootstrap_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:

@@ -69,7 +69,7 @@ def test_three_training_steps(golden: Golden, edges: Tensor, decoder: PublishedD
         latent = latent_alignment(out.latent, golden["gate_latent"])
         mse = torch.nn.functional.mse_loss(out.expression, golden["gate_x"])
         optimizer.zero_grad()
-        (latent + mse).backward()
+        (latent + mse).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     close(torch.stack([latent, mse]), golden["train_losses_after3"])
     after = decoder(golden["image_embedding"], edges, golden["nuclei_factor"]).expression

@@ -1,5 +1,6 @@
 """One way to read any image: rectangles of RGB at a pyramid level."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -45,16 +46,19 @@ def _open(path: Path, _modified: int) -> RegionReader:
     from hespotex.data.images.tiff import TiffImage
 
     suffix = path.suffix.lower()
-    kinds = {**dict.fromkeys(OPENSLIDE, SlideImage), **dict.fromkeys(TIFF, TiffImage), **dict.fromkeys(PLAIN, PlainImage)}
+    kinds: dict[str, Callable[[Path], RegionReader]] = {
+        **dict.fromkeys(OPENSLIDE, SlideImage),
+        **dict.fromkeys(TIFF, TiffImage),
+        **dict.fromkeys(PLAIN, PlainImage),
+    }
     if suffix not in kinds:
         raise InputError(f"{path}: unknown image format {suffix!r}; known are {', '.join(sorted(kinds))}")
     try:
-        reader: RegionReader = kinds[suffix](path)
+        return kinds[suffix](path)
     except InputError:
         raise
     except Exception as error:  # every library has its own errors for a broken file
         raise InputError(f"{path}: cannot be read as an image ({type(error).__name__}: {error}); is the file whole?") from error
-    return reader
 
 
 def read_padded(image: RegionReader, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:

@@ -39,7 +39,7 @@ class Her2stReader:
         self.root, self.mpp, self.pitch_um, self.spot_diameter_um = Path(root), mpp, pitch_um, spot_diameter_um
         self._counts = self._find(sections)
 
-    def keys(self) -> list[SectionKey]:
+    def section_keys(self) -> list[SectionKey]:
         return [SectionKey(section_id, group=section_id[0]) for section_id in self._counts]
 
     def read(self, section_id: str) -> Section:
@@ -60,7 +60,9 @@ class Her2stReader:
         check_mpp(section_id, mpp, "data.reader.mpp", pitch, self.pitch_um)
         return Section(
             key=SectionKey(section_id, section_id[0]),
-            adata=make_adata(sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32)), shared, list(counts), pos),
+            adata=make_adata(
+                sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32)), shared, [str(g) for g in counts.columns], pos
+            ),
             mpp=mpp,
             mpp_source="data.reader.mpp" if self.mpp else f"spot pitch of {self.pitch_um:g} um",
             pitch_um=self.pitch_um,

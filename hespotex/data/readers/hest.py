@@ -43,7 +43,7 @@ class HestReader:
         self._meta = {name: _metadata(self.root, name) for name in found if sections is None or name in sections}
         self._groups = _groups(self._meta)
 
-    def keys(self) -> list[SectionKey]:
+    def section_keys(self) -> list[SectionKey]:
         return [SectionKey(name, self._groups[name]) for name in self._meta]
 
     def read(self, section_id: str) -> Section:

@@ -1,0 +1,91 @@
+"""A bare slide as a section: an image, positions from a file or a grid, and no counts."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.data.images import open_image
+from hespotex.data.scale import believable, pitch_px
+from hespotex.data.section import Section, SectionKey, check_spots, make_adata
+from hespotex.data.tissue import tissue_fraction, tissue_mask
+from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+POSITION_COLUMNS = [("pixel_x", "pixel_y"), ("pxl_col_in_fullres", "pxl_row_in_fullres"), ("x", "y")]
+PITCH_WARNING = 0.25
+
+
+def read_slide(
+    path: Path,
+    pitch_um: float,
+    spot_diameter_um: float,
+    mpp: float | None = None,
+    positions: Path | None = None,
+    min_tissue: float = 0.5,
+) -> Section:
+    """A slide ready to predict on.
+
+    Args:
+        path: image file.
+        pitch_um, spot_diameter_um: of the training sections; the grid takes them over.
+        mpp: um per px; None takes what the file says.
+        positions: CSV or TSV of spot centres in level-0 px; None lays a square grid over the tissue.
+        min_tissue: grid positions with a smaller share of tissue around them are left out.
+
+    Raises:
+        InputError: unknown pixel size, no tissue, or positions outside the image.
+    """
+    image = open_image(path)
+    mpp, source = (mpp, "mpp=") if mpp else (image.mpp, "embedded in the image")
+    if mpp is None or not believable(mpp):
+        raise InputError(f"{path}: the file tells no believable pixel size (found {mpp}); set mpp=UM_PER_PX, such as mpp=0.5")
+    if positions:
+        names, pos = read_positions(positions)
+        _warn_of_pitch(path, pitch_px(pos) * mpp, pitch_um)
+    else:
+        names, pos = _grid(path, pitch_um / mpp, min_tissue)
+    adata = make_adata(sparse.csr_matrix((len(pos), 0), dtype=np.float32), names, [], pos)
+    section = Section(SectionKey(path.stem, path.stem), adata, mpp, source, pitch_um, spot_diameter_um, image=path)
+    check_spots(section, *image.size)
+    return section
+
+
+def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
+    """Names and spot centres (n_spots, 2) px, x then y, of a table with columns `x,y`, or those of Visium or her2st."""
+    if not path.is_file():
+        raise InputError(
+            f"positions not found: {path}; set positions=FILE (columns x,y in full-resolution px), or null for a grid"
+        )
+    table = pd.read_csv(path, sep=None, engine="python")
+    for x, y in POSITION_COLUMNS:
+        if {x, y} <= set(table):
+            pos = table[[x, y]].to_numpy(dtype=np.float64)
+            names = table["barcode"] if "barcode" in table else [f"{i:06d}" for i in range(len(table))]
+            return [str(name) for name in names], pos
+    raise InputError(f"{path}: expected columns x,y (full-resolution px) or {POSITION_COLUMNS[:2]}, found {list(table)}")
+
+
+def _grid(path: Path, pitch: float, min_tissue: float) -> tuple[list[str], NDArray[np.float64]]:
+    """Square grid of `pitch` px over the tissue, row by row, named ROWxCOLUMN."""
+    image = open_image(path)
+    columns, rows = (np.arange(pitch / 2, length, pitch) for length in image.size)
+    x, y = np.meshgrid(columns, rows)
+    pos = np.stack([x.ravel(), y.ravel()], axis=1)
+    keep = tissue_fraction(*tissue_mask(image), pos, pitch) >= min_tissue
+    if not keep.any():
+        raise InputError(
+            f"{path}: no grid position of {len(pos)} has {min_tissue:.0%} tissue; lower min_tissue, or give positions=FILE"
+        )
+    names = [f"{row}x{column}" for row in range(len(rows)) for column in range(len(columns))]
+    return [name for name, kept in zip(names, keep, strict=True) if kept], pos[keep]
+
+
+def _warn_of_pitch(path: Path, found_um: float, pitch_um: float) -> None:
+    if np.isfinite(found_um) and abs(found_um / pitch_um - 1) > PITCH_WARNING:
+        log.warning(
+            "%s: positions are %.0f um apart, the model was trained at %.0f um: is mpp right?", path, found_um, pitch_um
+        )

@@ -1,0 +1,122 @@
+"""Predict on slides: a checkpoint brings its genes, encoder, graph and scaling along."""
+
+import logging
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch_geometric.data import Batch
+
+from hespotex.build import Config, build, check_trusted
+from hespotex.checkpoint import KEY, load_module, read_checkpoint
+from hespotex.data.assemble import ImageInputs
+from hespotex.data.embed import Encoder
+from hespotex.data.genes import check_markers
+from hespotex.data.readers.slide import read_slide
+from hespotex.data.store import EmbeddingStore
+from hespotex.errors import InputError
+from hespotex.files import file_fingerprint
+from hespotex.provenance import git_commit, versions
+from hespotex.results.maps import draw_pair
+from hespotex.results.predictions import spot_table, write_h5ad
+
+log = logging.getLogger(__name__)
+ABOUT = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "panel_fitted_on")
+
+
+def predict(cfg: DictConfig) -> None:
+    """Predict every slide; a slide that fails is named at the end while the others finish.
+
+    Raises:
+        InputError: nothing to predict, a checkpoint that does not fit, or slides that failed.
+    """
+    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    predictor = Predictor(config)
+    failed = {}
+    for path in find_slides(config["slides"]):
+        try:
+            predictor(path)
+        except InputError as error:
+            log.error("%s: %s", path, error)
+            failed[path.name] = str(error)
+    if failed:
+        raise InputError(f"{len(failed)} slides failed: {', '.join(failed)}; the reasons stand above")
+
+
+class Predictor:
+    """A trained model with the preprocessing it was trained with."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        path = Path(config["checkpoint"])
+        content = read_checkpoint(path)
+        self.about: dict[str, Any] = content[KEY]
+        self.module = load_module(content)
+        self.genes: list[str] = self.about["genes"]
+        check_markers(config["map_genes"], self.genes, "map_genes")
+        self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about)
+        self.inputs = ImageInputs(**self.about["image_inputs"])
+        self.store = EmbeddingStore(config["paths"]["store"])
+        self.provenance = {key: self.about[key] for key in ABOUT} | {
+            "checkpoint": file_fingerprint(path),
+            "versions": versions(),
+            "git_commit": str(git_commit()),
+        }
+
+    def __call__(self, path: Path) -> None:
+        """Write `{slide}.h5ad` and the maps of one slide; what is there already is kept."""
+        config, output = self.config, Path(self.config["output"])
+        target = output / f"{path.stem}.h5ad"
+        if target.is_file() and not config["restart"]:
+            log.info("%s is there already (restart=true makes it anew)", target)
+            return
+        positions = Path(config["positions"]) if config["positions"] else None
+        facts = {key: self.about[key] for key in ("pitch_um", "spot_diameter_um")}
+        section = read_slide(path, **facts, mpp=config["mpp"], positions=positions, min_tissue=config["min_tissue"])
+        batch = Batch.from_data_list([self.inputs.assemble(section, self.encoder, self.nuclei, self.store)])
+        with torch.inference_mode():
+            expression = self.module.predict_step(batch, 0)[section.section_id]
+        table = spot_table(section, self.genes, expression.numpy(), self.provenance)
+        for gene in config["map_genes"]:
+            draw_pair(None, table, gene, path.name, output / "maps" / f"{path.stem}_{gene}.png")
+        write_h5ad(table, target)
+        log.info(
+            "%s: %d genes at %d spots (%.3f um/px, %s)", target, len(self.genes), len(table), section.mpp, section.mpp_source
+        )
+
+
+def find_slides(pattern: str | list[str]) -> list[Path]:
+    """Files that a path, a glob, or a list of these name.
+
+    Raises:
+        InputError: there is none.
+    """
+    patterns = [pattern] if isinstance(pattern, str) else pattern
+    found = sorted({Path(match) for entry in patterns for match in glob(entry)})  # noqa: PTH207, Path.glob refuses absolute patterns
+    if not found:
+        raise InputError(f"no slide matches {', '.join(patterns)}; set slides=PATH, slides='FOLDER/*.svs' or slides=[A,B]")
+    return found
+
+
+def _encoder(about: dict[str, Any], weights: str | None) -> Encoder:
+    """The encoder of the training run, and only that one."""
+    settings = dict(about["config"]["encoder"])
+    check_trusted(settings)
+    if weights:
+        settings["weights"] = weights
+    encoder: Encoder = build(settings)
+    if encoder.identity() != about["encoder_identity"]:
+        raise InputError(
+            f"the checkpoint was trained on embeddings of {about['encoder_identity']}, here they are of {encoder.identity()}; "
+            "use the same weights (weights=FILE) and the same version of HESpotEx, or train anew"
+        )
+    return encoder
+
+
+def _nuclei(about: dict[str, Any]) -> Encoder | None:
+    settings = about["config"]["nuclei"]["counter"]
+    check_trusted(settings)
+    counter: Encoder | None = build(settings)
+    return counter

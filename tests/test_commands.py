@@ -1,0 +1,101 @@
+"""The command lines as a user types them: help, sweeps, devices, predictions."""
+
+import json
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pytest
+import torch
+from conftest import command
+
+TINY = ["model.max_epochs=2", "data.panel.n_top=50"]
+
+
+@pytest.fixture
+def words(small: list[str], tmp_path: Path) -> list[str]:
+    """A small run with its outputs in `tmp_path`."""
+    return [*small, f"paths.outputs={tmp_path}", *TINY]
+
+
+def test_help_teaches() -> None:
+    for script, example in (("train.py", "experiment=cross_validation"), ("predict.py", "checkpoint=PATH")):
+        done = command(script, "--help")
+        assert done.returncode == 0
+        assert example in done.stdout
+
+
+def test_cross_validation_summary_and_prediction(words: list[str], small_demo: Path, tmp_path: Path) -> None:
+    """A sweep and its table; again, and finished folds are skipped; a missing fold is named; a slide is predicted."""
+    sweep = ["train.py", "-m", "experiment=cross_validation", *words, "model=ridge", "name=cv"]
+    done = command(*sweep)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "cv"
+    (row,) = json.loads((folder / "summary.json").read_text())
+    assert row["model"] == "ridge"
+    assert row["missing_folds"] == []
+    assert row["n_groups"] == 3
+    (folder / "1" / "metrics.json").unlink()
+    named = command("-m", "hespotex.summary", str(folder))
+    assert "folds missing:** [1]" in named.stdout + named.stderr
+    again = command(*sweep)
+    assert again.stdout.count("nothing to do") == 2
+    assert (folder / "1" / "metrics.json").is_file()
+
+    store = next(word for word in words if word.startswith("paths.store"))
+    slide, output = small_demo / "slides" / "bare.tif", tmp_path / "predicted"
+    checkpoint = folder / "1" / "checkpoints" / "best.ckpt"
+    done = command("predict.py", f"checkpoint={checkpoint}", f"slides={slide}", f"output={output}", store)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = ad.read_h5ad(output / "bare.h5ad")
+    assert table.n_vars == 50
+    assert np.isfinite(table.X).all()
+    assert table.uns["hespotex"]["model"] == "ridge"
+    assert "already" in command("predict.py", f"checkpoint={checkpoint}", f"slides={slide}", f"output={output}", store).stdout
+
+
+def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path) -> None:
+    """DDP over gloo on sections of unequal size and odd number: same validation scores, same weights, no hang."""
+    same = ["model.module.dropout=0", "model.teacher=null", "model.module.latent_weight=0", "data.batch_sections=2"]
+    one = command("train.py", *words, *same, "trainer=cpu", "name=one")
+    two = command("train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
+    assert one.returncode == 0, one.stderr
+    assert two.returncode == 0, two.stderr
+    folders = [tmp_path / name / "fold0_seed0" for name in ("one", "two")]
+    scores = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
+    assert scores[0]["val_score"] == pytest.approx(scores[1]["val_score"], abs=1e-5)
+    assert scores[0]["test/pcc_gene"] == pytest.approx(scores[1]["test/pcc_gene"], abs=1e-5)
+    states = [torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for folder in folders]
+    for key, value in states[0].items():
+        torch.testing.assert_close(value, states[1][key], rtol=1e-4, atol=1e-5)
+
+
+def test_ddp_in_a_sweep_is_refused(words: list[str]) -> None:
+    done = command("train.py", "-m", *words, "trainer=ddp", "fold.index=0,1", "name=x")
+    assert done.returncode != 0
+    assert "hydra/launcher=joblib" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
+    joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    done = command("train.py", "-m", *words, *joblib, "model=ridge", "fold.index=range(3)", "name=side")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "side").glob("*/metrics.json"))) == 3
+
+
+def test_optuna_search(words: list[str], tmp_path: Path) -> None:
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "model.module.optimizer.lr=interval(1e-4,1e-2)"]
+    done = command("train.py", "-m", *words, "model.teacher=null", "model.module.latent_weight=0", *search, "name=search")
+    assert done.returncode == 0, done.stderr
+    assert "lr" in (tmp_path / "search" / "optimization_results.yaml").read_text()
+
+
+def test_wandb_offline_has_one_run_per_fold(words: list[str], tmp_path: Path) -> None:
+    done = command(
+        "train.py", "-m", *words, "model=ridge", "logger=wandb", "logger.wandb.offline=true", "fold.index=0,1", "name=wb"
+    )
+    assert done.returncode == 0, done.stderr
+    runs = list((tmp_path / "wb").glob("*/wandb/offline-run-*"))
+    assert len(runs) == 2
+    assert list(runs[0].glob("files/media/images/maps*.png"))

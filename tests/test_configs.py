@@ -1,0 +1,59 @@
+"""Every option of every config group composes, and every one that can run here trains a batch."""
+
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT, Run, compose_config
+from omegaconf import OmegaConf
+
+CONF = CHECKOUT / "conf"
+FAST = ["model.max_epochs=1"]
+OPTIONS = [
+    f"{path.parent.name}={path.stem}"
+    for group in ("model", "fold", "nuclei", "encoder", "logger")
+    for path in sorted((CONF / group).glob("*.yaml"))
+]
+NEEDS = {
+    "encoder=quiltnet": "weights: tests/encoders has a small stand-in",
+    "fold=files": "a file: tests/data/test_folds.py has one",
+    "fold=kfold": "",
+}
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if not NEEDS.get(option)])
+def test_every_option_trains(train: Run, option: str) -> None:
+    extra = {
+        "model=published": ["model.teacher.max_epochs=1"],
+        "model=strict": ["model.teacher.max_epochs=1"],
+        "model=shuffled": ["model.teacher.max_epochs=1"],
+        "fold=kfold": ["fold.n_folds=3"],
+        "logger=wandb": ["logger.wandb.offline=true"],
+        "encoder=histology": ["data.reader.sections=[DEMO1,DEMO3,DEMO5]"],
+    }
+    cheap = [] if option.startswith("model") else ["model=ridge"]
+    folder = train(*cheap, option, *FAST, *extra.get(option, []))
+    assert (folder / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_experiment_composes(path: Path, tmp_path: Path) -> None:
+    config = compose_config("train", [f"experiment={path.stem}"], tmp_path)
+    assert OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+
+
+@pytest.mark.parametrize("option", ["cpu", "gpu", "ddp", "auto"])
+def test_every_trainer_composes(option: str, tmp_path: Path) -> None:
+    config = compose_config("train", [f"trainer={option}"], tmp_path)
+    assert config.trainer.max_epochs == config.model.max_epochs
+
+
+def test_debug_runs(train: Run) -> None:
+    assert (train("debug=fast", "model.teacher.max_epochs=1") / "metrics.json").is_file()
+
+
+def test_published_experiment_runs_with_raw_pixels(train: Run) -> None:
+    small = ["encoder=random_vit", "encoder.raw_pixels=true", "encoder.l2_normalize=true", "data.panel.min_cells=20"]
+    folder = train("experiment=published", *small, "model.max_epochs=1", "model.teacher.max_epochs=1", "data.panel.n_top=100")
+    text = (folder / "metrics.json").read_text()
+    for leak in ("gene panel saw", "teacher saw", "epoch was chosen on the test"):
+        assert leak in text

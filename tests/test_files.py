@@ -1,0 +1,79 @@
+"""Files are whole or absent; fingerprints tell contents apart."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hespotex.files import CHUNK, N_CHUNKS, atomic_path, digest, file_fingerprint, write_json
+
+
+def test_atomic_path_renames_on_success(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "a.txt"
+    with atomic_path(target) as part:
+        assert part.parent == target.parent and part.suffix == ".txt" and not target.exists()
+        part.write_text("whole")
+    assert target.read_text() == "whole" and list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+def test_atomic_path_leaves_nothing_on_error(tmp_path: Path, before: str | None) -> None:
+    target = tmp_path / "a.txt"
+    if before:
+        target.write_text(before)
+    with pytest.raises(KeyboardInterrupt), atomic_path(target) as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert [path.read_text() for path in tmp_path.iterdir()] == ([before] if before else [])
+
+
+def test_a_failed_write_keeps_the_old_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"b": 1, "a": [1.5, None]})
+    with pytest.raises(TypeError):
+        write_json(path, {"b": object()})
+    assert json.loads(path.read_text()) == {"b": 1, "a": [1.5, None]} and list(tmp_path.iterdir()) == [path]
+
+
+def test_digest_is_the_same_in_every_process_and_order() -> None:
+    value = {"b": [1, 2.5, "x"], "a": {"y": None, "x": True}}
+    assert digest(value) == digest({"a": {"x": True, "y": None}, "b": [1, 2.5, "x"]})
+    code = f"from hespotex.files import digest; import sys; sys.stdout.write(digest({value!r}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == digest(value)
+
+
+def test_digest_tells_values_apart() -> None:
+    values = [1, "1", [1], {"1": 1}, None, b"1", 1.5]
+    assert len({digest(value) for value in values} - {digest("1")}) == len(values) - 2  # the bytes of 1 are its JSON
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])
+def test_fingerprint_sees_every_byte_of_a_small_file(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.bin"
+    content = bytes(size)
+    path.write_bytes(content)
+    first = file_fingerprint(path)
+    assert file_fingerprint(path) == first
+    for place in {0, size // 2, size - 1} if size else set():
+        path.write_bytes(content[:place] + b"\x01" + content[place + 1 :])
+        assert file_fingerprint(path) != first
+    path.write_bytes(content + b"\x00")
+    assert file_fingerprint(path) != first
+
+
+def test_fingerprint_of_a_large_file_sees_its_two_ends_and_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    size = (N_CHUNKS + 40) * CHUNK + 5
+    with path.open("wb") as file:
+        file.truncate(size)  # sparse: takes no space
+    seen = {file_fingerprint(path)}
+    for place in (0, size - N_CHUNKS):  # the spacing is in whole bytes: it can end up to 62 short
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(b"\x01")
+        seen.add(file_fingerprint(path))
+    with path.open("r+b") as file:
+        file.truncate(size + 1)
+    assert len(seen | {file_fingerprint(path)}) == 4
