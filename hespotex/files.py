@@ -40,9 +40,10 @@ def file_fingerprint(path: Path) -> str:
     """Short hash of a file's size and of 64 evenly spaced megabytes: the whole file up to 64 MiB."""
     size = path.stat().st_size
     content = hashlib.blake2b(str(size).encode(), digest_size=8)
-    step = max(CHUNK, (size - CHUNK) // (N_CHUNKS - 1)) if size > CHUNK else CHUNK
+    last = max(size - CHUNK, 0)
+    starts = range(0, size, CHUNK) if size <= N_CHUNKS * CHUNK else [last * i // (N_CHUNKS - 1) for i in range(N_CHUNKS)]
     with path.open("rb") as file:
-        for start in range(0, size, step):
+        for start in starts:
             file.seek(start)
             content.update(file.read(CHUNK))
     return content.hexdigest()

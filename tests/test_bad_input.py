@@ -88,9 +88,10 @@ def test_a_misspelt_override_is_refused_in_words() -> None:
 
 
 def test_the_command_line_shows_the_message_alone(tmp_path: Path) -> None:
-    done = command("train.py", "data=hest", f"data.reader.root={tmp_path}", f"paths.outputs={tmp_path / 'o'}")
+    (tmp_path / "data").mkdir()
+    done = command("train.py", "data=hest", f"data.reader.root={tmp_path}/data", f"paths.outputs={tmp_path}")
     assert done.returncode == 2
-    assert f"folder is empty: {tmp_path}" in done.stdout
+    assert f"folder is empty: {tmp_path}/data; set data.reader.root=PATH" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -85,7 +85,12 @@ def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
 
 
 def test_optuna_search(words: list[str], tmp_path: Path) -> None:
-    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "model.module.optimizer.lr=interval(1e-4,1e-2)"]
+    search = [
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.direction=maximize",
+        "hydra.sweeper.n_trials=2",
+        "model.module.optimizer.lr=interval(1e-4,1e-2)",
+    ]
     done = command("train.py", "-m", *words, "model.teacher=null", "model.module.latent_weight=0", *search, "name=search")
     assert done.returncode == 0, done.stderr
     assert "lr" in (tmp_path / "search" / "optimization_results.yaml").read_text()

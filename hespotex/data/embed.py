@@ -47,6 +47,7 @@ def embed_section(section: Section, encoder: Encoder, store: EmbeddingStore) -> 
             "patch_px": spec.px,
             "mpp": round(section.mpp, 6),
             "positions": digest(np.round(section.pos_px, 2).tobytes()),
+            "barcodes": digest(section.barcodes),
         }
         compute = _computation(section, encoder, spec)
         parts.append(store.load(section.section_id, encoder.name, identity, section.barcodes, compute))

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from hespotex.data.section import SectionKey
 from hespotex.errors import InputError
@@ -79,14 +77,14 @@ class FoldStrategy:
             )
         val = self._validation(rest)
         train = [k for k in rest if k not in val]
-        return Split(self.index, len(folds), _ids(train), _ids(val), _ids(test), [LEAK] if leak else [])
+        return Split(self.index, len(folds), section_ids(train), section_ids(val), section_ids(test), [LEAK] if leak else [])
 
     def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
         if self.validation <= 0 or len(keys) < 3:
             return []
         groups = sorted({key.group for key in keys})
-        units = groups if len(groups) >= 3 else _ids(keys)
-        n = max(1, round(self.validation * len(units)))
+        units = groups if len(groups) >= 3 else section_ids(keys)
+        n = min(max(1, round(self.validation * len(units))), len(units) - 1)
         chosen = set(np.random.default_rng([self.seed, self.index]).choice(units, n, replace=False))
         return [k for k in keys if (k.group if len(groups) >= 3 else k.section_id) in chosen]
 
@@ -127,48 +125,11 @@ class GroupKFold(FoldStrategy):
         return [_partition(keys, {k for k in keys if k.group in part}) for part in parts]
 
 
-@dataclass(frozen=True)
-class FileSplit(FoldStrategy):
-    """Splits from a CSV with columns `fold`, `section_id`, `split` (train, val or test).
-
-    Where a fold lists no `val`, validation is carved from its training sections as elsewhere.
-    """
-
-    path: str = ""
-
-    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
-        table, by_id = self._table(), {key.section_id: key for key in keys}
-        if unknown := sorted(set(table["section_id"]) - set(by_id)):
-            raise InputError(f"{self.path} names sections that the data set lacks: {unknown}; it holds {sorted(by_id)}")
-        folds = []
-        for number, rows in table.groupby("fold"):
-            test = [by_id[i] for i in rows.loc[rows["split"] == "test", "section_id"]]
-            rest = [by_id[i] for i in rows.loc[rows["split"] != "test", "section_id"]]
-            if both := sorted(set(_ids(test)) & set(_ids(rest))):
-                raise InputError(f"{self.path}, fold {number}: sections both train and test: {both}")
-            folds.append((rest, test))
-        return folds
-
-    def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
-        table = self._table()
-        fold = sorted(table["fold"].unique())[self.index]
-        named = set(table.loc[(table["fold"] == fold) & (table["split"] == "val"), "section_id"])
-        return [k for k in keys if k.section_id in named] if named else super()._validation(keys)
-
-    def _table(self) -> pd.DataFrame:
-        if not Path(self.path).is_file():
-            raise InputError(f"split file not found: {self.path!r}; set fold.path=FILE.csv (columns fold, section_id, split)")
-        table = pd.read_csv(self.path, dtype={"section_id": str})
-        if not {"fold", "section_id", "split"} <= set(table) or not set(table["split"]) <= {"train", "val", "test"}:
-            raise InputError(f"{self.path}: expected columns fold, section_id, split (train, val or test), found {list(table)}")
-        return table
-
-
 def _partition(keys: Sequence[SectionKey], test: set[SectionKey]) -> Fold:
     return [k for k in keys if k not in test], [k for k in keys if k in test]
 
 
-def _ids(keys: Sequence[SectionKey]) -> list[str]:
+def section_ids(keys: Sequence[SectionKey]) -> list[str]:
     return [key.section_id for key in keys]
 
 

@@ -21,7 +21,7 @@ def pitch_px(
             map from array to px, which neither gaps nor jitter disturb.
         step: array distance of two neighbours along x and y; 0 leaves an axis out (Visium: (2, 0)).
 
-    Falls back to the median distance to the nearest spot. NaN for fewer than two spots.
+    Falls back to the median distance to the nearest spot. NaN for fewer than two spots; 0 if all are at one place.
     """
     if len(pos_px) < 2:
         return float("nan")
@@ -29,7 +29,7 @@ def pitch_px(
         design = np.c_[array, np.ones(len(array))]
         affine = np.linalg.lstsq(design, pos_px, rcond=None)[0]
         lengths = np.linalg.norm(affine[:2], axis=1) * np.asarray(step)
-        return float(lengths[lengths > 0].mean())
+        return float(lengths[np.asarray(step) > 0].mean())
     distance, _ = cKDTree(pos_px).query(pos_px, k=2)
     return float(np.median(distance[:, 1]))
 
@@ -38,8 +38,10 @@ def check_mpp(section_id: str, mpp: float, source: str, measured_pitch_px: float
     """Compare the pixel size with the ruler that every section carries: its spot pitch.
 
     Raises:
-        InputError: more than 10 % off; the message names both numbers and the override.
+        InputError: more than 10 % off; the message names both numbers and the override. Or no pitch to measure.
     """
+    if measured_pitch_px < 1e-6:
+        raise InputError(f"{section_id}: all spots are at one place: the spot positions are broken")
     found_um = measured_pitch_px * mpp
     if np.isfinite(found_um) and abs(found_um / pitch_um - 1) > TOLERANCE:
         raise InputError(

@@ -107,6 +107,15 @@ def make_adata(
     return adata
 
 
+def check_positions(section_id: str, pos_px: NDArray[np.float64]) -> None:
+    """Refuse positions that are not numbers."""
+    broken = int((~np.isfinite(pos_px)).any(axis=1).sum())
+    if broken:
+        raise InputError(
+            f"{section_id}: {broken} of {len(pos_px)} spot positions are not numbers; drop these spots from the file"
+        )
+
+
 def check_spots(section: Section, width_px: int, height_px: int) -> None:
     """Refuse spots that lie outside the image.
 

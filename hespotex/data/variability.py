@@ -18,8 +18,9 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     """
     counts = sparse.csc_matrix(counts, dtype=np.float64)
     n = counts.shape[0]
-    mean = np.asarray(counts.mean(axis=0)).ravel()
-    variance = (np.asarray(counts.multiply(counts).mean(axis=0)).ravel() - mean**2) * n / max(n - 1, 1)
+    total = np.asarray(counts.sum(axis=0)).ravel()  # sums of integers are exact: equal means stay equal
+    mean = total / n
+    variance = (np.asarray(counts.multiply(counts).sum(axis=0)).ravel() - total**2 / n) / max(n - 1, 1)
     varies = variance > 1e-12
     result = np.zeros(counts.shape[1])
     if varies.sum() < 3:
@@ -30,8 +31,8 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     clipped = counts.copy()
     column = np.repeat(np.arange(counts.shape[1]), np.diff(counts.indptr))
     clipped.data = np.minimum(clipped.data, ceiling[column])
-    total, squares = (np.asarray(m.sum(axis=0)).ravel() for m in (clipped, clipped.multiply(clipped)))
-    result[varies] = ((n * mean**2 + squares - 2 * total * mean) / ((n - 1) * expected**2))[varies]
+    values, squares = (np.asarray(m.sum(axis=0)).ravel() for m in (clipped, clipped.multiply(clipped)))
+    result[varies] = ((n * mean**2 + squares - 2 * values * mean) / ((n - 1) * expected**2))[varies]
     return result
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from hespotex.errors import InputError
 from hespotex.modules.base import ExpressionModule, sections
 from hespotex.nn.losses import gene_correlation, latent_alignment, mean_over_genes
 from hespotex.nn.published import DualStreamOutput
@@ -48,7 +49,7 @@ class StrictModule(ExpressionModule):
     ) -> None:
         super().__init__(d_image, n_genes)
         if nuclei not in ("covariate", "factor", "none"):
-            raise ValueError(f"model.module.nuclei: expected covariate, factor or none, got {nuclei!r}")
+            raise InputError(f"model.module.nuclei: expected covariate, factor or none, got {nuclei!r}")
         self.nuclei, self.optimizer, self.warmup_epochs = nuclei, optimizer, warmup_epochs
         self.latent_weight, self.mse_weight, self.correlation_weight = latent_weight, mse_weight, correlation_weight
         self.linear_share, self.linear = linear_share, NeighbourRidge(d_image, n_genes, linear_alpha)

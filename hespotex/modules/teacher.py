@@ -33,8 +33,7 @@ class ExpressionAutoencoderModule(pl.LightningModule):
     @torch.no_grad()
     def latent(self, section: Data) -> Tensor:
         """Spot latent (n_spots, d_latent) of one section."""
-        latent: Tensor = self.eval().autoencoder(section.expression, section.edge_index)[0]
-        return latent
+        return self.autoencoder(section.expression, section.edge_index)[0]
 
     def configure_optimizers(self) -> Any:
         return self.optimizer(self.parameters())

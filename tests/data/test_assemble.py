@@ -54,7 +54,7 @@ def test_fields_and_shapes(spots: Section, embeddings: EmbeddingStore) -> None:
     np.testing.assert_allclose(data.pos.numpy(), spots.pos_px * spots.mpp)
     np.testing.assert_array_equal(data.edge_index.numpy(), knn_edges(spots.pos, 4))
     assert data.section_id == "S1" and "expression" not in data
-    assert not [key for key in data.keys() if key != "edge_index" and ("index" in key or "batch" in key)]
+    assert not [key for key in data.to_dict() if key != "edge_index" and ("index" in key or "batch" in key)]
 
 
 def test_without_a_counter_there_are_no_nuclei(spots: Section, embeddings: EmbeddingStore) -> None:

@@ -86,8 +86,17 @@ def test_the_advice_given_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     ("mpp", "answer"),
-    [(0.25, True), (0.05, True), (10.0, True), (352.8, False), (0.0, False), (-1.0, False)]
-    + [(float("nan"), False), (float("inf"), False), (None, False)],
+    [
+        (0.25, True),
+        (0.05, True),
+        (10.0, True),
+        (352.8, False),
+        (0.0, False),
+        (-1.0, False),
+        (np.nan, False),
+        (np.inf, False),
+        (None, False),
+    ],
 )
 def test_believable(mpp: float | None, answer: bool) -> None:
     assert believable(mpp) is answer

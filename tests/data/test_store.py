@@ -1,6 +1,5 @@
 """The embedding store: computed once, never stale, whole or absent."""
 
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -88,7 +87,7 @@ def test_at_the_same_time_one_computes_and_all_get_its_rows(tmp_path: Path, kind
         found = [job.result() for job in [pool.submit(slow_rows, str(tmp_path), number) for number in range(4)]]
     for rows in found[1:]:
         np.testing.assert_array_equal(rows, found[0])
-    assert len([path for path in tmp_path.rglob("*.h5")]) == 1 and threading.active_count() < 50
+    assert len(list(tmp_path.rglob("*.h5"))) == 1
 
 
 @pytest.fixture
@@ -136,7 +135,6 @@ def test_fewer_spots_are_embedded_anew_and_alike(tmp_path: Path, image: Path) ->
     np.testing.assert_allclose(embed_section(spots.keep([3, 8, 20]), encoder, store), whole[[3, 8, 20]])
 
 
-@pytest.mark.xfail(strict=True, reason="defect: barcodes are not in the key, so corrected ones take the rows of the old places")
 @pytest.mark.parametrize("corrected", [True, False])
 def test_other_barcodes_at_the_same_places(tmp_path: Path, image: Path, corrected: bool) -> None:
     """Barcodes do not change what the image shows at a position."""

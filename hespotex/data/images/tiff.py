@@ -64,8 +64,13 @@ class TiffImage:
         handle = self._file.filehandle
         handle.seek(page.dataoffsets[index])
         data = handle.read(page.databytecounts[index])
+        if len(data) < page.databytecounts[index]:
+            raise InputError(f"{handle.path}: ends inside tile {index}; is the file whole?")
         tables = {"jpegtables": page.jpegtables} if page.jpegtables is not None else {}
-        decoded, _, shape = page.decode(data, index, **tables)
+        try:
+            decoded, _, shape = page.decode(data or None, index, **tables)
+        except Exception as error:  # each codec has its own
+            raise InputError(f"{handle.path}: tile {index} cannot be decoded ({error}); is the file whole?") from error
         if decoded is None:  # a sparse tile: nothing was scanned there
             return np.full((*shape[1:3], 3), 255, dtype=np.uint8)
         pixels = np.asarray(decoded[0])

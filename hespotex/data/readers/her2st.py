@@ -10,7 +10,7 @@ from scipy import sparse
 
 from hespotex.data.readers.common import existing_folder, only, read_table
 from hespotex.data.scale import check_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, make_adata
+from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -43,19 +43,26 @@ class Her2stReader:
         return [SectionKey(section_id, group=section_id[0]) for section_id in self._counts]
 
     def read(self, section_id: str) -> Section:
-        counts = read_table(self._counts[section_id], index_col=0)
+        counts = _counts(self._counts[section_id])
         spots = read_table(self._spot_file(section_id))
+        if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
+            raise InputError(f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found {list(spots)}")
         spots.index = pd.Index([f"{round(x)}x{round(y)}" for x, y in zip(spots["x"], spots["y"], strict=True)])
-        spots = spots[~spots.index.duplicated()]
         if "selected" in spots:
             spots = spots[spots["selected"] == 1]
+        spots = spots[~spots.index.duplicated()]
         shared = [name for name in counts.index if name in spots.index]
         _log_join(section_id, len(counts), len(spots), len(shared))
         if not shared:
             raise InputError(f"{section_id}: no spot of {self._counts[section_id]} is in {self._spot_file(section_id)}")
         spots, pos = spots.loc[shared], spots.loc[shared, ["pixel_x", "pixel_y"]].to_numpy(float)
         array = spots[["new_x", "new_y"]].to_numpy(float) if "new_x" in spots else spots[["x", "y"]].to_numpy(float)
+        check_positions(section_id, pos)
         pitch = pitch_px(pos, array)
+        if not self.mpp and not pitch > 0:
+            raise InputError(
+                f"{section_id}: no pitch between its {len(pos)} spots to read the pixel size off; set data.reader.mpp"
+            )
         mpp = self.mpp or self.pitch_um / pitch
         check_mpp(section_id, mpp, "data.reader.mpp", pitch, self.pitch_um)
         return Section(
@@ -86,3 +93,11 @@ class Her2stReader:
 def _log_join(section_id: str, n_counts: int, n_spots: int, n_shared: int) -> None:
     if n_shared < max(n_counts, n_spots):
         log.info("%s: %d spots with counts, %d with a position, %d with both", section_id, n_counts, n_spots, n_shared)
+
+
+def _counts(path: Path) -> pd.DataFrame:
+    """Raw counts, spots down; gene names as they are in the file, repeated ones included."""
+    genes = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0, 1:]
+    counts = read_table(path, header=None, skiprows=1, index_col=0)
+    counts.columns = pd.Index(list(genes))
+    return counts[~counts.index.duplicated()]

@@ -17,7 +17,7 @@ from hespotex.data.images import open_image
 from hespotex.data.patches import stored_barcodes
 from hespotex.data.readers.common import existing_folder, read_h5ad
 from hespotex.data.scale import believable, check_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, make_adata
+from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class HestReader:
         meta, image = self._meta[section_id], self._image(section_id)
         pitch_um = _number(meta, "inter_spot_dist") or 100.0
         pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
+        check_positions(section_id, pos)
         mpp, source = self._mpp(meta, image)
         array, step = _array_coordinates(adata.obs, str(meta.get("st_technology")))
         check_mpp(section_id, mpp, source, pitch_px(pos, array, step), pitch_um)
@@ -85,14 +86,21 @@ def _metadata(root: Path, section_id: str) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"metadata not found: {path} (every st/ID.h5ad needs its metadata/ID.json)")
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8-sig")))
+        meta = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(meta, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(meta).__name__}")
+    return meta
 
 
 def _number(meta: dict[str, Any], key: str) -> float | None:
-    value = meta.get(key)
-    return None if value is None or value == "" or math.isnan(float(value)) else float(value)
+    """A number, or None where it is blank, NaN or no number."""
+    try:
+        value = float(meta.get(key) or math.nan)
+    except ValueError:
+        return None
+    return None if math.isnan(value) else value
 
 
 def _text(value: Any) -> str:
@@ -100,15 +108,18 @@ def _text(value: Any) -> str:
 
 
 def _groups(meta: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Patient; with its study where two studies use one label; the study alone where the patient is unknown."""
-    studies = defaultdict(set)
-    for entry in meta.values():
-        studies[_text(entry.get("patient"))].add(_text(entry.get("dataset_title")))
+    """Patient; with its study where two studies use one label.
+
+    A study in which a patient is blank is one group as a whole: the blank may be any of its patients.
+    """
+    people = {name: (_text(entry.get("patient")), _text(entry.get("dataset_title"))) for name, entry in meta.items()}
+    studies, blank = defaultdict(set), {study for patient, study in people.values() if not patient}
+    for patient, study in people.values():
+        studies[patient].add(study)
     groups = {}
-    for name, entry in meta.items():
-        patient, study = _text(entry.get("patient")), _text(entry.get("dataset_title"))
+    for name, (patient, study) in people.items():
         label = patient if len(studies[patient]) == 1 else f"{study}: {patient}"
-        groups[name] = label if patient else study or name
+        groups[name] = (study or name) if study in blank else label
     return groups
 
 
@@ -125,8 +136,11 @@ def _with_patches(section: Section, path: Path) -> Section:
     """The section with HEST's stored patches as its image, and only the spots that have one."""
     if not path.is_file():
         raise InputError(f"{section.section_id}: no image: expected wsis/{section.section_id}.tif or {path}")
-    with h5py.File(path) as file:
-        stored = set(stored_barcodes(file))
+    try:
+        with h5py.File(path) as file:
+            stored = set(stored_barcodes(file))
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
     keep = np.array([barcode in stored for barcode in section.barcodes])
     if not keep.any():
         raise InputError(f"{section.section_id}: no barcode of {path} is among the spots of st/{section.section_id}.h5ad")

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from hespotex.data.images import open_image
 from hespotex.data.scale import believable, pitch_px
-from hespotex.data.section import Section, SectionKey, check_spots, make_adata
+from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
 from hespotex.data.tissue import tissue_fraction, tissue_mask
 from hespotex.errors import InputError
 
@@ -45,6 +45,7 @@ def read_slide(
         raise InputError(f"{path}: the file tells no believable pixel size (found {mpp}); set mpp=UM_PER_PX, such as mpp=0.5")
     if positions:
         names, pos = read_positions(positions)
+        check_positions(path.stem, pos)
         _warn_of_pitch(path, pitch_px(pos) * mpp, pitch_um)
     else:
         names, pos = _grid(path, pitch_um / mpp, min_tissue)
