@@ -12,7 +12,7 @@ from torch_geometric.data import Batch
 from hespotex.build import Config, build, check_trusted
 from hespotex.checkpoint import KEY, load_module, read_checkpoint
 from hespotex.data.assemble import ImageInputs
-from hespotex.data.embed import Encoder
+from hespotex.data.embed import Encoder, NucleiCounter
 from hespotex.data.genes import check_markers
 from hespotex.data.readers.slide import read_slide
 from hespotex.data.store import EmbeddingStore
@@ -115,8 +115,8 @@ def _encoder(about: dict[str, Any], weights: str | None) -> Encoder:
     return encoder
 
 
-def _nuclei(about: dict[str, Any]) -> Encoder | None:
+def _nuclei(about: dict[str, Any]) -> NucleiCounter | None:
     settings = about["config"]["nuclei"]["counter"]
     check_trusted(settings)
-    counter: Encoder | None = build(settings)
+    counter: NucleiCounter | None = build(settings)
     return counter

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch_geometric.data import Data
 
-from hespotex.data.embed import Encoder, embed_section
+from hespotex.data.embed import Encoder, NucleiCounter, count_nuclei, embed_section
 from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
@@ -30,7 +30,7 @@ class ImageInputs:
     standardize: str = "section"
     shuffle: bool = False
 
-    def assemble(self, section: Section, encoder: Encoder, nuclei: Encoder | None, store: EmbeddingStore) -> Data:
+    def assemble(self, section: Section, encoder: Encoder, nuclei: NucleiCounter | None, store: EmbeddingStore) -> Data:
         """One section as a graph. Fields, with n spots:
 
         `image_embedding` (n, d_image) float32; `nuclei` (n, 1) float32, count per spot; `pos` (n, 2) float32, um,
@@ -38,7 +38,7 @@ class ImageInputs:
         The data module adds `expression` (n, n_genes), `weight` (1,) and, from the teacher, `latent` (n, d_latent).
         """
         embedding = embed_section(section, encoder, store)
-        counts = embed_section(section, nuclei, store) if nuclei else np.zeros((len(embedding), 1), dtype=np.float32)
+        counts = count_nuclei(section, nuclei, store)
         if self.shuffle:
             order = np.random.default_rng(len(embedding)).permutation(len(embedding))
             embedding, counts = embedding[order], counts[order]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from hespotex.data.assemble import ImageInputs
-from hespotex.data.embed import Encoder
+from hespotex.data.embed import Encoder, NucleiCounter
 from hespotex.data.expression import LogNormalised
 from hespotex.data.folds import FoldStrategy, Split
 from hespotex.data.genes import GenePanel, PanelRule
@@ -42,7 +42,7 @@ class SectionDataModule(pl.LightningDataModule):
         self,
         reader: Reader,
         encoder: Encoder,
-        nuclei: Encoder | None,
+        nuclei: NucleiCounter | None,
         fold: FoldStrategy,
         panel: PanelRule,
         expression: LogNormalised,

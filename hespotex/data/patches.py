@@ -1,7 +1,8 @@
 """Patches: squares of stated physical size around the spots of a section."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import h5py
@@ -15,13 +16,23 @@ from hespotex.errors import InputError
 
 HEST_PATCH_UM = 112.0
 
+Patches = NDArray[np.uint8]  # (n, px, px, 3) RGB
+
 
 @dataclass(frozen=True)
 class PatchSpec:
-    """What an encoder asks for: a square of `um` micrometres, given as `px` x `px` pixels."""
+    """What an encoder asks for: a square of `um` micrometres, given as `px` x `px` pixels.
+
+    `cut`: "padded" takes the square around the exact centre, mirrored beyond the border; "published" an even number
+    of px around the rounded centre, cut off at the border and then stretched, as released.
+    """
 
     um: float
     px: int
+    cut: str = "padded"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
     @property
     def mpp(self) -> float:
@@ -53,17 +64,27 @@ def cut_patch(image: RegionReader, size: PatchSize, x: float, y: float) -> NDArr
     return resize(read_padded(image, size.level, left, top, size.level_px, size.level_px), size.wanted_px)
 
 
+def published_box(x: float, y: float, diameter_px: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the released patch: half the diameter, floored, around the integer centre."""
+    half, column, row = int(diameter_px // 2), int(x), int(y)
+    return max(column - half, 0), max(row - half, 0), min(column + half, size[0]), min(row + half, size[1])
+
+
+def published_patch(image: RegionReader, x: float, y: float, diameter_px: float, px: int) -> NDArray[np.uint8]:
+    """The patch as released, (px, px, 3)."""
+    left, top, right, bottom = published_box(x, y, diameter_px, image.size)
+    return resize(image.read(0, left, top, right - left, bottom - top), px)
+
+
 def resize(patch: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
     """Square resize: area averaging when it shrinks, cubic when it grows."""
     if patch.shape[:2] == (px, px):
         return patch
-    method = cv2.INTER_AREA if patch.shape[0] > px else cv2.INTER_CUBIC
+    method = cv2.INTER_AREA if min(patch.shape[:2]) > px else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(patch, (px, px), interpolation=method), dtype=np.uint8)
 
 
-def iterate_patches(
-    section: Section, spec: PatchSpec, batch_size: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+def iterate_patches(section: Section, spec: PatchSpec, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Patches]]:
     """Yield (spot numbers (n,), RGB patches (n, px, px, 3)) until every spot was given once, ordered for the disk."""
     if section.image is None:
         yield from _stored_patches(section, spec, batch_size)
@@ -74,12 +95,13 @@ def iterate_patches(
     order = np.lexsort((pos[:, 0], pos[:, 1] // 512))  # by bands of tile rows: neighbours share decoded tiles
     for start in range(0, len(order), batch_size):
         spots = order[start : start + batch_size]
-        yield spots, np.stack([cut_patch(image, size, x, y) for x, y in pos[spots]])
+        if spec.cut == "published":
+            yield spots, np.stack([published_patch(image, x, y, size.level0_px, spec.px) for x, y in pos[spots]])
+        else:
+            yield spots, np.stack([cut_patch(image, size, x, y) for x, y in pos[spots]])
 
 
-def _stored_patches(
-    section: Section, spec: PatchSpec, batch_size: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+def _stored_patches(section: Section, spec: PatchSpec, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Patches]]:
     """HEST's own patches (112 um): the centre is cut out for a smaller size, a larger one cannot be had."""
     if spec.um > HEST_PATCH_UM:
         raise InputError(

@@ -46,6 +46,14 @@ class Section:
         return self.key.section_id
 
     @property
+    def pixels(self) -> Path:
+        """The file that the patches come from."""
+        path = self.image or self.patches
+        if path is None:
+            raise InputError(f"{self.section_id}: neither an image nor stored patches")
+        return path
+
+    @property
     def barcodes(self) -> list[str]:
         return [str(name) for name in self.adata.obs_names]
 

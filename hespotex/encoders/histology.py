@@ -18,11 +18,15 @@ class HistologyEncoder:
         name: shown in tables and file names.
         patch_um: physical sides of the patches (um): the spot, and the region around it.
         patch_px: side in px at which the statistics are taken.
+        patch_cut: see `PatchSpec`.
         workers: threads; OpenCV and NumPy let them run side by side.
     """
 
-    def __init__(self, name: str, patch_um: list[float], patch_px: int = 224, workers: int = 2) -> None:
-        self.name, self.patch_um, self.patch_px, self.workers = name, list(patch_um), patch_px, workers
+    def __init__(
+        self, name: str, patch_um: list[float], patch_px: int = 224, patch_cut: str = "padded", workers: int = 2
+    ) -> None:
+        self.name, self.patch_um, self.patch_px, self.patch_cut = name, list(patch_um), patch_px, patch_cut
+        self.workers = workers
 
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "version": VERSION, "statistics": list(FEATURE_NAMES)}

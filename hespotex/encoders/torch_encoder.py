@@ -15,6 +15,7 @@ class TorchEncoder:
         name: shown in tables and file names.
         patch_um: physical sides of the patches (um).
         patch_px: side in px that the network expects.
+        patch_cut: see `PatchSpec` of the data layer.
         mean, std: per channel, on pixels scaled to 0-1.
         raw_pixels: feed 0-255 unscaled, as the released HESpotEx does.
         l2_normalize: divide each embedding by its length.
@@ -26,13 +27,14 @@ class TorchEncoder:
         name: str,
         patch_um: list[float],
         patch_px: int,
+        patch_cut: str = "padded",
         mean: tuple[float, ...] = (0.5, 0.5, 0.5),
         std: tuple[float, ...] = (0.5, 0.5, 0.5),
         raw_pixels: bool = False,
         l2_normalize: bool = False,
         device: str = "auto",
     ) -> None:
-        self.name, self.patch_um, self.patch_px = name, list(patch_um), patch_px
+        self.name, self.patch_um, self.patch_px, self.patch_cut = name, list(patch_um), patch_px, patch_cut
         self.raw_pixels, self.l2_normalize = raw_pixels, l2_normalize
         self.mean, self.std = list(mean), list(std)
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)

@@ -29,8 +29,7 @@ class PublishedModule(ExpressionModule):
         self.decoder = PublishedDecoder(d_image, n_genes, d_latent)
 
     def forward(self, batch: Batch) -> DualStreamOutput:
-        # The released count takes the background of the label mask as one nucleus more.
-        factor = torch.cat([published_nuclei_factor(batch.nuclei[spots] + 1) for spots in sections(batch)])
+        factor = torch.cat([published_nuclei_factor(batch.nuclei[spots]) for spots in sections(batch)])
         out: DualStreamOutput = self.decoder(batch.image_embedding, batch.edge_index, factor)
         return out
 

@@ -168,6 +168,7 @@ class MeanColour:
 
     def __init__(self, patch_um: Sequence[float] = (100.0,), patch_px: int = 16, version: int = 1) -> None:
         self.patch_um, self.patch_px, self.version, self.calls = list(patch_um), patch_px, version, 0
+        self.patch_cut = "padded"
 
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version}
@@ -175,3 +176,15 @@ class MeanColour:
     def __call__(self, patches: Pixels, mpp: float) -> NDArray[np.float32]:
         self.calls += 1
         return patches.reshape(len(patches), -1, 3).mean(axis=1).astype(np.float32)
+
+
+class CountByPlace:
+    """A stub counter of nuclei: the spot's x in px."""
+
+    name = "count-by-place"
+
+    def identity(self, section: Section) -> dict[str, Any]:
+        return {"version": 1}
+
+    def __call__(self, section: Section) -> NDArray[np.float32]:
+        return section.pos_px[:, 0].astype(np.float32)

@@ -11,7 +11,7 @@ from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
 
-from .builders import MeanColour, picture, section, write_pyramid
+from .builders import CountByPlace, MeanColour, picture, section, write_pyramid
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_shift_and_scale_of_a_scanner_leave_no_trace(shift: float, scale: float)
 
 
 def test_fields_and_shapes(spots: Section, embeddings: EmbeddingStore) -> None:
-    data = ImageInputs(n_neighbours=4).assemble(spots, MeanColour([40.0, 100.0]), MeanColour([60.0]), embeddings)
+    data = ImageInputs(n_neighbours=4).assemble(spots, MeanColour([40.0, 100.0]), CountByPlace(), embeddings)
     assert data.image_embedding.shape == (25, 6) and data.nuclei.shape[0] == 25 and data.num_nodes == 25
     assert {data[name].dtype for name in ("image_embedding", "nuclei", "pos")} == {torch.float32}
     np.testing.assert_allclose(data.pos.numpy(), spots.pos_px * spots.mpp)
@@ -71,15 +71,15 @@ def test_standardize_none_keeps_the_numbers(spots: Section, embeddings: Embeddin
 
 @pytest.mark.parametrize("standard", ["section", "none"])
 def test_shuffle_permutes_within_the_section_only(spots: Section, embeddings: EmbeddingStore, standard: str) -> None:
-    plain = ImageInputs(standardize=standard).assemble(spots, MeanColour(), MeanColour([60.0]), embeddings)
+    plain = ImageInputs(standardize=standard).assemble(spots, MeanColour(), CountByPlace(), embeddings)
     inputs = ImageInputs(standardize=standard, shuffle=True)
-    mixed = inputs.assemble(spots, MeanColour(), MeanColour([60.0]), embeddings)
+    mixed = inputs.assemble(spots, MeanColour(), CountByPlace(), embeddings)
     order = [int((plain.image_embedding - row).abs().sum(1).argmin()) for row in mixed.image_embedding]
     assert sorted(order) == list(range(25)) and order != list(range(25))
     torch.testing.assert_close(mixed.image_embedding, plain.image_embedding[order])
     torch.testing.assert_close(mixed.nuclei, plain.nuclei[order])  # the nuclei go with their image
     assert torch.equal(mixed.pos, plain.pos) and torch.equal(mixed.edge_index, plain.edge_index)
-    again = inputs.assemble(spots, MeanColour(), MeanColour([60.0]), embeddings)
+    again = inputs.assemble(spots, MeanColour(), CountByPlace(), embeddings)
     assert torch.equal(again.image_embedding, mixed.image_embedding)
 
 

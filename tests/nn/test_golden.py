@@ -5,12 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy import sparse
 from torch import Tensor
 
 from hespotex.data.graph import knn_edges
+from hespotex.data.nuclei import LabelMaskCounter
+from hespotex.data.patches import PatchSpec, iterate_patches
+from hespotex.data.section import Section, SectionKey, make_adata
 from hespotex.nn.autoencoder import ExpressionAutoencoder
 from hespotex.nn.losses import gene_correlation, latent_alignment
-from hespotex.nn.published import PublishedDecoder
+from hespotex.nn.published import PublishedDecoder, published_nuclei_factor
 
 Golden = dict[str, Tensor]
 
@@ -74,3 +79,29 @@ def test_three_training_steps(golden: Golden, edges: Tensor, decoder: PublishedD
     close(torch.stack([latent, mse]), golden["train_losses_after3"])
     after = decoder(golden["image_embedding"], edges, golden["nuclei_factor"]).expression
     torch.testing.assert_close(after.detach(), golden["prediction_after3"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture
+def slide(golden: Golden, tmp_path: Path) -> Section:
+    """The golden slide as a section, at 1 um per px, with its label mask beside it."""
+    Image.fromarray(golden["slide_image"].numpy()).save(tmp_path / "g.png")
+    np.save(tmp_path / "g.npy", golden["nuclei_label_mask"].numpy())
+    pos = golden["slide_spots_xy"].double().numpy()
+    adata = make_adata(sparse.csr_matrix((len(pos), 0)), [str(i) for i in range(len(pos))], [], pos)
+    diameter = float(golden["spot_diameter_px"])
+    return Section(SectionKey("g", "g"), adata, 1.0, "golden", 100.0, diameter, image=tmp_path / "g.png")
+
+
+def test_patches(golden: Golden, slide: Section) -> None:
+    spec = PatchSpec(slide.spot_diameter_um, 224, cut="published")
+    ((spots, patches),) = iterate_patches(slide, spec, batch_size=64)
+    for expected, spot in zip(golden["item_patches"], (0, 1, 5), strict=True):
+        patch = torch.from_numpy(patches[np.flatnonzero(spots == spot)[0]]).permute(2, 0, 1)
+        difference = (patch.float() - expected).abs()  # releases of OpenCV round a few pixels to the next grey level
+        assert difference.max() <= 1
+        assert (difference > 0).float().mean() < 1e-4
+
+
+def test_nuclei_factor(golden: Golden, slide: Section, tmp_path: Path) -> None:
+    counts = torch.from_numpy(LabelMaskCounter(str(tmp_path))(slide))
+    close(published_nuclei_factor(counts)[:, None], golden["item_nuclei_factor"])

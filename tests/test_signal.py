@@ -1,0 +1,74 @@
+"""Does it work: the planted signal of the demo is found on patients never seen, and only that."""
+
+import json
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Run, compose_config
+
+from hespotex.data.demo import make_demo
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_demo(tmp_path_factory.mktemp("signal") / "demo", spots_per_side=10)
+
+
+@pytest.fixture
+def settings(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return [f"data.reader.root={demo}", f"paths.store={tmp_path_factory.getbasetemp() / 'signal_store'}", "encoder=histology"]
+
+
+def by_driver(folder: Path, demo: Path) -> "pd.Series[float]":
+    scores = pd.read_csv(folder / "per_gene.csv").merge(pd.read_csv(demo / "planted.csv"), on="gene")
+    return scores.groupby("driver")["pcc"].mean()
+
+
+def test_planted_genes_are_found_and_noise_is_not(train: Run, settings: list[str], demo: Path) -> None:
+    found = by_driver(train(*settings, "model.max_epochs=40"), demo)
+    assert found["morphology"] > 0.35
+    assert found["region"] > 0.35
+    assert found["neighbourhood"] > 0.2
+    assert abs(found["none"]) < 0.12  # not 0: library-size normalisation ties each gene to all others
+
+
+def test_shuffled_spots_score_nothing(train: Run, settings: list[str]) -> None:
+    folder = train("model=shuffled", *settings, "model.max_epochs=10")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert abs(metrics["test/pcc_gene"]) < 0.06
+
+
+def test_prediction_equals_the_test_step(train: Run, settings: list[str], demo: Path, tmp_path: Path) -> None:
+    """An image at its measured spots, without its counts, gives what the cross-validation gave."""
+    from hespotex.inference import predict
+
+    folder = train(*settings, "model.max_epochs=3")
+    expected = ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad")
+    positions = pd.DataFrame(expected.obsm["spatial"], columns=["x", "y"]).assign(barcode=list(expected.obs_names))
+    positions.to_csv(tmp_path / "spots.csv", index=False)
+    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={demo}/wsis/DEMO1.tif", f"output={tmp_path / 'out'}"]
+    predict(compose_config("predict", [*words, f"positions={tmp_path}/spots.csv", f"paths.store={tmp_path}/store"], tmp_path))
+    found = ad.read_h5ad(tmp_path / "out" / "DEMO1.h5ad")
+    assert list(found.obs_names) == list(expected.obs_names)
+    np.testing.assert_allclose(found[:, expected.var_names].X, expected.X, atol=1e-5)
+
+
+def test_bare_slide_against_its_truth(train: Run, settings: list[str], demo: Path, tmp_path: Path) -> None:
+    """A slide of a fourth patient, on a grid: predictions follow the true rates of the planted genes."""
+    from scipy.spatial import cKDTree
+
+    from hespotex.inference import predict
+
+    folder = train(*settings, "model=ridge")
+    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={demo}/slides/bare.tif", f"output={tmp_path / 'out'}"]
+    predict(compose_config("predict", [*words, f"paths.store={tmp_path}/store"], tmp_path))
+    found, truth = ad.read_h5ad(tmp_path / "out" / "bare.h5ad"), ad.read_h5ad(demo / "slides" / "bare_truth.h5ad")
+    distance, nearest = cKDTree(truth.obsm["spatial"]).query(found.obsm["spatial"])
+    near = distance * 0.7 < 40  # um: the square grid and the hexagonal truth do not coincide
+    genes = [gene for gene in truth.var_names if gene in set(found.var_names)]
+    a, b = np.asarray(found[near, genes].X), np.asarray(truth[nearest[near], genes].X)
+    assert near.sum() > 20
+    assert np.mean([np.corrcoef(a[:, i], b[:, i])[0, 1] for i in range(len(genes))]) > 0.5
