@@ -20,7 +20,7 @@ from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.errors import InputError
 from hespotex.files import write_json
-from hespotex.provenance import git_commit, versions
+from hespotex.provenance import flat, git_commit, versions
 from hespotex.results.run_folder import RunFolder
 from hespotex.results.scores import mean_over_sections, write_sections
 from hespotex.teacher import LEAK, attach_latents
@@ -103,6 +103,8 @@ def _fit(
     )
     callbacks = [checkpoint, Provenance(about), SeedEachEpoch(config["seed"]), *build_list(config["callbacks"])]
     trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, use_distributed_sampler=False)
+    for logger in loggers:
+        logger.log_hyperparams(flat(config))
     trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
     if not checkpoint.best_model_path:  # a closed form takes no optimiser step, so Lightning sees nothing to save
         trainer.save_checkpoint(folder.checkpoints / "best.ckpt")

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from hespotex.build import Config, build_teacher, build_trainer
+from hespotex.callbacks.progress import EpochProgress
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.graph import knn_edges, undirected_with_loops
 from hespotex.data.loader import SectionLoader
@@ -75,7 +76,8 @@ def _train(config: Config, module: pl.LightningModule, sections: Sequence[Data])
     teacher = config["model"]["teacher"]
     own = {"max_epochs": teacher["max_epochs"], "gradient_clip_val": teacher["gradient_clip"], "num_sanity_val_steps": 0}
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
-    trainer = build_trainer(config, **own, **quiet, strategy="auto", devices=1, num_nodes=1)
+    bar = EpochProgress(f"teacher, {len(sections)} sections")
+    trainer = build_trainer(config, **own, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar])
     trainer.fit(module, SectionLoader(sections, seed=config["seed"], epoch=lambda: trainer.current_epoch))
     module.cpu()
 

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from hespotex.data.patches import Patches, PatchSpec, iterate_patches
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
 from hespotex.files import digest, file_fingerprint
+from hespotex.progress import progress_bar
 
 BATCH = 64
 
@@ -86,7 +86,7 @@ def encode_patches(
 ) -> NDArray[np.float32]:
     """Apply `encode` to the patches of all spots, in the order of the disk; rows come back in spot order."""
     numbers, rows = [], []
-    with tqdm(total=len(section.adata), unit="patch", desc=f"{label} {section.section_id} {spec.um:g} um") as bar:
+    with progress_bar(len(section.adata), "patch", f"{label} {section.section_id} {spec.um:g} um") as bar:
         for spots, patches in iterate_patches(section, spec, BATCH):
             numbers.append(spots)
             rows.append(encode(patches, spec.mpp))
