@@ -2,29 +2,23 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.data.duplicates import known_pairs, merge_groups
 from hespotex.data.images import open_image
-from hespotex.data.patches import stored_barcodes
 from hespotex.data.readers.common import existing_folder, read_h5ad
 from hespotex.data.readers.hest_download import download_folders, fetch
 from hespotex.data.readers.hest_meta import Meta, groups, number, read_metadata, spots_um, text
+from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image, with_patches
 from hespotex.data.readers.hest_table import Select, read_sample_table, select_ids, selects, table_from_metadata
 from hespotex.data.scale import believable, check_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
-SOURCES = ("auto", "wsis", "patches")
-IMAGES = (".tif", ".tiff", ".btf", ".svs")
 
 
 class HestReader:
@@ -83,11 +77,11 @@ class HestReader:
 
     def read(self, section_id: str) -> Section:
         adata = read_h5ad(self.root / "st" / f"{section_id}.h5ad")
-        meta, image = self._meta[section_id], self._image(section_id)
+        meta, image = self._meta[section_id], find_image(self.root, section_id, self.source)
         pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
         check_positions(section_id, pos)
         mpp, source = self._mpp(meta, image)
-        found_px = pitch_px(pos, *_array_coordinates(adata.obs, text(meta.get("st_technology"))))
+        found_px = pitch_px(pos, *array_coordinates(adata.obs, text(meta.get("st_technology"))))
         pitch_um, diameter_um = spots_um(meta, found_px * mpp)
         check_mpp(section_id, mpp, source, found_px, pitch_um)
         section = Section(
@@ -99,7 +93,7 @@ class HestReader:
             spot_diameter_um=diameter_um,
             image=image,
         )
-        return section if image else _with_patches(section, self.root / "patches" / f"{section_id}.h5")
+        return section if image else with_patches(section, self.root / "patches" / f"{section_id}.h5")
 
     def _selected(self, found: Sequence[str], select: Select) -> list[str]:
         """The chosen ids that are on disk; ids that were asked for by name must be."""
@@ -115,13 +109,6 @@ class HestReader:
             log.warning("%d of %d selected sections are not in %s: %s", len(absent), len(chosen), self.root, absent[:20])
         return sorted(set(chosen) & set(found))
 
-    def _image(self, section_id: str) -> Path | None:
-        paths = [self.root / "wsis" / f"{section_id}{suffix}" for suffix in IMAGES]
-        found = [path for path in paths if self.source != "patches" and path.is_file()]
-        if not found and self.source == "wsis":
-            raise InputError(f"{section_id}: no image: expected {paths[0]}; or set data.reader.source=patches")
-        return found[0] if found else None
-
     def _mpp(self, meta: Meta, image: Path | None) -> tuple[float, str]:
         embedded = open_image(image).mpp if image else number(meta, "pixel_size_um_embedded")
         choices = [(self.mpp, "data.reader.mpp"), (number(meta, "pixel_size_um_estimated"), "metadata estimate")]
@@ -129,28 +116,3 @@ class HestReader:
             if mpp:
                 return mpp, source
         raise InputError(f"{meta.get('id')}: neither metadata nor image tell the pixel size; set data.reader.mpp (um per px)")
-
-
-def _array_coordinates(obs: Any, technology: str) -> tuple[NDArray[np.float64] | None, tuple[float, float]]:
-    """Array columns and rows, and the step between neighbours: Visium spots of one row are 2 columns apart."""
-    if not {"array_row", "array_col"} <= set(obs.columns):
-        return None, (1.0, 1.0)
-    array = obs[["array_col", "array_row"]].to_numpy(dtype=float)
-    visium = technology.lower() == "visium"
-    return (array if np.isfinite(array).all() else None), ((2.0, 0.0) if visium else (1.0, 1.0))
-
-
-def _with_patches(section: Section, path: Path) -> Section:
-    """The section with HEST's stored patches as its image, and only the spots that have one."""
-    if not path.is_file():
-        raise InputError(f"{section.section_id}: no image: expected wsis/{section.section_id}.tif or {path}")
-    try:
-        with h5py.File(path) as file:
-            stored = set(stored_barcodes(file))
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
-    keep = np.array([barcode in stored for barcode in section.barcodes])
-    if not keep.any():
-        raise InputError(f"{section.section_id}: no barcode of {path} is among the spots of st/{section.section_id}.h5ad")
-    log.info("%s: %d of %d spots have a stored patch", section.section_id, keep.sum(), len(keep))
-    return replace(section.keep(keep), patches=path)
