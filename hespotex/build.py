@@ -48,6 +48,7 @@ def build_datamodule(config: Config) -> SectionDataModule:
         store=EmbeddingStore(config["paths"]["store"]),
         min_counts=data["min_counts"],
         batch_sections=data["batch_sections"],
+        detect_duplicates=data["detect_duplicates"],
         select_on=config["model"]["select_on"],
         seed=config["seed"],
     )
