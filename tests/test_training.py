@@ -51,7 +51,7 @@ def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path
         table = ad.read_h5ad(changed / "st" / f"{section}.h5ad")
         table.X = table.X[::-1].multiply(3).tocsr()
         table.write_h5ad(changed / "st" / f"{section}.h5ad")
-        shutil.copy(small_demo / "wsis" / "DEMO3.tif", changed / "wsis" / f"{section}.tif")
+        shutil.copy(small_demo / "slides" / "bare.tif", changed / "wsis" / f"{section}.tif")
     short = SHORT if model == "strict" else []
     one = train(f"model={model}", *short, folder=tmp_path / "one")
     two = train(f"model={model}", *short, f"data.reader.root={changed}", folder=tmp_path / "two")
