@@ -1,26 +1,20 @@
 """HEST-1k folder: `st/`, `metadata/` and `wsis/` or `patches/` (Jaume et al. 2024)."""
 
-import json
-import logging
 import math
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.data.images import open_image
-from hespotex.data.patches import stored_barcodes
-from hespotex.data.readers.common import existing_folder, read_h5ad
+from hespotex.data.readers.common import check_counts, existing_folder, read_h5ad, read_json
+from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import believable, check_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
-
-log = logging.getLogger(__name__)
 
 
 class HestReader:
@@ -55,16 +49,21 @@ class HestReader:
         mpp, source = self._mpp(meta, image)
         array, step = _array_coordinates(adata.obs, str(meta.get("st_technology")))
         check_mpp(section_id, mpp, source, pitch_px(pos, array, step), pitch_um)
+        counts = sparse.csr_matrix(adata.X)
+        check_counts(section_id, counts, list(adata.obs_names))
         section = Section(
             key=SectionKey(section_id, self._groups[section_id]),
-            adata=make_adata(sparse.csr_matrix(adata.X), list(adata.obs_names), list(adata.var_names), pos),
+            adata=make_adata(counts, list(adata.obs_names), list(adata.var_names), pos),
             mpp=mpp,
             mpp_source=source,
             pitch_um=pitch_um,
             spot_diameter_um=_number(meta, "spot_diameter") or 55.0,
             image=image,
         )
-        return section if image else _with_patches(section, self.root / "patches" / f"{section_id}.h5")
+        patches = self.root / "patches" / f"{section_id}.h5"
+        if not image and not patches.is_file():
+            raise InputError(f"{section_id}: no image: expected wsis/{section_id}.tif or {patches}")
+        return section if image else with_patches(section, patches)
 
     def _image(self, section_id: str) -> Path | None:
         found = [
@@ -85,13 +84,7 @@ def _metadata(root: Path, section_id: str) -> dict[str, Any]:
     path = root / "metadata" / f"{section_id}.json"
     if not path.is_file():
         raise InputError(f"metadata not found: {path} (every st/ID.h5ad needs its metadata/ID.json)")
-    try:
-        meta = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(meta, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(meta).__name__}")
-    return meta
+    return read_json(path)
 
 
 def _number(meta: dict[str, Any], key: str) -> float | None:
@@ -130,19 +123,3 @@ def _array_coordinates(obs: Any, technology: str) -> tuple[NDArray[np.float64] |
     array = obs[["array_col", "array_row"]].to_numpy(dtype=float)
     visium = technology.strip().lower() == "visium"
     return (array if np.isfinite(array).all() else None), ((2.0, 0.0) if visium else (1.0, 1.0))
-
-
-def _with_patches(section: Section, path: Path) -> Section:
-    """The section with HEST's stored patches as its image, and only the spots that have one."""
-    if not path.is_file():
-        raise InputError(f"{section.section_id}: no image: expected wsis/{section.section_id}.tif or {path}")
-    try:
-        with h5py.File(path) as file:
-            stored = set(stored_barcodes(file))
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
-    keep = np.array([barcode in stored for barcode in section.barcodes])
-    if not keep.any():
-        raise InputError(f"{section.section_id}: no barcode of {path} is among the spots of st/{section.section_id}.h5ad")
-    log.info("%s: %d of %d spots have a stored patch", section.section_id, keep.sum(), len(keep))
-    return replace(section.keep(keep), patches=path)
