@@ -18,11 +18,12 @@ def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
         InputError: sections without a patient, or with two.
     """
     if not groups:
-        log.warning(
-            "patients are unknown: each of %d sections counts as one, so two of one patient may train and test; "
-            "set data.reader.groups={ID: PATIENT,...} or a CSV with columns section_id,patient",
-            len(section_ids),
-        )
+        if len(section_ids) > 1:
+            log.warning(
+                "patients are unknown: each of %d sections counts as one, so two of one patient may train and test; "
+                "set data.reader.groups={ID: PATIENT,...} or a CSV with columns section_id,patient",
+                len(section_ids),
+            )
         return {section_id: section_id for section_id in section_ids}
     known = _from_table(Path(groups)) if isinstance(groups, str) else {str(k): str(v) for k, v in groups.items()}
     _check(known, section_ids)
