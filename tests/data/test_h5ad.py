@@ -21,7 +21,7 @@ from hespotex.data.readers.h5ad import H5adReader
 from hespotex.data.readers.her2st import Her2stReader
 from hespotex.data.readers.hest import HestReader
 from hespotex.data.readers.visium import VisiumReader
-from hespotex.data.section import Section, SectionKey
+from hespotex.data.section import Reader, Section, SectionKey
 from hespotex.errors import InputError
 
 from .builders import GENES, MPP, write_her2st, write_hest
@@ -40,7 +40,7 @@ def layouts(root: Path, spots: Truth) -> dict[str, Section]:
     as_adata(spots).write_h5ad(root / "S1.h5ad")
     write_hest_visium(root / "hest", "S1", spots)
     write_image(root / "images" / "S1.tif")
-    readers = {
+    readers: dict[str, Reader] = {
         "visium": VisiumReader(str(root / "visium")),
         "flat": H5adReader(str(root / "flat"), pitch_um=100.0),
         "h5ad": H5adReader([str(root / "S1.h5ad")], str(root / "images"), mpp=MPP),
