@@ -17,6 +17,7 @@ NEEDS = {
     "encoder=quiltnet": "weights: tests/encoders has a small stand-in",
     "nuclei=label_mask": "masks: tests/nn/test_golden.py has one",
     "fold=files": "a file: tests/data/test_folds.py has one",
+    "fold=bundle": "a bundle: tests/data/test_hest_benchmark.py has one",
     "fold=kfold": "",
 }
 

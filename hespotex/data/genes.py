@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import anndata as ad
 import numpy as np
@@ -83,7 +84,16 @@ class PublishedGenes:
         return GenePanel(sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), _ids(sections))
 
 
-PanelRule = HighlyVariableGenes | PublishedGenes
+class PanelRule(Protocol):
+    """Picks the genes: from the training sections, or from all where it `sees_all_sections`; maps of `markers` are drawn."""
+
+    @property
+    def sees_all_sections(self) -> bool: ...
+
+    @property
+    def markers(self) -> list[str]: ...
+
+    def fit(self, sections: Sequence[Section]) -> GenePanel: ...
 
 
 def shared_genes(sections: Sequence[Section]) -> list[str]:

@@ -1,11 +1,15 @@
 """Pixel size (mpp, um per px): where it comes from, and its check against the spot pitch."""
 
+import logging
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hespotex.errors import InputError
 
+log = logging.getLogger(__name__)
 TOLERANCE = 0.10
 EMBEDDED_RANGE = (0.05, 10.0)  # outside it a resolution tag is a default, such as 72 dpi
 
@@ -49,6 +53,32 @@ def check_mpp(section_id: str, mpp: float, source: str, measured_pitch_px: float
             f"{pitch_um:.0f} um. If the pitch is right, the pixel size is {pitch_um / measured_pitch_px:.4f} um/px: set "
             f"data.reader.mpp={pitch_um / measured_pitch_px:.4f}, and make sure that the image is the full-resolution one"
         )
+
+
+def choose_mpp(
+    section_id: str, choices: Sequence[tuple[float | None, str]], measured_pitch_px: float, pitch_um: float | None
+) -> tuple[float, str]:
+    """The first pixel size (um per px) that is known, else the one that the pitch tells; and where it is from.
+
+    It is checked against the pitch wherever `pitch_um` is known.
+
+    Raises:
+        InputError: nothing tells the pixel size, or it disagrees with the pitch.
+    """
+    known = [(mpp, source) for mpp, source in choices if mpp]
+    if not known and pitch_um and measured_pitch_px > 1e-6:
+        known = [(pitch_um / measured_pitch_px, f"spot pitch of {pitch_um:g} um")]
+    if not known:
+        raise InputError(
+            f"{section_id}: no pixel size: neither {' nor '.join(source for _, source in choices)} tell it, and there is "
+            "no known spot pitch to read it off; set data.reader.mpp (um per px)"
+        )
+    mpp, source = known[0]
+    if pitch_um:
+        check_mpp(section_id, mpp, source, measured_pitch_px, pitch_um)
+    else:
+        log.info("%s: %.4f um/px (%s) is not checked, as data.reader.pitch_um is not set", section_id, mpp, source)
+    return float(mpp), source
 
 
 def believable(mpp: float | None) -> bool:

@@ -111,7 +111,7 @@ def test_a_section_that_is_not_passed_has_no_say() -> None:
 
 
 @pytest.mark.parametrize("rule", [HighlyVariableGenes(n_top=5), PublishedGenes(n_top=5, min_cells=10)])
-def test_markers_are_always_in(rule: PanelRule) -> None:
+def test_markers_are_always_in(rule: HighlyVariableGenes | PublishedGenes) -> None:
     sections = [tissue(0), tissue(1)]
     plain = rule.fit(sections).genes
     marked = type(rule)(n_top=5, markers=["G079", "G000"], **({"min_cells": 10} if rule.sees_all_sections else {})).fit(

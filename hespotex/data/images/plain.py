@@ -21,3 +21,12 @@ class PlainImage:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         return self._pixels[y : y + height, x : x + width]
+
+
+def plain_size(path: Path) -> tuple[int, int] | None:
+    """Width and height from the header alone; None where it cannot be read."""
+    try:
+        with Image.open(path) as file:
+            return file.size
+    except OSError:  # Pillow's error for a broken header is one too
+        return None

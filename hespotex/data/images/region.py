@@ -39,6 +39,17 @@ def open_image(path: Path) -> RegionReader:
     return _open(path, path.stat().st_mtime_ns)
 
 
+def image_facts(path: Path) -> tuple[tuple[int, int], float | None]:
+    """Width and height in level-0 px, and the pixel size (um per px) that the file tells; no JPEG is decoded for it."""
+    if path.suffix.lower() in PLAIN:
+        from hespotex.data.images.plain import plain_size
+
+        size = plain_size(path)
+        return (size, None) if size else (open_image(path).size, None)
+    image = open_image(path)
+    return image.size, image.mpp
+
+
 @lru_cache(maxsize=4)
 def _open(path: Path, _modified: int) -> RegionReader:
     from hespotex.data.images.plain import PlainImage

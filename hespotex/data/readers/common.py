@@ -1,12 +1,21 @@
-"""What the readers share: files that must be there, tables, and errors that name them."""
+"""What the readers share: files that must be there, tables, counts, and errors that name them."""
 
+import gzip
+import json
+import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anndata as ad
+import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+Found = TypeVar("Found")
 
 
 def existing_folder(path: Path, config_key: str) -> Path:
@@ -32,12 +41,33 @@ def only(folder: Path, suffixes: tuple[str, ...]) -> Path:
     return found[0]
 
 
-def read_table(path: Path, **kwargs: Any) -> pd.DataFrame:
-    """A tab-separated table, gzipped or not."""
+def chosen(found: dict[str, Found], sections: list[str] | None, folder: Path | str) -> dict[str, Found]:
+    """Of the sections found, those that `data.reader.sections` asks for."""
+    if missing := set(sections or []) - set(found):
+        raise InputError(f"data.reader.sections names {sorted(missing)}, but {folder} holds {sorted(found)[:20]}")
+    return {name: value for name, value in found.items() if sections is None or name in sections}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, gzipped or not, with or without a byte order mark."""
+    if not path.is_file():
+        raise InputError(f"JSON file not found: {path}")
+    try:
+        raw = path.read_bytes()
+        value = json.loads((gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig"))
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def read_table(path: Path, sep: str | None = "\t", **kwargs: Any) -> pd.DataFrame:
+    """A table, tab-separated by default, gzipped or not, with or without a byte order mark."""
     if not path.is_file():
         raise InputError(f"table not found: {path}")
     try:
-        return pd.read_csv(path, sep="\t", **kwargs)
+        return pd.read_csv(path, sep=sep, encoding="utf-8-sig", **kwargs)
     except Exception as error:  # gzip, unicode and parser errors all mean the same here
         raise InputError(f"{path}: cannot be read as a table ({type(error).__name__}: {error})") from error
 
@@ -56,3 +86,30 @@ def read_h5ad(path: Path) -> ad.AnnData:
             'write them with adata.obsm["spatial"] = xy'
         )
     return adata
+
+
+def check_counts(section_id: str, counts: sparse.csr_matrix, barcodes: Sequence[str]) -> None:
+    """Refuse whatever is no matrix of raw counts (n_spots, n_genes), one row a barcode.
+
+    Raises:
+        InputError: no spots or no genes, negative, broken or non-integer values, or barcodes named twice.
+    """
+    if 0 in counts.shape:
+        raise InputError(f"{section_id}: the count matrix is empty: {counts.shape[0]} spots x {counts.shape[1]} genes")
+    values = counts.data
+    whole = np.isfinite(values) & (values >= 0) & (values == np.round(values))
+    if not whole.all():
+        example = values[~whole][0]
+        raise InputError(
+            f"{section_id}: expected raw counts, found {(~whole).sum()} values that are negative or not whole, such as "
+            f"{example:g}; were they normalised? Give the raw matrix"
+        )
+    if len(set(barcodes)) < len(barcodes):
+        twice = pd.Index(barcodes)[pd.Index(barcodes).duplicated()].unique()
+        raise InputError(f"{section_id}: {len(twice)} barcodes occur more than once, such as {list(twice[:3])}")
+
+
+def log_join(section_id: str, n_counts: int, n_spots: int, n_shared: int) -> None:
+    """Say how many spots a join has lost."""
+    if n_shared < max(n_counts, n_spots):
+        log.info("%s: %d spots with counts, %d with a position, %d with both", section_id, n_counts, n_spots, n_shared)

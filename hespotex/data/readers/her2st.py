@@ -1,6 +1,5 @@
 """Legacy ST in the her2st layout: ST-cnts, ST-spotfiles, ST-imgs (Andersson et al. 2021)."""
 
-import logging
 import re
 from pathlib import Path
 
@@ -8,12 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from hespotex.data.readers.common import existing_folder, only, read_table
-from hespotex.data.scale import check_mpp, pitch_px
+from hespotex.data.readers.common import check_counts, chosen, existing_folder, log_join, only, read_table
+from hespotex.data.scale import choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
 
-log = logging.getLogger(__name__)
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
 
 
@@ -52,26 +50,20 @@ class Her2stReader:
             spots = spots[spots["selected"] == 1]
         spots = spots[~spots.index.duplicated()]
         shared = [name for name in counts.index if name in spots.index]
-        _log_join(section_id, len(counts), len(spots), len(shared))
+        log_join(section_id, len(counts), len(spots), len(shared))
         if not shared:
             raise InputError(f"{section_id}: no spot of {self._counts[section_id]} is in {self._spot_file(section_id)}")
         spots, pos = spots.loc[shared], spots.loc[shared, ["pixel_x", "pixel_y"]].to_numpy(float)
         array = spots[["new_x", "new_y"]].to_numpy(float) if "new_x" in spots else spots[["x", "y"]].to_numpy(float)
         check_positions(section_id, pos)
-        pitch = pitch_px(pos, array)
-        if not self.mpp and not pitch > 0:
-            raise InputError(
-                f"{section_id}: no pitch between its {len(pos)} spots to read the pixel size off; set data.reader.mpp"
-            )
-        mpp = self.mpp or self.pitch_um / pitch
-        check_mpp(section_id, mpp, "data.reader.mpp", pitch, self.pitch_um)
+        mpp, source = choose_mpp(section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um)
+        matrix = sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32))
+        check_counts(section_id, matrix, shared)
         return Section(
             key=SectionKey(section_id, section_id[0]),
-            adata=make_adata(
-                sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32)), shared, [str(g) for g in counts.columns], pos
-            ),
+            adata=make_adata(matrix, shared, [str(g) for g in counts.columns], pos),
             mpp=mpp,
-            mpp_source="data.reader.mpp" if self.mpp else f"spot pitch of {self.pitch_um:g} um",
+            mpp_source=source,
             pitch_um=self.pitch_um,
             spot_diameter_um=self.spot_diameter_um,
             image=only(self.root / "ST-imgs" / section_id[0] / section_id, (".jpg", ".jpeg", ".png", ".tif", ".tiff")),
@@ -82,17 +74,10 @@ class Her2stReader:
         found = {match[1]: path for path in sorted(folder.iterdir()) if (match := COUNTS.match(path.name))}
         if not found:
             raise InputError(f"no counts such as A1.tsv.gz in {folder}: is data.reader.root right?")
-        if missing := set(wanted or []) - set(found):
-            raise InputError(f"data.reader.sections names {sorted(missing)}, but {folder} holds {sorted(found)}")
-        return {name: path for name, path in found.items() if wanted is None or name in wanted}
+        return chosen(found, wanted, folder)
 
     def _spot_file(self, section_id: str) -> Path:
         return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"
-
-
-def _log_join(section_id: str, n_counts: int, n_spots: int, n_shared: int) -> None:
-    if n_shared < max(n_counts, n_spots):
-        log.info("%s: %d spots with counts, %d with a position, %d with both", section_id, n_counts, n_spots, n_shared)
 
 
 def _counts(path: Path) -> pd.DataFrame:

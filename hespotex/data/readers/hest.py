@@ -9,11 +9,12 @@ from scipy import sparse
 
 from hespotex.data.duplicates import known_pairs, merge_groups
 from hespotex.data.images import open_image
-from hespotex.data.readers.common import existing_folder, read_h5ad
+from hespotex.data.readers.common import check_counts, existing_folder, read_h5ad
 from hespotex.data.readers.hest_download import download_folders, fetch
 from hespotex.data.readers.hest_meta import Meta, groups, number, read_metadata, spots_um, text
-from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image, with_patches
+from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image
 from hespotex.data.readers.hest_table import Select, read_sample_table, select_ids, selects, table_from_metadata
+from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import believable, check_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
@@ -84,16 +85,21 @@ class HestReader:
         found_px = pitch_px(pos, *array_coordinates(adata.obs, text(meta.get("st_technology"))))
         pitch_um, diameter_um = spots_um(meta, found_px * mpp)
         check_mpp(section_id, mpp, source, found_px, pitch_um)
+        counts = sparse.csr_matrix(adata.X)
+        check_counts(section_id, counts, list(adata.obs_names))
         section = Section(
             key=self._keys[section_id],
-            adata=make_adata(sparse.csr_matrix(adata.X), list(adata.obs_names), list(adata.var_names), pos),
+            adata=make_adata(counts, list(adata.obs_names), list(adata.var_names), pos),
             mpp=mpp,
             mpp_source=source,
             pitch_um=pitch_um,
             spot_diameter_um=diameter_um,
             image=image,
         )
-        return section if image else with_patches(section, self.root / "patches" / f"{section_id}.h5")
+        patches = self.root / "patches" / f"{section_id}.h5"
+        if not image and not patches.is_file():
+            raise InputError(f"{section_id}: no image: expected wsis/{section_id}.tif or {patches}")
+        return section if image else with_patches(section, patches)
 
     def _selected(self, found: Sequence[str], select: Select) -> list[str]:
         """The chosen ids that are on disk; ids that were asked for by name must be."""

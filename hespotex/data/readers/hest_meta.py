@@ -1,12 +1,12 @@
 """What HEST-1k says of a section: metadata JSON, groups, and the pitch of its spots."""
 
-import json
 import math
 import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from hespotex.data.readers.common import read_json
 from hespotex.errors import InputError
 
 Meta = dict[str, Any]
@@ -22,13 +22,7 @@ def read_metadata(root: Path, section_id: str) -> Meta:
     path = root / "metadata" / f"{section_id}.json"
     if not path.is_file():
         raise InputError(f"metadata not found: {path} (every st/ID.h5ad needs its metadata/ID.json)")
-    try:
-        meta = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(meta, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(meta).__name__}")
-    return meta
+    return read_json(path)
 
 
 def number(meta: Meta, key: str) -> float | None:

@@ -1,0 +1,57 @@
+"""A gene panel that is given, not chosen."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hespotex.data.genes import GenePanel, check_markers, shared_genes
+from hespotex.data.section import Section
+from hespotex.errors import InputError
+
+
+@dataclass(frozen=True)
+class GeneList:
+    """The genes of a list, in its order.
+
+    Args:
+        genes: the list itself.
+        path: or a file: JSON `{"genes": [...]}` or `[...]`, or text with one gene a line.
+        markers: genes whose maps are drawn; they must be in the list.
+    """
+
+    genes: list[str] | None = None
+    path: str | None = None
+    markers: list[str] = field(default_factory=list)
+    sees_all_sections = False
+
+    def fit(self, sections: Sequence[Section]) -> GenePanel:
+        """The list, checked against what the training sections measured."""
+        genes = list(dict.fromkeys(self._listed()))
+        check_markers(genes, shared_genes(sections), f"data.panel.{'path' if self.path else 'genes'}")
+        check_markers(self.markers, genes)
+        return GenePanel(genes, [])
+
+    def _listed(self) -> list[str]:
+        if bool(self.genes) == bool(self.path):
+            raise InputError("expected either data.panel.genes=[A,B] or data.panel.path=FILE, found both or neither")
+        listed = self.genes or _read(Path(str(self.path)))
+        if len(set(listed)) < 2:
+            raise InputError(f"the gene panel needs two genes or more, found {listed} ({self.path or 'data.panel.genes'})")
+        return [str(gene) for gene in listed]
+
+
+def _read(path: Path) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"gene list not found: {path}; set data.panel.path=FILE")
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix.lower() != ".json":
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    genes = content.get("genes") if isinstance(content, dict) else content
+    if not isinstance(genes, list):
+        raise InputError(f'{path}: expected {{"genes": [...]}} or a list, found {str(content)[:80]}')
+    return genes

@@ -1,0 +1,50 @@
+"""Who the sections come from: patients as the user tells them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hespotex.data.readers.common import read_table
+from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+Groups = dict[str, str] | str | None  # {section_id: patient}, a CSV with columns section_id,patient, or unknown
+
+
+def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
+    """Group of each section: its patient; where nothing is told, each section is one by itself, with a warning.
+
+    Raises:
+        InputError: sections without a patient, or with two.
+    """
+    if not groups:
+        if len(section_ids) > 1:
+            log.warning(
+                "patients are unknown: each of %d sections counts as one, so two of one patient may train and test; "
+                "set data.reader.groups={ID: PATIENT,...} or a CSV with columns section_id,patient",
+                len(section_ids),
+            )
+        return {section_id: section_id for section_id in section_ids}
+    known = _from_table(Path(groups)) if isinstance(groups, str) else {str(k): str(v) for k, v in groups.items()}
+    _check(known, section_ids)
+    return {section_id: known[section_id].strip() for section_id in section_ids}
+
+
+def _from_table(path: Path) -> dict[str, str]:
+    table = read_table(path, sep=None, engine="python", dtype=str, keep_default_na=False)
+    if not {"section_id", "patient"} <= set(table):
+        raise InputError(f"{path} (data.reader.groups): expected columns section_id,patient, found {list(table)}")
+    table = table[["section_id", "patient"]].drop_duplicates()
+    twice = table[table["section_id"].duplicated()]
+    if len(twice):
+        raise InputError(f"{path} (data.reader.groups): sections of two patients: {sorted(set(twice['section_id']))}")
+    return dict(zip(table["section_id"], table["patient"], strict=True))
+
+
+def _check(known: Mapping[str, str], section_ids: Sequence[str]) -> None:
+    missing = [i for i in section_ids if known.get(i, "").strip().lower() in ("", "nan", "none")]
+    if missing:
+        raise InputError(
+            f"data.reader.groups names no patient of {missing}; it holds {sorted(known)[:20]}. Name each section's "
+            "patient, or leave it out with data.reader.sections"
+        )

@@ -1,0 +1,120 @@
+"""Any section: one h5ad with `obsm["spatial"]` and one image; also the released project's flat folder."""
+
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+from scipy import sparse
+
+from hespotex.data.images import image_facts
+from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
+from hespotex.data.readers.groups import Groups, read_groups
+from hespotex.data.readers.pictures import Images, configured_image, images_of, one_image
+from hespotex.data.scale import believable, choose_mpp, pitch_px
+from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
+from hespotex.errors import InputError
+
+
+class H5adReader:
+    """Files `{section_id}.h5ad` with raw counts, and an image for each.
+
+    Args:
+        root: a folder, or a list of files.
+        images: a folder with `{section_id}.tif`, `{section_id: path}`, or the path for one section; by default the
+            image of the same name beside the h5ad.
+        groups: patients, see `read_groups`; group_key: or the column of `obs` that holds them.
+        mpp: um per px; by default `microns_per_pixel` of `uns["spatial"]`, then what the image says, then the pitch.
+        pitch_um: distance of neighbouring spots, which checks the pixel size; None leaves it unchecked.
+        spot_diameter_um: side of what a spot covers.
+        layer: layer with the raw counts; None is `X`.
+        sections: ids to use; by default all.
+    """
+
+    def __init__(
+        self,
+        root: str | list[str],
+        images: Images = None,
+        groups: Groups = None,
+        group_key: str | None = None,
+        mpp: float | None = None,
+        pitch_um: float | None = None,
+        spot_diameter_um: float = 55.0,
+        layer: str | None = None,
+        sections: list[str] | None = None,
+    ) -> None:
+        self.images, self.mpp, self.pitch_um, self.spot_diameter_um, self.layer = images, mpp, pitch_um, spot_diameter_um, layer
+        self._files = chosen(_find(root), sections, str(root))
+        if group_key and not groups:
+            groups = {name: _patient(path, group_key) for name, path in self._files.items()}
+        self._groups = read_groups(groups, list(self._files))
+
+    def section_keys(self) -> list[SectionKey]:
+        return [SectionKey(name, self._groups[name]) for name in self._files]
+
+    def read(self, section_id: str) -> Section:
+        path = self._files[section_id]
+        adata = read_h5ad(path)
+        image = configured_image(section_id, self.images, len(self._files))
+        image = image or one_image(section_id, images_of(path.parent, section_id), path.parent)
+        size, embedded = image_facts(image)
+        counts, barcodes = self._counts(path, adata), [str(name) for name in adata.obs_names]
+        check_counts(section_id, counts, barcodes)
+        pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
+        check_positions(section_id, pos)
+        choices = [
+            (self.mpp, "data.reader.mpp"),
+            (_told(adata), 'uns["spatial"]'),
+            (embedded if believable(embedded) else None, "embedded in the image"),
+        ]
+        mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
+        table = make_adata(counts, barcodes, list(adata.var_names), pos)
+        pitch_um = self.pitch_um or pitch_px(pos) * mpp
+        key = SectionKey(section_id, self._groups[section_id])
+        section = Section(key, table, mpp, source, pitch_um, self.spot_diameter_um, image)
+        check_spots(section, *size)
+        return section
+
+    def _counts(self, path: Path, adata: ad.AnnData) -> sparse.csr_matrix:
+        if self.layer and self.layer not in adata.layers:
+            raise InputError(
+                f"{path}: no layer {self.layer!r}, found {list(adata.layers)}; set data.reader.layer, or null for X"
+            )
+        counts = adata.layers[self.layer] if self.layer else adata.X
+        if counts is None:
+            raise InputError(f"{path}: X is empty, layers are {list(adata.layers)}; set data.reader.layer to the raw counts")
+        return sparse.csr_matrix(counts)
+
+
+def _find(root: str | list[str]) -> dict[str, Path]:
+    if not isinstance(root, str):
+        return {Path(path).stem: Path(path) for path in root}
+    found = {path.stem: path for path in sorted(existing_folder(Path(root), "data.reader.root").glob("*.h5ad"))}
+    if not found:
+        raise InputError(f"no h5ad file in {root}; set data.reader.root=FOLDER or [A.h5ad,B.h5ad]")
+    return found
+
+
+def _patient(path: Path, group_key: str) -> str:
+    """The one value of a column of `obs`, read without the counts."""
+    try:
+        with h5py.File(path) as file:
+            columns = sorted(file["obs"])
+            values = {str(v).strip() for v in ad.io.read_elem(file["obs"][group_key])} if group_key in columns else set()
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read as h5ad ({error}); is the file whole?") from error
+    if len(values) != 1:
+        raise InputError(
+            f"{path}: expected one patient in obs[{group_key!r}], found {sorted(values) or f'columns {columns}'}; "
+            "set data.reader.group_key or data.reader.groups, and keep one section a file"
+        )
+    return values.pop()
+
+
+def _told(adata: ad.AnnData) -> float | None:
+    """`microns_per_pixel` among the scale factors of the first library."""
+    for library in dict(adata.uns.get("spatial", {})).values():
+        factors = library.get("scalefactors", {}) if hasattr(library, "get") else {}
+        value = factors.get("microns_per_pixel") if hasattr(factors, "get") else None
+        return float(value) if value is not None and believable(float(value)) else None
+    return None

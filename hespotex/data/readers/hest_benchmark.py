@@ -1,0 +1,83 @@
+"""One task of the HEST-Benchmark bundle: `adata/`, `patches/`, `splits/` (Jaume et al. 2024)."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from scipy import sparse
+
+from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
+from hespotex.data.readers.groups import Groups, read_groups
+from hespotex.data.readers.stored import with_patches
+from hespotex.data.scale import choose_mpp, pitch_px
+from hespotex.data.section import Section, SectionKey, check_positions, make_adata
+from hespotex.errors import InputError
+
+PATCH_MPP = 0.5  # um per px of the stored patches
+
+
+class HestBenchmarkReader:
+    """Sections `{id}` of a task, with the bundle's own patches as their pixels.
+
+    Args:
+        root: the task's folder, such as IDC.
+        mpp: um per px of the full-resolution image; by default from the attributes of the patches file.
+        groups: patients, see `read_groups`; the bundle does not name them, its splits respect them.
+        sections: ids to use; by default all.
+        pitch_um: 100 um, of Visium and of HEST's pseudo-spots of Xenium.
+        spot_diameter_um: 55 um.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        mpp: float | None = None,
+        groups: Groups = None,
+        sections: list[str] | None = None,
+        pitch_um: float = 100.0,
+        spot_diameter_um: float = 55.0,
+    ) -> None:
+        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = Path(root), mpp, pitch_um, spot_diameter_um
+        folder = existing_folder(existing_folder(self.root, "data.reader.root") / "adata", "data.reader.root")
+        self._files = chosen({path.stem: path for path in sorted(folder.glob("*.h5ad"))}, sections, folder)
+        if not self._files:
+            raise InputError(f"no h5ad file in {folder}: is data.reader.root one task of the bundle, such as IDC?")
+        self._groups = read_groups(groups, list(self._files))
+
+    def section_keys(self) -> list[SectionKey]:
+        return [SectionKey(name, self._groups[name]) for name in self._files]
+
+    def read(self, section_id: str) -> Section:
+        adata = read_h5ad(self._files[section_id])
+        counts, barcodes = sparse.csr_matrix(adata.X), [str(name) for name in adata.obs_names]
+        check_counts(section_id, counts, barcodes)
+        pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
+        check_positions(section_id, pos)
+        patches = self.root / "patches" / f"{section_id}.h5"
+        choices = [(self.mpp, "data.reader.mpp"), (patches_mpp(patches), f"attributes of {patches}")]
+        mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
+        table = make_adata(counts, barcodes, list(adata.var_names), pos)
+        key = SectionKey(section_id, self._groups[section_id])
+        return with_patches(Section(key, table, mpp, source, self.pitch_um, self.spot_diameter_um), patches)
+
+
+def patches_mpp(path: Path) -> float | None:
+    """um per full-resolution px, as the attributes of a patches file tell; None if they do not.
+
+    HEST-1k writes `downsample` and `patch_size_src`, the bundle `factor` and `patch_size`, for the same two numbers:
+    full-resolution px per patch px, and the side of a patch in full-resolution px. They stand at the file or at `img`.
+    """
+    if not path.is_file():
+        raise InputError(f"patches not found: {path}; is data.reader.root one whole task of the bundle?")
+    try:
+        with h5py.File(path) as file:
+            attributes, side = dict(file.attrs) | dict(file["img"].attrs), file["img"].shape[1]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
+    for name in ("downsample", "factor"):
+        if name in attributes:
+            return PATCH_MPP / float(attributes[name])
+    for name in ("patch_size_src", "patch_size"):
+        if name in attributes:
+            return PATCH_MPP * side / float(attributes[name])
+    return float(attributes["pixel_size"]) if "pixel_size" in attributes else None

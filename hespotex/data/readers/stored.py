@@ -1,0 +1,31 @@
+"""Sections whose pixels are stored patches instead of an image."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from hespotex.data.patches import stored_barcodes
+from hespotex.data.section import Section
+from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def with_patches(section: Section, path: Path) -> Section:
+    """The section with HEST's stored patches as its image, and only the spots that have one."""
+    try:
+        with h5py.File(path) as file:
+            stored = set(stored_barcodes(file))
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
+    keep = np.array([barcode in stored for barcode in section.barcodes])
+    if not keep.any():
+        raise InputError(
+            f"{section.section_id}: no barcode of {path}, such as {sorted(stored)[:2]}, is among the spots of the h5ad, "
+            f"such as {section.barcodes[:2]}"
+        )
+    log.info("%s: %d of %d spots have a stored patch", section.section_id, keep.sum(), len(keep))
+    return replace(section.keep(keep), patches=path)
