@@ -55,7 +55,7 @@ def check_names(names: Mapping[str, Sequence[str]]) -> None:
 
 def _by_kind(verdicts: Mapping[str, str | None]) -> dict[str, list[str]]:
     kinds = sorted({kind for kind in verdicts.values() if kind})
-    return {kind: [i for i, verdict in verdicts.items() if verdict == kind] for kind in kinds}
+    return {kind: sorted(i for i, verdict in verdicts.items() if verdict == kind) for kind in kinds}
 
 
 def _listed(kinds: Mapping[str, list[str]]) -> str:

@@ -30,7 +30,7 @@ def draw_pair(measured: ad.AnnData | None, predicted: ad.AnnData, gene: str, tit
     for axis, (name, values) in zip(axes[1:], panels, strict=True):
         points = _scatter(axis, predicted, library, values, limits)
         axis.set_title(f"{name} {gene}", fontsize=10)
-    figure.colorbar(points, ax=axes[1:], label="log-normalised expression", shrink=0.8)
+    figure.colorbar(points, ax=axes[1:], label=predicted.uns["hespotex"]["unit"], shrink=0.8)
     figure.suptitle(title, fontsize=11)
     for axis in axes:
         _frame(axis, library)
