@@ -40,9 +40,17 @@ def frame(axis: Any, picture: NDArray[np.uint8], px_per_um: float, longest_um: i
     while um * px_per_um > width / 2 and um > 1:
         um //= 2
     left, bottom = 0.04 * width, 0.96 * height
-    axis.plot([left, left + um * px_per_um], [bottom] * 2, color="black", lw=3, solid_capstyle="butt")
-    axis.text(left, bottom - 0.015 * height, f"{um} um", fontsize=8, va="bottom")
+    bar = {"color": "black", "lw": 3, "solid_capstyle": "butt", "path_effects": halo()}
+    axis.plot([left, left + um * px_per_um], [bottom] * 2, **bar)
+    axis.text(left, bottom - 0.015 * height, f"{um} um", fontsize=9, va="bottom", path_effects=halo())
     axis.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+
+
+def halo() -> list[Any]:
+    """A white rim, for marks on dark tissue."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=4, foreground="white")]
 
 
 def save(figure: Any, path: Path) -> None:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from hespotex.data.images import open_image
 from hespotex.data.images.region import best_level, read_padded
 from hespotex.data.section import Section
-from hespotex.results.drawing import circles, frame, panels, save
+from hespotex.results.drawing import circles, frame, halo, panels, save
 from hespotex.results.predictions import section_picture
 
 OVERVIEW_PX, DETAIL_PX, DETAIL_PITCHES = 1400, 800, 4
 PANEL_INCHES = 7.0
-SPOT, PATCH = "#0050d0", "#c03000"
+SPOT, PATCH = "#00c040", "#c03000"  # neither is a colour of H&E
 
 
 def draw_overlay(section: Section, patch_um: Sequence[float], path: Path) -> None:
@@ -42,7 +42,7 @@ def _panel(axis: Any, section: Section, picture: NDArray[np.uint8], scale: float
     """Picture with spots; `scale` in its px per full-resolution px, `corner` its top left in full-resolution px."""
     axis.imshow(picture)
     diameter = section.spot_diameter_um / section.mpp * scale
-    circles(axis, (section.pos_px - corner) * scale, diameter, facecolors="none", edgecolors=SPOT, linewidths=0.9)
+    circles(axis, (section.pos_px - corner) * scale, diameter, facecolors="none", edgecolors=SPOT, linewidths=1.2)
     frame(axis, picture, scale / section.mpp)
 
 
@@ -68,15 +68,13 @@ def _squares(axis: Any, patch_um: Sequence[float], px_per_um: float) -> None:
         side = um * px_per_um
         at = (width / 2 - side / 2, width / 2 - side / 2)
         axis.add_patch(Rectangle(at, side, side, fill=False, edgecolor=PATCH, linewidth=1.5))
-        axis.text(width / 2, at[1], f"patch {um:g} um", color=PATCH, fontsize=8, ha="center", va="bottom")
+        axis.text(width / 2, at[1], f"patch {um:g} um", color=PATCH, fontsize=9, ha="center", va="bottom", path_effects=halo())
 
 
 def _arrows(axis: Any) -> None:
     """Directions of x and y, as the coordinates count."""
-    from matplotlib.patheffects import withStroke
-
     for name, end in (("x", (0.11, 0.97)), ("y", (0.03, 0.89))):
         axis.annotate(
             name, xy=(0.03, 0.97), xytext=end, xycoords="axes fraction", ha="center", va="center", fontsize=11,
-            arrowprops={"arrowstyle": "<-", "lw": 1.5}, path_effects=[withStroke(linewidth=3, foreground="white")],
+            arrowprops={"arrowstyle": "<-", "lw": 1.5}, path_effects=halo(),
         )  # fmt: skip
