@@ -25,12 +25,12 @@ SECTIONS = [f"DEMO{i}" for i in range(1, 7)]
 def doctor(small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Doctor:
     """The findings, and what was logged."""
 
-    def run(*overrides: str) -> tuple[Findings, str]:
+    def run(*overrides: str, overlays: bool = False) -> tuple[Findings, str]:
         folder = tmp_path / "doctor"
         folder.mkdir(exist_ok=True)
         caplog.clear()
         with caplog.at_level("INFO"):
-            found = check_up(compose_config("doctor", [*small, *overrides], folder))
+            found = check_up(compose_config("doctor", [*small, *overrides, f"overlays={overlays}"], folder))
         return found, caplog.text
 
     return run
@@ -91,7 +91,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 
 
 def test_a_sound_data_set(doctor: Doctor, tmp_path: Path) -> None:
-    found, text = doctor("encoder.patch_um=[112,224]")
+    found, text = doctor("encoder.patch_um=[112,224]", overlays=True)
     assert found.problems == []
     assert "training can start" in found.verdict()
     assert not [name for name in SECTIONS if f"| {name} " not in text]
@@ -107,7 +107,8 @@ def test_a_sound_data_set(doctor: Doctor, tmp_path: Path) -> None:
 
 def test_real_data(doctor: Doctor, shared: Path, tmp_path: Path) -> None:
     root = shared / "data" / "her2st"
-    found, text = doctor("data=her2st", f"data.reader.root={root}", "data.reader.sections=[B4,C2]", f"paths.store={tmp_path}")
+    words = ["data=her2st", f"data.reader.root={root}", "data.reader.sections=[B4,C2]"]
+    found, text = doctor(*words, overlays=True)
     assert found.problems == []
     assert "genes: human, symbols" in text
     assert "200 of 200 um" in text

@@ -81,7 +81,8 @@ def _bytes(counts: Any) -> int:
 def _images(sections: Sequence[Section]) -> int:
     """Memory of the images that are open together: JPEG and PNG are decoded whole."""
     paths = [section.image for section in sections if section.image]
-    sizes = [3 * int(np.prod(open_image(p).size)) if p.suffix.lower() in PLAIN else TILE_CACHE for p in paths]
+    whole = {path: 3 * int(np.prod(open_image(path).size)) for path in paths}
+    sizes = [n if path.suffix.lower() in PLAIN else min(n, TILE_CACHE) for path, n in whole.items()]
     return sum(sorted(sizes)[-OPEN_IMAGES:])
 
 

@@ -22,11 +22,17 @@ class SectionCheck:
 
     Args:
         reader, genes, encoder, nuclei, min_counts: as training gets them.
-        folder: where the overlays go.
+        folder: where the overlays go; None for none.
     """
 
     def __init__(
-        self, reader: Reader, genes: GeneNames, encoder: Encoder, nuclei: NucleiCounter | None, min_counts: int, folder: Path
+        self,
+        reader: Reader,
+        genes: GeneNames,
+        encoder: Encoder,
+        nuclei: NucleiCounter | None,
+        min_counts: int,
+        folder: Path | None,
     ) -> None:
         self.reader, self.genes, self.encoder, self.nuclei = reader, genes, encoder, nuclei
         self.min_counts, self.folder = min_counts, folder
@@ -42,7 +48,7 @@ class SectionCheck:
             findings.attempt(lambda: self._pixels(section), name)
         if section is not None and len(findings.problems) == before:
             findings.attempt(lambda: self._nuclei(section), name)
-            findings.attempt(lambda: draw_overlay(section, self.encoder.patch_um, self.folder / f"{name}.png"), name)
+            findings.attempt(lambda: self._overlay(section), name)
         sound = len(findings.problems) == before
         return section if sound else None, self._line(section or read, sound)
 
@@ -50,6 +56,10 @@ class SectionCheck:
         """The image opens, all spots are on it, and the first patch of each size can be cut."""
         for um in self.encoder.patch_um:
             next(iterate_patches(section, PatchSpec(float(um), self.encoder.patch_px, self.encoder.patch_cut), 1))
+
+    def _overlay(self, section: Section) -> None:
+        if self.folder is not None:
+            draw_overlay(section, self.encoder.patch_um, self.folder / f"{section.section_id}.png")
 
     def _nuclei(self, section: Section) -> None:
         if self.nuclei is not None:

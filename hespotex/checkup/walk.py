@@ -26,7 +26,8 @@ PARTS = ("reader", "genes", "panel", "expression")
 def check_up(cfg: DictConfig) -> Findings:
     """Walk through the data set, log what is there, draw the overlays; returns the problems."""
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    findings, folder = Findings(), Path(HydraConfig.get().runtime.output_dir)
+    findings = Findings()
+    folder = Path(HydraConfig.get().runtime.output_dir) if config["overlays"] else None
     settings = {name: config["data"][name] for name in PARTS}
     settings |= {"encoder": config["encoder"], "nuclei": config["nuclei"]["counter"], "fold": config["fold"]}
     parts = {name: findings.attempt(lambda part=part: build(part)) for name, part in settings.items()}  # type: ignore[misc]
@@ -41,10 +42,10 @@ class Walk:
     Args:
         config: as for training.
         parts: what the config builds, by name.
-        folder: for the overlays.
+        folder: for the overlays; None for none.
     """
 
-    def __init__(self, config: Config, parts: dict[str, Any], findings: Findings, folder: Path) -> None:
+    def __init__(self, config: Config, parts: dict[str, Any], findings: Findings, folder: Path | None) -> None:
         self.config, self.parts, self.findings, self.folder = config, parts, findings, folder
 
     def __call__(self) -> None:
@@ -74,7 +75,8 @@ class Walk:
                 bar.update()
         groups = len({key.group for key in keys})
         log.info("%s: %d sections in %d groups\n\n%s", self.config["data"]["name"], len(keys), groups, markdown(HEADER, lines))
-        log.info("\nspots on the images: %s", self.folder / "*.png")
+        if self.folder is not None:
+            log.info("\nspots on the images: %s", self.folder / "*.png")
         return sections
 
     def _genes(self, sections: dict[str, Section], names: Mapping[str, Sequence[str]], split: Split | None) -> int:

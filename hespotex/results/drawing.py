@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hespotex.files import atomic_path
 
 DPI = 110
-SCALE_BAR_UM = 1000
+SCALE_BARS_UM = (1000, 500, 200, 100, 50, 20, 10)
 
 
 def panels(n: int, width: float, height: float) -> tuple[Any, Any]:
@@ -33,12 +33,10 @@ def circles(axis: Any, xy: NDArray[np.float64], diameter: float, **style: Any) -
     return spots
 
 
-def frame(axis: Any, picture: NDArray[np.uint8], px_per_um: float, longest_um: int = SCALE_BAR_UM) -> None:
+def frame(axis: Any, picture: NDArray[np.uint8], px_per_um: float) -> None:
     """Limits of the picture, no ticks, and a scale bar in um, at most half as wide as the picture."""
     height, width = picture.shape[:2]
-    um = longest_um
-    while um * px_per_um > width / 2 and um > 1:
-        um //= 2
+    um = next((length for length in SCALE_BARS_UM if length * px_per_um <= width / 2), SCALE_BARS_UM[-1])
     left, bottom = 0.04 * width, 0.96 * height
     bar = {"color": "black", "lw": 3, "solid_capstyle": "butt", "path_effects": halo()}
     axis.plot([left, left + um * px_per_um], [bottom] * 2, **bar)
