@@ -49,6 +49,7 @@ def build_datamodule(config: Config) -> SectionDataModule:
         min_counts=data["min_counts"],
         smooth_training=data["smooth_training"],
         batch_sections=data["batch_sections"],
+        detect_duplicates=data["detect_duplicates"],
         select_on=config["model"]["select_on"],
         seed=config["seed"],
     )

@@ -32,6 +32,13 @@ def plain_errors(main: Callable[..., Any]) -> Callable[..., Any]:
 
 def _quiet() -> None:
     """Keep the libraries' advice out of the way of our own messages."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for noise in (".*torch.jit.script.*", ".*LeafSpec.*", ".*does not have many workers.*"):
+    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for noise in (
+        ".*torch.jit.script.*",
+        ".*LeafSpec.*",
+        ".*does not have many workers.*",
+        ".*sync_dist=True.*",
+        ".*returned `None`, this fit.*",
+    ):
         warnings.filterwarnings("ignore", message=noise)

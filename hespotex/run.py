@@ -39,9 +39,10 @@ def train(cfg: DictConfig) -> float:
     hydra_config = HydraConfig.get()
     _check_devices(config, hydra_config.mode)
     folder = RunFolder(Path(hydra_config.runtime.output_dir))
-    if rank_zero_only.rank == 0:
+    first = rank_zero_only.rank == 0
+    if first:
         folder.claim(config)
-    done = folder.finished()
+    done = folder.finished() if first or not config["restart"] else None
     if done:
         log.info("%s is finished: nothing to do (restart=true repeats it)", folder.path)
         return float(done["val_score"])

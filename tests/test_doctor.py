@@ -77,6 +77,10 @@ def no_image(root: Path) -> None:
     shutil.rmtree(root / "patches", ignore_errors=True)
 
 
+def duplicate(root: Path) -> None:
+    shutil.copy(root / "wsis" / "DEMO3.tif", root / "wsis" / "DEMO1.tif")
+
+
 BROKEN: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "no spatial": (no_spatial, ["DEMO1", 'adata.obsm["spatial"] = xy']),
     "spots outside": (outside, ["DEMO1", "Is it the full-resolution image"]),
@@ -86,6 +90,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "wrong scale": (wrong_scale, ["DEMO1", "set data.reader.mpp="]),
     "no image": (no_image, ["DEMO1", "expected wsis/DEMO1.tif"]),
     "mouse": (mouse, ["mouse in DEMO1", "data.reader.sections"]),
+    "duplicate": (duplicate, ["DEMO1 (test) and DEMO3 (training) look like the same tissue", "data.reader.sections"]),
     "ensembl": (ensembl, ["Ensembl ids in DEMO1", "data.genes.aliases"]),
 }
 
@@ -125,7 +130,7 @@ def test_broken_sections(doctor: Doctor, broken: Path, case: str) -> None:
     assert not [word for word in words if word not in found.problems[0]]
     assert "training cannot start: 1 problem" in found.verdict()
     assert not [name for name in SECTIONS if f"| {name} " not in text]
-    assert text.count("BROKEN") == (0 if case in ("mouse", "ensembl") else 1)
+    assert text.count("BROKEN") == (0 if case in ("mouse", "ensembl", "duplicate") else 1)
 
 
 def test_two_broken_sections_are_two_problems(doctor: Doctor, broken: Path) -> None:

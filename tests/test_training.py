@@ -51,7 +51,7 @@ def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path
         table = ad.read_h5ad(changed / "st" / f"{section}.h5ad")
         table.X = table.X[::-1].multiply(3).tocsr()
         table.write_h5ad(changed / "st" / f"{section}.h5ad")
-        shutil.copy(small_demo / "wsis" / "DEMO3.tif", changed / "wsis" / f"{section}.tif")
+        shutil.copy(small_demo / "slides" / "bare.tif", changed / "wsis" / f"{section}.tif")
     short = SHORT if model == "strict" else []
     one = train(f"model={model}", *short, folder=tmp_path / "one")
     two = train(f"model={model}", *short, f"data.reader.root={changed}", folder=tmp_path / "two")
@@ -133,3 +133,18 @@ def test_a_sweep_score_is_no_test_score(small: list[str], tmp_path: Path) -> Non
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert score == metrics["val_score"]
     assert not np.isclose(score, metrics["test/pcc_gene"])
+
+
+def test_mixed_precision_on_the_cpu(train: Run, tmp_path: Path) -> None:
+    """bf16-mixed trains, and its predictions follow those of 32 bits."""
+    folders = [train(*SHORT, f"trainer.precision={p}", folder=tmp_path / p) for p in ("bf16-mixed", "32-true")]
+    a, b = (ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad").X.ravel() for folder in folders)
+    assert np.corrcoef(a, b)[0, 1] > 0.99
+
+
+def test_one_section_can_be_learned_by_heart(train: Run) -> None:
+    """A model that cannot overfit a tiny section has a defect."""
+    long = ["model.max_epochs=150", "model.teacher.max_epochs=5", "model.module.dropout=0", "model.module.linear_share=0"]
+    folder = train(*long, "fold.validation=0", "data.reader.sections=[DEMO1,DEMO3]", "data.panel.n_top=20")
+    losses = pd.read_csv(folder / "csv" / "metrics.csv")["train/loss"].dropna()
+    assert losses.iloc[-1] < 0.35 * losses.iloc[0]

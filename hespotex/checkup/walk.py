@@ -13,6 +13,7 @@ from hespotex.checkup.costs import Costs, check_disk, check_memory, describe, es
 from hespotex.checkup.findings import Findings
 from hespotex.checkup.folds import check_folds
 from hespotex.checkup.sections import HEADER, SectionCheck
+from hespotex.data.duplicates import duplicate_leaks
 from hespotex.data.folds import Split
 from hespotex.data.naming import check_names, naming, species
 from hespotex.data.section import Section, SectionKey
@@ -55,6 +56,8 @@ class Walk:
         log.info("\n%s", words)
         names = {name: [str(gene) for gene in section.adata.var_names] for name, section in sections.items()}
         self.findings.attempt(lambda: check_names(names))
+        if split and self.config["data"]["detect_duplicates"] and not self.findings.problems:
+            self._duplicates(sections, split)
         n_genes = self._genes(sections, names, split)
         if sections:
             costs = self.findings.attempt(lambda: self._costs(list(sections.values()), n_genes))
@@ -78,6 +81,13 @@ class Walk:
         if self.folder is not None:
             log.info("\nspots on the images: %s", self.folder / "*.png")
         return sections
+
+    def _duplicates(self, sections: dict[str, Section], split: Split) -> None:
+        """No test section is the tissue of a training section under another name."""
+        test, rest = [sections[i] for i in split.test], [sections[i] for i in [*split.train, *split.val]]
+        allowed = self.parts["fold"].allow_leak
+        leaks = self.findings.attempt(lambda: duplicate_leaks(test, rest, allowed))
+        self.findings.notes += [f"this split is labelled: {leak}" for leak in leaks or []]
 
     def _genes(self, sections: dict[str, Section], names: Mapping[str, Sequence[str]], split: Split | None) -> int:
         """Number of genes of the panel, fitted as training would; 0 if it cannot be."""

@@ -26,7 +26,7 @@ class ImageInputs:
         shuffle: control: give each spot the image of another spot of its section.
     """
 
-    n_neighbours: int = 6
+    n_neighbours: int = 18
     standardize: str = "section"
     shuffle: bool = False
 

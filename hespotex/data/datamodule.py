@@ -1,6 +1,7 @@
 """LightningDataModule of one fold: sections on disk to batches."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from hespotex.data.assemble import ImageInputs
+from hespotex.data.duplicates import duplicate_leaks
 from hespotex.data.embed import Encoder, NucleiCounter
 from hespotex.data.expression import Expression, smooth
 from hespotex.data.folds import FoldStrategy, Split
@@ -42,6 +44,7 @@ class SectionDataModule(pl.LightningDataModule):
         select_on: "validation", or "test" as released: the epoch is then chosen on the test sections, and said so.
         batch_sections: sections per optimiser step, over all devices together.
         seed: of the order of the sections.
+        detect_duplicates: refuse, or label, a test section that looks like the tissue of a training section.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class SectionDataModule(pl.LightningDataModule):
         batch_sections: int = 1,
         select_on: str = "validation",
         seed: int = 0,
+        detect_duplicates: bool = True,
     ) -> None:
         super().__init__()
         if not 0 <= smooth_training <= 1:
@@ -70,6 +74,7 @@ class SectionDataModule(pl.LightningDataModule):
         self.min_counts, self.batch_sections, self.seed = min_counts, batch_sections, seed
         self.keys = {key.section_id: key for key in reader.section_keys()}
         self.split: Split = fold.split(list(self.keys.values()))
+        self.allow_leak, self.detect_duplicates = fold.allow_leak, detect_duplicates
         if select_on == "test":
             self.split = self.split.validated_on_test()
         self.data: dict[str, Data] = {}
@@ -82,6 +87,7 @@ class SectionDataModule(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Fill the store: the only place where images are read and encoders run."""
+        self._check_duplicates()
         for section_id in [] if self.data else self.section_ids:
             self.inputs.assemble(self._section(section_id), self.encoder, self.nuclei, self.store)
 
@@ -89,6 +95,7 @@ class SectionDataModule(pl.LightningDataModule):
         """Fit panel and targets, then turn every section into tensors; the counts are let go."""
         if self.data:
             return
+        self._check_duplicates()
         sections = {section_id: self._section(section_id) for section_id in self.section_ids}
         names = {section_id: list(map(str, section.adata.var_names)) for section_id, section in sections.items()}
         check_names(names)
@@ -105,6 +112,16 @@ class SectionDataModule(pl.LightningDataModule):
         fit_on = self.section_ids if self.panel_rule.sees_all_sections else self.split.train
         self.panel: GenePanel = self.panel_rule.fit([sections[i] for i in sorted(fit_on)])
         self.expression.fit([sections[i] for i in sorted(self.split.train)], self.panel)
+
+    def _check_duplicates(self) -> None:
+        """Once, before anything is embedded: no test section is the tissue of a training section under another name."""
+        if not self.detect_duplicates:
+            return
+        self.detect_duplicates = False
+        test = [self._section(i) for i in self.split.test]
+        rest = [self._section(i) for i in self.section_ids if i not in self.split.test]
+        leaks = duplicate_leaks(test, rest, self.allow_leak)
+        self.split = replace(self.split, leaks=[*self.split.leaks, *leaks])
 
     def _section(self, section_id: str) -> Section:
         if section_id not in self._read:

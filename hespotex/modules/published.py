@@ -46,7 +46,7 @@ class PublishedModule(ExpressionModule):
             mse = mean_over_genes((out.expression[spots] - batch.expression[spots]).square())
             losses.append(latent_alignment(out.latent[spots], batch.latent[spots]) + mse)
         loss = (torch.stack(losses) * batch.weight).sum()
-        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(losses))
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(losses))
         return loss
 
     def configure_optimizers(self) -> Any:

@@ -42,7 +42,7 @@ class StrictModule(ExpressionModule):
         mse_weight: float = 1.0,
         correlation_weight: float = 1.0,
         nuclei: str = "covariate",
-        linear_share: float = 0.5,
+        linear_share: float = 0.6,
         linear_alpha: float = 1e4,
         warmup_epochs: int = 5,
         **decoder: Any,
@@ -79,7 +79,7 @@ class StrictModule(ExpressionModule):
         out, target = self(batch), (batch.expression - self.gene_mean) / self.gene_std
         losses = [self._section_loss(out, target, batch, spots) for spots in sections(batch)]
         loss = (torch.stack(losses) * batch.weight).sum()
-        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(losses))
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(losses))
         return loss
 
     def _section_loss(self, out: DualStreamOutput, target: Tensor, batch: Batch, spots: slice) -> Tensor:

@@ -1,6 +1,7 @@
 """From the scores of single runs to numbers that can be quoted."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def model_table(sections: pd.DataFrame, runs: list[dict[str, Any]], seed: int = 
                 "n_genes_scored": own["n_genes_scored"].mean(),
                 "n_seeds": len({run["seed"] for run in mine}),
                 "missing_folds": sorted(set(range(planned)) - done),
-                "leaks": sorted({leak for run in mine for leak in run["leaks"]}),
+                "leaks": _leaks(mine),
             }
         )
     return rows
@@ -97,6 +98,12 @@ def bootstrap_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[floa
     draws = np.random.default_rng(seed).choice(values, (N_BOOTSTRAP, len(values))).mean(axis=1)
     low, high = np.percentile(draws, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _leaks(runs: list[dict[str, Any]]) -> list[str]:
+    """Each leak of a model in words, with the number of runs that have it."""
+    count = Counter(leak for run in runs for leak in run["leaks"])
+    return [f"{leak} (in {n} of {len(runs)} runs)" for leak, n in sorted(count.items())]
 
 
 def _by_section(sections: pd.DataFrame, model: str) -> pd.DataFrame:

@@ -122,14 +122,15 @@ def write_hest(
     mpp: float | None = MPP,
     genes: Sequence[str] = GENES,
     spatial: bool = True,
+    seed: int = 0,
     **meta: Any,
 ) -> NDArray[np.float32]:
     """One section of a HEST-1k folder: 25 spots, 120 um = 60 px apart. `patches`: spots that have a stored patch.
 
-    `mpp` goes into the image's tags; `meta` overrides the metadata. Returns the counts.
+    `mpp` goes into the image's tags; `seed` draws image and counts; `meta` overrides the metadata. Returns the counts.
     """
     pos, array = square_grid()
-    counts = random_counts(len(pos), len(genes))
+    counts = random_counts(len(pos), len(genes), seed)
     obs = pd.DataFrame({"array_row": array[:, 1], "array_col": array[:, 0]}, index=[f"{y:03d}x{x:03d}" for x, y in array])
     table = ad.AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(genes)))
     if spatial:
@@ -143,7 +144,7 @@ def write_hest(
     }  # fmt: skip
     (root / "metadata" / f"{section_id}.json").write_text(json.dumps(record | meta), encoding="utf-8")
     if image:
-        write_pyramid(root / "wsis" / f"{section_id}.tif", halves(picture(340, 340), 2), mpp, compression="deflate")
+        write_pyramid(root / "wsis" / f"{section_id}.tif", halves(picture(340, 340, seed), 2), mpp, compression="deflate")
     if patches is not None:
         write_patches(root / "patches" / f"{section_id}.h5", [obs.index[i] for i in patches])
     return counts

@@ -356,3 +356,69 @@ def test_empty_spots_are_dropped_and_counted(tmp_path: Path, caplog: pytest.LogC
     assert section.without_counts().adata.shape == (25, 0)
     with pytest.raises(InputError, match=r"T1: no spot has 9999 counts; .* lower data.min_counts"):
         section.with_counts(9999)
+
+
+@pytest.mark.parametrize(
+    ("technology", "meta", "pitch", "diameter"),
+    [
+        ("Xenium", {"inter_spot_dist": float("nan"), "spot_diameter": float("nan")}, 100, 55),  # as in the sample table
+        ("Xenium", {"inter_spot_dist": 100.0, "spot_diameter": 55.0}, 100, 55),
+        ("Visium HD", {"inter_spot_dist": 2.0, "spot_diameter": 2.0}, 128, 128),  # the table gives the native bins
+        ("Visium HD", {"inter_spot_dist": None, "spot_diameter": None}, 128, 128),
+        ("Visium HD", {"inter_spot_dist": 128.0, "spot_diameter": 128.0}, 128, 128),
+        ("Visium HD", {"inter_spot_dist": 16.0, "spot_diameter": 16.0}, 16, 16),  # bins that were not pooled
+        ("Spatial Transcriptomics", {"inter_spot_dist": 110.0, "spot_diameter": 150.0}, 110, 150),  # cSCC
+    ],
+)
+@pytest.mark.parametrize("obs", [True, False])
+def test_hest_pseudo_spots(
+    tmp_path: Path, technology: str, meta: dict[str, Any], pitch: float, diameter: float, obs: bool
+) -> None:
+    um_per_px = pitch / 60  # of the built tree: neighbours are 60 px apart
+    write_hest(tmp_path, mpp=um_per_px, st_technology=technology, pixel_size_um_estimated=um_per_px, **meta)
+    change_h5ad(tmp_path, obs=obs, dense=True)
+    section = HestReader(str(tmp_path)).read("T1")
+    assert (section.pitch_um, section.spot_diameter_um) == (pitch, diameter)
+    write_hest(tmp_path, st_technology=technology, pixel_size_um_estimated=um_per_px * 1.3, **meta)
+    with pytest.raises(InputError, match=f"T1: at .* expected {pitch} um"):
+        HestReader(str(tmp_path)).read("T1")
+
+
+def test_hest_patch_source_by_config(tmp_path: Path) -> None:
+    write_hest(tmp_path, patches=[3, 4], pixel_size_um_embedded=MPP)
+    write_hest(tmp_path, "T2", image=False, patches=[5])
+    for source, n_spots in (("auto", 25), ("wsis", 25), ("patches", 2)):
+        section = HestReader(str(tmp_path), source=source).read("T1")
+        assert section.adata.n_obs == n_spots and (section.image is None) == (source == "patches")
+    assert HestReader(str(tmp_path), source="auto").read("T2").adata.n_obs == 1
+    with pytest.raises(InputError, match=r"T2: no image: expected .*wsis/T2.tif; or set data.reader.source=patches"):
+        HestReader(str(tmp_path), source="wsis").read("T2")
+    with pytest.raises(InputError, match=r"data.reader.source='tiles': expected one of auto, wsis, patches"):
+        HestReader(str(tmp_path), source="tiles")
+
+
+def test_hest_patient_in_the_subseries(tmp_path: Path) -> None:
+    labels = [
+        ("", "Patient 1 lesional"),
+        (" ", "Patient 2 lesional"),
+        (None, "Patient 1 other"),
+        ("P9", "Patient 1"),
+        ("", "?"),
+    ]
+    for i, (patient, subseries) in enumerate(labels):
+        write_hest(tmp_path, f"T{i}", image=False, patient=patient, subseries=subseries)
+    assert {key.group for key in HestReader(str(tmp_path)).section_keys()} == {"study"}
+    named = HestReader(str(tmp_path), sections=["T0", "T1", "T2", "T3"], patient_pattern=r"(Patient \d+)").section_keys()
+    assert [key.group for key in named] == ["Patient 1", "Patient 2", "Patient 1", "P9"]
+    blank = HestReader(str(tmp_path), patient_pattern=r"(Patient \d+)").section_keys()
+    assert {key.group for key in blank} == {"study"}  # one stays blank: it may be any of them
+
+
+def test_hest_known_duplicates_are_one_group(tmp_path: Path) -> None:
+    for name, patient, study in (("SPA119", "Patient H", "a"), ("SPA93", "BC24044", "b"), ("SPA92", "BC1", "b")):
+        write_hest(tmp_path, name, image=False, patches=[1], patient=patient, dataset_title=study)
+    reader = HestReader(str(tmp_path))
+    groups = {key.section_id: key.group for key in reader.section_keys()}
+    assert groups == {"SPA119": "BC24044 + Patient H", "SPA93": "BC24044 + Patient H", "SPA92": "BC1"}
+    assert reader.read("SPA93").key == SectionKey("SPA93", "BC24044 + Patient H")
+    assert HestReader(str(tmp_path), sections=["SPA93"]).section_keys() == [SectionKey("SPA93", "BC24044")]

@@ -1,21 +1,19 @@
 """HEST-1k folder: `st/`, `metadata/` and `wsis/` or `patches/` (Jaume et al. 2024)."""
 
-import json
 import logging
-import math
-from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from hespotex.data.duplicates import known_pairs, merge_groups
 from hespotex.data.images import open_image
-from hespotex.data.patches import stored_barcodes
 from hespotex.data.readers.common import existing_folder, read_h5ad
+from hespotex.data.readers.hest_download import download_folders, fetch
+from hespotex.data.readers.hest_meta import Meta, groups, number, read_metadata, spots_um, text
+from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image, with_patches
+from hespotex.data.readers.hest_table import Select, read_sample_table, select_ids, selects, table_from_metadata
 from hespotex.data.scale import believable, check_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
@@ -30,119 +28,91 @@ class HestReader:
         root: the folder that holds `st/` and `metadata/`.
         mpp: um per px for all sections; by default the metadata's estimate, then what the image says.
         sections: ids to use; by default all in `st/`.
+        source: where patches come from: "wsis", "patches", or "auto": the image where there is one.
+        patient_pattern: regular expression with one bracket that finds the patient in `subseries` where HEST-1k leaves
+            `patient` blank; by default a study with a blank patient is one group.
+        select: filters on the sample table, see `select_ids`.
+        download: fetch the chosen sections from the hub where they are missing.
+        folders: what to fetch beside `st` and `metadata`; by default what `source` needs.
     """
 
-    def __init__(self, root: str, mpp: float | None = None, sections: list[str] | None = None) -> None:
-        self.root, self.mpp = Path(root), mpp
+    def __init__(
+        self,
+        root: str,
+        mpp: float | None = None,
+        sections: list[str] | None = None,
+        source: str = "auto",
+        patient_pattern: str | None = None,
+        select: Select | None = None,
+        download: bool = False,
+        folders: list[str] | None = None,
+    ) -> None:
+        if source not in SOURCES:
+            raise InputError(f"data.reader.source={source!r}: expected one of {', '.join(SOURCES)}")
+        self.root, self.mpp, self.source = Path(root), mpp, source
+        if download:
+            fetch(self.root, download_folders(folders, source), select, sections)
         folder = existing_folder(existing_folder(self.root, "data.reader.root") / "st", "data.reader.root")
         found = sorted(path.stem for path in folder.glob("*.h5ad"))
-        if missing := set(sections or []) - set(found):
-            raise InputError(f"data.reader.sections names {sorted(missing)}, not in {folder}, which holds {found[:20]}")
         if not found:
             raise InputError(f"no h5ad file in {folder}: is data.reader.root the folder that holds st/, metadata/ and wsis/?")
-        self._meta = {name: _metadata(self.root, name) for name in found if sections is None or name in sections}
-        self._groups = _groups(self._meta)
+        if missing := set(sections or []) - set(found):
+            raise InputError(f"data.reader.sections names {sorted(missing)}, not in {folder}, which holds {found[:20]}")
+        self.table = read_sample_table(self.root)
+        chosen = self._selected(found, select or {}) if selects(select) else found
+        names = [name for name in chosen if sections is None or name in sections]
+        if not names:
+            raise InputError(f"no section is in both data.reader.sections={sections} and data.select={select}")
+        self._meta = {name: read_metadata(self.root, name) for name in names}
+        keys = [SectionKey(name, group) for name, group in groups(self._meta, patient_pattern).items()]
+        self._keys = {key.section_id: key for key in merge_groups(keys, known_pairs())}
+
+    @property
+    def table_fingerprint(self) -> str | None:
+        """Hash of the sample table, None where the folder has none: its patient labels change between versions."""
+        return self.table.fingerprint if self.table else None
 
     def section_keys(self) -> list[SectionKey]:
-        return [SectionKey(name, self._groups[name]) for name in self._meta]
+        return list(self._keys.values())
 
     def read(self, section_id: str) -> Section:
         adata = read_h5ad(self.root / "st" / f"{section_id}.h5ad")
-        meta, image = self._meta[section_id], self._image(section_id)
-        pitch_um = _number(meta, "inter_spot_dist") or 100.0
+        meta, image = self._meta[section_id], find_image(self.root, section_id, self.source)
         pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
         check_positions(section_id, pos)
         mpp, source = self._mpp(meta, image)
-        array, step = _array_coordinates(adata.obs, str(meta.get("st_technology")))
-        check_mpp(section_id, mpp, source, pitch_px(pos, array, step), pitch_um)
+        found_px = pitch_px(pos, *array_coordinates(adata.obs, text(meta.get("st_technology"))))
+        pitch_um, diameter_um = spots_um(meta, found_px * mpp)
+        check_mpp(section_id, mpp, source, found_px, pitch_um)
         section = Section(
-            key=SectionKey(section_id, self._groups[section_id]),
+            key=self._keys[section_id],
             adata=make_adata(sparse.csr_matrix(adata.X), list(adata.obs_names), list(adata.var_names), pos),
             mpp=mpp,
             mpp_source=source,
             pitch_um=pitch_um,
-            spot_diameter_um=_number(meta, "spot_diameter") or 55.0,
+            spot_diameter_um=diameter_um,
             image=image,
         )
-        return section if image else _with_patches(section, self.root / "patches" / f"{section_id}.h5")
+        return section if image else with_patches(section, self.root / "patches" / f"{section_id}.h5")
 
-    def _image(self, section_id: str) -> Path | None:
-        found = [
-            p for suffix in (".tif", ".tiff", ".btf", ".svs") if (p := self.root / "wsis" / f"{section_id}{suffix}").is_file()
-        ]
-        return found[0] if found else None
+    def _selected(self, found: Sequence[str], select: Select) -> list[str]:
+        """The chosen ids that are on disk; ids that were asked for by name must be."""
+        table = self.table or table_from_metadata(self.root)
+        chosen = select_ids(table, select)
+        absent = sorted(set(chosen) - set(found))
+        if len(absent) == len(chosen) or (absent and selects({"ids": select.get("ids")})):
+            raise InputError(
+                f"data.select chooses {len(chosen)} sections, of which {self.root / 'st'} lacks {absent[:20]}; "
+                "data.download=true fetches them"
+            )
+        if absent:
+            log.warning("%d of %d selected sections are not in %s: %s", len(absent), len(chosen), self.root, absent[:20])
+        return sorted(set(chosen) & set(found))
 
-    def _mpp(self, meta: dict[str, Any], image: Path | None) -> tuple[float, str]:
-        embedded = open_image(image).mpp if image else _number(meta, "pixel_size_um_embedded")
-        choices = [(self.mpp, "data.reader.mpp"), (_number(meta, "pixel_size_um_estimated"), "metadata estimate")]
+    def _mpp(self, meta: Meta, image: Path | None) -> tuple[float, str]:
+        embedded = open_image(image).mpp if image else number(meta, "pixel_size_um_embedded")
+        choices = [(self.mpp, "data.reader.mpp"), (number(meta, "pixel_size_um_estimated"), "metadata estimate")]
         for mpp, source in [*choices, (embedded if believable(embedded) else None, "embedded in the image")]:
             if mpp:
                 return mpp, source
         raise InputError(f"{meta.get('id')}: neither metadata nor image tell the pixel size; set data.reader.mpp (um per px)")
-
-
-def _metadata(root: Path, section_id: str) -> dict[str, Any]:
-    path = root / "metadata" / f"{section_id}.json"
-    if not path.is_file():
-        raise InputError(f"metadata not found: {path} (every st/ID.h5ad needs its metadata/ID.json)")
-    try:
-        meta = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(meta, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(meta).__name__}")
-    return meta
-
-
-def _number(meta: dict[str, Any], key: str) -> float | None:
-    """A number, or None where it is blank, NaN or no number."""
-    try:
-        value = float(meta.get(key) or math.nan)
-    except ValueError:
-        return None
-    return None if math.isnan(value) else value
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value).strip()
-
-
-def _groups(meta: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Patient; with its study where two studies use one label.
-
-    A study in which a patient is blank is one group as a whole: the blank may be any of its patients.
-    """
-    people = {name: (_text(entry.get("patient")), _text(entry.get("dataset_title"))) for name, entry in meta.items()}
-    studies, blank = defaultdict(set), {study for patient, study in people.values() if not patient}
-    for patient, study in people.values():
-        studies[patient].add(study)
-    groups = {}
-    for name, (patient, study) in people.items():
-        label = patient if len(studies[patient]) == 1 else f"{study}: {patient}"
-        groups[name] = (study or name) if study in blank else label
-    return groups
-
-
-def _array_coordinates(obs: Any, technology: str) -> tuple[NDArray[np.float64] | None, tuple[float, float]]:
-    """Array columns and rows, and the step between neighbours: Visium spots of one row are 2 columns apart."""
-    if not {"array_row", "array_col"} <= set(obs.columns):
-        return None, (1.0, 1.0)
-    array = obs[["array_col", "array_row"]].to_numpy(dtype=float)
-    visium = technology.strip().lower() == "visium"
-    return (array if np.isfinite(array).all() else None), ((2.0, 0.0) if visium else (1.0, 1.0))
-
-
-def _with_patches(section: Section, path: Path) -> Section:
-    """The section with HEST's stored patches as its image, and only the spots that have one."""
-    if not path.is_file():
-        raise InputError(f"{section.section_id}: no image: expected wsis/{section.section_id}.tif or {path}")
-    try:
-        with h5py.File(path) as file:
-            stored = set(stored_barcodes(file))
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
-    keep = np.array([barcode in stored for barcode in section.barcodes])
-    if not keep.any():
-        raise InputError(f"{section.section_id}: no barcode of {path} is among the spots of st/{section.section_id}.h5ad")
-    log.info("%s: %d of %d spots have a stored patch", section.section_id, keep.sum(), len(keep))
-    return replace(section.keep(keep), patches=path)

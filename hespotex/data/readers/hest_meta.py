@@ -1,0 +1,82 @@
+"""What HEST-1k says of a section: metadata JSON, groups, and the pitch of its spots."""
+
+import json
+import math
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from hespotex.errors import InputError
+
+Meta = dict[str, Any]
+POOLED_UM = {"visium hd": (128.0, 128.0), "xenium": (100.0, 55.0)}  # pitch and diameter of HEST's pseudo-spots
+
+
+def read_metadata(root: Path, section_id: str) -> Meta:
+    """`metadata/{id}.json`.
+
+    Raises:
+        InputError: no such file, or not a JSON object.
+    """
+    path = root / "metadata" / f"{section_id}.json"
+    if not path.is_file():
+        raise InputError(f"metadata not found: {path} (every st/ID.h5ad needs its metadata/ID.json)")
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(meta, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(meta).__name__}")
+    return meta
+
+
+def number(meta: Meta, key: str) -> float | None:
+    """A number, or None where it is blank, NaN or no number."""
+    try:
+        value = float(meta.get(key) or math.nan)
+    except ValueError:
+        return None
+    return None if math.isnan(value) else value
+
+
+def text(value: Any) -> str:
+    """Trimmed text; empty for None and NaN."""
+    return "" if value is None or value != value else str(value).strip()
+
+
+def groups(meta: dict[str, Meta], pattern: str | None = None) -> dict[str, str]:
+    """Patient; with its study where two studies use one label.
+
+    A study in which a patient is blank is one group as a whole: the blank may be any of its patients. `pattern` finds
+    the patient of a blank one in `subseries`.
+    """
+    people = {name: (_patient(entry, pattern), text(entry.get("dataset_title"))) for name, entry in meta.items()}
+    studies, blank = defaultdict(set), {study for patient, study in people.values() if not patient}
+    for patient, study in people.values():
+        studies[patient].add(study)
+    labels = {}
+    for name, (patient, study) in people.items():
+        label = patient if len(studies[patient]) == 1 else f"{study}: {patient}"
+        labels[name] = (study or name) if study in blank else label
+    return labels
+
+
+def _patient(meta: Meta, pattern: str | None) -> str:
+    found = re.search(pattern, text(meta.get("subseries"))) if pattern else None
+    return text(meta.get("patient")) or (found[1] if found else "")
+
+
+def spots_um(meta: Meta, found_um: float) -> tuple[float, float]:
+    """Pitch and diameter of the spots, in um.
+
+    Args:
+        meta: of the section. For Xenium the pitch is blank, and for Visium HD it is that of the native 2 um bins, while
+            the spots in `st/` are pools of cells or bins.
+        found_um: distance of neighbouring spots as measured; NaN if there is none.
+    """
+    pitch, diameter = number(meta, "inter_spot_dist"), number(meta, "spot_diameter")
+    pooled = POOLED_UM.get(text(meta.get("st_technology")).lower())
+    if pooled and (pitch is None or not found_um <= 4 * pitch):
+        return pooled
+    return pitch or 100.0, diameter or 55.0

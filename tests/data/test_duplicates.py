@@ -1,0 +1,252 @@
+"""One tissue under two ids: known pairs, what a look at image and spots finds, and merged groups."""
+
+import logging
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hespotex.data.duplicates import DuplicatePair, duplicate_leaks, find_duplicates, known_pairs, merge_groups
+from hespotex.data.images import open_image
+from hespotex.data.images.region import thumbnail
+from hespotex.data.readers.hest import HestReader
+from hespotex.data.section import Section, SectionKey
+from hespotex.data.similarity import GRID_SHARE, HASH_DISTANCE, ORIENTATIONS, hash_distance, look_at, same_grid
+from hespotex.errors import InputError
+
+from .builders import Pixels, picture, random_counts, section, square_grid, write_hest, write_pyramid
+
+
+def test_known_pairs(shared: Path) -> None:
+    pairs = {(pair.a, pair.b) for pair in known_pairs()}
+    table = pd.read_csv(shared / "data" / "hest_v1_1_0_duplicate_candidates.csv")
+    assert pairs == set(zip(table["id_a"], table["id_b"], strict=True)) and len(pairs) == len(table) == 38
+    assert {("SPA119", "SPA93"), ("MEND41", "NCBI535"), ("TENX128", "TENX155")} <= pairs
+
+
+def keys_of(groups: dict[str, str]) -> list[SectionKey]:
+    return [SectionKey(name, group) for name, group in groups.items()]
+
+
+def test_groups_of_a_pair_become_one(caplog: pytest.LogCaptureFixture) -> None:
+    keys = keys_of({"MISC1": "b", "TENX30": "a", "TENX31": "c", "X": "c", "Y": "d"})
+    with caplog.at_level(logging.INFO):
+        merged = merge_groups(keys, known_pairs())
+    assert [key.group for key in merged] == ["a + b + c"] * 4 + ["d"]  # in a chain, and with all of their groups
+    assert [key.section_id for key in merged] == [key.section_id for key in keys]
+    assert "MISC1 and TENX30: known to be one tissue in HEST-1k; groups 'b' and 'a' are one" in caplog.text
+
+
+def test_one_half_of_a_pair_changes_nothing() -> None:
+    keys = keys_of({"SPA119": "H", "SPA120": "H", "SPA1": "x"})
+    assert merge_groups(keys, known_pairs()) == keys
+
+
+names = st.sampled_from([f"s{i}" for i in range(8)])
+some_keys = st.dictionaries(names, st.sampled_from("ABCDE"), min_size=1).map(keys_of)
+some_pairs = st.lists(st.builds(DuplicatePair, names, names, st.just("test")))
+
+
+@given(some_keys, some_pairs, st.randoms(use_true_random=False))
+def test_merging_depends_on_no_order(keys: list[SectionKey], pairs: list[DuplicatePair], random: Any) -> None:
+    merged = merge_groups(keys, pairs)
+    shuffled_keys = random.sample(keys, len(keys))
+    turned = [DuplicatePair(p.b, p.a, p.reason) for p in random.sample(pairs, len(pairs))]
+    assert set(merge_groups(shuffled_keys, turned)) == set(merged)
+
+
+@given(some_keys, some_pairs)
+def test_merging_is_idempotent_and_the_finest_that_joins_all_pairs(keys: list[SectionKey], pairs: list[DuplicatePair]) -> None:
+    merged = merge_groups(keys, pairs)
+    assert merge_groups(merged, pairs) == merged
+    group = {key.section_id: key.group for key in merged}
+    assert all(group[p.a] == group[p.b] for p in pairs if {p.a, p.b} <= set(group))
+    edges = {frozenset((p.a, p.b)) for p in pairs} | {
+        frozenset((a.section_id, b.section_id)) for a, b in combinations(keys, 2) if a.group == b.group
+    }
+    for a, b in combinations(group, 2):
+        assert (group[a] == group[b]) == (b in reachable(a, set(group), edges))
+
+
+def reachable(start: str, nodes: set[str], edges: set[frozenset[str]]) -> set[str]:
+    """Plain search, to compare with."""
+    seen, todo = {start}, [start]
+    while todo:
+        here = todo.pop()
+        fresh = {node for node in nodes - seen if frozenset((here, node)) in edges}
+        seen |= fresh
+        todo.extend(fresh)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def demo_sections(small_demo: Path) -> list[Section]:
+    reader = HestReader(str(small_demo))
+    return [reader.read(key.section_id) for key in reader.section_keys()]
+
+
+@pytest.fixture(scope="module")
+def thumbnails(demo_sections: list[Section]) -> list[Pixels]:
+    return [thumbnail(open_image(s.pixels), 512)[0] for s in demo_sections]
+
+
+def recompressed(image: Pixels, quality: int) -> Pixels:
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    quality=st.integers(30, 95),
+    gain=st.floats(0.9, 1.1),
+    offset=st.floats(-10, 10),
+    turns=st.integers(0, 3),
+    mirror=st.booleans(),
+    scale=st.floats(0.5, 1.0),
+    which=st.integers(0, 5),
+)
+def test_hash_survives_what_a_file_goes_through(
+    thumbnails: list[Pixels], quality: int, gain: float, offset: float, turns: int, mirror: bool, scale: float, which: int
+) -> None:
+    image = thumbnails[which]
+    other = np.clip(image.astype(float) * gain + offset, 0, 255).astype(np.uint8)
+    other = np.asarray(cv2.resize(recompressed(other, quality), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    other = np.ascontiguousarray(np.rot90(other[:, ::-1] if mirror else other, turns))
+    assert hash_distance(image, other) == hash_distance(other, image) <= HASH_DISTANCE / 1.5
+
+
+def test_hash_tells_sections_apart(thumbnails: list[Pixels]) -> None:
+    assert min(hash_distance(a, b) for a, b in combinations(thumbnails, 2)) > HASH_DISTANCE * 1.5
+
+
+def test_hash_of_bare_glass_is_like_nothing() -> None:
+    glass = np.full((64, 64, 3), 240, dtype=np.uint8)
+    assert hash_distance(glass, glass) == 1.0
+
+
+def test_real_neighbouring_sections_are_not_duplicates(shared: Path) -> None:
+    from hespotex.data.readers.her2st import Her2stReader
+
+    reader = Her2stReader(str(shared / "data" / "her2st"), sections=["C2", "C3"])
+    sections = [reader.read(key.section_id) for key in reader.section_keys()]
+    assert find_duplicates(sections) == []
+
+
+def test_demo_holds_no_duplicates(demo_sections: list[Section]) -> None:
+    assert find_duplicates(demo_sections) == []
+
+
+def test_equal_files_are_found(tmp_path: Path) -> None:
+    image = write_pyramid(tmp_path / "a.tif", [picture(340, 340)], 2.0)
+    (tmp_path / "b.tif").write_bytes(image.read_bytes())
+    a = section(random_counts(25, 4, 1), section_id="a", image=image)
+    b = section(random_counts(25, 4, 2), section_id="b", image=tmp_path / "b.tif")
+    assert find_duplicates([a, b], thumbnails=False) == [DuplicatePair("a", "b", "the image files are equal")]
+
+
+def test_images_that_look_alike_are_found(tmp_path: Path) -> None:
+    pixels = picture(340, 300)
+    one = write_pyramid(tmp_path / "a.tif", [pixels], 2.0)
+    cv2.imwrite(str(tmp_path / "b.jpg"), np.rot90(pixels)[..., ::-1])
+    a = section(random_counts(25, 4, 1), section_id="a", image=one)
+    b = section(random_counts(25, 4, 2), section_id="b", image=tmp_path / "b.jpg")
+    assert find_duplicates([a, b]) == [DuplicatePair("a", "b", "the images look alike")]
+    assert find_duplicates([a, b], thumbnails=False) == []
+
+
+def tissue(folder: Path, name: str, seed: int, full: bool = False) -> Section:
+    """Spots on a 12 x 12 grid, all of them or those on an irregular piece, with an image of its own."""
+    pos = square_grid(12)[0]
+    rng = np.random.default_rng(seed)
+    keep = np.ones(len(pos), dtype=bool) if full else rng.random(len(pos)) < 0.6
+    image = write_pyramid(folder / f"{name}.tif", [picture(64, 64, seed)])
+    return section(rng.poisson(rng.uniform(5, 50, (keep.sum(), 1)), (keep.sum(), 6)).astype(np.float32), section_id=name,
+                   pos=pos[keep], image=image)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    turn=st.integers(0, 7),
+    shift=st.tuples(st.floats(-500, 500), st.floats(-500, 500)),
+    seed=st.integers(0, 1000),
+    full=st.booleans(),
+    lost=st.booleans(),
+)
+def test_grid_is_known_again(
+    tmp_path_factory: pytest.TempPathFactory, turn: int, shift: tuple[float, float], seed: int, full: bool, lost: bool
+) -> None:
+    """Turned, shifted, in other px, with jitter, fewer genes, and one spot less."""
+    folder, rng = tmp_path_factory.mktemp("grid"), np.random.default_rng(seed)
+    a = tissue(folder, "a", seed, full)
+    moved = (a.pos_px @ ORIENTATIONS[turn] + shift) * 1.7 + rng.normal(0, 2, a.pos_px.shape)
+    order = rng.permutation(len(moved))[1 if lost else 0 :]
+    adata = a.adata[order, :4].copy()
+    adata.obsm["spatial"] = moved[order]
+    b = replace(a, key=SectionKey("b", "P2"), adata=adata, mpp=a.mpp / 1.7)
+    assert len(adata) >= GRID_SHARE * len(moved)
+    assert same_grid(look_at(a), look_at(b)) and same_grid(look_at(b), look_at(a))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), full=st.booleans())
+def test_other_tissue_on_the_same_array_is_not_taken_for_it(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, full: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("grid")
+    a, b = tissue(folder, "a", seed, full), tissue(folder, "b", seed + 5000, full)
+    assert not same_grid(look_at(a), look_at(b))
+    assert same_grid(look_at(a.without_counts()), look_at(b.without_counts())) == full  # nothing but the grid is left
+
+
+def test_few_spots_or_another_pitch_are_no_evidence(tmp_path: Path) -> None:
+    a = tissue(tmp_path, "a", 0)
+    few = a.keep(range(5))
+    assert not same_grid(look_at(few), look_at(few))
+    assert not same_grid(look_at(a), look_at(replace(a, pitch_um=200.0)))
+
+
+def test_leaks_in_words(tmp_path: Path) -> None:
+    a, b = tissue(tmp_path, "a", 0), replace(tissue(tmp_path, "a", 0), key=SectionKey("b", "P2"))
+    other = tissue(tmp_path, "c", 1)
+    assert duplicate_leaks([a], [other], allow_leak=False) == duplicate_leaks([], [a], allow_leak=False) == []
+    (leak,) = duplicate_leaks([a], [other, b], allow_leak=True)
+    assert leak == "a (test) and b (training) look like the same tissue: the image files are equal"
+    with pytest.raises(InputError, match=r"a \(test\) and b .*data.select.exclude .*fold.allow_leak=true .*labelled"):
+        duplicate_leaks([a], [other, b], allow_leak=False)
+
+
+@pytest.fixture
+def doubled(tmp_path: Path, small_demo: Path) -> Path:
+    """Two demo sections, and the first again under the name of another patient."""
+    from shutil import copytree
+
+    root = copytree(small_demo, tmp_path / "doubled")
+    for kind in ("st/{}.h5ad", "wsis/{}.tif"):
+        (root / kind.format("DEMO3")).write_bytes((root / kind.format("DEMO1")).read_bytes())
+    return root
+
+
+def test_training_on_the_test_tissue_is_refused_or_labelled(train: Run, doubled: Path) -> None:
+    run = ["model=ridge", f"data.reader.root={doubled}", "data.reader.sections=[DEMO1,DEMO3,DEMO5]", "fold.index=0"]
+    with pytest.raises(InputError, match=r"DEMO1 \(test\) and DEMO3 \(training\) look like the same tissue"):
+        train(*run)
+    folder = train(*run, "fold.allow_leak=true", folder=doubled / "labelled")
+    text = (folder / "metrics.json").read_text()
+    assert "DEMO1 (test) and DEMO3 (training) look like the same tissue" in text
+    assert "look like" in (folder / "split.json").read_text()
+    off = train(*run, "data.detect_duplicates=false", folder=doubled / "off")
+    assert "look like" not in (off / "metrics.json").read_text()
+
+
+def test_small_sections_made_by_tests_differ_by_seed(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write_hest(tmp_path, f"T{seed}", seed=seed)
+    reader = HestReader(str(tmp_path))
+    assert find_duplicates([reader.read("T1"), reader.read("T2")]) == []
