@@ -41,12 +41,13 @@ def build_datamodule(config: Config) -> SectionDataModule:
     """The sections of one fold."""
     data = config["data"]
     return SectionDataModule(
-        **{name: build(data[name]) for name in ("reader", "panel", "expression", "inputs")},
+        **{name: build(data[name]) for name in ("reader", "genes", "panel", "expression", "inputs")},
         encoder=build(config["encoder"]),
         nuclei=build(config["nuclei"]["counter"]),
         fold=build(config["fold"]),
         store=EmbeddingStore(config["paths"]["store"]),
         min_counts=data["min_counts"],
+        smooth_training=data["smooth_training"],
         batch_sections=data["batch_sections"],
         detect_duplicates=data["detect_duplicates"],
         select_on=config["model"]["select_on"],

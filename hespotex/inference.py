@@ -23,7 +23,7 @@ from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
 
 log = logging.getLogger(__name__)
-ABOUT = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "panel_fitted_on")
+ABOUT = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "panel_fitted_on", "unit")
 
 
 def predict(cfg: DictConfig) -> None:

@@ -83,7 +83,7 @@ def fitted_closed_form(config: Config, datamodule: SectionDataModule) -> Any:
     """The module for this fold, with scaling and whatever else needs no epochs taken from the training sections."""
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, datamodule.sizes())
-    module.set_scaling(*datamodule.scaling())
+    module.set_scaling(*datamodule.scaling(), datamodule.expression.lowest)
     train, val = ([datamodule.data[i] for i in ids] for ids in (datamodule.split.train, datamodule.split.val))
     module.fit_closed_form(train, val)
     return module
@@ -137,6 +137,8 @@ def _about(config: Config, datamodule: SectionDataModule, leaks: list[str]) -> d
         "data_fingerprint": datamodule.fingerprint(),
         "genes": datamodule.panel.genes,
         "panel_fitted_on": datamodule.panel.fitted_on,
+        "unit": datamodule.expression.unit,
+        "expression_fitted_on": datamodule.expression.fitted_on,
         "sizes": datamodule.sizes(),
         "image_inputs": datamodule.inputs.to_dict(),
         "encoder_identity": datamodule.encoder.identity(),
@@ -151,7 +153,9 @@ def _about(config: Config, datamodule: SectionDataModule, leaks: list[str]) -> d
 def _write_scores(
     folder: RunFolder, datamodule: SectionDataModule, predictions: dict[str, Tensor], about: dict[str, Any], loggers: list[Any]
 ) -> None:
-    brief = {key: about[key] for key in ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint")}
+    brief = {
+        key: about[key] for key in ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "unit")
+    }
     brief["git_commit"] = str(about["git_commit"])
     rows = write_sections(folder.path, datamodule, predictions, list(datamodule.panel_rule.markers), brief)
     scores = {f"test/{name}": mean_over_sections(rows, name) for name in ("pcc_gene", "pcc_gene_median", "rmse")}

@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 CONF = CHECKOUT / "conf"
 FAST = ["model.max_epochs=1"]
 OPTIONS = [
-    f"{path.parent.name}={path.stem}"
-    for group in ("model", "fold", "nuclei", "encoder", "logger")
+    f"{group}={path.stem}"
+    for group in ("model", "fold", "nuclei", "encoder", "logger", "data/panel", "data/expression")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
 NEEDS = {
@@ -30,6 +30,7 @@ def test_every_option_trains(train: Run, option: str) -> None:
         "model=shuffled": ["model.teacher.max_epochs=1"],
         "fold=kfold": ["fold.n_folds=3"],
         "logger=wandb": ["logger.wandb.offline=true"],
+        "data/panel=published": ["data.panel.min_cells=20"],
         "encoder=histology": ["data.reader.sections=[DEMO1,DEMO3,DEMO5]"],
     }
     cheap = [] if option.startswith("model") else ["model=ridge"]

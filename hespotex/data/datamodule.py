@@ -14,12 +14,15 @@ from torch_geometric.data import Data
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.duplicates import duplicate_leaks
 from hespotex.data.embed import Encoder, NucleiCounter
-from hespotex.data.expression import LogNormalised
+from hespotex.data.expression import Expression, smooth
 from hespotex.data.folds import FoldStrategy, Split
+from hespotex.data.gene_names import GeneNames
 from hespotex.data.genes import GenePanel, PanelRule
 from hespotex.data.loader import SectionLoader
+from hespotex.data.naming import check_names, log_overlap
 from hespotex.data.section import Reader, Section
 from hespotex.data.store import EmbeddingStore
+from hespotex.errors import InputError
 from hespotex.files import digest
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,9 @@ class SectionDataModule(pl.LightningDataModule):
         fold: the split.
         panel: rule that picks the genes; expression: counts to targets; inputs: image side to tensors.
         store: embedding store.
+        genes: puts gene names right; None for its defaults.
+        smooth_training: share of the mean of the neighbours in the targets of training spots, 0 to 1; what
+            validates and tests is never smoothed.
         min_counts: spots with fewer counts in all are dropped: there is no measurement to learn from or score.
         select_on: "validation", or "test" as released: the epoch is then chosen on the test sections, and said so.
         batch_sections: sections per optimiser step, over all devices together.
@@ -48,9 +54,11 @@ class SectionDataModule(pl.LightningDataModule):
         nuclei: NucleiCounter | None,
         fold: FoldStrategy,
         panel: PanelRule,
-        expression: LogNormalised,
+        expression: Expression,
         inputs: ImageInputs,
         store: EmbeddingStore,
+        genes: GeneNames | None = None,
+        smooth_training: float = 0.0,
         min_counts: int = 25,
         batch_sections: int = 1,
         select_on: str = "validation",
@@ -58,6 +66,9 @@ class SectionDataModule(pl.LightningDataModule):
         detect_duplicates: bool = True,
     ) -> None:
         super().__init__()
+        if not 0 <= smooth_training <= 1:
+            raise InputError(f"data.smooth_training: expected a share from 0 to 1, got {smooth_training}")
+        self.genes, self.smooth_training = genes or GeneNames(), smooth_training
         self.reader, self.encoder, self.nuclei, self.store = reader, encoder, nuclei, store
         self.panel_rule, self.expression, self.inputs = panel, expression, inputs
         self.min_counts, self.batch_sections, self.seed = min_counts, batch_sections, seed
@@ -81,18 +92,26 @@ class SectionDataModule(pl.LightningDataModule):
             self.inputs.assemble(self._section(section_id), self.encoder, self.nuclei, self.store)
 
     def setup(self, stage: str | None = None) -> None:
-        """Fit the panel, then turn every section into tensors; the counts are let go."""
+        """Fit panel and targets, then turn every section into tensors; the counts are let go."""
         if self.data:
             return
         self._check_duplicates()
         sections = {section_id: self._section(section_id) for section_id in self.section_ids}
-        fit_on = self.section_ids if self.panel_rule.sees_all_sections else self.split.train
-        self.panel: GenePanel = self.panel_rule.fit([sections[i] for i in sorted(fit_on)])
+        names = {section_id: list(map(str, section.adata.var_names)) for section_id, section in sections.items()}
+        check_names(names)
+        log_overlap(names, self.split.train)
+        self.fit(sections)
         for section_id, section in sections.items():
             self.data[section_id] = self._tensors(section)
             self.sections[section_id] = section.without_counts()
         self._read.clear()
         log.info("fold %d: %d genes; %s", self.split.index, len(self.panel.genes), self._sizes())
+
+    def fit(self, sections: dict[str, Section]) -> None:
+        """The panel, and what the targets need to know, from the training sections."""
+        fit_on = self.section_ids if self.panel_rule.sees_all_sections else self.split.train
+        self.panel: GenePanel = self.panel_rule.fit([sections[i] for i in sorted(fit_on)])
+        self.expression.fit([sections[i] for i in sorted(self.split.train)], self.panel)
 
     def _check_duplicates(self) -> None:
         """Once, before anything is embedded: no test section is the tissue of a training section under another name."""
@@ -106,12 +125,15 @@ class SectionDataModule(pl.LightningDataModule):
 
     def _section(self, section_id: str) -> Section:
         if section_id not in self._read:
-            self._read[section_id] = self.reader.read(section_id).with_counts(self.min_counts)
+            self._read[section_id] = self.genes(self.reader.read(section_id)).with_counts(self.min_counts)
         return self._read[section_id]
 
     def _tensors(self, section: Section) -> Data:
         data = self.inputs.assemble(section, self.encoder, self.nuclei, self.store)
-        data.expression = torch.from_numpy(self.expression(section, self.panel))
+        expression = self.expression(section, self.panel)
+        if self.smooth_training and section.section_id in self.split.train:
+            expression = smooth(expression, data.edge_index.numpy(), self.smooth_training)
+        data.expression = torch.from_numpy(expression)
         return data
 
     def _sizes(self) -> str:
@@ -138,8 +160,9 @@ class SectionDataModule(pl.LightningDataModule):
 
     def leaks(self) -> list[str]:
         """What test sections were seen by what this object fitted, in words."""
-        seen = set(self.panel.fitted_on) & set(self.split.test)
-        return [*self.split.leaks, *(["the gene panel saw the test section"] if seen else [])]
+        fitted = {"the gene panel": self.panel.fitted_on, "the target": self.expression.fitted_on}
+        seen = [f"{name} saw the test section" for name, ids in fitted.items() if set(ids) & set(self.split.test)]
+        return [*self.split.leaks, *seen]
 
     def set_latents(self, latents: dict[str, Tensor]) -> None:
         """Attach the teacher's spot latents (n_spots, d_latent)."""

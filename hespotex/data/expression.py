@@ -1,17 +1,55 @@
 """Counts to the expression that is learned and scored."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.data.genes import GenePanel
+from hespotex.data.residuals import THETA, pearson_residuals
 from hespotex.data.section import Section
+from hespotex.errors import InputError
 
 
-@dataclass(frozen=True)
-class LogNormalised:
+class Expression(Protocol):
+    """A target.
+
+    `unit`: what its numbers are, for axes. `lowest`: no value is below it. `fitted_on`: the sections that `fit`
+    took something from.
+    """
+
+    unit: str
+    lowest: float
+    fitted_on: list[str]
+
+    def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        """Take from the training sections what the target must know of them."""
+        ...
+
+    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+        """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a gene."""
+        ...
+
+
+class LogRaw:
+    """log1p of the raw counts, as HEST-Benchmark has it: depth and cellularity are part of the target."""
+
+    unit, lowest = "log(1 + counts)", 0.0
+
+    def __init__(self) -> None:
+        self.fitted_on: list[str] = []
+
+    def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        """Nothing is fitted: each spot speaks for itself."""
+
+    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+        counts, known = panel_counts(section, panel)
+        return in_panel_order(np.log1p(counts.toarray()), known)
+
+
+class LogNormalised(LogRaw):
     """log1p of counts scaled to one library size: e = log(1 + target_sum * counts / library).
 
     Args:
@@ -20,17 +58,77 @@ class LogNormalised:
             released: what a spot loses there depends on the choice of genes.
     """
 
-    target_sum: float = 1e4
-    library: str = "all"
+    unit = "log-normalised expression"
+
+    def __init__(self, target_sum: float = 1e4, library: str = "all") -> None:
+        super().__init__()
+        if library not in ("all", "panel"):
+            raise InputError(f"data.expression.library: expected all or panel, got {library!r}")
+        self.target_sum, self.library = target_sum, library
 
     def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
-        """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a gene."""
-        measured = section.adata.var_names.get_indexer(panel.genes)
-        known = measured >= 0
-        all_counts = sparse.csr_matrix(section.adata.X)
-        counts = all_counts[:, measured[known]]
-        library = np.asarray((all_counts if self.library == "all" else counts).sum(axis=1)).ravel()
-        scaled = counts.toarray() * (self.target_sum / np.maximum(library, 1))[:, None]
-        expression = np.full((counts.shape[0], len(panel.genes)), np.nan, dtype=np.float32)
-        expression[:, known] = np.log1p(scaled)
-        return expression
+        counts, known = panel_counts(section, panel)
+        library = library_size(section.adata.X if self.library == "all" else counts)
+        return in_panel_order(np.log1p(counts.toarray() * (self.target_sum / np.maximum(library, 1))[:, None]), known)
+
+
+class PearsonResiduals:
+    """Pearson residuals of a negative binomial null model (Lause et al. 2021): the control for depth and cellularity.
+
+    r = (x - mu) / sqrt(mu + mu^2 / theta), cut at +-clip, with mu = library * share: the library is the spot's own
+    counts over all genes, the share is the gene's part of all counts of the training sections.
+
+    Args:
+        theta: overdispersion of the null model.
+        clip: largest absolute residual; None takes sqrt(number of training spots).
+    """
+
+    unit, lowest = "Pearson residual", -float("inf")
+
+    def __init__(self, theta: float = THETA, clip: float | None = None) -> None:
+        self.theta, self.clip, self.fitted_on = theta, clip, list[str]()
+
+    def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        total = sum(float(library_size(section.adata.X).sum(dtype=np.float64)) for section in sections)
+        counts = [np.asarray(s.adata[:, panel.genes].X.sum(axis=0), dtype=np.float64).ravel() for s in sections]
+        self.share: NDArray[np.float64] = np.sum(counts, axis=0) / total
+        self.limit = float(self.clip or np.sqrt(sum(len(section.adata) for section in sections)))
+        self.fitted_on = [section.section_id for section in sections]
+
+    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+        counts, known = panel_counts(section, panel)
+        expected = library_size(section.adata.X)[:, None] * self.share[known]
+        return in_panel_order(pearson_residuals(counts.toarray().astype(np.float64), expected, self.theta, self.limit), known)
+
+
+def panel_counts(section: Section, panel: GenePanel) -> tuple[sparse.csr_matrix, NDArray[np.bool_]]:
+    """Counts of the panel's genes that the section measured, and which of the panel these are, (n_genes,)."""
+    measured = section.adata.var_names.get_indexer(panel.genes)
+    return sparse.csr_matrix(section.adata.X)[:, measured[measured >= 0]], measured >= 0
+
+
+def library_size(counts: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Counts of each spot over all genes, (n_spots,)."""
+    return np.asarray(counts.sum(axis=1)).ravel()
+
+
+def in_panel_order(values: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Values of the measured genes in their places, NaN elsewhere."""
+    expression = np.full((len(values), len(known)), np.nan, dtype=np.float32)
+    expression[:, known] = values
+    return expression
+
+
+def smooth(expression: NDArray[np.float32], edges: NDArray[np.int64], share: float) -> NDArray[np.float32]:
+    """(1 - share) * own value + share * mean of the neighbours; a spot without neighbours keeps its own.
+
+    Args:
+        expression: (n_spots, n_genes).
+        edges: (2, n_edges), row 0 the neighbour, row 1 the spot.
+    """
+    n = len(expression)
+    weights = sparse.csr_matrix((np.ones(edges.shape[1]), (edges[1], edges[0])), shape=(n, n))
+    degree = np.asarray(weights.sum(axis=1)).ravel()
+    mean = (weights @ np.nan_to_num(expression)) / np.maximum(degree, 1)[:, None]
+    mixed = (1 - share) * expression + share * mean
+    return np.where((degree > 0)[:, None], mixed, expression).astype(np.float32)

@@ -23,8 +23,8 @@ class GenePanel:
 
 
 @dataclass(frozen=True)
-class HighlyVariableGenes:
-    """Genes that vary most within the training sections (seurat_v3), and are seen often enough to be scored.
+class RankedGenes:
+    """Base of the rules that rank the genes of the training sections and take the best that are seen often enough.
 
     Args:
         n_top: number of genes; fewer where fewer qualify.
@@ -37,20 +37,41 @@ class HighlyVariableGenes:
     markers: list[str] = field(default_factory=list)
     sees_all_sections = False
 
+    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
+        """Numbers of `genes`, the best first; ties in the order of the names."""
+        raise NotImplementedError
+
     def fit(self, sections: Sequence[Section]) -> GenePanel:
-        """Rank by the number of sections in which a gene is among the top, ties by its median rank."""
+        """The panel of these sections, whatever their order."""
         genes = shared_genes(sections)
         check_markers(self.markers, genes)
         tables = [section.adata[:, genes] for section in sections]
         seen = np.sum([_spots_with_counts(table) for table in tables], axis=0) / sum(len(table) for table in tables)
-        ranks = np.stack([_ranks(normalised_variance(table.X)) for table in tables])
-        often, median = (ranks < self.n_top).sum(axis=0), np.median(ranks, axis=0)
-        order = [i for i in np.lexsort((genes, median, -often)) if seen[i] >= self.min_spot_fraction]
+        ranked = self.order(sorted(sections, key=lambda section: section.section_id), genes)
+        order = [i for i in ranked if seen[i] >= self.min_spot_fraction]
         if not order:
             raise InputError(
                 f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower data.panel.min_spot_fraction"
             )
         return GenePanel(sorted({genes[i] for i in order[: self.n_top]} | set(self.markers)), _ids(sections))
+
+    def by_votes(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        """Order by the number of sections in which a gene is among the top, ties by its median rank."""
+        ranks = np.stack([_ranks(score) for score in scores])
+        often, median = (ranks < self.n_top).sum(axis=0), np.median(ranks, axis=0)
+        return np.lexsort((genes, median, -often))
+
+    def by_mean(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        """Order by the mean score over sections."""
+        return np.lexsort((genes, -np.mean(scores, axis=0)))
+
+
+@dataclass(frozen=True)
+class HighlyVariableGenes(RankedGenes):
+    """Genes that vary most within the training sections (seurat_v3)."""
+
+    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_votes([normalised_variance(section.adata[:, genes].X) for section in sections], genes)
 
 
 @dataclass(frozen=True)

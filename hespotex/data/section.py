@@ -86,6 +86,10 @@ class Section:
             log.info("%s: dropped %d spots with fewer than %d counts", self.section_id, (~enough).sum(), min_counts)
         return self.keep(enough)
 
+    def with_adata(self, adata: ad.AnnData) -> "Section":
+        """The same section with another table of the same spots."""
+        return replace(self, adata=adata)
+
     def without_counts(self) -> "Section":
         """The same section with its positions only."""
         return replace(self, adata=self.adata[:, []].copy())
@@ -103,16 +107,21 @@ def make_adata(
     counts: sparse.csr_matrix, barcodes: Sequence[str], genes: Sequence[str], pos_px: NDArray[np.float64]
 ) -> ad.AnnData:
     """Raw counts and spot centres (px, x then y) as AnnData; counts of genes named twice are summed."""
-    names = [str(gene) for gene in genes]
+    counts, unique = sum_columns(counts, [str(gene) for gene in genes])
+    adata = ad.AnnData(X=sparse.csr_matrix(counts, dtype=np.float32))
+    adata.obs_names, adata.var_names = [str(b) for b in barcodes], unique
+    adata.obsm["spatial"] = np.asarray(pos_px, dtype=np.float64)
+    return adata
+
+
+def sum_columns(counts: sparse.csr_matrix, names: Sequence[str]) -> tuple[sparse.csr_matrix, list[str]]:
+    """Counts (n_spots, n_unique) with the columns of one name added up, and the names in order of first appearance."""
     unique = list(dict.fromkeys(names))
     if len(unique) < len(names):
         column = {gene: i for i, gene in enumerate(unique)}
         pick = sparse.csr_matrix((np.ones(len(names)), (np.arange(len(names)), [column[g] for g in names])))
         counts = counts @ pick
-    adata = ad.AnnData(X=sparse.csr_matrix(counts, dtype=np.float32))
-    adata.obs_names, adata.var_names = [str(b) for b in barcodes], unique
-    adata.obsm["spatial"] = np.asarray(pos_px, dtype=np.float64)
-    return adata
+    return counts, unique
 
 
 def check_positions(section_id: str, pos_px: NDArray[np.float64]) -> None:

@@ -13,24 +13,27 @@ from hespotex.metrics import MeanOverSections, gene_pearson, gene_rmse
 
 
 class ExpressionModule(pl.LightningModule):
-    """Base of the predictors: a subclass gives `expression(batch)` in log-normalised units.
+    """Base of the predictors: a subclass gives `expression(batch)` in units of the target.
 
-    The mean and standard deviation of each gene over the training spots travel in the checkpoint as buffers;
-    networks learn in units of them.
+    The mean and standard deviation of each gene over the training spots travel in the checkpoint as buffers, and
+    networks learn in units of them; so does `lowest`, which no target is below: 0 for log counts, else -infinity.
     """
 
     gene_mean: Tensor
     gene_std: Tensor
+    lowest: Tensor
 
     def __init__(self, d_image: int, n_genes: int) -> None:
         super().__init__()
         self.d_image, self.n_genes = d_image, n_genes
         self.register_buffer("gene_mean", torch.zeros(n_genes))
         self.register_buffer("gene_std", torch.ones(n_genes))
+        self.register_buffer("lowest", torch.tensor(0.0))
         self.val_pcc, self.val_rmse = MeanOverSections(), MeanOverSections()
 
-    def set_scaling(self, mean: Tensor, std: Tensor) -> None:
-        """Take over the training sections' mean and standard deviation of each gene."""
+    def set_scaling(self, mean: Tensor, std: Tensor, lowest: float = 0.0) -> None:
+        """Take over the training sections' mean and standard deviation of each gene, and the target's lower bound."""
+        self.lowest.fill_(lowest)
         self.gene_mean.copy_(mean)
         self.gene_std.copy_(std)
 
@@ -61,8 +64,8 @@ class ExpressionModule(pl.LightningModule):
         return {name: predicted[spots] for name, spots in zip(batch.section_id, sections(batch), strict=True)}
 
     def postprocess(self, expression: Tensor) -> Tensor:
-        """Log-normalised expression cannot be negative."""
-        return expression.clamp(min=0)
+        """No value is below what the target can be."""
+        return expression.clamp(min=self.lowest)
 
 
 def sections(batch: Batch) -> list[slice]:

@@ -37,7 +37,7 @@ class PublishedModule(ExpressionModule):
         return self(batch).expression
 
     def postprocess(self, expression: Tensor) -> Tensor:
-        return expression - expression.min()
+        return expression if torch.isinf(self.lowest) else expression - expression.min()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         out = self(batch)

@@ -39,12 +39,12 @@ def _library(section: Section) -> dict[str, Any]:
     return {"images": {"hires": picture}, "scalefactors": factors, "metadata": {"mpp": section.mpp}}
 
 
-def section_picture(section: Section) -> tuple[NDArray[np.uint8], float]:
+def section_picture(section: Section, longest: int = THUMBNAIL_PX) -> tuple[NDArray[np.uint8], float]:
     """Thumbnail of the section, white where only patches are stored, and its px per full-resolution px."""
     if section.image is not None:
-        return thumbnail(open_image(section.image), THUMBNAIL_PX)
+        return thumbnail(open_image(section.image), longest)
     extent = section.pos_px.max(axis=0) + section.pitch_um / section.mpp
-    scale = min(1.0, THUMBNAIL_PX / extent.max())
+    scale = min(1.0, longest / extent.max())
     width, height = (extent * scale).astype(int)
     return np.asarray(cv2.merge([np.full((height, width), 255, np.uint8)] * 3), dtype=np.uint8), float(scale)
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from hespotex.data.expression import LogNormalised
+from hespotex.data.expression import LogNormalised, LogRaw, PearsonResiduals, smooth
 from hespotex.data.genes import GenePanel
 from hespotex.data.section import Section
+from hespotex.errors import InputError
 
 from .builders import section
 
@@ -41,3 +42,53 @@ def test_genes_not_measured_are_nan_and_zero_counts_are_not(spots: Section, libr
     np.testing.assert_array_equal(np.isnan(found), [[True, False, False]] * 3)
     assert found[0, 1] == 0 and found[0, 2] > 0
     assert np.isnan(LogNormalised(library=library)(spots, GenePanel(["NEW", "OTHER"], []))).all()
+
+
+def test_log_raw(spots: Section) -> None:
+    found = LogRaw()(spots, GenePanel(["CCC", "NEW", "AAA"], []))
+    np.testing.assert_allclose(found[:, [0, 2]], np.log1p(COUNTS[:, [2, 0]]), rtol=1e-6)
+    assert np.isnan(found[:, 1]).all()
+
+
+def test_pearson_residuals_by_hand(spots: Section) -> None:
+    train = section(np.array([[1, 3, 6], [2, 2, 6]], dtype=np.float32), ["AAA", "BBB", "CCC"], "T1", np.zeros((2, 2)))
+    panel, target = GenePanel(["CCC", "AAA"], []), PearsonResiduals(theta=50, clip=3)
+    target.fit([train], panel)
+    mu = np.array([[4.0], [0.0], [100.0]]) * [0.6, 0.15]
+    with np.errstate(invalid="ignore"):
+        expected = np.nan_to_num((COUNTS[:, [2, 0]] - mu) / np.sqrt(mu + mu**2 / 50))
+    np.testing.assert_allclose(target(spots, panel), np.clip(expected, -3, 3), rtol=1e-6)
+    assert target.fitted_on == ["T1"]
+    assert target.lowest < 0
+
+
+def test_residuals_are_cut_at_the_root_of_the_training_spots(spots: Section) -> None:
+    target, panel = PearsonResiduals(), GenePanel(["BBB", "NEW"], [])
+    target.fit([spots], GenePanel(["BBB", "AAA"], []))
+    assert target.limit == pytest.approx(3**0.5)
+    target.share = np.array([1e-9, 0.5])
+    assert target(spots, panel)[2, 0] == pytest.approx(3**0.5)
+    assert np.isnan(target(spots, panel)[:, 1]).all()
+
+
+def test_depth_is_no_part_of_the_residuals() -> None:
+    """Spots of one composition and many depths: all residuals are about 0."""
+    counts = np.outer([10, 100, 1000], [0.5, 0.3, 0.2]).astype(np.float32)
+    one, panel = section(counts, ["AAA", "BBB", "CCC"], pos=np.zeros((3, 2))), GenePanel(["AAA", "BBB"], [])
+    target = PearsonResiduals()
+    target.fit([one], panel)
+    np.testing.assert_allclose(target(one, panel), 0, atol=1e-5)
+
+
+def test_an_unknown_library_is_refused() -> None:
+    with pytest.raises(InputError, match=r"data.expression.library: expected all or panel, got 'some'"):
+        LogNormalised(library="some")
+
+
+def test_smoothing_mixes_in_the_neighbours() -> None:
+    expression = np.array([[0.0, np.nan], [4.0, np.nan], [8.0, np.nan], [9.0, np.nan]], dtype=np.float32)
+    edges = np.array([[1, 2, 0], [0, 0, 1]])  # 0 has neighbours 1 and 2, 1 has 0; 2 and 3 have none
+    found = smooth(expression, edges, 0.25)
+    np.testing.assert_allclose(found[:, 0], [1.5, 3.0, 8.0, 9.0])
+    assert np.isnan(found[:, 1]).all()
+    np.testing.assert_array_equal(smooth(expression, edges, 0.0), expression)

@@ -13,6 +13,7 @@ from hespotex.errors import InputError
 
 OPENSLIDE = {".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"}
 TIFF = {".tif", ".tiff", ".btf"}
+BAND_BYTES = 96 << 20  # of pixels decoded at a time for a thumbnail
 PLAIN = {".jpg", ".jpeg", ".png", ".bmp"}
 
 
@@ -104,11 +105,12 @@ def thumbnail(image: RegionReader, longest: int) -> tuple[NDArray[np.uint8], flo
     level = best_level(image, 1 / scale)
     width, height = level_size(image, level)
     target = (max(1, round(image.size[0] * scale)), max(1, round(image.size[1] * scale)))
-    rows = max(1, min(height, 4096))  # in bands, so that a plain TIFF without a pyramid stays within memory
+    shrink = height / target[1]
+    rows = max(1, int(BAND_BYTES / (3 * width * shrink)))  # in bands: a plain TIFF without a pyramid stays within memory
     bands = []
-    for y in range(0, height, rows):
-        band = image.read(level, 0, y, width, min(rows, height - y))
-        band_height = round((y + band.shape[0]) * target[1] / height) - round(y * target[1] / height)
-        if band_height:
-            bands.append(cv2.resize(band, (target[0], band_height), interpolation=cv2.INTER_AREA))
+    for top in range(0, target[1], rows):
+        bottom = min(top + rows, target[1])
+        first, last = round(top * shrink), round(bottom * shrink)
+        band = image.read(level, 0, first, width, last - first)
+        bands.append(cv2.resize(band, (target[0], bottom - top), interpolation=cv2.INTER_AREA))
     return np.asarray(np.concatenate(bands), dtype=np.uint8), scale

@@ -1,0 +1,1 @@
+"""What `python -m hespotex.doctor` looks at, part by part."""

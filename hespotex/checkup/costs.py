@@ -1,0 +1,128 @@
+"""What a run will need: time measured on some spots, disk and memory by arithmetic."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from hespotex.data.embed import Encoder, NucleiCounter, encode_patches
+from hespotex.data.images import open_image
+from hespotex.data.images.region import PLAIN
+from hespotex.data.patches import PatchSpec
+from hespotex.data.section import Section
+from hespotex.errors import InputError
+
+FEW, MANY = 8, 32  # spots that are timed; the difference leaves out what is done once
+FLOAT = 4  # bytes
+OPEN_IMAGES = 4  # `open_image` keeps so many
+TILE_CACHE = 128 << 20  # bytes a tiled image keeps
+
+
+@dataclass(frozen=True)
+class Costs:
+    """`width`: numbers per spot over all patch sizes. Times in seconds for one CPU or GPU as here, sizes in bytes."""
+
+    patches: int
+    width: int
+    encode_seconds: float
+    nuclei_seconds: float
+    disk: int
+    memory: int
+
+
+def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounter | None, n_genes: int) -> Costs:
+    """Costs of embedding and holding these sections, from some spots of the first."""
+    spots = sum(len(section.adata) for section in sections)
+    specs = [PatchSpec(float(um), encoder.patch_px, encoder.patch_cut) for um in encoder.patch_um]
+    widths: list[int] = []
+
+    def encode(section: Section) -> None:
+        widths[:] = [encode_patches(section, spec, encoder, encoder.name).shape[1] for spec in specs]
+
+    encode_seconds = spots * seconds_per_spot(encode, sections[0])
+    nuclei_seconds = spots * seconds_per_spot(nuclei, sections[0]) if nuclei else 0.0
+    width = sum(widths)
+    tensors = spots * (width + n_genes) * FLOAT
+    counts = sum(_bytes(section.adata.X) for section in sections)
+    return Costs(
+        spots * len(specs),
+        width,
+        encode_seconds,
+        nuclei_seconds,
+        disk=spots * (width + 1) * FLOAT,
+        memory=tensors + counts + _images(sections),
+    )
+
+
+def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:
+    """Seconds for each further spot, without what is done once, such as loading weights."""
+    pos = section.pos_px
+    central = np.argsort(np.linalg.norm(pos - np.median(pos, axis=0), axis=1), kind="stable")
+    few, many = (section.keep(np.sort(central[:n])) for n in (FEW, MANY))
+    work(few)
+    times = []
+    for part in (few, many):
+        started = perf_counter()
+        work(part)
+        times.append(perf_counter() - started)
+    more = len(many.adata) - len(few.adata)
+    return max(times[1] - times[0], 0.0) / more if more else times[1] / len(many.adata)
+
+
+def _bytes(counts: Any) -> int:
+    return int(counts.data.nbytes + counts.indices.nbytes + counts.indptr.nbytes)
+
+
+def _images(sections: Sequence[Section]) -> int:
+    """Memory of the images that are open together: JPEG and PNG are decoded whole."""
+    paths = [section.image for section in sections if section.image]
+    whole = {path: 3 * int(np.prod(open_image(path).size)) for path in paths}
+    sizes = [n if path.suffix.lower() in PLAIN else min(n, TILE_CACHE) for path, n in whole.items()]
+    return sum(sorted(sizes)[-OPEN_IMAGES:])
+
+
+def check_disk(costs: Costs, store: Path) -> None:
+    """Refuse a store without room."""
+    there = next(folder for folder in [store, *store.absolute().parents] if folder.exists())
+    free = shutil.disk_usage(there).free
+    if costs.disk > free:
+        raise InputError(f"embeddings take {size(costs.disk)}, {there} has {size(free)} free; set paths.store=ELSEWHERE")
+
+
+def check_memory(costs: Costs) -> None:
+    """Refuse more data than the machine holds."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if costs.memory > machine:
+        raise InputError(
+            f"the sections of a fold take {size(costs.memory)} of memory, this machine has {size(machine)}; "
+            "use fewer with data.reader.sections, or fewer genes with data.panel.n_top"
+        )
+
+
+def describe(costs: Costs, encoder: Encoder) -> str:
+    """The estimate in two lines."""
+    sizes = " and ".join(f"{um:g}" for um in encoder.patch_um)
+    return (
+        f"encoder {encoder.name}: {costs.patches:,} patches of {sizes} um, {costs.width} numbers a spot\n"
+        f"first run: about {duration(costs.encode_seconds)} to encode and {duration(costs.nuclei_seconds)} for nuclei, "
+        f"then kept ({size(costs.disk)} of disk); data in memory about {size(costs.memory)}, and 1 GB for the program"
+    )
+
+
+def size(n_bytes: float) -> str:
+    """Bytes in a fitting unit."""
+    unit = 0 if n_bytes < 1e6 else 1 if n_bytes < 1e9 else 2
+    return f"{n_bytes / (1e3, 1e6, 1e9)[unit]:.3g} {('kB', 'MB', 'GB')[unit]}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a fitting unit."""
+    for limit, one, unit in ((100, 1, "s"), (6000, 60, "min"), (np.inf, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / one:.2g} {unit}"
+    return "forever"

@@ -1,0 +1,99 @@
+"""One section: is it whole, and do its parts fit together."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from hespotex.checkup.findings import Findings
+from hespotex.data.embed import Encoder, NucleiCounter
+from hespotex.data.gene_names import GeneNames
+from hespotex.data.images import open_image
+from hespotex.data.patches import PatchSpec, iterate_patches
+from hespotex.data.scale import pitch_px
+from hespotex.data.section import Reader, Section, SectionKey
+from hespotex.results.overlay import draw_overlay
+
+HEADER = ["section", "group", "spots", "genes", "um/px", "from", "spot distance", "image", "nuclei", "state"]
+
+
+class SectionCheck:
+    """Examines the sections of a data set.
+
+    Args:
+        reader, genes, encoder, nuclei, min_counts: as training gets them.
+        folder: where the overlays go; None for none.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        genes: GeneNames,
+        encoder: Encoder,
+        nuclei: NucleiCounter | None,
+        min_counts: int,
+        folder: Path | None,
+    ) -> None:
+        self.reader, self.genes, self.encoder, self.nuclei = reader, genes, encoder, nuclei
+        self.min_counts, self.folder = min_counts, folder
+
+    def __call__(self, key: SectionKey, findings: Findings) -> tuple[Section | None, list[str]]:
+        """The section as training sees it, None if it is broken, and its line of the table."""
+        name, before = key.section_id, len(findings.problems)
+        read = findings.attempt(lambda: self.genes(self.reader.read(name)), name)
+        if read is None:
+            return None, [name, key.group, *["-"] * (len(HEADER) - 3), "BROKEN"]
+        section = findings.attempt(lambda: read.with_counts(self.min_counts), name)
+        if section is not None:
+            findings.attempt(lambda: self._pixels(section), name)
+        if section is not None and len(findings.problems) == before:
+            findings.attempt(lambda: self._nuclei(section), name)
+            findings.attempt(lambda: self._overlay(section), name)
+        sound = len(findings.problems) == before
+        return section if sound else None, self._line(section or read, sound)
+
+    def _pixels(self, section: Section) -> None:
+        """The image opens, all spots are on it, and the first patch of each size can be cut."""
+        for um in self.encoder.patch_um:
+            next(iterate_patches(section, PatchSpec(float(um), self.encoder.patch_px, self.encoder.patch_cut), 1))
+
+    def _overlay(self, section: Section) -> None:
+        if self.folder is not None:
+            draw_overlay(section, self.encoder.patch_um, self.folder / f"{section.section_id}.png")
+
+    def _nuclei(self, section: Section) -> None:
+        if self.nuclei is not None:
+            self.nuclei.identity(section)
+
+    def _line(self, section: Section, sound: bool) -> list[str]:
+        return [
+            section.section_id,
+            section.key.group,
+            f"{len(section.adata):,}",
+            f"{section.adata.n_vars:,}",
+            f"{section.mpp:.4g}",
+            section.mpp_source,
+            f"{spot_distance(section):.0f} of {section.pitch_um:g} um",
+            _image(section),
+            self.nuclei.name.removeprefix("nuclei-") if self.nuclei else "none",
+            "ok" if sound else "BROKEN",
+        ]
+
+
+def spot_distance(section: Section) -> float:
+    """Median distance of neighbouring spots (um): of all pairs about a pitch apart, so that jitter cancels out."""
+    pairs = cKDTree(section.pos).query_pairs(1.3 * section.pitch_um, output_type="ndarray")
+    distance = np.linalg.norm(section.pos[pairs[:, 0]] - section.pos[pairs[:, 1]], axis=1)
+    near = distance[distance > 0.7 * section.pitch_um]
+    return float(np.median(near)) if len(near) else pitch_px(section.pos_px) * section.mpp
+
+
+def _image(section: Section) -> str:
+    """Size of the image, or that there are stored patches instead."""
+    if section.image is None:
+        return "stored patches"
+    try:
+        width, height = open_image(section.image).size
+    except ValueError:  # it is a problem of its own already
+        return "unreadable"
+    return f"{width:,} x {height:,}"

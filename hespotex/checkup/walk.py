@@ -1,0 +1,118 @@
+"""The check-up of a data set, from the config that training would get."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from hespotex.build import Config, build, build_module
+from hespotex.checkup.costs import Costs, check_disk, check_memory, describe, estimate
+from hespotex.checkup.findings import Findings
+from hespotex.checkup.folds import check_folds
+from hespotex.checkup.sections import HEADER, SectionCheck
+from hespotex.data.duplicates import duplicate_leaks
+from hespotex.data.folds import Split
+from hespotex.data.naming import check_names, naming, species
+from hespotex.data.section import Section, SectionKey
+from hespotex.progress import progress_bar
+from hespotex.results.report import markdown
+
+log = logging.getLogger(__name__)
+PARTS = ("reader", "genes", "panel", "expression")
+
+
+def check_up(cfg: DictConfig) -> Findings:
+    """Walk through the data set, log what is there, draw the overlays; returns the problems."""
+    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    findings = Findings()
+    folder = Path(HydraConfig.get().runtime.output_dir) if config["overlays"] else None
+    settings = {name: config["data"][name] for name in PARTS}
+    settings |= {"encoder": config["encoder"], "nuclei": config["nuclei"]["counter"], "fold": config["fold"]}
+    parts = {name: findings.attempt(lambda part=part: build(part)) for name, part in settings.items()}  # type: ignore[misc]
+    if not findings.problems:
+        Walk(config, parts, findings, folder)()
+    return findings
+
+
+class Walk:
+    """One walk; every step adds to the findings and logs what it saw.
+
+    Args:
+        config: as for training.
+        parts: what the config builds, by name.
+        folder: for the overlays; None for none.
+    """
+
+    def __init__(self, config: Config, parts: dict[str, Any], findings: Findings, folder: Path | None) -> None:
+        self.config, self.parts, self.findings, self.folder = config, parts, findings, folder
+
+    def __call__(self) -> None:
+        keys: list[SectionKey] = self.parts["reader"].section_keys()
+        sections = self._sections(keys)
+        split, words = check_folds(self.parts["fold"], keys, self.findings)
+        log.info("\n%s", words)
+        names = {name: [str(gene) for gene in section.adata.var_names] for name, section in sections.items()}
+        self.findings.attempt(lambda: check_names(names))
+        if split and self.config["data"]["detect_duplicates"] and not self.findings.problems:
+            self._duplicates(sections, split)
+        n_genes = self._genes(sections, names, split)
+        if sections:
+            costs = self.findings.attempt(lambda: self._costs(list(sections.values()), n_genes))
+            if costs and n_genes:
+                self.findings.attempt(lambda: build_module(self.config, {"d_image": costs.width, "n_genes": n_genes}))
+
+    def _sections(self, keys: Sequence[SectionKey]) -> dict[str, Section]:
+        """The sound sections; logs the table of all."""
+        parts = {name: self.parts[name] for name in ("reader", "genes", "encoder", "nuclei")}
+        check = SectionCheck(**parts, min_counts=self.config["data"]["min_counts"], folder=self.folder)
+        sections, lines = {}, []
+        with progress_bar(len(keys), "section", "sections") as bar:
+            for key in keys:
+                section, line = check(key, self.findings)
+                lines.append(line)
+                if section is not None:
+                    sections[key.section_id] = section
+                bar.update()
+        groups = len({key.group for key in keys})
+        log.info("%s: %d sections in %d groups\n\n%s", self.config["data"]["name"], len(keys), groups, markdown(HEADER, lines))
+        if self.folder is not None:
+            log.info("\nspots on the images: %s", self.folder / "*.png")
+        return sections
+
+    def _duplicates(self, sections: dict[str, Section], split: Split) -> None:
+        """No test section is the tissue of a training section under another name."""
+        test, rest = [sections[i] for i in split.test], [sections[i] for i in [*split.train, *split.val]]
+        allowed = self.parts["fold"].allow_leak
+        leaks = self.findings.attempt(lambda: duplicate_leaks(test, rest, allowed))
+        self.findings.notes += [f"this split is labelled: {leak}" for leak in leaks or []]
+
+    def _genes(self, sections: dict[str, Section], names: Mapping[str, Sequence[str]], split: Split | None) -> int:
+        """Number of genes of the panel, fitted as training would; 0 if it cannot be."""
+        first = next(iter(names.values()), [])
+        kind = f"{species(first) or 'species unknown'}, {naming(first) or 'naming unknown'}"
+        if split is None or self.findings.problems:
+            log.info("genes: %s; no panel before the problems are solved", kind)
+            return 0
+        rule, train = self.parts["panel"], sorted(split.train)
+        seen = sorted(sections) if rule.sees_all_sections else train
+        panel = self.findings.attempt(lambda: rule.fit([sections[i] for i in seen]))
+        if panel is None:
+            return 0
+        self.findings.attempt(lambda: self.parts["expression"].fit([sections[i] for i in train], panel))
+        shared = len(set.intersection(*(set(names[i]) for i in train)))
+        log.info("genes: %s; %d shared by the training sections, a panel of %d", kind, shared, len(panel.genes))
+        missing = {i: n for i in sections if (n := len(set(panel.genes) - set(names[i])))}
+        self.findings.notes += [f"{i} lacks {n} genes of the panel: not scored there" for i, n in missing.items()]
+        return len(panel.genes)
+
+    def _costs(self, sections: Sequence[Section], n_genes: int) -> Costs:
+        """Time, disk and memory."""
+        encoder = self.parts["encoder"]
+        costs = estimate(sections, encoder, self.parts["nuclei"], n_genes or self.config["data"]["panel"].get("n_top", 1000))
+        log.info(describe(costs, encoder))
+        self.findings.attempt(lambda: check_disk(costs, Path(self.config["paths"]["store"])))
+        self.findings.attempt(lambda: check_memory(costs))
+        return costs

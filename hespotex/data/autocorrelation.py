@@ -1,0 +1,25 @@
+"""How much neighbouring spots agree on a gene."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+TINY = 1e-12  # sum of squares below which a gene is constant
+
+
+def morans_i(values: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Moran's I = n / n_edges * sum_ij w_ij z_i z_j / sum_i z_i^2, with z the values less their mean.
+
+    Args:
+        values: (n_spots, n_genes).
+        edges: (2, n_edges), row 0 the neighbour j, row 1 the spot i; each has weight 1.
+
+    Returns:
+        (n_genes,); 0 for constant genes, and everywhere without edges.
+    """
+    n, n_edges = len(values), edges.shape[1]
+    z = values - values.mean(axis=0)
+    squares = (z**2).sum(axis=0)
+    weights = sparse.csr_matrix((np.ones(n_edges), (edges[1], edges[0])), shape=(n, n))
+    products = (z * (weights @ z)).sum(axis=0)
+    return np.where(squares > TINY, n / max(n_edges, 1) * products / np.maximum(squares, TINY), 0.0)

@@ -1,0 +1,64 @@
+"""Further rules for the genes to predict; like `HighlyVariableGenes` they see training sections only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.data.autocorrelation import morans_i
+from hespotex.data.genes import RankedGenes
+from hespotex.data.graph import knn_edges
+from hespotex.data.residuals import THETA, gene_blocks, residual_variance
+from hespotex.data.section import Section
+
+TARGET_SUM = 1e4
+
+
+@dataclass(frozen=True)
+class PearsonVariableGenes(RankedGenes):
+    """Genes with the largest variance of analytic Pearson residuals in the training sections (Lause et al. 2021).
+
+    Args:
+        theta: overdispersion of the null model; infinite for Poisson.
+    """
+
+    theta: float = THETA
+
+    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_votes([residual_variance(s.adata[:, genes].X, self.theta) for s in sections], genes)
+
+
+@dataclass(frozen=True)
+class HighestMeanGenes(RankedGenes):
+    """Genes with the highest mean log-normalised expression, averaged over the training sections."""
+
+    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
+        scores = [np.asarray(log_normalised(s, genes).mean(axis=0), dtype=np.float64).ravel() for s in sections]
+        return self.by_mean(scores, genes)
+
+
+@dataclass(frozen=True)
+class SpatialGenes(RankedGenes):
+    """Genes whose log-normalised expression has the highest Moran's I, averaged over the training sections.
+
+    Args:
+        n_neighbours: nearest spots that count as neighbours.
+    """
+
+    n_neighbours: int = 6
+
+    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_mean([self._score(section, genes) for section in sections], genes)
+
+    def _score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        edges = knn_edges(section.pos, self.n_neighbours)
+        return np.concatenate([morans_i(values, edges) for _, values in gene_blocks(log_normalised(section, genes))])
+
+
+def log_normalised(section: Section, genes: list[str]) -> sparse.csr_matrix:
+    """log(1 + 10,000 * counts / counts of the spot over all its genes), (n_spots, n_genes), sparse."""
+    library = np.asarray(section.adata.X.sum(axis=1), dtype=np.float64).ravel()
+    scale = sparse.diags(TARGET_SUM / np.maximum(library, 1))
+    return sparse.csr_matrix(scale @ section.adata[:, genes].X.astype(np.float64)).log1p()

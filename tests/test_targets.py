@@ -1,0 +1,95 @@
+"""Targets in a run: what is smoothed, what was seen, and that prediction ends as the test step does."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import Run, compose_config
+from omegaconf import OmegaConf
+
+from hespotex.build import build_datamodule
+from hespotex.data.datamodule import SectionDataModule
+from hespotex.errors import InputError
+
+Make = Callable[..., SectionDataModule]
+
+
+@pytest.fixture
+def make(small: list[str], tmp_path: Path) -> Make:
+    """A data module that is ready to serve."""
+
+    def build(*overrides: str) -> SectionDataModule:
+        config = compose_config("train", [*small, *overrides], tmp_path)
+        found = build_datamodule(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+        found.setup()
+        return found
+
+    return build
+
+
+def test_only_training_targets_are_smoothed(make: Make) -> None:
+    plain, smoothed = make(), make("data.smooth_training=0.5")
+    assert plain.split == smoothed.split
+    assert plain.split.val
+    for section_id in [*plain.split.val, *plain.split.test]:
+        assert torch.equal(plain.data[section_id].expression, smoothed.data[section_id].expression)
+    for section_id in plain.split.train:
+        before, after = plain.data[section_id].expression, smoothed.data[section_id].expression
+        assert after.std(0).mean() < before.std(0).mean()
+
+
+def test_smoothing_is_a_share(make: Make) -> None:
+    with pytest.raises(InputError, match=r"data.smooth_training: expected a share from 0 to 1, got 1.5"):
+        make("data.smooth_training=1.5")
+
+
+def test_residuals_are_fitted_on_training_sections(make: Make) -> None:
+    found = make("data/expression=pearson_residuals")
+    assert found.expression.fitted_on == sorted(found.split.train)
+    assert found.leaks() == []
+    found.expression.fitted_on = found.split.test
+    assert found.leaks() == ["the target saw the test section"]
+    values = torch.cat([found.data[i].expression for i in found.split.train])
+    assert abs(float(values.mean())) < 0.1
+    assert float(values.min()) < -0.5
+
+
+def test_human_and_mouse_do_not_mix(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hespotex.data.readers.hest import HestReader
+
+    read = HestReader.read
+
+    def with_mouse(self: HestReader, section_id: str) -> object:
+        section = read(self, section_id)
+        section.adata.var_names = [
+            f"ENS{'MUS' if section_id == 'DEMO3' else ''}G{i:011d}.1" for i in range(section.adata.n_vars)
+        ]
+        return section
+
+    monkeypatch.setattr(HestReader, "read", with_mouse)
+    with pytest.raises(InputError, match=r"human in DEMO1, .*mouse in DEMO3; set data.reader.sections"):
+        make()
+
+
+@pytest.mark.parametrize(("target", "lowest"), [("pearson_residuals", -float("inf")), ("log_raw", 0.0)])
+def test_prediction_equals_the_test_step(train: Run, small_demo: Path, tmp_path: Path, target: str, lowest: float) -> None:
+    from hespotex.inference import predict
+
+    folder = train("model=ridge", f"data/expression={target}")
+    expected = ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad")
+    facts = json.loads((folder / "metrics.json").read_text())
+    assert bool(facts["expression_fitted_on"]) == (target == "pearson_residuals")
+    assert "DEMO1" not in facts["expression_fitted_on"]
+    assert (expected.X.min() < 0) == (lowest < 0)
+    positions = pd.DataFrame(expected.obsm["spatial"], columns=["x", "y"]).assign(barcode=list(expected.obs_names))
+    positions.to_csv(tmp_path / "spots.csv", index=False)
+    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={small_demo}/wsis/DEMO1.tif", f"output={tmp_path / 'out'}"]
+    predict(compose_config("predict", [*words, f"positions={tmp_path}/spots.csv", f"paths.store={tmp_path}/store"], tmp_path))
+    found = ad.read_h5ad(tmp_path / "out" / "DEMO1.h5ad")
+    assert found.uns["hespotex"]["unit"] == facts["unit"]
+    np.testing.assert_allclose(found[:, expected.var_names].X, expected.X, atol=1e-5)
