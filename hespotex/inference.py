@@ -19,11 +19,11 @@ from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
 from hespotex.provenance import git_commit, versions
+from hespotex.results.about import brief
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
 
 log = logging.getLogger(__name__)
-ABOUT = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "panel_fitted_on", "unit")
 
 
 def predict(cfg: DictConfig) -> None:
@@ -59,7 +59,7 @@ class Predictor:
         self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about)
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store = EmbeddingStore(config["paths"]["store"])
-        self.provenance = {key: self.about[key] for key in ABOUT} | {
+        self.provenance = brief(self.about) | {
             "checkpoint": file_fingerprint(path),
             "versions": versions(),
             "git_commit": str(git_commit()),

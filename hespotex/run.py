@@ -20,9 +20,11 @@ from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.errors import InputError
 from hespotex.files import write_json
-from hespotex.provenance import flat, git_commit, versions
+from hespotex.provenance import flat
+from hespotex.results.about import describe
+from hespotex.results.loggers import close, log_results
 from hespotex.results.run_folder import RunFolder
-from hespotex.results.scores import mean_over_sections, write_sections
+from hespotex.results.scores import write_scores
 from hespotex.teacher import LEAK, attach_latents
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ def train(cfg: DictConfig) -> float:
     try:
         return _run(config, folder, loggers)
     finally:
-        _close(loggers)
+        close(loggers)
 
 
 def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
@@ -62,7 +64,7 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
         write_json(folder.path / "split.json", datamodule.split.to_dict())
     embedded = perf_counter()
     seen = attach_latents(config, datamodule)
-    about = _about(config, datamodule, [LEAK] if set(seen) & set(datamodule.split.test) else [])
+    about = describe(config, datamodule, [LEAK] if set(seen) & set(datamodule.split.test) else [])
     taught = perf_counter()
     module = fitted_closed_form(config, datamodule)
     trainer, best = _fit(config, folder, datamodule, module, loggers, about)
@@ -75,7 +77,8 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
             "fit": fitted - taught,
             "test": perf_counter() - fitted,
         }
-        _write_scores(folder, datamodule, predictions, about | {"val_score": best, "seconds": times}, loggers)
+        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "seconds": times})
+        log_results(loggers, scores, sorted((folder.path / "maps").glob("*.png")))
     return best
 
 
@@ -124,51 +127,6 @@ def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule
     return {section_id: values for part in parts for section_id, values in part.items()}
 
 
-def _about(config: Config, datamodule: SectionDataModule, leaks: list[str]) -> dict[str, Any]:
-    """What a reader of any output of this run must know."""
-    return {
-        "model": config["model"]["name"],
-        "data": config["data"]["name"],
-        "encoder": config["encoder"]["name"],
-        "fold_strategy": config["fold"]["name"],
-        "seed": config["seed"],
-        "split": datamodule.split.to_dict(),
-        "leaks": [*datamodule.leaks(), *leaks],
-        "data_fingerprint": datamodule.fingerprint(),
-        "genes": datamodule.panel.genes,
-        "panel_fitted_on": datamodule.panel.fitted_on,
-        "unit": datamodule.expression.unit,
-        "expression_fitted_on": datamodule.expression.fitted_on,
-        "sizes": datamodule.sizes(),
-        "image_inputs": datamodule.inputs.to_dict(),
-        "encoder_identity": datamodule.encoder.identity(),
-        "pitch_um": datamodule.sections[datamodule.split.train[0]].pitch_um,
-        "spot_diameter_um": datamodule.sections[datamodule.split.train[0]].spot_diameter_um,
-        "versions": versions(),
-        "git_commit": git_commit(),
-        "config": config,
-    }
-
-
-def _write_scores(
-    folder: RunFolder, datamodule: SectionDataModule, predictions: dict[str, Tensor], about: dict[str, Any], loggers: list[Any]
-) -> None:
-    brief = {
-        key: about[key] for key in ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "unit")
-    }
-    brief["git_commit"] = str(about["git_commit"])
-    rows = write_sections(folder.path, datamodule, predictions, list(datamodule.panel_rule.markers), brief)
-    scores = {f"test/{name}": mean_over_sections(rows, name) for name in ("pcc_gene", "pcc_gene_median", "rmse")}
-    for logger in loggers:
-        logger.log_metrics(scores)
-        if isinstance(logger, pl.loggers.WandbLogger):
-            maps = sorted((folder.path / "maps").glob("*.png"))
-            logger.log_image("maps", [str(path) for path in maps], caption=[path.stem for path in maps])
-    facts = {key: value for key, value in about.items() if key not in ("config", "genes")}
-    write_json(folder.metrics_file, {**facts, "sections": rows, **scores})
-    log.info("test %s", ", ".join(f"{name.removeprefix('test/')} {value:.3f}" for name, value in scores.items()))
-
-
 def _check_devices(config: Config, mode: RunMode | None) -> None:
     several = config["trainer"].get("devices") not in (1, "1", [0]) and str(config["trainer"].get("strategy")).startswith("ddp")
     if several and mode == RunMode.MULTIRUN:
@@ -176,11 +134,3 @@ def _check_devices(config: Config, mode: RunMode | None) -> None:
             "DDP inside a sweep would start the whole sweep again on every rank. Sweep with one device a fold "
             "(trainer=cpu or trainer=gpu, folds side by side with hydra/launcher=joblib), or run single folds with trainer=ddp"
         )
-
-
-def _close(loggers: list[Any]) -> None:
-    """End the W&B run: the next fold of a sweep would go on in it."""
-    if any(isinstance(logger, pl.loggers.WandbLogger) for logger in loggers):
-        import wandb
-
-        wandb.finish()

@@ -14,7 +14,7 @@ from hespotex.data.images.region import best_level, read_padded
 from hespotex.data.section import Section, check_spots
 from hespotex.errors import InputError
 
-HEST_PATCH_UM = 112.0
+STORED_UM = {256: 128.0}  # older releases of HEST-1k; 112 um otherwise
 
 Patches = NDArray[np.uint8]  # (n, px, px, 3) RGB
 
@@ -102,18 +102,18 @@ def iterate_patches(section: Section, spec: PatchSpec, batch_size: int) -> Itera
 
 
 def _stored_patches(section: Section, spec: PatchSpec, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Patches]]:
-    """HEST's own patches (112 um): the centre is cut out for a smaller size, a larger one cannot be had."""
-    if spec.um > HEST_PATCH_UM:
-        raise InputError(
-            f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches} holds {HEST_PATCH_UM:g} um; "
-            "set encoder.patch_um=[112], or download the image to wsis/"
-        )
-    assert section.patches is not None
-    with h5py.File(section.patches) as file:
+    """HEST's own patches (112 um; 128 um at 256 px): the centre is cut out for a smaller size, a larger one cannot be had."""
+    with h5py.File(section.pixels) as file:
+        side = file["img"].shape[1]
+        stored_um = STORED_UM.get(side, 112.0)
+        if spec.um > stored_um:
+            raise InputError(
+                f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches} holds {stored_um:g} um; "
+                f"set encoder.patch_um=[{stored_um:g}], or download the image to wsis/"
+            )
         row = {name: i for i, name in enumerate(stored_barcodes(file))}
         rows = np.array([row[barcode] for barcode in section.barcodes])
-        side = file["img"].shape[1]
-        keep = max(1, round(side * spec.um / HEST_PATCH_UM))
+        keep = max(1, round(side * spec.um / stored_um))
         margin = (side - keep) // 2
         order = np.argsort(rows)
         for start in range(0, len(order), batch_size):

@@ -60,11 +60,12 @@ class ExpressionModule(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Predicted expression of each section of the batch, as `{section_id: (n_spots, n_genes)}`."""
-        predicted = self.postprocess(self.expression(batch)).float().cpu()
-        return {name: predicted[spots] for name, spots in zip(batch.section_id, sections(batch), strict=True)}
+        predicted = self.expression(batch).float()
+        parts = zip(batch.section_id, sections(batch), strict=True)
+        return {name: self.postprocess(predicted[spots]).cpu() for name, spots in parts}
 
     def postprocess(self, expression: Tensor) -> Tensor:
-        """No value is below what the target can be."""
+        """Of one section: no value is below what the target can be."""
         return expression.clamp(min=self.lowest)
 
 

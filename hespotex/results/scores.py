@@ -1,5 +1,6 @@
 """Scores of one run: per section in `metrics.json`, per gene in `per_gene.csv`, maps of chosen genes."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,24 @@ import torch
 from torch import Tensor
 
 from hespotex.data.datamodule import SectionDataModule
-from hespotex.files import atomic_path
+from hespotex.files import atomic_path, write_json
 from hespotex.metrics import gene_pearson, gene_rmse, section_metrics
+from hespotex.results.about import brief
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
+
+Scores = dict[str, float]
+log = logging.getLogger(__name__)
+
+
+def write_scores(folder: Path, datamodule: SectionDataModule, predictions: dict[str, Tensor], about: dict[str, Any]) -> Scores:
+    """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as finished."""
+    rows = write_sections(folder, datamodule, predictions, list(datamodule.panel_rule.markers), brief(about))
+    scores = {f"test/{name}": mean_over_sections(rows, name) for name in ("pcc_gene", "pcc_gene_median", "rmse")}
+    facts = {key: value for key, value in about.items() if key not in ("config", "genes")}
+    write_json(folder / "metrics.json", {**facts, "sections": rows, **scores})
+    log.info("test %s", ", ".join(f"{name.removeprefix('test/')} {value:.3f}" for name, value in scores.items()))
+    return scores
 
 
 def write_sections(

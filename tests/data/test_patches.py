@@ -118,13 +118,13 @@ def test_stored_patches_are_joined_by_barcode(tmp_path: Path, batch_size: int) -
         np.testing.assert_array_equal(found[barcode], patch)
 
 
-@pytest.mark.parametrize("side", [224, 256])
-def test_the_centre_of_a_stored_patch_gives_a_smaller_one(tmp_path: Path, side: int) -> None:
+@pytest.mark.parametrize(("side", "um"), [(224, 112.0), (256, 128.0)])
+def test_the_centre_of_a_stored_patch_gives_a_smaller_one(tmp_path: Path, side: int, um: float) -> None:
     write_patches(tmp_path / "a.h5", ["b000"], side)
     spots = section(patches=tmp_path / "a.h5").keep([0])
-    ((_, half),) = iterate_patches(spots, PatchSpec(56.0, 64), 8)
+    ((_, half),) = iterate_patches(spots, PatchSpec(um / 2, 64), 8)
     assert half.shape == (1, 64, 64, 3) and (half[..., 0] == 200).all()
-    ((_, more),) = iterate_patches(spots, PatchSpec(84.0, 84), 8)
+    ((_, more),) = iterate_patches(spots, PatchSpec(0.75 * um, 84), 8)
     assert (more[0, :, :, 0] == 200).sum() == pytest.approx(56**2, rel=0.05) and (more[0, 0] < 100).all()
 
 

@@ -269,7 +269,7 @@ def test_hest_chosen_sections(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data.reader.sections names \['T9'\], not in .*st, which holds \['T1', 'T2'\]"):
         HestReader(str(tmp_path), sections=["T9"])
     with pytest.raises(InputError, match=r"metadata not found: .*T1.json"):
-        HestReader(str(tmp_path))
+        HestReader(str(tmp_path)).read("T1")
 
 
 @pytest.mark.parametrize("text", ["{", "", "\x00"])
@@ -277,7 +277,7 @@ def test_hest_metadata_that_is_no_json(tmp_path: Path, text: str) -> None:
     write_hest(tmp_path, image=False)
     (tmp_path / "metadata" / "T1.json").write_text(text)
     with pytest.raises(InputError, match=r"T1.json: not valid JSON"):
-        HestReader(str(tmp_path))
+        HestReader(str(tmp_path)).read("T1")
 
 
 @pytest.mark.parametrize("text", ["null", "[1]", "[]", "3"])
@@ -285,7 +285,7 @@ def test_hest_metadata_that_is_no_object(tmp_path: Path, text: str) -> None:
     write_hest(tmp_path, image=False)
     (tmp_path / "metadata" / "T1.json").write_text(text)
     with pytest.raises(InputError, match=r"T1.json"):
-        HestReader(str(tmp_path))
+        HestReader(str(tmp_path)).read("T1")
 
 
 def test_hest_metadata_with_a_byte_order_mark(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from conftest import Run
 
+from hespotex.data.readers.slide import read_positions as slide_positions
 from hespotex.data.readers.visium import VisiumReader
 from hespotex.data.section import Section, SectionKey
 from hespotex.errors import InputError
@@ -303,3 +304,11 @@ def test_visium_trains(train: Run, tmp_path: Path) -> None:
     folder = train("data=visium", *roots, "model=ridge", "data.panel.n_top=20")
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["split"]["test"] == ["V0"] and len(metrics["sections"]) == 1 and metrics["leaks"] == []
+
+
+def test_tissue_positions_without_a_header_serve_as_positions(tmp_path: Path) -> None:
+    """Space Ranger's older file has no header; off-tissue spots are left out."""
+    (tmp_path / "tissue_positions_list.csv").write_text("AA-1,1,0,0,20,10\nCC-1,0,0,2,40,30\nGG-1,1,1,1,60,50\n")
+    names, pos = slide_positions(tmp_path / "tissue_positions_list.csv")
+    assert names == ["AA-1", "GG-1"]
+    assert pos.tolist() == [[10.0, 20.0], [50.0, 60.0]]

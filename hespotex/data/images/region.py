@@ -51,7 +51,7 @@ def image_facts(path: Path) -> tuple[tuple[int, int], float | None]:
     return image.size, image.mpp
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _open(path: Path, _modified: int) -> RegionReader:
     from hespotex.data.images.plain import PlainImage
     from hespotex.data.images.slide import SlideImage

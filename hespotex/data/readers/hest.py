@@ -64,7 +64,8 @@ class HestReader:
         names = [name for name in chosen if sections is None or name in sections]
         if not names:
             raise InputError(f"no section is in both data.reader.sections={sections} and data.select={select}")
-        self._meta = {name: read_metadata(self.root, name) for name in names}
+        self._broken: dict[str, InputError] = {}  # raised when the section is read, so that the others can be looked at
+        self._meta = {name: self._metadata(name) for name in names}
         keys = [SectionKey(name, group) for name, group in groups(self._meta, patient_pattern).items()]
         self._keys = {key.section_id: key for key in merge_groups(keys, known_pairs())}
 
@@ -73,10 +74,19 @@ class HestReader:
         """Hash of the sample table, None where the folder has none: its patient labels change between versions."""
         return self.table.fingerprint if self.table else None
 
+    def _metadata(self, section_id: str) -> Meta:
+        try:
+            return read_metadata(self.root, section_id)
+        except InputError as error:
+            self._broken[section_id] = error
+            return {}
+
     def section_keys(self) -> list[SectionKey]:
         return list(self._keys.values())
 
     def read(self, section_id: str) -> Section:
+        if section_id in self._broken:
+            raise self._broken[section_id]
         adata = read_h5ad(self.root / "st" / f"{section_id}.h5ad")
         meta, image = self._meta[section_id], find_image(self.root, section_id, self.source)
         pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]

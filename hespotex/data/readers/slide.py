@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.data.images import open_image
+from hespotex.data.readers.spaceranger import read_positions as visium_positions
 from hespotex.data.scale import believable, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
 from hespotex.data.tissue import tissue_fraction, tissue_mask
@@ -16,6 +17,7 @@ from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
 POSITION_COLUMNS = [("pixel_x", "pixel_y"), ("pxl_col_in_fullres", "pxl_row_in_fullres"), ("x", "y")]
+TISSUE_POSITIONS = "tissue_positions"  # Space Ranger's, whose older form has no header
 PITCH_WARNING = 0.25
 
 
@@ -61,7 +63,11 @@ def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
         raise InputError(
             f"positions not found: {path}; set positions=FILE (columns x,y in full-resolution px), or null for a grid"
         )
-    table = pd.read_csv(path, sep=None, engine="python")
+    if TISSUE_POSITIONS in path.name:
+        table = visium_positions(path)
+        table = table[table["in_tissue"] == 1].rename_axis("barcode").reset_index()
+    else:
+        table = pd.read_csv(path, sep=None, engine="python")
     for x, y in POSITION_COLUMNS:
         if {x, y} <= set(table):
             pos = table[[x, y]].to_numpy(dtype=np.float64)
