@@ -12,14 +12,14 @@ import numpy as np
 
 from hespotex.data.embed import Encoder, NucleiCounter, encode_patches
 from hespotex.data.images import open_image
-from hespotex.data.images.region import PLAIN
+from hespotex.data.images.region import OPEN_IMAGES, PLAIN
 from hespotex.data.patches import PatchSpec
 from hespotex.data.section import Section
 from hespotex.errors import InputError
 
 FEW, MANY = 8, 32  # spots that are timed; the difference leaves out what is done once
 FLOAT = 4  # bytes
-OPEN_IMAGES = 4  # `open_image` keeps so many
+
 TILE_CACHE = 128 << 20  # bytes a tiled image keeps
 
 

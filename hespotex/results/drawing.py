@@ -33,15 +33,26 @@ def circles(axis: Any, xy: NDArray[np.float64], diameter: float, **style: Any) -
     return spots
 
 
-def frame(axis: Any, picture: NDArray[np.uint8], px_per_um: float) -> None:
-    """Limits of the picture, no ticks, and a scale bar in um, at most half as wide as the picture."""
-    height, width = picture.shape[:2]
+Box = tuple[float, float, float, float]  # left, top, right, bottom in px of a picture
+
+
+def box_around(xy: NDArray[np.float64], picture: NDArray[np.uint8], margin: float) -> Box:
+    """The part of a picture that holds the spots at `xy` (n, 2), with a margin; all in px of the picture."""
+    low = np.maximum(xy.min(axis=0) - margin, 0)
+    high = np.minimum(xy.max(axis=0) + margin, picture.shape[1::-1])
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def frame(axis: Any, box: Box, px_per_um: float) -> None:
+    """Limits of the axis, no ticks, and a scale bar in um, at most half as wide as the box."""
+    x0, y0, x1, y1 = box
+    width, height = x1 - x0, y1 - y0
     um = next((length for length in SCALE_BARS_UM if length * px_per_um <= width / 2), SCALE_BARS_UM[-1])
-    left, bottom = 0.04 * width, 0.96 * height
+    left, bottom = x0 + 0.04 * width, y0 + 0.96 * height
     bar = {"color": "black", "lw": 3, "solid_capstyle": "butt", "path_effects": halo()}
     axis.plot([left, left + um * px_per_um], [bottom] * 2, **bar)
     axis.text(left, bottom - 0.015 * height, f"{um} um", fontsize=9, va="bottom", path_effects=halo())
-    axis.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    axis.set(xlim=(x0, x1), ylim=(y1, y0), xticks=[], yticks=[])
 
 
 def halo() -> list[Any]:

@@ -7,8 +7,9 @@ import anndata as ad
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.results.drawing import circles, frame, panels, save
+from hespotex.results.drawing import box_around, circles, frame, panels, save
 
+MARGIN_UM = 250.0  # shown around the outermost spots
 LEAST_PX = 4.0  # diameter of a spot that can still be seen
 
 
@@ -17,7 +18,7 @@ def draw_pair(measured: ad.AnnData | None, predicted: ad.AnnData, gene: str, tit
     tables = [("measured", measured), ("predicted", predicted)]
     maps = [(name, _values(table, gene)) for name, table in tables if table is not None]
     limits = np.nanpercentile(np.concatenate([values for _, values in maps]), [1, 99])
-    figure, axes = panels(len(maps) + 1, 4.2 * (len(maps) + 1), 4.4)
+    figure, axes = panels(len(maps) + 1, 4.2 * (len(maps) + 1), 4.2)
     library = next(iter(predicted.uns["spatial"].values()))
     picture, factors = library["images"]["hires"], library["scalefactors"]
     axes[0].imshow(picture)
@@ -27,8 +28,11 @@ def draw_pair(measured: ad.AnnData | None, predicted: ad.AnnData, gene: str, tit
         axis.set_title(f"{name} {gene}", fontsize=10)
     figure.colorbar(points, ax=axes[1:], label=predicted.uns["hespotex"]["unit"], shrink=0.8)
     figure.suptitle(title, fontsize=11)
+    px_per_um = factors["tissue_hires_scalef"] / factors["microns_per_pixel"]
+    xy = predicted.obsm["spatial"] * factors["tissue_hires_scalef"]
+    box = box_around(xy, picture, MARGIN_UM * px_per_um)
     for axis in axes:
-        frame(axis, picture, factors["tissue_hires_scalef"] / factors["microns_per_pixel"])
+        frame(axis, box, px_per_um)
     save(figure, path)
 
 

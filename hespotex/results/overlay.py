@@ -43,7 +43,7 @@ def _panel(axis: Any, section: Section, picture: NDArray[np.uint8], scale: float
     axis.imshow(picture)
     diameter = section.spot_diameter_um / section.mpp * scale
     circles(axis, (section.pos_px - corner) * scale, diameter, facecolors="none", edgecolors=SPOT, linewidths=1.2)
-    frame(axis, picture, scale / section.mpp)
+    frame(axis, (0, 0, picture.shape[1], picture.shape[0]), scale / section.mpp)
 
 
 def _detail(section: Section) -> tuple[NDArray[np.uint8], float, NDArray[np.float64]]:

@@ -14,6 +14,7 @@ from hespotex.errors import InputError
 OPENSLIDE = {".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"}
 TIFF = {".tif", ".tiff", ".btf"}
 BAND_BYTES = 96 << 20  # of pixels decoded at a time for a thumbnail
+OPEN_IMAGES = 2  # kept open: a decoded JPEG takes 3 bytes a pixel
 PLAIN = {".jpg", ".jpeg", ".png", ".bmp"}
 
 
@@ -51,7 +52,7 @@ def image_facts(path: Path) -> tuple[tuple[int, int], float | None]:
     return image.size, image.mpp
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=OPEN_IMAGES)
 def _open(path: Path, _modified: int) -> RegionReader:
     from hespotex.data.images.plain import PlainImage
     from hespotex.data.images.slide import SlideImage
