@@ -18,7 +18,6 @@ NEEDS = {
     "nuclei=label_mask": "masks: tests/nn/test_golden.py has one",
     "fold=files": "a file: tests/data/test_folds.py has one",
     "fold=bundle": "a bundle: tests/data/test_hest_benchmark.py has one",
-    "fold=kfold": "",
 }
 
 
@@ -31,6 +30,7 @@ def test_every_option_trains(train: Run, option: str) -> None:
         "fold=kfold": ["fold.n_folds=3"],
         "logger=wandb": ["logger.wandb.offline=true"],
         "data/panel=published": ["data.panel.min_cells=20"],
+        "data/panel=list": ["data.panel.genes=[DEMO-M001,DEMO-R001,DEMO-N001]"],
         "encoder=histology": ["data.reader.sections=[DEMO1,DEMO3,DEMO5]"],
     }
     cheap = [] if option.startswith("model") else ["model=ridge"]
