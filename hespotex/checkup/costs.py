@@ -4,13 +4,14 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from hespotex.data.embed import Encoder, NucleiCounter, encode_patches
+from hespotex.data.embed import Encoder, NucleiCounter, encode_patches, run_encoder
 from hespotex.data.images import open_image
 from hespotex.data.images.region import OPEN_IMAGES, PLAIN
 from hespotex.data.patches import PatchSpec
@@ -42,7 +43,7 @@ def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounte
     widths: list[int] = []
 
     def encode(section: Section) -> None:
-        widths[:] = [encode_patches(section, spec, encoder, encoder.name).shape[1] for spec in specs]
+        widths[:] = [encode_patches(section, spec, partial(run_encoder, encoder), encoder.name).shape[1] for spec in specs]
 
     encode_seconds = spots * seconds_per_spot(encode, sections[0])
     nuclei_seconds = spots * seconds_per_spot(nuclei, sections[0]) if nuclei else 0.0

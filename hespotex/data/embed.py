@@ -5,7 +5,9 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hespotex.data.patches import Patches, PatchSpec, iterate_patches
 from hespotex.data.section import Section
@@ -33,8 +35,8 @@ class Encoder(Protocol):
         """Plain values that fix the output: weights, preprocessing, version. Part of the store's key."""
         ...
 
-    def __call__(self, patches: Patches, mpp: float) -> NDArray[np.float32]:
-        """(n, px, px, 3) RGB at `mpp` um per px -> (n, d)."""
+    def __call__(self, patches: Tensor, mpp: float) -> Tensor:
+        """(n, px, px, 3) uint8 RGB at `mpp` um per px -> (n, d), on any device."""
         ...
 
 
@@ -58,7 +60,7 @@ def embed_section(section: Section, encoder: Encoder, store: EmbeddingStore) -> 
     for um in encoder.patch_um:
         spec = PatchSpec(float(um), encoder.patch_px, encoder.patch_cut)
         identity = spots_identity(section) | {"encoder": encoder.identity(), "patch": spec.to_dict()}
-        compute = partial(encode_patches, section, spec, encoder, encoder.name)
+        compute = partial(encode_patches, section, spec, partial(run_encoder, encoder), encoder.name)
         parts.append(store.load(section.section_id, encoder.name, identity, section.barcodes, compute))
     return np.concatenate(parts, axis=1)
 
@@ -79,6 +81,11 @@ def spots_identity(section: Section) -> dict[str, Any]:
         "positions": digest(np.round(section.pos_px, 2).tobytes()),
         "barcodes": digest(section.barcodes),
     }
+
+
+def run_encoder(encoder: Encoder, patches: Patches, mpp: float) -> NDArray[np.float32]:
+    """One batch through an encoder, back on the CPU."""
+    return encoder(torch.from_numpy(patches), mpp).float().cpu().numpy()
 
 
 def encode_patches(

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from hespotex.histology import FEATURE_NAMES, patch_features
 
@@ -31,6 +32,7 @@ class HistologyEncoder:
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "version": VERSION, "statistics": list(FEATURE_NAMES)}
 
-    def __call__(self, patches: NDArray[np.uint8], mpp: float) -> NDArray[np.float32]:
+    def __call__(self, patches: Tensor, mpp: float) -> Tensor:
         with ThreadPoolExecutor(self.workers) as pool:
-            return np.stack(list(pool.map(lambda patch: patch_features(patch, mpp), patches)))
+            rows = pool.map(lambda patch: patch_features(patch, mpp), patches.numpy())
+            return torch.from_numpy(np.stack(list(rows)))

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -49,14 +47,14 @@ class TorchEncoder:
         return {"name": self.name, "l2_normalize": self.l2_normalize, **pixels}
 
     @torch.inference_mode()
-    def __call__(self, patches: NDArray[np.uint8], mpp: float) -> NDArray[np.float32]:
+    def __call__(self, patches: Tensor, mpp: float) -> Tensor:
         if self._network is None:
             self._network = self.build().eval().requires_grad_(False).to(self.device)
-        pixels = torch.from_numpy(patches).to(self.device).permute(0, 3, 1, 2)
+        pixels = patches.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
         embedding: Tensor = self._network(self.preprocess(pixels))
         if self.l2_normalize:
             embedding = nn.functional.normalize(embedding, dim=-1)
-        return embedding.float().cpu().numpy()
+        return embedding.float()
 
     def preprocess(self, pixels: Tensor) -> Tensor:
         """(n, 3, px, px) uint8 -> float as the network was trained on."""

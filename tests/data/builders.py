@@ -13,6 +13,7 @@ import pandas as pd
 import tifffile
 from numpy.typing import NDArray
 from scipy import sparse
+from torch import Tensor
 
 from hespotex.data.section import Section, SectionKey, make_adata
 
@@ -174,9 +175,9 @@ class MeanColour:
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version}
 
-    def __call__(self, patches: Pixels, mpp: float) -> NDArray[np.float32]:
+    def __call__(self, patches: Tensor, mpp: float) -> Tensor:
         self.calls += 1
-        return patches.reshape(len(patches), -1, 3).mean(axis=1).astype(np.float32)
+        return patches.reshape(len(patches), -1, 3).float().mean(dim=1)
 
 
 class CountByPlace:

@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "patch_um": [16.0],
     "patch_px": 32,
 }
-PATCHES = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
+PATCHES = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_openclip_gives_the_visual_tower(weights: Path) -> None:
     encoder = OpenClipEncoder(**SETTINGS, weights=str(weights))
     model = open_clip.create_model("hespotex-tiny", force_quick_gelu=True)
     model.load_state_dict(torch.load(weights, weights_only=True))
-    pixels = (torch.from_numpy(PATCHES).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    pixels = (PATCHES.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
     with torch.inference_mode():
         expected = model.eval().encode_image(pixels)
     np.testing.assert_allclose(encoder(PATCHES, 0.5), expected.numpy(), rtol=1e-4, atol=1e-5)
@@ -116,7 +116,7 @@ def test_random_vit_by_seed() -> None:
 
 def test_histology_has_a_name_for_every_number() -> None:
     encoder = HistologyEncoder("histology", [32.0], patch_px=64)
-    patches = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
+    patches = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8))
     embedding = encoder(patches, 0.5)
     assert embedding.shape == (3, len(FEATURE_NAMES))
     np.testing.assert_array_equal(embedding[1], encoder(patches[1:2], 0.5)[0])
