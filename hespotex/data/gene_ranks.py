@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.metrics import morans_i
 from hespotex.data.genes import RankedGenes
 from hespotex.data.graph import knn_edges
 from hespotex.data.residuals import THETA, gene_blocks, residual_variance
 from hespotex.data.section import Section
+from hespotex.metrics import morans_i
 
 TARGET_SUM = 1e4
 

@@ -52,9 +52,8 @@ def gene_metrics(predicted: Tensor, measured: Tensor, layout: Layout, lowest: fl
         predicted, measured: (n_spots, n_genes).
         lowest: no target is below it, and the target is at it where there are no counts; -infinity for residuals.
     """
-    parts = [
-        _block(p, m, layout, lowest) for p, m in zip(predicted.split(BLOCK, dim=1), measured.split(BLOCK, dim=1), strict=True)
-    ]
+    pairs = zip(torch.split(predicted, BLOCK, dim=1), torch.split(measured, BLOCK, dim=1), strict=True)
+    parts = [_block(p, m, layout, lowest) for p, m in pairs]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -125,6 +124,6 @@ def known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values[np.isfinite(values)]
 
 
-def mean(values: NDArray[np.generic]) -> float:
+def mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
     """Mean, NaN of nothing."""
     return float(np.mean(values)) if len(values) else float("nan")

@@ -1,7 +1,7 @@
 """Ridge regression in the same harness: on the embeddings, and on what is no image at all."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from sklearn.decomposition import PCA
@@ -16,7 +16,8 @@ from hespotex.modules.inputs import exponents, position_terms, standardised_log
 from hespotex.nn.ridge import NeighbourRidge, ridge_weights
 
 
-class _Graph(NamedTuple):
+@dataclass
+class _Graph:
     image_embedding: Tensor
     edge_index: Tensor
 

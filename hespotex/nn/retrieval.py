@@ -35,7 +35,7 @@ class Retrieval(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d_image) -> (n, n_genes)"""
-        return torch.cat([self.values[self._nearest(part)].mean(1) for part in self._direction(x).split(CHUNK)])
+        return torch.cat([self.values[self._nearest(part)].mean(1) for part in torch.split(self._direction(x), CHUNK)])
 
     def _direction(self, x: Tensor) -> Tensor:
         return normalize((x - self.mean) / self.std, dim=1)

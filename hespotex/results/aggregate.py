@@ -131,7 +131,7 @@ def _about(runs: Runs) -> dict[str, Any]:
         "n_seeds": len({run["seed"] for run in runs}),
         "missing_folds": sorted(set(range(planned)) - done),
         "leaks": [f"{leak} (in {n} of {len(runs)} runs)" for leak, n in sorted(count.items())],
-        **costs.mean().to_dict(),
+        **{str(name): value for name, value in costs.mean().items()},
     }
 
 

@@ -27,7 +27,7 @@ def interval(low: float, high: float, form: str = ".3f") -> str:
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[tuple[str, str, str]]) -> str:
-    """Models down and some columns of the table across, given as (column, title, format); columns without a value are left out."""
+    """Models down, columns given as (column, title, format) across; columns without any value are left out."""
     shown = [column for column in columns if column[0] in table and table[column[0]].notna().any()]
-    rows = [[str(row["model"]), *(number(row[name], form) for name, _, form in shown)] for _, row in table.iterrows()]
+    rows = [[str(row["model"]), *(number(row[name], form) for name, _, form in shown)] for row in table.to_dict("records")]
     return markdown(["model", *(title for _, title, _ in shown)], rows)

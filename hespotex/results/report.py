@@ -18,11 +18,20 @@ METRICS = [
     ("pcc_gene_median", "median PCC", ".3f"), ("spearman", "Spearman", ".3f"), ("rmse", "RMSE", ".3f"), ("mae", "MAE", ".3f"),
     ("r2", "R2", ".3f"), ("ccc", "CCC", ".3f"), ("auc", "AUC", ".3f"), ("variance_ratio", "variance ratio", ".3f"),
     ("ssim", "SSIM", ".3f"), ("moran_correlation", "Moran's I, r", ".3f"), ("gene_gene_correlation", "gene-gene, r", ".3f"),
-    ("share_above_0.3", "share > 0.3", ".3f"), ("pcc_spot", "PCC of spots", ".3f"), ("ari", "ARI", ".3f"), ("nmi", "NMI", ".3f"),
+    ("share_above_0.3", "share > 0.3", ".3f"), ("pcc_spot", "PCC of spots", ".3f"), ("ari", "ARI", ".3f"),
+    ("nmi", "NMI", ".3f"),
 ]  # fmt: skip
+EXPLANATION = (
+    "Gene-wise Pearson correlation (PCC) over the spots of a test section, mean over genes; a gene that is constant in a "
+    "section, measured or predicted, has none there and is left out. Seeds are averaged in a section, sections in a group "
+    "(patient), then groups; intervals are a bootstrap over groups. Gains are paired, section by section, on genes that "
+    "all models share; p is a sign-flip test over sections. Genes found: PCC above 0 over sections at a false discovery "
+    "rate of 5 %; the section is the unit, so few patients make it a statement about these patients."
+)
 COST = [
-    ("parameters", "parameters", ",.0f"), ("seconds", "seconds a run", ".1f"), ("spots_per_second", "spots/s (predict)", ",.0f"),
-    ("peak_memory_bytes", "peak memory, bytes", ".2e"), ("peak_gpu_bytes", "peak GPU memory, bytes", ".2e"),
+    ("parameters", "parameters", ",.0f"), ("seconds", "seconds a run", ".1f"),
+    ("spots_per_second", "spots/s (predict)", ",.0f"), ("peak_memory_bytes", "peak memory, bytes", ".2e"),
+    ("peak_gpu_bytes", "peak GPU memory, bytes", ".2e"),
 ]  # fmt: skip
 
 
@@ -32,10 +41,7 @@ def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Pat
     encoders = ", ".join(dict.fromkeys(run["encoder"] for run in runs))
     parts = [
         f"# {first['data']}, encoder {encoders}",
-        "Gene-wise Pearson correlation (PCC) over the spots of a test section, mean over genes; a gene that is constant in a "
-        "section, measured or predicted, has none there and is left out. Seeds are averaged in a section, sections in a group "
-        "(patient), then groups; intervals are a bootstrap over groups. Gains are paired, section by section, on genes that all "
-        "models share; p is a sign-flip test over sections. Genes found: PCC above 0 over sections at a false discovery rate of 5 %.",
+        EXPLANATION,
     ]
     for strategy in dict.fromkeys(models["fold_strategy"]):
         parts += chapter(models[models["fold_strategy"] == strategy], sections[sections["fold_strategy"] == strategy], runs)
@@ -45,7 +51,7 @@ def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Pat
 def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[str]:
     """All tables of one fold strategy."""
     strategy = str(models["fold_strategy"].iloc[0])
-    sets = sorted(name for name in models if name.startswith("pcc_gene@"))
+    sets = sorted(str(name) for name in models if str(name).startswith("pcc_gene@"))
     return [
         f"## {title(strategy, runs)}",
         headline(models),
@@ -86,7 +92,7 @@ def headline(models: pd.DataFrame) -> str:
             f"{row['n_genes_scored']:.0f} of {row['n_genes']:.0f}",
             str(row["n_seeds"]),
         ]
-        for _, row in models.iterrows()
+        for row in models.to_dict("records")
     ]
     return markdown(HEADLINE, rows)
 
@@ -102,9 +108,11 @@ def across(sections: pd.DataFrame, places: list[str]) -> str:
 
 def notes(models: pd.DataFrame) -> list[str]:
     """What a reader must know before quoting a number."""
-    found = [f"**{row['model']}: LEAK.** {'; '.join(row['leaks'])}." for _, row in models.iterrows() if row["leaks"]]
+    found = [f"**{row['model']}: LEAK.** {'; '.join(row['leaks'])}." for row in models.to_dict("records") if row["leaks"]]
     found += [
-        f"**{row['model']}: folds missing:** {row['missing_folds']}." for _, row in models.iterrows() if row["missing_folds"]
+        f"**{row['model']}: folds missing:** {row['missing_folds']}."
+        for row in models.to_dict("records")
+        if row["missing_folds"]
     ]
     constant = list(models["model"][models["pcc_gene"].isna()])
     found += [f"No value: {', '.join(constant)} predicts a constant for every gene of a section."] if constant else []

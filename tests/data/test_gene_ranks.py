@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from hespotex.metrics import morans_i
 from hespotex.data.gene_ranks import HighestMeanGenes, PearsonVariableGenes, SpatialGenes
 from hespotex.data.genes import RankedGenes
 from hespotex.data.graph import knn_edges
 from hespotex.data.residuals import residual_variance
 from hespotex.errors import InputError
+from hespotex.metrics import morans_i
 
 from .builders import section
 from .test_genes import N_GENES, tissue, tissue_in_another_order

@@ -430,8 +430,15 @@ def test_her2st_labels_of_a_pathologist(tmp_path: Path) -> None:
     assert Her2stReader(str(tmp_path)).read("A1").labels is None
     folder = tmp_path / "ST-pat" / "lbl"
     folder.mkdir(parents=True)
-    rows = ["x\ty\tpixel_x\tpixel_y\tlabel", "1.02\t0.01\t1\t1\tinvasive cancer", "2\t0\t1\t1\tundetermined", "\t\t1\t1\tadipose"]
-    (folder / "A1_labeled_coordinates.tsv").write_text("\n".join([*rows, "3.1\t1.9\t1\t1\tadipose tissue", "50\t50\t1\t1\tglands"]))
+    rows = [
+        "x\ty\tpixel_x\tpixel_y\tlabel",
+        "1.02\t0.01\t1\t1\tinvasive cancer",
+        "2\t0\t1\t1\tundetermined",
+        "\t\t1\t1\tadipose",
+    ]
+    (folder / "A1_labeled_coordinates.tsv").write_text(
+        "\n".join([*rows, "3.1\t1.9\t1\t1\tadipose tissue", "50\t50\t1\t1\tglands"])
+    )
     section = Her2stReader(str(tmp_path)).read("A1")
     assert section.labels is not None
     named = {barcode: label for barcode, label in zip(section.barcodes, section.labels, strict=True) if label}

@@ -51,9 +51,7 @@ def test_row_of_a_section(pair: tuple[Tensor, Tensor], layout: Layout) -> None:
     assert np.isnan(row["ari"]) and np.isnan(row["nmi"])
 
 
-def test_blocks_of_genes_change_nothing(
-    pair: tuple[Tensor, Tensor], layout: Layout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_of_genes_change_nothing(pair: tuple[Tensor, Tensor], layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = gene_metrics(*pair, layout)
     monkeypatch.setattr(section_module, "BLOCK", 3)
     for name, values in gene_metrics(*pair, layout).items():
@@ -65,7 +63,14 @@ def test_a_constant_prediction_has_errors_and_no_correlation(pair: tuple[Tensor,
     predicted = measured.mean(0).expand(N, -1)
     row = section_metrics(gene_metrics(predicted, measured, layout), predicted, measured, layout)
     assert row["n_genes_scored"] == 0
-    for name in ("pcc_gene", "pcc_gene_median", "pcc_gene_q25", "share_above_0.3", "moran_correlation", "gene_gene_correlation"):
+    for name in (
+        "pcc_gene",
+        "pcc_gene_median",
+        "pcc_gene_q25",
+        "share_above_0.3",
+        "moran_correlation",
+        "gene_gene_correlation",
+    ):
         assert np.isnan(row[name]), name
     assert row["variance_ratio"] == 0 and row["auc"] == 0.5 and row["r2"] == pytest.approx(0, abs=1e-6)
     assert row["pcc_spot"] > 0.05  # the mean profile alone
@@ -125,7 +130,7 @@ def test_clusters_against_labels() -> None:
     ],
 )
 def test_training_metric_averages_genes_then_sections(sections: list[list[float]], mean: float) -> None:
-    metric = MeanOverSections(lambda predicted, measured: predicted.mean(0))
+    metric = MeanOverSections(lambda predicted, _: predicted.mean(0))
     for values in sections:
         n_spots = 2 + len(values)
         metric.update(torch.tensor([values] * n_spots, requires_grad=True), torch.zeros(n_spots, len(values)))

@@ -1,6 +1,6 @@
 """Baselines and controls on small planted sections: each finds what it is for, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_gene_mean_is_constant_and_as_wrong_as_the_spread() -> None:
         lambda: RetrievalModule(D, 4),
     ],
 )
-def test_a_batch_and_a_checkpoint_change_nothing(make: "type[ExpressionModule]") -> None:
+def test_a_batch_and_a_checkpoint_change_nothing(make: Callable[[], ExpressionModule]) -> None:
     module, other = fitted(make()), make()
     alone = {name: values for data in (VAL[0], TEST) for name, values in predict(module, data).items()}
     together = predict(module, VAL[0], TEST)

@@ -33,8 +33,9 @@ def write_run(root: Path, model: str, fold: int, sections: list[str], seed: int 
         [{"section_id": s, "gene": gene, "pcc": value} for s in sections for gene, value in zip(GENES, pcc[s], strict=True)]
     ).to_csv(folder / "per_gene.csv", index=False)
     rows = [
-        {"section_id": s, "group": GROUPS[s], "n_spots": 50, "n_genes": 3, "pcc_gene": float(np.mean(known)) if known else np.nan,
-         "pcc_gene_median": 0.3, "n_genes_scored": len(known), "rmse": 0.5, "pcc_gene@hvg50": 0.25, "ari": np.nan}
+        {"section_id": s, "group": GROUPS[s], "n_spots": 50, "n_genes": 3,
+         "pcc_gene": float(np.mean(known)) if known else np.nan, "pcc_gene_median": 0.3, "n_genes_scored": len(known),
+         "rmse": 0.5, "pcc_gene@hvg50": 0.25, "ari": np.nan}
         for s in sections for known in [[v for v in pcc[s] if np.isfinite(v)]]
     ]  # fmt: skip
     run = {
@@ -54,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tables(folder: Path) -> tuple[Runs, pd.DataFrame, pd.DataFrame]:
+def tables(folder: Path) -> tuple[Runs, pd.DataFrame, Any]:
     runs = read_runs(folder)
     sections = section_table(runs)
     return runs, sections, model_table(sections, runs, gene_table(runs)).set_index("model")
@@ -81,7 +82,7 @@ def test_gain_is_paired_with_ridge_on_shared_genes(folder: Path) -> None:
 
 
 def test_a_model_without_correlation_is_no_crash_and_takes_nothing_from_the_others(folder: Path) -> None:
-    runs, sections, models = tables(folder)
+    _, sections, models = tables(folder)
     assert np.isnan(models.loc["gene_mean", ["pcc_gene", "gain", "gain_p", "low"]].astype(float)).all()
     assert models.loc["gene_mean", "genes_tested"] == 0
     shared = sections[sections["model"] == "ridge"].set_index("section_id")["n_shared"]
@@ -111,7 +112,7 @@ def test_fold_strategies_stay_apart(folder: Path) -> None:
     runs = read_runs(folder)
     sections = section_table(runs)
     models = model_table(sections, runs, gene_table(runs))
-    both = models[models["model"] == "ridge"].set_index("fold_strategy")
+    both: Any = models[models["model"] == "ridge"].set_index("fold_strategy")
     assert set(both.index) == {"leave_one_section_out", "leave_one_group_out"}
     assert both.loc["leave_one_group_out", "leaks"] == []
     assert "(in 2 of 3 runs)" in both.loc["leave_one_section_out", "leaks"][0]
@@ -140,7 +141,7 @@ def test_per_section_and_per_group_tables(folder: Path) -> None:
 
 
 def test_genes_with_their_false_discovery_rate(folder: Path) -> None:
-    genes = gene_table(read_runs(folder)).set_index(["model", "gene"])
+    genes: Any = gene_table(read_runs(folder)).set_index(["model", "gene"])
     assert genes.loc[("strict", "G1"), "pcc"] == pytest.approx(0.5)
     assert genes.loc[("strict", "G3"), "n_sections"] == 2
     assert genes.loc[("strict", "G1"), "gain"] == pytest.approx(0.1)
