@@ -68,10 +68,11 @@ def section_table(runs: Runs) -> pd.DataFrame:
 def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.DataFrame:
     """One row per fold strategy and model; models first, then baselines, controls and the ceiling, the best first.
 
-    Every metric is averaged over seeds inside a section, over sections inside a group, and over groups; `pcc_sections` is
-    the mean over sections. `low`, `high`: 95 % interval of `pcc_gene`, bootstrap over groups. `gain`, `gain_low`,
-    `gain_high`: the same of the paired difference to ridge on shared genes; `gain_p`: sign-flip test over the sections.
-    `genes_found`: genes with a PCC above 0 at a false discovery rate of 5 %, of `genes` (`gene_table`).
+    Every metric is averaged over seeds inside a section, over sections inside a group, and over groups; `pcc_sections`
+    is the mean over sections. `low`, `high`: 95 % interval of `pcc_gene`, bootstrap over groups, of which `n_groups` have
+    a value; the sections `without_value` have none. `gain`, `gain_low`, `gain_high`: the same of the paired difference to
+    ridge on shared genes; `gain_p`: sign-flip test over the sections. `genes_found`: genes with a PCC above 0 at a false
+    discovery rate of 5 %, of `genes` (`gene_table`).
     """
     rows = []
     for (strategy, model), own in sections.groupby(["fold_strategy", "model"], sort=False):
@@ -83,7 +84,9 @@ def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.D
         rows.append(
             {"fold_strategy": strategy, "model": model, "role": mine[0]["role"]}
             | groups.mean().to_dict()
-            | {"low": low, "high": high, "n_groups": len(groups), "pcc_sections": table["pcc_gene"].mean()}
+            | {"low": low, "high": high, "n_groups": int(groups["pcc_gene"].notna().sum())}
+            | {"pcc_sections": table["pcc_gene"].mean()}
+            | {"without_value": sorted(table["section_id"][table["pcc_gene"].isna()])}
             | _gain(table, by_section(sections[(sections["fold_strategy"] == strategy)], reference(str(model))))
             | {"genes_found": int(found["found"].sum()), "genes_tested": int(found["q"].notna().sum())}
             | _about(mine)

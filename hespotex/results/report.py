@@ -30,8 +30,8 @@ EXPLANATION = (
 )
 COST = [
     ("parameters", "parameters", ",.0f"), ("seconds", "seconds a run", ".1f"),
-    ("spots_per_second", "spots/s (predict)", ",.0f"), ("peak_memory_bytes", "peak memory, bytes", ".2e"),
-    ("peak_gpu_bytes", "peak GPU memory, bytes", ".2e"),
+    ("spots_per_second", "spots/s (predict)", ",.0f"), ("peak_memory_gb", "peak memory, GB", ".2f"),
+    ("peak_gpu_gb", "peak GPU memory, GB", ".2f"),
 ]  # fmt: skip
 
 
@@ -121,11 +121,14 @@ def notes(models: pd.DataFrame) -> list[str]:
         for row in models.to_dict("records")
         if row["missing_folds"]
     ]
-    constant = list(models["model"][models["pcc_gene"].isna()])
-    found += [f"No value: {', '.join(constant)} predicts a constant for every gene of a section."] if constant else []
+    found += [
+        f"**{row['model']}: no value** in {', '.join(row['without_value'])}: every gene is predicted constant there."
+        for row in models.to_dict("records")
+        if row["without_value"]
+    ]
     n_groups, n_sections = models["n_groups"].max(), models["n_paired"].max()
     found += [f"{n_groups} groups: an interval over so few means little."] if n_groups < FEW_GROUPS else []
-    return [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.2g}."] if 0 < n_sections < 6 else found
+    return [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."] if 0 < n_sections < 6 else found
 
 
 def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:

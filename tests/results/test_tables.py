@@ -42,7 +42,7 @@ def write_run(root: Path, model: str, fold: int, sections: list[str], seed: int 
         "model": model, "role": ROLE[model], "data": "toy", "encoder": "histology", "fold_strategy": strategy, "seed": seed,
         "split": {"index": fold, "n_folds": 2}, "leaks": [], "sections": rows,
         "cost": {"seconds": {"fit": 2.0, "predict": 1.0}, "parameters": 10, "spots_per_second": 50.0,
-                 "peak_memory_bytes": 1e9, "peak_gpu_bytes": 0},
+                 "peak_memory_gb": 1.5, "peak_gpu_gb": None},
     }  # fmt: skip
     (folder / "metrics.json").write_text(json.dumps(run | changes))
 
@@ -90,7 +90,8 @@ def test_a_model_without_correlation_is_no_crash_and_takes_nothing_from_the_othe
     text = headline(models.reset_index())
     row = next(line for line in text.splitlines() if "gene_mean" in line)
     assert row.count("no value") >= 4 and "0 of 3" in row
-    assert "No value: gene_mean predicts a constant for every gene of a section." in notes(models.reset_index())
+    assert "**gene_mean: no value** in A1, B1, B2: every gene is predicted constant there." in notes(models.reset_index())
+    assert models.loc["gene_mean", "n_groups"] == 0
 
 
 def test_models_come_first_then_baselines_then_controls(folder: Path) -> None:
@@ -176,3 +177,4 @@ def test_the_summary_writes_all_tables(folder: Path) -> None:
     for part in ("| strict", "### Gene sets", "hvg50", "### Cost of a run", "### Per group"):
         assert part in text
     assert "ARI" not in text  # nobody has labels here
+    assert "GPU" not in text
