@@ -31,7 +31,7 @@ def test_cross_validation_summary_and_prediction(words: list[str], small_demo: P
     done = command(*sweep)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "cv"
-    (row,) = json.loads((folder / "results.json").read_text())
+    (row,) = json.loads((folder / "results.json").read_text())["models"]
     assert row["model"] == "ridge"
     assert row["missing_folds"] == []
     assert row["n_groups"] == 3

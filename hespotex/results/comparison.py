@@ -9,6 +9,7 @@ from hespotex.errors import InputError
 from hespotex.results.aggregate import Runs, read_genes
 from hespotex.results.gene_table import FDR
 from hespotex.results.markdown import interval, markdown, number
+from hespotex.results.report import few_groups
 from hespotex.results.statistics import FEW_GROUPS, benjamini_hochberg, bootstrap_interval, sign_flip, t_test
 
 PLACE = ["fold_strategy", "section_id"]
@@ -79,7 +80,7 @@ def warnings(a: Runs, b: Runs, scores_a: pd.DataFrame, scores_b: pd.DataFrame) -
     found += [_alone("genes", scores_a["gene"], scores_b["gene"]), _truth(scores_a, scores_b), _folds(a, b)]
     found += [f"LEAK in {name}: {leak}" for name, runs in (("A", a), ("B", b)) for leak in _leaks(runs)]
     few = min(len(set(table["group"])) for table in (scores_a, scores_b))
-    found += [f"{few} groups: an interval over so few means little"] if few < FEW_GROUPS else []
+    found += [few_groups(few).removesuffix(".")] if few < FEW_GROUPS else []
     return [text for text in found if text]
 
 

@@ -12,6 +12,7 @@ from hespotex.results.asked import facts
 from hespotex.results.schema import GENE_SETS, GENES, MODELS, SECTIONS, VERSION, ordered
 from hespotex.results.tables import Tables
 
+COLUMNS = {"models": MODELS | GENE_SETS, "sections.csv": SECTIONS | GENE_SETS, "genes.csv": GENES}
 FILES = ("results.json", "sections.csv", "genes.csv")
 
 
@@ -30,11 +31,16 @@ def write_results(folder: Path, tables: Tables) -> None:
             "schema_version": VERSION,
             "made_by": {"hespotex": hespotex.__version__, "git_commit": git_commit()},
             "about": dict(facts(tables.runs)),
-            "columns": {"models": MODELS | GENE_SETS, "sections.csv": SECTIONS | GENE_SETS, "genes.csv": GENES},
+            "columns": {name: meanings(columns) for name, columns in COLUMNS.items()},
             "models": records(ordered(tables.models, MODELS)),
             "sections": records(sections),
         },
     )
+
+
+def meanings(columns: dict[str, str]) -> list[dict[str, str]]:
+    """Columns in their order, with what they mean."""
+    return [{"column": name, "meaning": text} for name, text in columns.items()]
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -127,8 +127,13 @@ def notes(models: pd.DataFrame) -> list[str]:
         if row["without_value"]
     ]
     n_groups, n_sections = models["n_groups"].max(), models["n_paired"].max()
-    found += [f"{n_groups} groups: an interval over so few means little."] if n_groups < FEW_GROUPS else []
+    found += [few_groups(int(n_groups))] if n_groups < FEW_GROUPS else []
     return [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."] if 0 < n_sections < 6 else found
+
+
+def few_groups(n: int) -> str:
+    """What fewer than four groups make of an interval."""
+    return f"{n} groups: an interval over so few means little." if n > 1 else "One group: there is no interval."
 
 
 def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:

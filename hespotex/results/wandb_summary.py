@@ -41,9 +41,7 @@ def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: li
 def _tables(tables: Tables) -> dict[str, Any]:
     import wandb
 
-    models = tables.models.assign(
-        leaks=tables.models["leaks"].map("; ".join), missing_folds=tables.models["missing_folds"].map(str)
-    )
+    models = tables.models.map(lambda cell: ", ".join(map(str, cell)) if isinstance(cell, list) else cell)
     named = {"cross_validation": models, "sections": tables.sections, "genes": tables.genes}
     return {name: wandb.Table(dataframe=table) for name, table in named.items()}
 

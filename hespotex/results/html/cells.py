@@ -10,7 +10,7 @@ import pandas as pd
 from hespotex.results.aggregate import Runs, by_section, reference
 from hespotex.results.asked import audits
 from hespotex.results.markdown import Column, number, number_cells
-from hespotex.results.report import HEADLINE, headline_rows
+from hespotex.results.report import COST, HEADLINE, headline_rows
 from hespotex.results.tables import Tables
 
 MAX_GENES = 2000  # rows of a gene table; `genes.csv` has all
@@ -18,7 +18,6 @@ TRUTH = [("moran_measured", "Moran's I, measured", ".3f"), ("mean_measured", "me
 GENE = [("pcc", "mean PCC", ".3f"), ("n_sections", "sections", ".0f"), ("q", "q", ".2g")]
 GAIN = [("gain", "gain over ridge", "+.3f"), ("gain_q", "q of the gain", ".2g")]
 SECONDS = ("embed", "teacher", "fit", "predict")
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -112,12 +111,9 @@ def runs_table(runs: Runs, root: Path) -> Cells:
 
 def cost(tables: Tables) -> Cells:
     """Means over the runs of each model."""
-    header = ["model", *(f"{name}, s" for name in SECONDS), "spots/s (predict)", "parameters", "memory, GiB", "GPU, GiB"]
-    rows = []
-    for model in map(str, tables.models["model"]):
-        costs = pd.DataFrame([{**run["cost"], **run["cost"]["seconds"]} for run in tables.runs_of(model)])
-        mean = costs.drop(columns="seconds").mean()
-        seconds = [number(mean.get(name, float("nan")), ".2f") for name in SECONDS]
-        memory = [f"{mean[name] / GIB:.2f}" for name in ("peak_memory_bytes", "peak_gpu_bytes")]
-        rows.append([model, *seconds, f"{mean['spots_per_second']:,.0f}", f"{mean['parameters']:,.0f}", *memory])
-    return Cells(header, rows)
+    rows = [
+        {"model": run["model"], **run["cost"], **run["cost"]["seconds"], "seconds": sum(run["cost"]["seconds"].values())}
+        for run in tables.runs
+    ]
+    means = pd.DataFrame(rows).groupby("model").mean(numeric_only=True).reindex(tables.models["model"]).reset_index()
+    return Cells(*number_cells(means, [*COST, *((name, f"{name}, s", ".2f") for name in SECONDS)]))

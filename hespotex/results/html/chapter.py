@@ -12,7 +12,7 @@ from hespotex.results.html.calibration import calibration
 from hespotex.results.html.cells import Cells
 from hespotex.results.html.figures import Drawing, drawings
 from hespotex.results.html.pictures import Picture, maps, svg
-from hespotex.results.report import METRICS, notes, title
+from hespotex.results.report import METRICS, few_groups, notes, title
 from hespotex.results.statistics import FEW_GROUPS
 from hespotex.results.tables import Tables
 
@@ -91,13 +91,15 @@ def chapter(tables: Tables) -> Chapter:
 def verdict(tables: Tables) -> str:
     """The main result in one sentence or two."""
     row: Any = tables.models.set_index("model").loc[tables.main]
+    if not math.isfinite(row["pcc_gene"]):
+        return "Every model predicts every gene constant: there is no correlation."
     text = f"{tables.main}: PCC {row['pcc_gene']:.3f}"
     text += f" (95 % interval {row['low']:.3f} to {row['high']:.3f})" if row["n_groups"] > 1 else ""
     if tables.main != reference(tables.main) and math.isfinite(row["gain"]):
         text += f", {row['gain']:+.3f} against ridge"
         interval = f"{row['gain_low']:+.3f} to {row['gain_high']:+.3f}, " if row["n_groups"] > 1 else ""
         text += f" ({interval}p = {row['gain_p']:.2g} over {row['n_paired']} sections)"
-    few = f" {row['n_groups']} groups: intervals over so few mean little." if row["n_groups"] < FEW_GROUPS else ""
+    few = f" {few_groups(row['n_groups'])}" if row["n_groups"] < FEW_GROUPS else ""
     return f"{text}. {row['genes_found']} of {row['genes_tested']} genes found at a false discovery rate of 5 %.{few}"
 
 
