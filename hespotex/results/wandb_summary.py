@@ -19,11 +19,11 @@ def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: li
 
     The same sweep goes into the same W&B run again. That W&B cannot be reached is a warning: all is on disk already.
     """
-    import wandb
-
     logger = next((found for run in tables.runs if (found := config(run).get("logger", {}).get("wandb"))), None)
     if logger is None:
         return
+    import wandb
+
     where = {name: logger.get(name) for name in WHERE}
     try:
         run = wandb.init(
