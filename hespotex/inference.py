@@ -12,10 +12,9 @@ from torch_geometric.data import Batch
 from hespotex.build import Config, build, check_trusted
 from hespotex.checkpoint import KEY, load_module, read_checkpoint
 from hespotex.data.assemble import ImageInputs
-from hespotex.data.embed import Encoder, NucleiCounter
+from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.genes import check_markers
 from hespotex.data.readers.slide import read_slide
-from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
 from hespotex.provenance import git_commit, versions
@@ -58,7 +57,7 @@ class Predictor:
         check_markers(config["map_genes"], self.genes, "map_genes")
         self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about)
         self.inputs = ImageInputs(**self.about["image_inputs"])
-        self.store = EmbeddingStore(config["paths"]["store"])
+        self.store = build(config["store"])
         self.provenance = brief(self.about) | {
             "checkpoint": file_fingerprint(path),
             "versions": versions(),

@@ -13,7 +13,8 @@ from torch_geometric.data import Data
 
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.duplicates import duplicate_leaks
-from hespotex.data.embed import Encoder, NucleiCounter
+from hespotex.data.embed import fill
+from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.expression import Expression, smooth
 from hespotex.data.folds import FoldStrategy, Split
 from hespotex.data.gene_names import GeneNames
@@ -89,7 +90,7 @@ class SectionDataModule(pl.LightningDataModule):
         """Fill the store: the only place where images are read and encoders run."""
         self._check_duplicates()
         for section_id in [] if self.data else self.section_ids:
-            self.inputs.assemble(self._section(section_id), self.encoder, self.nuclei, self.store)
+            fill(self._section(section_id), self.encoder, self.nuclei, self.store, self._views(section_id))
 
     def setup(self, stage: str | None = None) -> None:
         """Fit panel and targets, then turn every section into tensors; the counts are let go."""
@@ -129,12 +130,17 @@ class SectionDataModule(pl.LightningDataModule):
         return self._read[section_id]
 
     def _tensors(self, section: Section) -> Data:
-        data = self.inputs.assemble(section, self.encoder, self.nuclei, self.store)
+        views = self._views(section.section_id)
+        data = self.inputs.assemble(section, self.encoder, self.nuclei, self.store, views)
         expression = self.expression(section, self.panel)
         if self.smooth_training and section.section_id in self.split.train:
             expression = smooth(expression, data.edge_index.numpy(), self.smooth_training)
         data.expression = torch.from_numpy(expression)
         return data
+
+    def _views(self, section_id: str) -> int:
+        """Turned and mirrored patches are for training only."""
+        return self.inputs.views if section_id in self.split.train else 1
 
     def _sizes(self) -> str:
         parts = {"train": self.split.train, "val": self.split.val, "test": self.split.test}

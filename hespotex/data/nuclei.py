@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.data.embed import encode_patches
+from hespotex.data.patch_reader import iterate_patches
 from hespotex.data.patches import Patches, PatchSpec, published_box
 from hespotex.data.section import Section
 from hespotex.errors import InputError
@@ -35,7 +35,10 @@ class HaematoxylinCounter:
 
     def __call__(self, section: Section) -> NDArray[np.float32]:
         um = self.count_um + 2 * MARGIN_UM
-        return encode_patches(section, PatchSpec(um, round(um / self.mpp)), self._count, self.name)
+        spec, counts = PatchSpec(um, round(um / self.mpp)), np.zeros(len(section.adata), dtype=np.float32)
+        for spots, patches in iterate_patches(section, spec, 64):
+            counts[spots] = self._count(patches, spec.mpp)
+        return counts
 
     def _count(self, patches: Patches, mpp: float) -> NDArray[np.float32]:
         low, high = MARGIN_UM / mpp, (MARGIN_UM + self.count_um) / mpp

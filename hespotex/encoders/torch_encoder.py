@@ -38,6 +38,10 @@ class TorchEncoder:
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self._network: nn.Module | None = None
 
+    @property
+    def batch_size(self) -> int:
+        return 32
+
     def build(self) -> nn.Module:
         """The network with its weights, mapping (n, 3, px, px) to (n, d)."""
         raise NotImplementedError

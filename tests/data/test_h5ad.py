@@ -16,7 +16,8 @@ from hespotex.build import build
 from hespotex.data.expression import LogNormalised
 from hespotex.data.genes import GenePanel
 from hespotex.data.nuclei import LabelMaskCounter
-from hespotex.data.patches import PatchSpec, iterate_patches
+from hespotex.data.patch_reader import iterate_patches
+from hespotex.data.patches import PatchSpec
 from hespotex.data.readers.h5ad import H5adReader
 from hespotex.data.readers.her2st import Her2stReader
 from hespotex.data.readers.hest import HestReader
