@@ -19,13 +19,13 @@ def choose_device(name: str) -> torch.device:
     Raises:
         InputError: torch knows no such device, or this machine has none.
     """
-    cuda = torch.cuda.is_available()
+    n_gpus = torch.cuda.device_count()
     try:
-        device = torch.device(("cuda" if cuda else "cpu") if name == "auto" else name)
+        device = torch.device(("cuda" if n_gpus else "cpu") if name == "auto" else name)
     except RuntimeError as error:
         raise InputError(f"encoder.device={name} is unknown to torch; set auto, cpu or cuda") from error
-    if device.type == "cuda" and not cuda:
-        raise InputError(f"encoder.device={name}, but torch sees no CUDA device here; set encoder.device=auto or cpu")
+    if device.type == "cuda" and (device.index or 0) >= n_gpus:
+        raise InputError(f"encoder.device={name}, but torch sees {n_gpus} CUDA devices here; set encoder.device=auto or cpu")
     return device
 
 

@@ -123,7 +123,7 @@ def test_memory_that_runs_out_says_what_to_set(patches: Tensor, monkeypatch: pyt
 
 
 def test_auto_takes_the_gpu_and_bf16_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     for has_bf16, expected in ((True, "bf16"), (False, "fp32")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", Mock(return_value=has_bf16))
         device = devices.choose_device("auto")
@@ -131,9 +131,10 @@ def test_auto_takes_the_gpu_and_bf16_where_there_is_one(monkeypatch: pytest.Monk
 
 
 def test_devices_and_precisions_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match=r"sees no CUDA device here; set encoder.device=auto"):
-        Small(device="cuda")
+    for n_gpus, device in ((0, "cuda"), (2, "cuda:2")):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda n_gpus=n_gpus: n_gpus)
+        with pytest.raises(InputError, match=rf"sees {n_gpus} CUDA devices here; set encoder.device=auto"):
+            Small(device=device)
     with pytest.raises(InputError, match=r"encoder.device=abacus is unknown"):
         Small(device="abacus")
     with pytest.raises(InputError, match="expected auto, fp32, bf16, fp16"):
