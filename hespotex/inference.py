@@ -99,12 +99,10 @@ def find_slides(pattern: str | list[str]) -> list[Path]:
     return found
 
 
-def _encoder(about: dict[str, Any], weights: str | None) -> Encoder:
+def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:
     """The encoder of the training run, and only that one."""
-    settings = dict(about["config"]["encoder"])
+    settings = _as_trained(about["config"]["encoder"], about["encoder_identity"], weights)
     check_trusted(settings)
-    if weights:
-        settings["weights"] = weights
     encoder: Encoder = build(settings)
     if encoder.identity() != about["encoder_identity"]:
         raise InputError(
@@ -112,6 +110,22 @@ def _encoder(about: dict[str, Any], weights: str | None) -> Encoder:
             "use the same weights (weights=FILE) and the same version of HESpotEx, or train anew"
         )
     return encoder
+
+
+def _as_trained(settings: dict[str, Any], identity: dict[str, Any], weights: str | dict[str, str] | None) -> dict[str, Any]:
+    """The settings with the precision of training, whatever device this is, and with the user's weights (by part of a pair)."""
+    if "parts" in settings:
+        if not isinstance(weights, dict | None) or not set(weights or ()) <= set(settings["parts"]):
+            raise InputError(
+                f"expected weights by part, such as weights={{{next(iter(settings['parts']))}:FILE}}, got {weights}"
+            )
+        by_part = {part: (weights or {}).get(part) for part in identity["parts"]}
+        parts = {part: _as_trained(settings["parts"][part], identity["parts"][part], file) for part, file in by_part.items()}
+        return settings | {"parts": parts}
+    if weights and "weights" not in settings:
+        raise InputError(f"weights={weights}, but encoder {settings['name']} has no weights file; leave weights out")
+    changes = {"precision": identity.get("precision"), "weights": weights}
+    return settings | {key: value for key, value in changes.items() if value}
 
 
 def _nuclei(about: dict[str, Any]) -> NucleiCounter | None:

@@ -13,8 +13,11 @@ OPTIONS = [
     for group in ("model", "fold", "nuclei", "encoder", "logger", "data/panel", "data/expression")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
-NEEDS = {
-    "encoder=quiltnet": "weights: tests/encoders has a small stand-in",
+PUBLISHED = [f"encoder={path.stem}" for path in (CONF / "encoder").glob("*.yaml") if "hub_id" in path.read_text()]
+NEEDS = dict.fromkeys(
+    PUBLISHED, "weights: tests/encoders builds each empty, and has small stand-ins for each way of loading"
+) | {
+    "encoder=pair": "a data layer that runs the parts one by one",
     "nuclei=label_mask": "masks: tests/nn/test_golden.py has one",
     "fold=files": "a file: tests/data/test_folds.py has one",
     "fold=bundle": "a bundle: tests/data/test_hest_benchmark.py has one",
