@@ -11,8 +11,6 @@ from hespotex.histology import FEATURE_NAMES, patch_features
 
 VERSION = 1  # raise it when a statistic changes its meaning, so that no stored value is taken for a new one
 
-BATCH = 32  # patches; they are worked on one by one, several at a time
-
 
 class HistologyEncoder:
     """Colour, texture, nuclei and layout of each patch; see `hespotex.histology.catalogue` for each statistic.
@@ -32,10 +30,6 @@ class HistologyEncoder:
     ) -> None:
         self.name, self.patch_um, self.patch_px, self.patch_cut = name, list(patch_um), patch_px, patch_cut
         self.workers = workers
-
-    @property
-    def batch_size(self) -> int:
-        return BATCH
 
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "version": VERSION, "statistics": list(FEATURE_NAMES)}

@@ -53,10 +53,6 @@ class TorchEncoder:
         self._network: nn.Module | None = None
         self._scale, self._shift = self._affine()
 
-    @property
-    def batch_size(self) -> int:
-        return 32
-
     def build(self) -> nn.Module:
         """The network with its weights, mapping (n, 3, px, px) to (n, d)."""
         raise NotImplementedError
