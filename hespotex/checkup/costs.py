@@ -14,6 +14,7 @@ import numpy as np
 from hespotex.data.embed import Encoder, NucleiCounter, encode_patches, run_encoder
 from hespotex.data.images import open_image
 from hespotex.data.images.region import OPEN_IMAGES, PLAIN
+from hespotex.data.nuclei import NucleiPerSpot
 from hespotex.data.patches import PatchSpec
 from hespotex.data.section import Section
 from hespotex.errors import InputError
@@ -46,7 +47,6 @@ def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounte
         widths[:] = [encode_patches(section, spec, partial(run_encoder, encoder), encoder.name).shape[1] for spec in specs]
 
     encode_seconds = spots * seconds_per_spot(encode, sections[0])
-    nuclei_seconds = spots * seconds_per_spot(nuclei, sections[0]) if nuclei else 0.0
     width = sum(widths)
     tensors = spots * (width + n_genes) * FLOAT
     counts = sum(_bytes(section.adata.X) for section in sections)
@@ -54,10 +54,21 @@ def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounte
         spots * len(specs),
         width,
         encode_seconds,
-        nuclei_seconds,
+        _nuclei_seconds(sections, nuclei),
         disk=spots * (width + 1) * FLOAT,
         memory=tensors + counts + _images(sections),
     )
+
+
+def _nuclei_seconds(sections: Sequence[Section], nuclei: NucleiCounter | None) -> float:
+    """Measured on some spots, unless the counter knows that this takes too long."""
+    if nuclei is None:
+        return 0.0
+    if isinstance(nuclei, NucleiPerSpot):
+        known = [nuclei.expected_seconds(section) for section in sections]
+        if None not in known:
+            return sum(seconds or 0.0 for seconds in known)
+    return sum(len(section.adata) for section in sections) * seconds_per_spot(nuclei, sections[0])
 
 
 def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:

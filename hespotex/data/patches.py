@@ -109,7 +109,8 @@ def _stored_patches(section: Section, spec: PatchSpec, batch_size: int) -> Itera
         if spec.um > stored_um:
             raise InputError(
                 f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches} holds {stored_um:g} um; "
-                f"set encoder.patch_um=[{stored_um:g}], or download the image to wsis/"
+                f"set encoder.patch_um=[{stored_um:g}] (for nuclei: nuclei.counter.count_um={stored_um:g}), or download the "
+                "image to wsis/"
             )
         row = {name: i for i, name in enumerate(stored_barcodes(file))}
         rows = np.array([row[barcode] for barcode in section.barcodes])
