@@ -75,9 +75,9 @@ class CellposeNuclei(DetectedNuclei):
         network, seconds = self._load(), self.expected_seconds(section)
         if seconds is not None:
             log.warning(
-                "%s: Cellpose without a GPU takes about %.1f hours for the %.1f megapixels around the spots; a GPU is strongly "
-                "advised, else nuclei=haematoxylin",
-                *(section.section_id, seconds / 3600, self.megapixels(section)),
+                "%s: Cellpose without a GPU takes about %.0f minutes for the %.2f megapixels around the spots; a GPU is "
+                "strongly advised, else nuclei=haematoxylin",
+                *(section.section_id, seconds / 60, self.megapixels(section)),
             )
 
         def find(rgb: NDArray[np.uint8], mpp: float) -> NucleiTable:

@@ -78,7 +78,7 @@ def test_boxes_cover_every_square_once(spots: list[tuple[float, float]], around:
     assert times.max() == 1 and (boxes % 8 == 0).all()
     half = around / 2 / grid.mpp
     for x, y in np.array(spots) / scale:
-        square = times[max(int(y - half), 0) : int(y + half) + 1, max(int(x - half), 0) : int(x + half) + 1]
+        square = times[max(int(y - half), 0) : int(np.ceil(y + half)), max(int(x - half), 0) : int(np.ceil(x + half))]
         assert square.all()
 
 
