@@ -1,6 +1,7 @@
 """Predict on slides: a checkpoint brings its genes, encoder, graph and scaling along."""
 
 import logging
+from copy import deepcopy
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Predictor:
         self.module = load_module(content)
         self.genes: list[str] = self.about["genes"]
         check_markers(config["map_genes"], self.genes, "map_genes")
-        self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about)
+        self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store = build(config["store"])
         self.provenance = brief(self.about) | {
@@ -128,8 +129,14 @@ def _as_trained(settings: dict[str, Any], identity: dict[str, Any], weights: str
     return settings | {key: value for key, value in changes.items() if value}
 
 
-def _nuclei(about: dict[str, Any]) -> NucleiCounter | None:
-    settings = about["config"]["nuclei"]["counter"]
+def _nuclei(about: dict[str, Any], folder: str | None) -> NucleiCounter | None:
+    """The counter of the training run; where it reads files, those of the slides may lie in another folder."""
+    settings = deepcopy(about["config"]["nuclei"]["counter"])
     check_trusted(settings)
+    if folder:
+        owner = settings and settings.get("source", settings)
+        if not owner or "folder" not in owner:
+            raise InputError(f"nuclei_folder={folder}: the checkpoint's nuclei do not come from files; leave it null")
+        owner["folder"] = folder
     counter: NucleiCounter | None = build(settings)
     return counter

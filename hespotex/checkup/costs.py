@@ -15,6 +15,7 @@ from hespotex.data.embed import patch_specs
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.images import open_image
 from hespotex.data.images.region import OPEN_IMAGES, PLAIN
+from hespotex.data.nuclei import NucleiPerSpot
 from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
 from hespotex.errors import InputError
@@ -47,7 +48,6 @@ def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounte
         widths[:] = [_width(encode_spots(section, spec, part)) for part, spec in specs]
 
     encode_seconds = spots * seconds_per_spot(encode, sections[0])
-    nuclei_seconds = spots * seconds_per_spot(nuclei, sections[0]) if nuclei else 0.0
     width = sum(widths)
     tensors = spots * (width + n_genes) * FLOAT
     counts = sum(_bytes(section.adata.X) for section in sections)
@@ -55,7 +55,7 @@ def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounte
         spots * len(specs),
         width,
         encode_seconds,
-        nuclei_seconds,
+        _nuclei_seconds(sections, nuclei),
         disk=spots * (width + 1) * FLOAT,
         memory=tensors + counts + _images(sections),
     )
@@ -64,6 +64,17 @@ def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounte
 def _width(rows: Iterable[NDArray[np.float32]]) -> int:
     """Numbers a spot; goes through all rows."""
     return [row.shape[1] for row in rows][-1]
+
+
+def _nuclei_seconds(sections: Sequence[Section], nuclei: NucleiCounter | None) -> float:
+    """Measured on some spots, unless the counter knows that this takes too long."""
+    if nuclei is None:
+        return 0.0
+    if isinstance(nuclei, NucleiPerSpot):
+        known = [nuclei.expected_seconds(section) for section in sections]
+        if None not in known:
+            return sum(seconds or 0.0 for seconds in known)
+    return sum(len(section.adata) for section in sections) * seconds_per_spot(nuclei, sections[0])
 
 
 def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:

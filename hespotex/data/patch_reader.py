@@ -64,7 +64,8 @@ class StoredPatches:
         if spec.um > stored_um:
             raise InputError(
                 f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches} holds {stored_um:g} um; "
-                f"set encoder.patch_um=[{stored_um:g}], or download the image to wsis/"
+                f"set encoder.patch_um=[{stored_um:g}] (for nuclei: nuclei.counter.count_um={stored_um:g}), or download the "
+                "image to wsis/"
             )
         self.rows = np.array([row[barcode] for barcode in section.barcodes])
         self.order = np.argsort(self.rows)

@@ -10,7 +10,7 @@ from scipy import sparse
 from torch import Tensor
 
 from hespotex.data.graph import knn_edges
-from hespotex.data.nuclei import LabelMaskCounter
+from hespotex.data.nuclei.published import PublishedMaskCounter
 from hespotex.data.patch_reader import iterate_patches
 from hespotex.data.patches import PatchSpec
 from hespotex.data.section import Section, SectionKey, make_adata
@@ -106,5 +106,5 @@ def test_patches(golden: Golden, slide: Section) -> None:
 
 
 def test_nuclei_factor(golden: Golden, slide: Section, tmp_path: Path) -> None:
-    counts = torch.from_numpy(LabelMaskCounter(str(tmp_path))(slide))
+    counts = torch.from_numpy(PublishedMaskCounter(str(tmp_path))(slide))
     close(published_nuclei_factor(counts)[:, None], golden["item_nuclei_factor"])
