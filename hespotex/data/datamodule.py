@@ -20,7 +20,7 @@ from hespotex.data.gene_names import GeneNames
 from hespotex.data.genes import GenePanel, PanelRule
 from hespotex.data.loader import SectionLoader
 from hespotex.data.naming import check_names, log_overlap
-from hespotex.data.section import Reader, Section
+from hespotex.data.section import Reader, Section, section_facts
 from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
 from hespotex.files import digest
@@ -79,6 +79,7 @@ class SectionDataModule(pl.LightningDataModule):
             self.split = self.split.validated_on_test()
         self.data: dict[str, Data] = {}
         self.sections: dict[str, Section] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
         self._read: dict[str, Section] = {}
 
     @property
@@ -103,6 +104,7 @@ class SectionDataModule(pl.LightningDataModule):
         self.fit(sections)
         for section_id, section in sections.items():
             self.data[section_id] = self._tensors(section)
+            self.facts[section_id] = section_facts(section)
             self.sections[section_id] = section.without_counts()
         self._read.clear()
         log.info("fold %d: %d genes; %s", self.split.index, len(self.panel.genes), self._sizes())

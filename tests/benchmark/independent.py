@@ -29,7 +29,7 @@ def score_task(task: Path, embeddings: dict[str, Path]) -> tuple[float, float, d
         x_test, y_test = side(task, f"test_{fold}.csv", embeddings, genes)
         width = min(256, len(x_train), len(x_train[0]))
         pipe = Pipeline([("scaler", StandardScaler()), ("pca", PCA(n_components=width, random_state=1))])
-        z_train, z_test = np.float32(pipe.fit_transform(x_train)), np.float32(pipe.transform(x_test))
+        z_train, z_test = (np.asarray(z, dtype=np.float32) for z in (pipe.fit_transform(x_train), pipe.transform(x_test)))
         alpha = 100 / (z_train.shape[1] * y_train.shape[1])
         model = Ridge(solver="lsqr", alpha=alpha, random_state=1, fit_intercept=False, max_iter=1000)
         predicted = model.fit(z_train, y_train).predict(z_test)
