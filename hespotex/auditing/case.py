@@ -123,11 +123,20 @@ class Case:
 
 
 class KnownEncoder:
-    """The encoder of a run as far as the store asks for it; it can encode nothing."""
+    """The encoder of a run as far as the store asks for it; it can encode nothing.
+
+    Args:
+        settings: of the run's config; several encoders side by side have `parts`.
+        identity: as the checkpoint has it.
+    """
 
     def __init__(self, settings: dict[str, Any], identity: dict[str, Any]) -> None:
-        self.name, self.patch_um = str(settings["name"]), [float(um) for um in settings["patch_um"]]
-        self.patch_px, self.patch_cut, self._identity = settings["patch_px"], settings["patch_cut"], identity
+        self.name, self._identity = str(settings["name"]), identity
+        if "parts" in settings:
+            self.parts = [KnownEncoder(settings["parts"][key], own) for key, own in identity["parts"].items()]
+            return
+        self.patch_um, self.patch_px = [float(um) for um in settings["patch_um"]], int(settings["patch_px"])
+        self.patch_cut = str(settings["patch_cut"])
 
     def identity(self) -> dict[str, Any]:
         return self._identity

@@ -85,10 +85,16 @@ def check_closed_form(case: Case) -> Finding:
     """PCA, ridge weights and whatever else the module fits at once: fitted again, every such buffer is the same."""
 
     def compare() -> Finding:
-        again, state = _fitted_again(case), case.record.checkpoint["state_dict"]
+        (again, untouched), state = _fitted_again(case), case.record.checkpoint["state_dict"]
+        if case.record.checkpoint["global_step"] == 0:
+            strange = [name for name, value in untouched.items() if name in state and not _same([state[name]], [value])]
+            if strange:
+                return Finding(
+                    "closed form", FAIL, f"{', '.join(strange)}: fitted outside of fit_closed_form, on who knows what"
+                )
         if not again:
             return Finding("closed form", PASS, "the model fits nothing at once")
-        wrong = [name for name, value in again.items() if not _same([state[name]], [value])]
+        wrong = [name for name, value in again.items() if name not in state or not _same([state[name]], [value])]
         if wrong:
             return Finding("closed form", FAIL, f"{', '.join(wrong)}: not what the training sections alone give")
         return Finding("closed form", PASS, f"the training sections alone give the same {', '.join(again)}")
@@ -96,8 +102,8 @@ def check_closed_form(case: Case) -> Finding:
     return rederived("closed form", compare)
 
 
-def _fitted_again(case: Case) -> dict[str, Tensor]:
-    """The buffers (and, of a model without epochs, parameters) that `fit_closed_form` changes, by name."""
+def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The buffers (and, of a model without epochs, parameters) that `fit_closed_form` changes, and those it does not."""
     record = case.record
     train, val = ([case.data(i) for i in record.ids(side)] for side in ("train", "val"))
     with torch.random.fork_rng(devices=[]):
@@ -110,7 +116,10 @@ def _fitted_again(case: Case) -> dict[str, Tensor]:
     trained = {name for name, _ in module.named_parameters()} if record.checkpoint["global_step"] else set[str]()
     given = {*trained, *SCALING, "lowest"}
     after = {name: value for name, value in module.state_dict().items() if name not in given}
-    return {name: value for name, value in after.items() if not torch.equal(before[name], value)}
+    changed = {name for name, value in after.items() if name not in before or not torch.equal(before[name], value)}
+    return {name: after[name] for name in after if name in changed}, {
+        name: after[name] for name in after if name not in changed
+    }
 
 
 def check_teacher(case: Case) -> Finding:

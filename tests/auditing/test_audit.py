@@ -10,12 +10,14 @@ import anndata as ad
 import pandas as pd
 import pytest
 import torch
-from conftest import Run, command
+from conftest import Run
 from torch_geometric.data import Data
 
 from hespotex import run as run_module
 from hespotex import teacher as teacher_module
+from hespotex.audit import main
 from hespotex.auditing.audit import RULES, audit_run, audit_runs
+from hespotex.auditing.case import KnownEncoder
 from hespotex.auditing.dataset import DataSets
 from hespotex.auditing.findings import FAIL, PASS, UNCHECKED, Finding
 from hespotex.data.assemble import standardize
@@ -25,11 +27,23 @@ from hespotex.data.genes import GenePanel
 from hespotex.data.loader import SectionLoader
 from hespotex.data.section import Section
 from hespotex.errors import InputError
+from hespotex.modules.ridge import RidgeModule
 from hespotex.nn.ridge import NeighbourRidge
+from hespotex.summary import summarise
 
 SHORT = ["model.max_epochs=2", "model.teacher.max_epochs=2", "data.panel.n_top=40"]
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
 Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+
+
+@pytest.fixture
+def clean(ridge_run: Path) -> Path:
+    return ridge_run
 
 
 def audit(folder: Path) -> dict[str, Finding]:
@@ -45,8 +59,8 @@ def failed(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     "words",
-    [SHORT, RIDGE, [*RIDGE, "data/expression=pearson_residuals"], [*SHORT, "data.smooth_training=0.5", "fold.validation=0"]],
-    ids=["strict", "ridge", "residuals", "smoothed, no validation"],
+    [SHORT, [*RIDGE, "data/expression=pearson_residuals"], [*SHORT, "data.smooth_training=0.5", "fold.validation=0"]],
+    ids=["strict", "residuals", "smoothed, no validation"],
 )
 def test_a_clean_run_passes_every_rule(train: Run, words: list[str]) -> None:
     folder = train(*words)
@@ -82,42 +96,38 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
 class TestPlantedInTheFiles:
     """Leaks written into what a clean run has left."""
 
-    @pytest.fixture
-    def folder(self, train: Run) -> Path:
-        return train(*RIDGE)
+    def test_a_test_section_in_the_training_list(self, clean: Path) -> None:
+        edit(clean / "split.json", lambda split: split["train"].append(split["test"][0]))
+        assert failed(clean) == ["split"]
 
-    def test_a_test_section_in_the_training_list(self, folder: Path) -> None:
-        edit(folder / "split.json", lambda split: split["train"].append(split["test"][0]))
-        assert failed(folder) == ["split"]
-
-    def test_a_split_that_all_files_tell_but_the_strategy_does_not_give(self, folder: Path) -> None:
+    def test_a_split_that_all_files_tell_but_the_strategy_does_not_give(self, clean: Path) -> None:
         def swap(split: dict[str, list[str]]) -> None:
             split["train"][0], split["val"][0] = split["val"][0], split["train"][0]
 
-        edit(folder / "split.json", swap)
-        edit(folder / "metrics.json", lambda metrics: swap(metrics["split"]))
-        content = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+        edit(clean / "split.json", swap)
+        edit(clean / "metrics.json", lambda metrics: swap(metrics["split"]))
+        content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
         swap(content["hespotex"]["split"])
-        torch.save(content, folder / "checkpoints" / "best.ckpt")
-        findings = audit(folder)
+        torch.save(content, clean / "checkpoints" / "best.ckpt")
+        findings = audit(clean)
         assert findings["split"].verdict == findings["scaling"].verdict == FAIL
         assert "gives other sections in train, val" in findings["split"].reason
 
-    def test_scores_that_the_predictions_do_not_give(self, folder: Path) -> None:
-        edit(folder / "metrics.json", lambda metrics: metrics["sections"][0].update(pcc_gene=0.9))
-        assert failed(folder) == ["test"]
+    def test_scores_that_the_predictions_do_not_give(self, clean: Path) -> None:
+        edit(clean / "metrics.json", lambda metrics: metrics["sections"][0].update(pcc_gene=0.9))
+        assert failed(clean) == ["test"]
 
-    def test_test_scores_in_the_log_of_every_epoch(self, folder: Path) -> None:
-        log = folder / "csv" / "metrics.csv"
+    def test_test_scores_in_the_log_of_every_epoch(self, clean: Path) -> None:
+        log = clean / "csv" / "metrics.csv"
         log.parent.mkdir(exist_ok=True)
         pd.DataFrame({"epoch": [0, 1], "test/pcc_gene": [0.1, 0.2]}).to_csv(log, index=False)
-        assert failed(folder) == ["test"]
+        assert failed(clean) == ["test"]
 
-    def test_scaling_of_one_gene(self, folder: Path) -> None:
-        content = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    def test_scaling_of_one_gene(self, clean: Path) -> None:
+        content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
         content["state_dict"]["gene_mean"][3] *= 1.02
-        torch.save(content, folder / "checkpoints" / "best.ckpt")
-        findings = audit(folder)
+        torch.save(content, clean / "checkpoints" / "best.ckpt")
+        findings = audit(clean)
         assert findings["scaling"].verdict == FAIL
         assert findings["panel"].verdict == findings["closed form"].verdict == PASS
 
@@ -215,7 +225,7 @@ class TestPlantedInTheCode:
         def leaky(trainer: Any, module: Any, datamodule: SectionDataModule) -> dict[str, torch.Tensor]:
             parts = [datamodule.data[i] for i in datamodule.split.test]
             pooled = standardize(torch.cat([part.image_embedding + n for n, part in enumerate(parts)]).numpy())
-            for part, rows in zip(parts, torch.from_numpy(pooled).split([p.num_nodes for p in parts]), strict=True):
+            for part, rows in zip(parts, torch.split(torch.from_numpy(pooled), [p.num_nodes for p in parts]), strict=True):
                 part.image_embedding = rows
             return predict(trainer, module, datamodule)
 
@@ -259,38 +269,63 @@ def test_embeddings_that_left_the_store(train: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "own" / "DEMO1").exists()
 
 
-def test_folders_that_hold_no_run(train: Run, tmp_path: Path) -> None:
+def test_folders_that_hold_no_run(clean: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no finished run .metrics.json. in"):
         audit_run(tmp_path, None)
     (tmp_path / "metrics.json").write_text("{}")
     with pytest.raises(InputError, match="holds scores but no training run"):
         audit_run(tmp_path, None)
-    folder = train(*RIDGE)
-    (folder / "split.json").write_text("{")
+    (clean / "split.json").write_text("{")
     with pytest.raises(InputError, match=r"split.json: cannot be read"):
-        audit_run(folder, None)
+        audit_run(clean, None)
 
 
-def test_the_command_and_the_summary(train: Run, tmp_path: Path) -> None:
-    clean, leaky = tmp_path / "runs" / "0", tmp_path / "runs" / "1"
-    clean.parent.mkdir()
-    train(*RIDGE, folder=clean)
-    train(*RIDGE, "fold=leave_one_section_out", "fold.index=1", folder=leaky)
-    done = command("-m", "hespotex.audit", str(clean))
-    assert done.returncode == 0, done.stderr
-    assert "audit: 12 pass, 0 fail" in done.stderr and "PASS         scaling" in done.stderr
-    done = command("-m", "hespotex.audit", "--quick", str(clean), str(leaky))
-    assert done.returncode == 1
-    assert "FAIL         groups       on both sides: P1 (as asked for by fold.allow_leak=true)" in done.stderr
-    assert command("-m", "hespotex.audit", str(tmp_path)).returncode == 2
-    done = command("-m", "hespotex.summary", str(clean.parent))
+def test_the_summary_audits_every_run(train: Run, clean: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(*RIDGE, "fold=leave_one_section_out", "fold.index=1", folder=clean.parent / "leaky")
+    caplog.set_level("INFO")
+    summarise(clean.parent)
     assert "- ridge, fold 0, seed 0: audit: 12 pass, 0 fail\n" in (clean.parent / "summary.md").read_text()
-    assert "- ridge, fold 1, seed 0: audit: 11 pass, 1 fail (groups); groups: on both sides: P1" in done.stderr
+    assert "- ridge, fold 1, seed 0: audit: 11 pass, 1 fail (groups); groups: on both sides: P1" in caplog.text
 
 
-def test_a_summary_of_much_data_takes_the_record(train: Run) -> None:
-    folder = train(*RIDGE)
-    run = json.loads((folder / "metrics.json").read_text()) | {"folder": str(folder)}
+def test_the_command(
+    clean: Path, monkeypatch: Patch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: str) -> int | str | None:
+        monkeypatch.setattr("sys.argv", ["audit", *words])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return stopped.value.code
+
+    caplog.set_level("INFO")
+    assert run(str(clean)) == 0
+    assert "PASS         scaling      the training" in caplog.text and "audit: 12 pass, 0 fail" in caplog.text
+    edit(clean / "split.json", lambda split: split["train"].append(split["test"][0]))
+    assert run("--quick", str(clean)) == 1
+    assert "FAIL         split        split.json has other sections in train" in caplog.text
+    assert run(str(clean.parent)) == 2
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert "RUN_DIR" in shown and "--quick" in shown
+
+
+def test_a_summary_of_much_data_takes_the_record(clean: Path) -> None:
+    run = json.loads((clean / "metrics.json").read_text()) | {"folder": str(clean)}
     run["section_facts"]["DEMO1"]["n_spots"] = 10**6
     lines = audit_runs([run])
     assert "not checked" in lines[0] and "python -m hespotex.audit RUN_DIR" in lines[1]
+
+
+def test_what_the_store_asks_of_an_encoder() -> None:
+    one = {"name": "a", "patch_um": [100], "patch_px": 16, "patch_cut": "padded"}
+    pair = KnownEncoder({"name": "both", "parts": {"x": one, "y": None}}, {"name": "both", "parts": {"x": {"name": "a"}}})
+    assert [part.patch_um for part in pair.parts] == [[100.0]] and pair.parts[0].identity() == {"name": "a"}
+    with pytest.raises(InputError, match="encodes nothing"):
+        pair(torch.zeros(1), 0.5)
+
+
+def test_what_was_fitted_outside_the_closed_form(clean: Path, monkeypatch: Patch) -> None:
+    """A model that takes something from the data at another place than `fit_closed_form`."""
+    monkeypatch.setattr(RidgeModule, "fit_closed_form", lambda *_: None)
+    finding = audit(clean)["closed form"]
+    assert finding.verdict == FAIL and "linear.weight: fitted outside" in finding.reason
