@@ -41,7 +41,8 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
     try:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
-        raise InputError(f"the checkpoint's weights do not fit this version of its model ({str(error)[:200]})") from error
+        words = " ".join(str(error).split())[:200]
+        raise InputError(f"the checkpoint's weights do not fit this version of its model ({words})") from error
     return module.eval()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import Run, compose_config
+from conftest import Run, command, compose_config
 
 from hespotex.data.demo import make_demo
 from hespotex.ensemble import Ensemble, find_checkpoints
@@ -139,12 +139,13 @@ def test_another_pitch_is_told(ridge_run: Path, elsewhere: Path, score: Commands
     assert "DEMO1: spots are 100 um apart, 200 um in training" in caplog.text and "0.5 times as far away" in caplog.text
 
 
-def test_a_finished_folder_is_kept(ridge_run: Path, elsewhere: Path, score: Commands, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_command_and_a_finished_folder(ridge_run: Path, elsewhere: Path, score: Commands, store: Path) -> None:
     found = score(ridge_run, elsewhere) / "metrics.json"
     before = found.stat().st_mtime_ns
-    caplog.set_level("INFO")
-    score(ridge_run, elsewhere)
-    assert "nothing to do" in caplog.text and found.stat().st_mtime_ns == before
+    words = ["evaluate=true", "data=hest", f"data.reader.root={elsewhere}", f"output={found.parent}", f"paths.store={store}"]
+    done = command("predict.py", f"checkpoint={ridge_run}", *words)
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in done.stdout and found.stat().st_mtime_ns == before
     with pytest.raises(InputError, match=r"holds other scores; choose output=NEW"):
         score(ridge_run, elsewhere, "data.reader.sections=[DEMO2]")
 

@@ -8,27 +8,27 @@ from typing import Any
 from hespotex.auditing import fitted, splits, trained
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
-from hespotex.auditing.findings import FAIL, Finding, count
+from hespotex.auditing.findings import FAIL, UNCHECKED, Finding, count
 from hespotex.auditing.record import read_record
 from hespotex.errors import InputError
 from hespotex.files import write_json
 
 log = logging.getLogger(__name__)
 SMALL = 50_000  # spots of all runs together; above, a summary takes the recorded facts only
-RULES: list[Callable[[Case], Finding]] = [
-    splits.check_split,
-    splits.check_groups,
-    splits.check_duplicates,
-    fitted.check_panel,
-    fitted.check_target,
-    fitted.check_scaling,
-    fitted.check_closed_form,
-    trained.check_embeddings,
-    fitted.check_teacher,
-    trained.check_training,
-    trained.check_epoch,
-    trained.check_test,
-]
+RULES: dict[str, Callable[[Case], Finding]] = {
+    "split": splits.check_split,
+    "groups": splits.check_groups,
+    "duplicates": splits.check_duplicates,
+    "panel": fitted.check_panel,
+    "target": fitted.check_target,
+    "scaling": fitted.check_scaling,
+    "closed form": fitted.check_closed_form,
+    "embeddings": trained.check_embeddings,
+    "teacher": fitted.check_teacher,
+    "training": trained.check_training,
+    "epoch": trained.check_epoch,
+    "test": trained.check_test,
+}
 
 
 def audit_run(folder: Path, data_sets: DataSets | None) -> list[Finding]:
@@ -42,9 +42,16 @@ def audit_run(folder: Path, data_sets: DataSets | None) -> list[Finding]:
         InputError: no finished run there.
     """
     case = Case(read_record(folder), data_sets)
-    findings = [rule(case) for rule in RULES]
+    findings = [_finding(name, case) for name in RULES]
     write_json(folder / "audit.json", {"quick": data_sets is None, "rules": [finding.to_dict() for finding in findings]})
     return findings
+
+
+def _finding(name: str, case: Case) -> Finding:
+    try:
+        return RULES[name](case)
+    except KeyError as error:
+        return Finding(name, UNCHECKED, f"the run, of an older version, has no record of {error}")
 
 
 def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:

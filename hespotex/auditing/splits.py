@@ -1,5 +1,6 @@
 """Rules on who stands on which side: one split, no group and no tissue on both sides."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from hespotex.auditing.case import Case
@@ -25,11 +26,11 @@ def check_split(case: Case) -> Finding:
     except InputError as error:
         return Finding("split", UNCHECKED, f"{RECORDED}{error}")
     if differing := [side for side in SIDES if sorted(getattr(again, side)) != sorted(split[side])]:
-        return Finding("split", FAIL, f"fold={again_name(case)} gives other sections in {', '.join(differing)}")
-    return Finding("split", PASS, f"fold={again_name(case)} gives it again; test {_listed(split['test'])}")
+        return Finding("split", FAIL, f"fold={_fold(case)} gives other sections in {', '.join(differing)}")
+    return Finding("split", PASS, f"fold={_fold(case)} gives it again; test {_listed(split['test'])}")
 
 
-def again_name(case: Case) -> str:
+def _fold(case: Case) -> str:
     """The strategy and its fold."""
     fold = case.record.config["fold"]
     return f"{fold['name']} fold.index={fold['index']}"
@@ -82,10 +83,10 @@ def _recorded_pair(case: Case, a: str, b: str) -> DuplicatePair | None:
     """One tissue by what needs no data: the list of known pairs, and the hashes that the run has written down."""
     if any({pair.a, pair.b} == {a, b} for pair in known_pairs()):
         return DuplicatePair(a, b, "known to be one tissue in HEST-1k")
-    for name in ("image", "counts"):
+    for name, words in (("image", "image files"), ("counts", "counts")):
         mine, other = (case.record.known.get(i, {}).get(name) for i in (a, b))
         if mine is not None and mine == other:
-            return DuplicatePair(a, b, f"the {name} have the same hash")
+            return DuplicatePair(a, b, f"the {words} have the same hash")
     return None
 
 
@@ -93,5 +94,5 @@ def _allowed(case: Case) -> str | None:
     return "fold.allow_leak=true" if case.record.config["fold"]["allow_leak"] else None
 
 
-def _listed(names: object) -> str:
-    return " ".join(sorted(names))  # type: ignore[call-overload]
+def _listed(names: Iterable[str]) -> str:
+    return " ".join(sorted(names))

@@ -1,60 +1,25 @@
-"""The audit passes a clean run, and with a leak planted by hand in each place it fails on that very rule."""
+"""What the audit says of clean runs, of runs that leak on purpose, and where the data is gone."""
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import anndata as ad
-import pandas as pd
 import pytest
 import torch
 from conftest import Run
-from torch_geometric.data import Data
 
-from hespotex import run as run_module
-from hespotex import teacher as teacher_module
 from hespotex.audit import main
-from hespotex.auditing.audit import RULES, audit_run, audit_runs
+from hespotex.auditing.audit import audit_run, audit_runs
 from hespotex.auditing.case import KnownEncoder
-from hespotex.auditing.dataset import DataSets
-from hespotex.auditing.findings import FAIL, PASS, UNCHECKED, Finding
-from hespotex.data.assemble import standardize
-from hespotex.data.datamodule import SectionDataModule
-from hespotex.data.expression import PearsonResiduals
-from hespotex.data.genes import GenePanel
-from hespotex.data.loader import SectionLoader
-from hespotex.data.section import Section
+from hespotex.auditing.findings import FAIL, PASS, UNCHECKED
 from hespotex.errors import InputError
 from hespotex.modules.ridge import RidgeModule
-from hespotex.nn.ridge import NeighbourRidge
 from hespotex.summary import summarise
 
-SHORT = ["model.max_epochs=2", "model.teacher.max_epochs=2", "data.panel.n_top=40"]
-RIDGE = ["model=ridge", "data.panel.n_top=40"]
+from .findings import RIDGE, SHORT, audit, edit, failed
+
 Patch = pytest.MonkeyPatch
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-
-
-@pytest.fixture
-def clean(ridge_run: Path) -> Path:
-    return ridge_run
-
-
-def audit(folder: Path) -> dict[str, Finding]:
-    return {finding.rule: finding for finding in audit_run(folder, DataSets())}
-
-
-def failed(folder: Path) -> list[str]:
-    findings = audit(folder)
-    assert len(findings) == len(RULES)
-    assert UNCHECKED not in {finding.verdict for finding in findings.values()}, findings
-    return [rule for rule, finding in findings.items() if finding.verdict == FAIL]
 
 
 @pytest.mark.parametrize(
@@ -87,152 +52,6 @@ def test_sections_of_one_patient_fail_on_groups(train: Run) -> None:
     assert audit(folder)["groups"].asked == "fold.allow_leak=true"
 
 
-def edit(path: Path, change: Callable[[Any], None]) -> None:
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-
-
-class TestPlantedInTheFiles:
-    """Leaks written into what a clean run has left."""
-
-    def test_a_test_section_in_the_training_list(self, clean: Path) -> None:
-        edit(clean / "split.json", lambda split: split["train"].append(split["test"][0]))
-        assert failed(clean) == ["split"]
-
-    def test_a_split_that_all_files_tell_but_the_strategy_does_not_give(self, clean: Path) -> None:
-        def swap(split: dict[str, list[str]]) -> None:
-            split["train"][0], split["val"][0] = split["val"][0], split["train"][0]
-
-        edit(clean / "split.json", swap)
-        edit(clean / "metrics.json", lambda metrics: swap(metrics["split"]))
-        content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
-        swap(content["hespotex"]["split"])
-        torch.save(content, clean / "checkpoints" / "best.ckpt")
-        findings = audit(clean)
-        assert findings["split"].verdict == findings["scaling"].verdict == FAIL
-        assert "gives other sections in train, val" in findings["split"].reason
-
-    def test_scores_that_the_predictions_do_not_give(self, clean: Path) -> None:
-        edit(clean / "metrics.json", lambda metrics: metrics["sections"][0].update(pcc_gene=0.9))
-        assert failed(clean) == ["test"]
-
-    def test_test_scores_in_the_log_of_every_epoch(self, clean: Path) -> None:
-        log = clean / "csv" / "metrics.csv"
-        log.parent.mkdir(exist_ok=True)
-        pd.DataFrame({"epoch": [0, 1], "test/pcc_gene": [0.1, 0.2]}).to_csv(log, index=False)
-        assert failed(clean) == ["test"]
-
-    def test_scaling_of_one_gene(self, clean: Path) -> None:
-        content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
-        content["state_dict"]["gene_mean"][3] *= 1.02
-        torch.save(content, clean / "checkpoints" / "best.ckpt")
-        findings = audit(clean)
-        assert findings["scaling"].verdict == FAIL
-        assert findings["panel"].verdict == findings["closed form"].verdict == PASS
-
-
-class TestPlantedInTheCode:
-    """Code that leaks while every label says that it does not."""
-
-    def test_a_panel_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch) -> None:
-        def leaky(self: SectionDataModule, sections: dict[str, Section]) -> None:
-            chosen = self.panel_rule.fit([sections[i] for i in [*self.split.train, *self.split.test]])
-            self.panel = GenePanel(chosen.genes, sorted(self.split.train))
-            self.expression.fit([sections[i] for i in sorted(self.split.train)], self.panel)
-
-        monkeypatch.setattr(SectionDataModule, "fit", leaky)
-        folder = train(*RIDGE)
-        assert failed(folder) == ["panel"]
-        assert "training and test sections together" in audit(folder)["panel"].reason
-
-    def test_a_target_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch) -> None:
-        fit = PearsonResiduals.fit
-
-        def leaky(self: SectionDataModule, sections: dict[str, Section]) -> None:
-            train_ids = sorted(self.split.train)
-            self.panel = self.panel_rule.fit([sections[i] for i in train_ids])
-            fit(self.expression, list(sections.values()), self.panel)  # type: ignore[arg-type]
-            self.expression.fitted_on = train_ids
-
-        monkeypatch.setattr(SectionDataModule, "fit", leaky)
-        assert failed(train(*RIDGE, "data/expression=pearson_residuals")) == ["target"]
-
-    @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
-    def test_scaling_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
-        def leaky(self: SectionDataModule) -> tuple[torch.Tensor, torch.Tensor]:
-            values = torch.cat([self.data[i].expression for i in [*self.split.train, *self.split.test]])
-            return values.mean(0), values.std(0, correction=0)
-
-        monkeypatch.setattr(SectionDataModule, "scaling", leaky)
-        folder = train(*words)
-        assert failed(folder) == ["scaling"]
-        assert "training and test sections together" in audit(folder)["scaling"].reason
-
-    @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
-    def test_closed_form_weights_that_saw_a_test_section(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
-        fitted, fit = run_module.fitted_closed_form, NeighbourRidge.fit
-
-        def leaky(config: Any, datamodule: SectionDataModule) -> Any:
-            extra = datamodule.data[datamodule.split.test[0]]
-            mean, std = datamodule.scaling()
-
-            def fit_on_more(self: NeighbourRidge, train: Sequence[Any], targets: Sequence[torch.Tensor]) -> None:
-                fit(self, [*train, extra], [*targets, (extra.expression - mean) / std])
-
-            with monkeypatch.context() as patch:
-                patch.setattr(NeighbourRidge, "fit", fit_on_more)
-                return fitted(config, datamodule)
-
-        monkeypatch.setattr(run_module, "fitted_closed_form", leaky)
-        assert failed(train(*words)) == ["closed form"]
-
-    def test_a_teacher_that_saw_a_test_section_under_another_name(self, train: Run, monkeypatch: Patch) -> None:
-        graph = teacher_module._expression_graph
-
-        def leaky(datamodule: SectionDataModule, section_id: str, settings: dict[str, Any]) -> Data:
-            first = section_id == datamodule.split.train[0]
-            data = graph(datamodule, datamodule.split.test[0] if first else section_id, settings)
-            data.section_id = section_id
-            return data
-
-        monkeypatch.setattr(teacher_module, "_expression_graph", leaky)
-        folder = train(*SHORT, "model.module.latent_weight=0")  # as many spots or not, the latents do not matter here
-        assert failed(folder) == ["teacher"]
-        assert "is not the expression of these sections" in audit(folder)["teacher"].reason
-
-    def test_an_epoch_that_the_test_sections_chose(self, train: Run, monkeypatch: Patch) -> None:
-        def leaky(self: SectionDataModule) -> SectionLoader:
-            return SectionLoader([self.data[i] for i in self.split.test])
-
-        monkeypatch.setattr(SectionDataModule, "val_dataloader", leaky)
-        folder = train(*SHORT)
-        assert failed(folder) == ["epoch"]
-        assert "that is what the test sections give" in audit(folder)["epoch"].reason
-
-    def test_a_test_section_among_the_training_batches(self, train: Run, monkeypatch: Patch) -> None:
-        def leaky(self: SectionDataModule) -> SectionLoader:
-            extra = self.data[self.split.test[0]].clone()
-            extra.latent = torch.zeros(extra.num_nodes, 64)
-            return SectionLoader([*(self.data[i] for i in self.split.train), extra])
-
-        monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
-        assert failed(train(*SHORT)) == ["training"]
-
-    def test_embeddings_standardised_over_several_sections(self, train: Run, monkeypatch: Patch) -> None:
-        predict = run_module.predict_test
-
-        def leaky(trainer: Any, module: Any, datamodule: SectionDataModule) -> dict[str, torch.Tensor]:
-            parts = [datamodule.data[i] for i in datamodule.split.test]
-            pooled = standardize(torch.cat([part.image_embedding + n for n, part in enumerate(parts)]).numpy())
-            for part, rows in zip(parts, torch.split(torch.from_numpy(pooled), [p.num_nodes for p in parts]), strict=True):
-                part.image_embedding = rows
-            return predict(trainer, module, datamodule)
-
-        monkeypatch.setattr(run_module, "predict_test", leaky)
-        assert failed(train(*RIDGE)) == ["embeddings"]
-
-
 def test_one_tissue_under_two_patients(train: Run, small_demo: Path, tmp_path: Path) -> None:
     root = shutil.copytree(small_demo, tmp_path / "doubled")
     table = ad.read_h5ad(root / "st" / "DEMO1.h5ad")
@@ -242,7 +61,7 @@ def test_one_tissue_under_two_patients(train: Run, small_demo: Path, tmp_path: P
     assert failed(folder) == ["duplicates"]
     shutil.rmtree(root)
     quick = audit(folder)["duplicates"]
-    assert quick.verdict == FAIL and "DEMO1 (test) and DEMO3: the image have the same hash" in quick.reason
+    assert quick.verdict == FAIL and "DEMO1 (test) and DEMO3: the image files have the same hash" in quick.reason
 
 
 def test_without_the_data_only_the_record_speaks(train: Run, small_demo: Path, tmp_path: Path) -> None:
@@ -314,6 +133,18 @@ def test_a_summary_of_much_data_takes_the_record(clean: Path) -> None:
     run["section_facts"]["DEMO1"]["n_spots"] = 10**6
     lines = audit_runs([run])
     assert "not checked" in lines[0] and "python -m hespotex.audit RUN_DIR" in lines[1]
+
+
+def test_a_run_of_an_older_version(clean: Path) -> None:
+    edit(clean / "config.json", lambda config: config["data"].pop("genes"))
+    path = clean / "checkpoints" / "best.ckpt"
+    content = torch.load(path, weights_only=True)
+    for name in ("section_facts", "teacher", "expression_state"):
+        del content["hespotex"][name]
+    torch.save(content, path)
+    findings = audit(clean)
+    assert FAIL not in {finding.verdict for finding in findings.values()}
+    assert findings["panel"].reason == "the run, of an older version, has no record of 'genes'"
 
 
 def test_what_the_store_asks_of_an_encoder() -> None:
