@@ -22,6 +22,11 @@ def tolerance(case: Case) -> float:
     return SCORE if case.precise else SCORE_MIXED
 
 
+def _equal(a: float, b: float, within: float) -> bool:
+    """The same score, or none on both sides: a constant prediction has no correlation."""
+    return abs(a - b) <= within or (math.isnan(a) and math.isnan(b))
+
+
 def check_training(case: Case) -> Finding:
     """The optimiser has taken as many steps as the training sections make, not one more."""
     checkpoint, config = case.record.checkpoint, case.record.config
@@ -51,9 +56,9 @@ def check_epoch(case: Case) -> Finding:
 
     def compare() -> Finding:
         score, again = float(record.metrics["val_score"]), case.epoch_score(val)
-        if abs(score - again) <= tolerance(case):
+        if _equal(score, again, tolerance(case)):
             return Finding("epoch", PASS, f"the validation sections give its score again: {again:.3f}")
-        tested = abs(score - case.epoch_score(test)) <= tolerance(case)
+        tested = _equal(score, case.epoch_score(test), tolerance(case))
         whose = "that is what the test sections give" if tested else f"they give {again:.3f}"
         return Finding("epoch", FAIL, f"its score, {score:.3f}, is not that of the validation sections: {whose}")
 
@@ -122,7 +127,7 @@ def check_test(case: Case) -> Finding:
     def compare() -> Finding:
         for section_id, score in rows.items():
             again = float(gene_pearson(_stored(case, section_id, "predicted"), case.measured(section_id)).nanmean())
-            if not (abs(again - score) <= SCORE or (math.isnan(again) and math.isnan(score))):
+            if not _equal(again, score, SCORE):
                 return Finding("test", FAIL, f"{section_id}: PCC {score:.3f} is told, the predictions give {again:.3f}")
         return Finding("test", PASS, "scored once, and the stored predictions give the scores again")
 

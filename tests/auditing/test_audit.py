@@ -160,3 +160,11 @@ def test_what_was_fitted_outside_the_closed_form(clean: Path, monkeypatch: Patch
     monkeypatch.setattr(RidgeModule, "fit_closed_form", lambda *_: None)
     finding = audit(clean)["closed form"]
     assert finding.verdict == FAIL and "linear.weight: fitted outside" in finding.reason
+
+
+def test_a_model_without_correlation(clean: Path, monkeypatch: Patch) -> None:
+    """A constant prediction has no score, and no score is the same as none."""
+    monkeypatch.setattr("hespotex.auditing.case.Case.epoch_score", lambda *_: float("nan"))
+    assert audit(clean)["epoch"].verdict == FAIL
+    edit(clean / "metrics.json", lambda metrics: metrics.update(val_score=float("nan")))
+    assert audit(clean)["epoch"].verdict == PASS
