@@ -6,18 +6,16 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch_geometric.data import Batch
 
 from hespotex.build import Config, build, check_trusted
-from hespotex.checkpoint import KEY, load_module, read_checkpoint
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.genes import check_markers
 from hespotex.data.readers.slide import read_slide
+from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
-from hespotex.files import file_fingerprint
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
 from hespotex.results.maps import draw_pair
@@ -32,7 +30,11 @@ def predict(cfg: DictConfig) -> None:
     Raises:
         InputError: nothing to predict, a checkpoint that does not fit, or slides that failed.
     """
+    if cfg.get("data"):
+        raise InputError("data=... names sections with counts: add evaluate=true to score the checkpoint on them")
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    if not config["slides"]:
+        raise InputError("nothing to predict: set slides=PATH, or data=... evaluate=true to score on another data set")
     predictor = Predictor(config)
     failed = {}
     for path in find_slides(config["slides"]):
@@ -50,17 +52,14 @@ class Predictor:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        path = Path(config["checkpoint"])
-        content = read_checkpoint(path)
-        self.about: dict[str, Any] = content[KEY]
-        self.module = load_module(content)
-        self.genes: list[str] = self.about["genes"]
+        self.ensemble = Ensemble(find_checkpoints(config["checkpoint"]))
+        self.about, self.genes = self.ensemble.about, self.ensemble.genes
         check_markers(config["map_genes"], self.genes, "map_genes")
         self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store = build(config["store"])
         self.provenance = brief(self.about) | {
-            "checkpoint": file_fingerprint(path),
+            "checkpoint": " ".join(self.ensemble.fingerprints.values()),
             "versions": versions(),
             "git_commit": str(git_commit()),
         }
@@ -76,8 +75,7 @@ class Predictor:
         facts = {key: self.about[key] for key in ("pitch_um", "spot_diameter_um")}
         section = read_slide(path, **facts, mpp=config["mpp"], positions=positions, min_tissue=config["min_tissue"])
         batch = Batch.from_data_list([self.inputs.assemble(section, self.encoder, self.nuclei, self.store)])
-        with torch.inference_mode():
-            expression = self.module.predict_step(batch, 0)[section.section_id]
+        expression = self.ensemble(batch)[section.section_id]
         table = spot_table(section, self.genes, expression.numpy(), self.provenance)
         for gene in config["map_genes"]:
             draw_pair(None, table, gene, path.name, output / "maps" / f"{path.stem}_{gene}.png")

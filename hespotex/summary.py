@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from hespotex.auditing.audit import audit_runs
 from hespotex.cli import plain_errors
 from hespotex.files import atomic_path, write_json
 from hespotex.results.aggregate import model_table, read_runs, section_table
@@ -15,7 +16,8 @@ log = logging.getLogger("hespotex.summary")
 def summarise(folder: Path) -> None:
     """Write `summary.md`, `summary.json` and `sections.csv` into the folder, from the `metrics.json` files below it.
 
-    Can be run at any time, and again: missing folds are named, not waited for.
+    Can be run at any time, and again: missing folds are named, not waited for. Each run is audited for leaks
+    (`audit.json` in its folder): derived anew from the data where they are there and small, else by the recorded facts.
 
     Raises:
         InputError: no finished run.
@@ -26,9 +28,10 @@ def summarise(folder: Path) -> None:
     with atomic_path(folder / "sections.csv") as part:
         sections.to_csv(part, index=False, float_format="%.6g")
     write_json(folder / "summary.json", models)
+    audit = "\n".join(["## Leakage audit", "", *audit_runs(runs)])
     with atomic_path(folder / "summary.md") as part:
-        part.write_text(render(models, sections, runs, folder), encoding="utf-8")
-    tables = [headline(models), per_section(sections), *notes(models)]
+        part.write_text(f"{render(models, sections, runs, folder)}\n{audit}\n", encoding="utf-8")
+    tables = [headline(models), per_section(sections), *notes(models), audit]
     log.info("%s\n\n%s\n", folder, "\n\n".join(tables))
     log.info("report: %s   maps: %s", folder / "summary.md", folder / "*" / "maps")
 

@@ -1,6 +1,7 @@
 """Shared fixtures: where the real data is, a small demo, and runs of the command line inside this process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,6 +82,16 @@ def train(small: list[str], tmp_path: Path) -> Iterator[Run]:
     torch.set_num_threads(1)  # test workers share the cores
     yield run
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished ridge run on the small demo, trained once without maps; each test gets a copy to itself."""
+    kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
+    if not (kept / "metrics.json").is_file():
+        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+        train("model=ridge", "data.panel.n_top=40", folder=kept)
+    return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 
 
 def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,7 @@
 """LightningDataModule of one fold: sections on disk to batches."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from hespotex.data.gene_names import GeneNames
 from hespotex.data.genes import GenePanel, PanelRule
 from hespotex.data.loader import SectionLoader
 from hespotex.data.naming import check_names, log_overlap
-from hespotex.data.section import Reader, Section
+from hespotex.data.section import Reader, Section, section_facts
 from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
 from hespotex.files import digest
@@ -80,6 +81,7 @@ class SectionDataModule(pl.LightningDataModule):
             self.split = self.split.validated_on_test()
         self.data: dict[str, Data] = {}
         self.sections: dict[str, Section] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
         self._read: dict[str, Section] = {}
 
     @property
@@ -100,10 +102,11 @@ class SectionDataModule(pl.LightningDataModule):
         sections = {section_id: self._section(section_id) for section_id in self.section_ids}
         names = {section_id: list(map(str, section.adata.var_names)) for section_id, section in sections.items()}
         check_names(names)
-        log_overlap(names, self.split.train)
+        self._log_overlap(names)
         self.fit(sections)
         for section_id, section in sections.items():
             self.data[section_id] = self._tensors(section)
+            self.facts[section_id] = section_facts(section)
             self.sections[section_id] = section.without_counts()
         self._read.clear()
         log.info("fold %d: %d genes; %s", self.split.index, len(self.panel.genes), self._sizes())
@@ -113,6 +116,10 @@ class SectionDataModule(pl.LightningDataModule):
         fit_on = self.section_ids if self.panel_rule.sees_all_sections else self.split.train
         self.panel: GenePanel = self.panel_rule.fit([sections[i] for i in sorted(fit_on)])
         self.expression.fit([sections[i] for i in sorted(self.split.train)], self.panel)
+
+    def _log_overlap(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Tell how many genes each section shares with training."""
+        log_overlap(names, self.split.train)
 
     def _check_duplicates(self) -> None:
         """Once, before anything is embedded: no test section is the tissue of a training section under another name."""
