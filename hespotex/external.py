@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -13,10 +14,12 @@ from torch_geometric.data import Batch
 from hespotex.build import Config, build, check_trusted
 from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
 from hespotex.data.gene_list import GeneList
+from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
 from hespotex.files import digest
 from hespotex.inference import Predictor
 from hespotex.provenance import git_commit, versions
+from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ def evaluate(cfg: DictConfig) -> None:
     datamodule = external_datamodule(config, predictor)
     datamodule.prepare_data()
     datamodule.setup()
+    started = perf_counter()
     place = {gene: i for i, gene in enumerate(predictor.genes)}
     columns = [place[gene] for gene in datamodule.panel.genes]
     predictions: dict[str, Tensor] = {}
@@ -45,7 +49,9 @@ def evaluate(cfg: DictConfig) -> None:
         predictions |= {name: values[:, columns] for name, values in predictor.ensemble(Batch.from_data_list([data])).items()}
     for remark in datamodule.remarks():
         log.warning("%s", remark)
-    write_scores(folder, datamodule, predictions, describe(config, predictor, datamodule))
+    spots = sum(len(values) for values in predictions.values())
+    costs = cost(predictor.ensemble.modules[0], {"predict": perf_counter() - started}, spots)
+    write_scores(folder, datamodule, predictions, describe(config, predictor, datamodule) | {"cost": costs})
     log.info("table: python -m hespotex.summary %s", folder)
 
 
@@ -63,6 +69,7 @@ def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataMod
         detect_duplicates=True,
         fold=AllTest("external", allow_leak=config["allow_leak"]),
         panel=GeneList(genes=predictor.genes, markers=config["map_genes"]),
+        gene_sets=GeneSets.from_dict(predictor.about.get("gene_sets", {})),
         expression=_expression(predictor.about),
         inputs=predictor.inputs,
         encoder=predictor.encoder,

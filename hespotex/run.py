@@ -13,34 +13,62 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from hespotex.build import Config, build_datamodule, build_list, build_module, build_trainer
+from hespotex.build import Config, build, build_datamodule, build_list, build_module, build_trainer
 from hespotex.callbacks.provenance import Provenance
 from hespotex.callbacks.seeding import SeedEachEpoch
 from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.errors import InputError
 from hespotex.files import write_json
+from hespotex.modules.ceiling import LEAK as CEILING
+from hespotex.modules.ceiling import CeilingModule
 from hespotex.provenance import flat
 from hespotex.results.about import describe
+from hespotex.results.cost import cost
 from hespotex.results.loggers import close, log_results
 from hespotex.results.run_folder import RunFolder
 from hespotex.results.scores import write_scores
 from hespotex.teacher import LEAK, attach_latents
 
 log = logging.getLogger(__name__)
+ALL = "all"  # fold.index: every fold, one after the other
 
 
 def train(cfg: DictConfig) -> float:
-    """Train, choose the epoch, score the test sections; a finished run is not repeated.
+    """One fold, or with `fold.index=all` every fold into a folder of its own, `fold0`, `fold1`, ...
 
     Returns:
         The validation score that chose the epoch, for a hyper-parameter sweep: never a test score. NaN without
-        validation sections.
+        validation sections. The mean over folds, where there are several.
     """
+    _check_devices(cfg, HydraConfig.get().mode)
+    if cfg.fold.index != ALL:
+        return train_fold(_resolved(cfg))
+    scores, folder = [], Path(cfg.paths.run)
+    for index in _possible_folds(_resolved(cfg)):
+        one = cfg.copy()
+        one.fold.index, one.paths.run = index, str(folder / f"fold{index}")
+        scores.append(train_fold(_resolved(one)))
+    return float(torch.tensor(scores).nanmean())
+
+
+def _resolved(cfg: DictConfig) -> Config:
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    hydra_config = HydraConfig.get()
-    _check_devices(config, hydra_config.mode)
-    folder = RunFolder(Path(hydra_config.runtime.output_dir))
+    return config
+
+
+def _possible_folds(config: Config) -> list[int]:
+    """Numbers of the folds that leave something to train on."""
+    folds = build(config["fold"]).folds(build(config["data"]["reader"]).section_keys())
+    possible = [index for index, (rest, test) in enumerate(folds) if rest and test]
+    if not possible:
+        log.warning("%s: these sections have no such fold, nothing to do", config["fold"]["name"])
+    return possible
+
+
+def train_fold(config: Config) -> float:
+    """Train, choose the epoch, score the test sections; a finished run is not repeated."""
+    folder = RunFolder(Path(config["paths"]["run"]))
     first = rank_zero_only.rank == 0
     if first:
         folder.claim(config)
@@ -64,21 +92,23 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
         write_json(folder.path / "split.json", datamodule.split.to_dict())
     embedded = perf_counter()
     teacher = attach_latents(config, datamodule)
-    seen = set(teacher["fitted_on"]) if teacher else set[str]()
-    about = describe(config, datamodule, [LEAK] if seen & set(datamodule.split.test) else []) | {"teacher": teacher}
+    about = describe(config, datamodule, _leaks(config, datamodule, teacher["fitted_on"] if teacher else [])) | {
+        "teacher": teacher
+    }
     taught = perf_counter()
     module = fitted_closed_form(config, datamodule)
     trainer, best = _fit(config, folder, datamodule, module, loggers, about)
     fitted = perf_counter()
     predictions = predict_test(trainer, module, datamodule)
     if rank_zero_only.rank == 0:
-        times = {
+        seconds = {
             "embed": embedded - started,
             "teacher": taught - embedded,
             "fit": fitted - taught,
-            "test": perf_counter() - fitted,
+            "predict": perf_counter() - fitted,
         }
-        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "seconds": times})
+        costs = cost(module, seconds, sum(len(values) for values in predictions.values()))
+        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs})
         log_results(loggers, scores, sorted((folder.path / "maps").glob("*.png")))
     return best
 
@@ -90,7 +120,15 @@ def fitted_closed_form(config: Config, datamodule: SectionDataModule) -> Any:
     module.set_scaling(*datamodule.scaling(), datamodule.expression.lowest)
     train, val = ([datamodule.data[i] for i in ids] for ids in (datamodule.split.train, datamodule.split.val))
     module.fit_closed_form(train, val)
+    if isinstance(module, CeilingModule):
+        module.fit_replicates(datamodule.data, {i: datamodule.keys[i].group for i in datamodule.section_ids})
     return module
+
+
+def _leaks(config: Config, datamodule: SectionDataModule, taught: list[str]) -> list[str]:
+    """What the model itself has seen of the test sections; `taught`: the sections that the teacher saw."""
+    by_teacher = [LEAK] if set(taught) & set(datamodule.split.test) else []
+    return [*by_teacher, *([CEILING] if config["model"]["role"] == "ceiling" else [])]
 
 
 def _fit(
@@ -128,8 +166,8 @@ def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule
     return {section_id: values for part in parts for section_id, values in part.items()}
 
 
-def _check_devices(config: Config, mode: RunMode | None) -> None:
-    several = config["trainer"].get("devices") not in (1, "1", [0]) and str(config["trainer"].get("strategy")).startswith("ddp")
+def _check_devices(cfg: DictConfig, mode: RunMode | None) -> None:
+    several = cfg.trainer.get("devices") not in (1, "1", [0]) and str(cfg.trainer.get("strategy")).startswith("ddp")
     if several and mode == RunMode.MULTIRUN:
         raise InputError(
             "DDP inside a sweep would start the whole sweep again on every rank. Sweep with one device a fold "

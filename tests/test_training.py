@@ -43,7 +43,7 @@ def test_outputs_of_a_run(train: Run) -> None:
     assert mean == pytest.approx(metrics["sections"][0]["pcc_gene"], abs=1e-4)
 
 
-@pytest.mark.parametrize("model", ["strict", "ridge"])
+@pytest.mark.parametrize("model", ["strict", "ridge", "ridge_hest", "coordinates", "nuclei", "retrieval"])
 def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path: Path, model: str) -> None:
     """Other counts and another image in the test sections: every fitted thing stays byte-identical."""
     changed = shutil.copytree(small_demo, tmp_path / "changed")
@@ -57,6 +57,7 @@ def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path
     two = train(f"model={model}", *short, f"data.reader.root={changed}", folder=tmp_path / "two")
     facts = [torch.load(f / "checkpoints" / "best.ckpt", weights_only=True)["hespotex"] for f in (one, two)]
     assert facts[0]["genes"] == facts[1]["genes"]
+    assert facts[0]["gene_sets"] == facts[1]["gene_sets"]
     assert facts[0]["panel_fitted_on"] == facts[1]["panel_fitted_on"]
     assert facts[0]["data_fingerprint"] != facts[1]["data_fingerprint"]
     assert same(weights(one, "best"), weights(two, "best"))

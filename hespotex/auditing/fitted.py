@@ -44,7 +44,8 @@ def check_panel(case: Case) -> Finding:
         whose = "it is that of training and test sections together" if together else f"{differing} genes differ"
         return Finding("panel", FAIL, f"not the panel of the training sections: {whose}", asked)
 
-    return held_out("panel", about["panel_fitted_on"], case, asked) or rederived("panel", compare)
+    seen = [*about["panel_fitted_on"], *about.get("gene_sets", {}).get("fitted_on", [])]
+    return held_out("panel", seen, case, asked) or rederived("panel", compare)
 
 
 def check_target(case: Case) -> Finding:

@@ -90,6 +90,8 @@ def _not_the_best(case: Case) -> str | None:
 def check_embeddings(case: Case) -> Finding:
     """Each test prediction comes from the section's own image: made again from it alone, it is the same."""
     way = case.record.about["image_inputs"]["standardize"]
+    if case.record.config["model"]["role"] == "ceiling":
+        return Finding("embeddings", FAIL, "a ceiling looks expression up in sections of the test group", "model=ceiling")
 
     def compare() -> Finding:
         wrong = [i for i in case.record.ids("test") if not _predicted_again(case, i)]

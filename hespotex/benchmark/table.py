@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hespotex.results.report import markdown
+from hespotex.results.markdown import markdown
 
 Results = dict[str, dict[str, dict[str, Any]]]  # encoder -> task -> result
 

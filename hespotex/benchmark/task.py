@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from hespotex.data.encoder import Encoder
 from hespotex.data.folds import Fold, section_ids
 from hespotex.data.gene_list import GeneList
 from hespotex.data.genes import check_markers
+from hespotex.data.patch_reader import stored_barcodes
 from hespotex.data.readers.hest_benchmark import HestBenchmarkReader
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
@@ -73,7 +75,10 @@ def run_task(root: Path, encoder: Encoder, store: EmbeddingStore) -> dict[str, A
 
 
 def _spots(section: Section, genes: list[str], encoder: Encoder, store: EmbeddingStore, source: Path) -> Spots:
-    """Every spot that has a patch, raw counts as they are: the benchmark drops none."""
+    """Every spot that has a patch, in the order of the patches, raw counts as they are: the benchmark drops none."""
+    with h5py.File(section.pixels) as file:
+        place = {barcode: i for i, barcode in enumerate(stored_barcodes(file))}
+    section = section.keep(np.argsort([place[barcode] for barcode in section.barcodes]))
     check_markers(genes, list(map(str, section.adata.var_names)), f"{source}, section {section.section_id}")
     counts = section.adata[:, genes].X.toarray().astype(np.float64)
     return Spots(section, embed_section(section, encoder, store), np.log1p(counts))

@@ -18,7 +18,7 @@ from hespotex.data.folds import Split
 from hespotex.data.naming import check_names, naming, species
 from hespotex.data.section import Section, SectionKey
 from hespotex.progress import progress_bar
-from hespotex.results.report import markdown
+from hespotex.results.markdown import markdown
 
 log = logging.getLogger(__name__)
 PARTS = ("reader", "genes", "panel", "expression")

@@ -19,6 +19,7 @@ from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.expression import Expression, smooth
 from hespotex.data.folds import FoldStrategy, Split
 from hespotex.data.gene_names import GeneNames
+from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel, PanelRule
 from hespotex.data.loader import SectionLoader
 from hespotex.data.naming import check_names, log_overlap
@@ -112,10 +113,12 @@ class SectionDataModule(pl.LightningDataModule):
         log.info("fold %d: %d genes; %s", self.split.index, len(self.panel.genes), self._sizes())
 
     def fit(self, sections: dict[str, Section]) -> None:
-        """The panel, and what the targets need to know, from the training sections."""
+        """The panel, and from the training sections what the targets need to know and the gene sets of the scores."""
         fit_on = self.section_ids if self.panel_rule.sees_all_sections else self.split.train
         self.panel: GenePanel = self.panel_rule.fit([sections[i] for i in sorted(fit_on)])
-        self.expression.fit([sections[i] for i in sorted(self.split.train)], self.panel)
+        train = [sections[i] for i in sorted(self.split.train)]
+        self.expression.fit(train, self.panel)
+        self.gene_sets = GeneSets.fit(train, self.panel, self.panel_rule.markers)
 
     def _log_overlap(self, names: Mapping[str, Sequence[str]]) -> None:
         """Tell how many genes each section shares with training."""

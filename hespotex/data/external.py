@@ -13,6 +13,7 @@ from hespotex.data.duplicates import known_pairs
 from hespotex.data.expression import Expression
 from hespotex.data.folds import FoldStrategy, Split, section_ids
 from hespotex.data.gene_list import GeneList
+from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
 from hespotex.data.section import Section, SectionKey, section_facts
 from hespotex.errors import InputError
@@ -63,13 +64,21 @@ class ExternalDataModule(SectionDataModule):
         same_data: the model was trained in the very same folder, so equal ids and groups are one section, one patient.
         pitch_um: distance of spots in training.
         panel: the model's genes.
+        gene_sets: subsets of them, as chosen in training.
         **parts: see `SectionDataModule`; `fold` is `AllTest`.
     """
 
     def __init__(
-        self, trained: Mapping[str, dict[str, Any]], same_data: bool, pitch_um: float, panel: GeneList, **parts: Any
+        self,
+        trained: Mapping[str, dict[str, Any]],
+        same_data: bool,
+        pitch_um: float,
+        panel: GeneList,
+        gene_sets: GeneSets,
+        **parts: Any,
     ) -> None:
         super().__init__(panel=panel, **parts)
+        self.gene_sets = gene_sets
         self.trained, self.same_data, self.pitch_um, self.wanted = trained, same_data, pitch_um, panel.listed()
         self.missing: dict[str, list[str]] = {}
 

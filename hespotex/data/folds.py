@@ -62,6 +62,8 @@ class FoldStrategy:
             InputError: no such fold, an empty side, or a leak that was not asked for.
         """
         folds = self.folds(keys)
+        if not isinstance(self.index, int):
+            raise InputError(f"fold.index={self.index!r}: expected the number of a fold, from 0; train.py also takes all")
         if not 0 <= self.index < len(folds):
             n, last = len(folds), len(folds) - 1
             raise InputError(f"fold.index={self.index}, but there are {n} folds, 0..{last}; sweep with fold.index='range({n})'")

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.data.autocorrelation import morans_i
 from hespotex.data.genes import RankedGenes
 from hespotex.data.graph import knn_edges
 from hespotex.data.residuals import THETA, gene_blocks, residual_variance
 from hespotex.data.section import Section
+from hespotex.metrics import morans_i
 
 TARGET_SUM = 1e4
 
@@ -54,7 +54,8 @@ class SpatialGenes(RankedGenes):
 
     def _score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
         edges = knn_edges(section.pos, self.n_neighbours)
-        return np.concatenate([morans_i(values, edges) for _, values in gene_blocks(log_normalised(section, genes))])
+        scores = [morans_i(values, edges) for _, values in gene_blocks(log_normalised(section, genes))]
+        return np.nan_to_num(np.concatenate(scores))  # a constant gene has no pattern
 
 
 def log_normalised(section: Section, genes: list[str]) -> sparse.csr_matrix:

@@ -30,7 +30,8 @@ class Section:
     """A section in memory; the image stays on disk.
 
     `adata`: raw counts (n_spots, n_genes) as CSR, `obs_names` barcodes, `obsm["spatial"]` spot centres in
-    full-resolution px, x then y. A bare slide has zero genes. Lengths are in um unless the name says px.
+    full-resolution px, x then y, and `obs["label"]`, a pathologist's words, where there are any. A bare slide has zero
+    genes. Lengths are in um unless the name says px.
     """
 
     key: SectionKey
@@ -57,6 +58,13 @@ class Section:
     @property
     def barcodes(self) -> list[str]:
         return [str(name) for name in self.adata.obs_names]
+
+    @property
+    def labels(self) -> list[str | None] | None:
+        """A pathologist's label of each spot, None for a spot without; None where the section has none."""
+        if "label" not in self.adata.obs:
+            return None
+        return [str(label) if isinstance(label, str) and label else None for label in self.adata.obs["label"]]
 
     @property
     def pos_px(self) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ class ExpressionModule(pl.LightningModule):
         self.register_buffer("gene_mean", torch.zeros(n_genes))
         self.register_buffer("gene_std", torch.ones(n_genes))
         self.register_buffer("lowest", torch.tensor(0.0))
-        self.val_pcc, self.val_rmse = MeanOverSections(), MeanOverSections()
+        self.val_pcc, self.val_rmse = MeanOverSections(gene_pearson), MeanOverSections(gene_rmse)
 
     def set_scaling(self, mean: Tensor, std: Tensor, lowest: float = 0.0) -> None:
         """Take over the training sections' mean and standard deviation of each gene, and the target's lower bound."""
@@ -47,8 +47,8 @@ class ExpressionModule(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         predicted = self.expression(batch)
         for spots in sections(batch):
-            self.val_pcc.update(gene_pearson(predicted[spots], batch.expression[spots]).nanmean())
-            self.val_rmse.update(gene_rmse(predicted[spots], batch.expression[spots]).nanmean())
+            self.val_pcc.update(predicted[spots], batch.expression[spots])
+            self.val_rmse.update(predicted[spots], batch.expression[spots])
 
     def on_validation_epoch_end(self) -> None:
         for name, metric in (("val/pcc_gene", self.val_pcc), ("val/rmse", self.val_rmse)):

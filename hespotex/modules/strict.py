@@ -9,6 +9,7 @@ from torch_geometric.data import Batch, Data
 
 from hespotex.errors import InputError
 from hespotex.modules.base import ExpressionModule, sections
+from hespotex.modules.inputs import standardised_log
 from hespotex.nn.losses import gene_correlation, latent_alignment, mean_over_genes
 from hespotex.nn.published import DualStreamOutput
 from hespotex.nn.ridge import NeighbourRidge
@@ -59,7 +60,7 @@ class StrictModule(ExpressionModule):
         """Standardised expression and patch latent of all spots of the batch."""
         x = batch.image_embedding
         if self.nuclei == "covariate":
-            x = torch.cat([x, torch.cat([_standardised_log(batch.nuclei[spots]) for spots in sections(batch)])], dim=1)
+            x = torch.cat([x, torch.cat([standardised_log(batch.nuclei[spots]) for spots in sections(batch)])], dim=1)
         out: DualStreamOutput = self.decoder(x, batch.edge_index)
         if self.nuclei == "factor":
             factor = torch.cat([1 + n / n.max().clamp(min=1) for n in (batch.nuclei[spots] for spots in sections(batch))])
@@ -100,9 +101,3 @@ class StrictModule(ExpressionModule):
             return warm * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * epoch / epochs))))
 
         return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, scale)]
-
-
-def _standardised_log(counts: Tensor) -> Tensor:
-    """log(1 + count) with mean 0 and standard deviation 1 over a section; 0 where all counts are equal."""
-    logs = torch.log1p(counts)
-    return (logs - logs.mean()) / logs.std(correction=0).clamp(min=1e-6)

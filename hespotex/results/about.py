@@ -14,6 +14,7 @@ def describe(config: Config, datamodule: SectionDataModule, leaks: list[str]) ->
     reader = datamodule.reader
     return {
         "model": config["model"]["name"],
+        "role": config["model"]["role"],
         "data": config["data"]["name"],
         "encoder": config["encoder"]["name"],
         "fold_strategy": config["fold"]["name"],
@@ -24,6 +25,7 @@ def describe(config: Config, datamodule: SectionDataModule, leaks: list[str]) ->
         "sample_table": getattr(reader, "table_fingerprint", None),  # HEST-1k's patient labels change between versions
         "genes": datamodule.panel.genes,
         "panel_fitted_on": datamodule.panel.fitted_on,
+        "gene_sets": datamodule.gene_sets.to_dict(),
         "unit": datamodule.expression.unit,
         "expression_fitted_on": datamodule.expression.fitted_on,
         "expression_state": datamodule.expression.state(),

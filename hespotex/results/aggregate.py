@@ -1,4 +1,4 @@
-"""From the scores of single runs to numbers that can be quoted."""
+"""From the scores of single runs to numbers that can be quoted: tidy tables by section, model and gene."""
 
 import json
 from collections import Counter
@@ -7,19 +7,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from hespotex.errors import InputError
+from hespotex.results.statistics import bootstrap_interval, sign_flip
 
-N_BOOTSTRAP = 2000
-REFERENCE = "ridge"
+Runs = list[dict[str, Any]]
+REFERENCE = "ridge"  # what gains are paired with
+ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
+NOT_METRICS = ("fold_strategy", "model", "role", "fold", "seed", "folder", "section_id", "group")
 
 
-def read_runs(folder: Path) -> list[dict[str, Any]]:
+def read_runs(folder: Path) -> Runs:
     """`metrics.json` of every finished run below a folder; of runs of one model, fold and seed the newest.
 
+    Where there are several encoders, the model is named with its encoder.
+
     Raises:
-        InputError: no folder, or no finished run in it.
+        InputError: no folder, no finished run in it, or runs of an older version.
     """
     if not folder.is_dir():
         raise InputError(f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo")
@@ -27,93 +31,116 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     runs = {}
     for file in files:
         run = json.loads(file.read_text()) | {"folder": str(file.parent)}
+        if "role" not in run:
+            raise InputError(f"{file}: scored by an older version; run it again with restart=true, or move it away")
         runs[run["model"], run["encoder"], run["fold_strategy"], run["split"]["index"], run["seed"]] = run
     if not runs:
         raise InputError(f"no finished run (metrics.json) below {folder}")
+    if len({run["encoder"] for run in runs.values()}) > 1:
+        return [run | {"model": f"{run['model']}, {run['encoder']}"} for run in runs.values()]
     return list(runs.values())
 
 
-def section_table(runs: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row per run and test section: model, fold, seed, section, group, metrics, and PCC on shared genes.
+def section_table(runs: Runs) -> pd.DataFrame:
+    """One row per run and test section: fold strategy, model, fold, seed, section, group, metrics, PCC on shared genes.
 
-    Shared genes are those that every model of the folder predicted and could be scored on for the section, so
-    that panels of different size can be compared.
+    Shared genes are those that every model predicted and could be scored on for the section, under one fold strategy,
+    so that panels of different size can be compared. A model that predicts constants takes no part in this.
     """
     rows = [
-        {"model": run["model"], "fold": run["split"]["index"], "seed": run["seed"], "folder": run["folder"], **section}
+        {
+            **{name: run[name] for name in ("fold_strategy", "model", "role", "seed", "folder")},
+            "fold": run["split"]["index"],
+            **section,
+        }
         for run in runs
         for section in run["sections"]
     ]
-    table = pd.DataFrame(rows)
-    genes = pd.concat([_per_gene(run) for run in runs])
-    n_models = genes.groupby(["section_id", "gene"])["model"].transform("nunique")
-    wanted = genes.groupby("section_id")["model"].transform("nunique")
-    shared = genes[n_models == wanted].groupby(["model", "seed", "section_id"])["pcc"].agg(["mean", "size"]).reset_index()
-    shared.columns = pd.Index(["model", "seed", "section_id", "pcc_shared", "n_shared"])
-    return table.merge(shared, on=["model", "seed", "section_id"], how="left")
+    place, run_of = ["fold_strategy", "section_id"], ["fold_strategy", "section_id", "model", "seed"]
+    genes = pd.concat([read_genes(run) for run in runs])
+    genes = genes.dropna(subset="pcc")
+    n_models = genes.groupby([*place, "gene"])["model"].transform("nunique")
+    wanted = genes.groupby(place)["model"].transform("nunique")
+    shared = genes[n_models == wanted].groupby(run_of)["pcc"].agg(pcc_shared="mean", n_shared="size").reset_index()
+    return pd.DataFrame(rows).merge(shared, on=run_of, how="left")
 
 
-def model_table(sections: pd.DataFrame, runs: list[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
-    """One row per model. Seeds are averaged inside a section, sections inside a group, then groups.
+def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.DataFrame:
+    """One row per fold strategy and model; models first, then baselines, controls and the ceiling, the best first.
 
-    `low` and `high`: 95 % interval, bootstrap over groups. `gain`: paired mean difference to ridge over sections, on
-    shared genes.
+    Every metric is averaged over seeds inside a section, over sections inside a group, and over groups; `pcc_sections`
+    is the mean over sections. `low`, `high`: 95 % interval of `pcc_gene`, bootstrap over groups, of which `n_groups` have
+    a value; the sections `without_value` have none. `gain`, `gain_low`, `gain_high`: the same of the paired difference to
+    ridge on shared genes; `gain_p`: sign-flip test over the sections. `genes_found`: genes with a PCC above 0 at a false
+    discovery rate of 5 %, of `genes` (`gene_table`).
     """
-    reference = _by_section(sections, REFERENCE)
     rows = []
-    for model in dict.fromkeys(sections["model"]):
-        own = _by_section(sections, model)
-        groups = own.groupby("group")["pcc_gene"].mean().to_numpy()
-        low, high = bootstrap_interval(groups, seed)
-        mine = [run for run in runs if run["model"] == model]
-        done, planned = {run["split"]["index"] for run in mine}, max(run["split"]["n_folds"] for run in mine)
-        gain = own["pcc_shared"].sub(reference["pcc_shared"]).mean() if len(reference) else float("nan")
+    for (strategy, model), own in sections.groupby(["fold_strategy", "model"], sort=False):
+        mine = [run for run in runs if (run["fold_strategy"], run["model"]) == (strategy, model)]
+        table = by_section(own)
+        groups = table.drop(columns="section_id").groupby("group").mean()
+        low, high = bootstrap_interval(groups["pcc_gene"].to_numpy())
+        found = genes[(genes["fold_strategy"] == strategy) & (genes["model"] == model)]
         rows.append(
-            {
-                "model": model,
-                "pcc_gene": float(np.nanmean(groups)),
-                "low": low,
-                "high": high,
-                "n_groups": len(groups),
-                "pcc_sections": own["pcc_gene"].mean(),
-                "pcc_median": own["pcc_gene_median"].mean(),
-                "pcc_shared": own["pcc_shared"].mean(),
-                "gain": gain,
-                "rmse": own["rmse"].mean(),
-                "n_genes": own["n_genes"].mean(),
-                "n_genes_scored": own["n_genes_scored"].mean(),
-                "n_seeds": len({run["seed"] for run in mine}),
-                "missing_folds": sorted(set(range(planned)) - done),
-                "leaks": _leaks(mine),
-            }
+            {"fold_strategy": strategy, "model": model, "role": mine[0]["role"]}
+            | groups.mean().to_dict()
+            | {"low": low, "high": high, "n_groups": int(groups["pcc_gene"].notna().sum())}
+            | {"pcc_sections": table["pcc_gene"].mean()}
+            | {"without_value": sorted(table["section_id"][table["pcc_gene"].isna()])}
+            | _gain(table, by_section(sections[(sections["fold_strategy"] == strategy)], reference(str(model))))
+            | {"genes_found": int(found["found"].sum()), "genes_tested": int(found["q"].notna().sum())}
+            | _about(mine)
         )
-    return rows
+    table = pd.DataFrame(rows)
+    table["role"] = pd.Categorical(table["role"], ROLES, ordered=True)
+    table = table.sort_values(["fold_strategy", "role", "pcc_gene"], ascending=[False, True, False], ignore_index=True)
+    return table.astype({"role": str})
 
 
-def bootstrap_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean of group values; NaN for a single group."""
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    draws = np.random.default_rng(seed).choice(values, (N_BOOTSTRAP, len(values))).mean(axis=1)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(low), float(high)
+def by_section(sections: pd.DataFrame, model: str | None = None) -> pd.DataFrame:
+    """Metrics of each test section, seeds averaged: columns `section_id`, `group` and the metrics."""
+    own = sections if model is None else sections[sections["model"] == model]
+    numbers = own[[name for name in own if name not in NOT_METRICS]].columns
+    return own.groupby(["section_id", "group"])[list(numbers)].mean().reset_index()
 
 
-def _leaks(runs: list[dict[str, Any]]) -> list[str]:
-    """Each leak of a model in words, with the number of runs that have it."""
+def reference(model: str) -> str:
+    """Ridge on the same embeddings."""
+    encoder = model.partition(", ")[2]
+    return f"{REFERENCE}, {encoder}" if encoder else REFERENCE
+
+
+def _gain(own: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
+    """Paired difference to the reference, section by section."""
+    pairs = own.merge(other[["section_id", "pcc_shared"]], on="section_id", suffixes=("", "_reference"))
+    pairs = pairs.assign(gain=pairs["pcc_shared"] - pairs["pcc_shared_reference"]).dropna(subset="gain")
+    groups = pairs.groupby("group")["gain"].mean().to_numpy()
+    low, high = bootstrap_interval(groups)
+    return {
+        "gain": float(groups.mean()) if len(groups) else np.nan,
+        "gain_low": low,
+        "gain_high": high,
+        "gain_p": sign_flip(pairs["gain"].to_numpy()) if (pairs["gain"] != 0).any() else np.nan,
+        "n_paired": len(pairs),
+    }
+
+
+def _about(runs: Runs) -> dict[str, Any]:
+    """Seeds, folds and leaks of one model, and its cost a run."""
+    done, planned = {run["split"]["index"] for run in runs}, max(run["split"]["n_folds"] for run in runs)
     count = Counter(leak for run in runs for leak in run["leaks"])
-    return [f"{leak} (in {n} of {len(runs)} runs)" for leak, n in sorted(count.items())]
+    costs = pd.DataFrame([{**run["cost"], "seconds": sum(run["cost"]["seconds"].values())} for run in runs])
+    return {
+        "n_seeds": len({run["seed"] for run in runs}),
+        "missing_folds": sorted(set(range(planned)) - done),
+        "leaks": [f"{leak} (in {n} of {len(runs)} runs)" for leak, n in sorted(count.items())],
+        **{str(name): value for name, value in costs.mean().items()},
+    }
 
 
-def _by_section(sections: pd.DataFrame, model: str) -> pd.DataFrame:
-    own = sections[sections["model"] == model]
-    numbers = own.drop(columns=["model", "folder"]).groupby(["section_id", "group"]).mean(numeric_only=True)
-    return numbers.reset_index("group")
-
-
-def _per_gene(run: dict[str, Any]) -> pd.DataFrame:
+def read_genes(run: dict[str, Any]) -> pd.DataFrame:
+    """`per_gene.csv` of a run, with its fold strategy, model and seed."""
     table = pd.read_csv(
         Path(run["folder"]) / "per_gene.csv", dtype={"gene": str, "section_id": str}, keep_default_na=True, na_values=[""]
     )
-    return table.dropna(subset="pcc").assign(model=run["model"], seed=run["seed"])
+    return table.assign(**{name: run[name] for name in ("fold_strategy", "model", "seed")})

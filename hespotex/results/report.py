@@ -1,84 +1,131 @@
-"""The summary as Markdown: tables, labels and maps."""
+"""The summary as Markdown: tables, labels and maps, each fold strategy by itself."""
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-Rows = list[dict[str, Any]]
-OVER = ["PCC over groups", "95 % interval", "PCC over sections"]
-HEADLINE = ["model", *OVER, "median gene", "shared genes", "gain over ridge", "RMSE", "genes scored", "seeds"]
+from hespotex.data.folds import LEAK
+from hespotex.results.aggregate import Runs
+from hespotex.results.markdown import NOTHING, interval, markdown, number, numbers
+from hespotex.results.statistics import FEW_GROUPS
+
+HEADLINE = [
+    "model", "role", "PCC over groups", "95 % interval", "PCC over sections", "shared genes", "gain over ridge",
+    "its interval", "p (sections)", "genes found", "genes scored", "seeds",
+]  # fmt: skip
+METRICS = [
+    ("pcc_gene_median", "median PCC", ".3f"), ("spearman", "Spearman", ".3f"), ("rmse", "RMSE", ".3f"), ("mae", "MAE", ".3f"),
+    ("r2", "R2", ".3f"), ("ccc", "CCC", ".3f"), ("auc", "AUC", ".3f"), ("variance_ratio", "variance ratio", ".3f"),
+    ("ssim", "SSIM", ".3f"), ("moran_correlation", "Moran's I, r", ".3f"), ("gene_gene_correlation", "gene-gene, r", ".3f"),
+    ("share_above_0.3", "share > 0.3", ".3f"), ("pcc_spot", "PCC of spots", ".3f"), ("ari", "ARI", ".3f"),
+    ("nmi", "NMI", ".3f"),
+]  # fmt: skip
+EXPLANATION = (
+    "Gene-wise Pearson correlation (PCC) over the spots of a test section, mean over genes; a gene that is constant in a "
+    "section, measured or predicted, has none there and is left out. Seeds are averaged in a section, sections in a group "
+    "(patient), then groups; intervals are a bootstrap over groups. Gains are paired, section by section, on genes that "
+    "all models share; p is a sign-flip test over sections. Genes found: PCC above 0 over sections at a false discovery "
+    "rate of 5 %; the section is the unit, so few patients make it a statement about these patients."
+)
+COST = [
+    ("parameters", "parameters", ",.0f"), ("seconds", "seconds a run", ".1f"),
+    ("spots_per_second", "spots/s (predict)", ",.0f"), ("peak_memory_gb", "peak memory, GB", ".2f"),
+    ("peak_gpu_gb", "peak GPU memory, GB", ".2f"),
+]  # fmt: skip
 
 
-def render(models: Rows, sections: pd.DataFrame, runs: Rows, folder: Path) -> str:
-    """Headline table, notes, per-section table, and maps of the main model."""
+def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Path) -> str:
+    """Headline table, notes and further tables of each fold strategy, and maps of the main model."""
     first = runs[0]
+    encoders = ", ".join(dict.fromkeys(run["encoder"] for run in runs))
     parts = [
-        f"# {first['data']}: {first['fold_strategy'].replace('_', ' ')}, encoder {first['encoder']}",
-        "Gene-wise Pearson correlation (PCC) over the spots of a test section, mean over genes; a gene that is constant in a "
-        "section has none and is left out. Seeds are averaged in a section, sections in a group (patient), then groups; "
-        "the interval is a bootstrap over groups.",
+        f"# {first['data']}, encoder {encoders}",
+        EXPLANATION,
+    ]
+    for strategy in dict.fromkeys(models["fold_strategy"]):
+        parts += chapter(models[models["fold_strategy"] == strategy], sections[sections["fold_strategy"] == strategy], runs)
+    return "\n\n".join(part for part in [*parts, _maps(models, runs, folder)] if part) + "\n"
+
+
+def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[str]:
+    """All tables of one fold strategy."""
+    strategy = str(models["fold_strategy"].iloc[0])
+    sets = sorted(str(name) for name in models if str(name).startswith("pcc_gene@"))
+    return [
+        f"## {title(strategy, runs)}",
         headline(models),
         "\n".join(f"- {note}" for note in notes(models)),
-        "## Per test section (PCC, all genes of each model's panel)",
-        per_section(sections),
-        _maps(models, runs, folder),
+        "### Per test section (PCC, all genes of each model's panel)",
+        across(sections, ["group", "section_id"]),
+        "### Per group",
+        across(sections, ["group"]),
+        "### Gene sets (PCC; chosen on training sections, but for the oracle's, which are the best on the test section itself)",
+        numbers(models, [("pcc_gene", "all", ".3f"), *((name, name.removeprefix("pcc_gene@"), ".3f") for name in sets)]),
+        "### Further metrics (means over the genes that have a value, then as above)",
+        numbers(models, METRICS),
+        "### Cost of a run (its mean; memory is that of the process so far)",
+        numbers(models, COST),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def headline(models: Rows) -> str:
+def title(strategy: str, runs: Runs) -> str:
+    """The strategy in words, with the share of its folds that have a patient on both sides."""
+    folds = {run["split"]["index"]: LEAK in run["leaks"] for run in runs if run["fold_strategy"] == strategy}
+    within = f": within-patient in {sum(folds.values())} of {len(folds)} folds" if any(folds.values()) else ""
+    return strategy.replace("_", " ").capitalize() + within
+
+
+def headline(models: pd.DataFrame) -> str:
     """One row a model."""
-    return markdown(
-        HEADLINE,
-        [
-            [
-                row["model"] + (" (leak)" if row["leaks"] else ""),
-                f"{row['pcc_gene']:.3f}",
-                f"{row['low']:.3f} to {row['high']:.3f}" if row["n_groups"] > 1 else "one group",
-                *(f"{row[name]:.3f}" for name in ("pcc_sections", "pcc_median", "pcc_shared")),
-                f"{row['gain']:+.3f}",
-                f"{row['rmse']:.3f}",
-                f"{row['n_genes_scored']:.0f} of {row['n_genes']:.0f}",
-                str(row["n_seeds"]),
-            ]
-            for row in models
-        ],
-    )
-
-
-def per_section(sections: pd.DataFrame) -> str:
-    """Models down, test sections across."""
-    ids = sections[["group", "section_id"]].drop_duplicates().sort_values(["group", "section_id"])
-    mean = sections.groupby(["model", "section_id"])["pcc_gene"].mean().to_dict()
-    names = [f"{section} ({group})" for group, section in ids.itertuples(index=False)]
     rows = [
-        [str(model), *(f"{mean.get((model, section), float('nan')):.3f}" for section in ids["section_id"])]
-        for model in dict.fromkeys(sections["model"])
+        [
+            row["model"] + (" (leak)" if row["leaks"] else ""),
+            row["role"],
+            number(row["pcc_gene"]),
+            NOTHING if pd.isna(row["pcc_gene"]) else interval(row["low"], row["high"]),
+            *(number(row[name]) for name in ("pcc_sections", "pcc_shared")),
+            number(row["gain"], "+.3f"),
+            NOTHING if pd.isna(row["gain"]) else interval(row["gain_low"], row["gain_high"], "+.3f"),
+            number(row["gain_p"], ".3g"),
+            f"{row['genes_found']} of {row['genes_tested']}",
+            f"{row['n_genes_scored']:.0f} of {row['n_genes']:.0f}",
+            str(row["n_seeds"]),
+        ]
+        for row in models.to_dict("records")
     ]
+    return markdown(HEADLINE, rows)
+
+
+def across(sections: pd.DataFrame, places: list[str]) -> str:
+    """Models down, sections or groups across: PCC, seeds averaged first, then sections."""
+    own = sections.groupby(["model", "group", "section_id"], sort=False)["pcc_gene"].mean()
+    mean = own.groupby(["model", *places], sort=False).mean().unstack(places).sort_index(axis=1)
+    names = [f"{place[1]} ({place[0]})" if isinstance(place, tuple) else str(place) for place in mean.columns]
+    rows = [[model, *map(number, mean.loc[model])] for model in dict.fromkeys(sections["model"])]
     return markdown(["model", *names], rows)
 
 
-def notes(models: Rows) -> list[str]:
+def notes(models: pd.DataFrame) -> list[str]:
     """What a reader must know before quoting a number."""
-    found = [f"**{row['model']}: LEAK.** {'; '.join(row['leaks'])}." for row in models if row["leaks"]]
-    found += [f"**{row['model']}: folds missing:** {row['missing_folds']}." for row in models if row["missing_folds"]]
-    n_groups = max(row["n_groups"] for row in models)
-    return [*found, *([f"{n_groups} groups: an interval over so few means little."] if n_groups < 4 else [])]
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A table as Markdown, columns aligned."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [header, *rows]
+    found = [f"**{row['model']}: LEAK.** {'; '.join(row['leaks'])}." for row in models.to_dict("records") if row["leaks"]]
+    found += [
+        f"**{row['model']}: folds missing:** {row['missing_folds']}."
+        for row in models.to_dict("records")
+        if row["missing_folds"]
     ]
-    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+    found += [
+        f"**{row['model']}: no value** in {', '.join(row['without_value'])}: every gene is predicted constant there."
+        for row in models.to_dict("records")
+        if row["without_value"]
+    ]
+    n_groups, n_sections = models["n_groups"].max(), models["n_paired"].max()
+    found += [f"{n_groups} groups: an interval over so few means little."] if n_groups < FEW_GROUPS else []
+    return [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."] if 0 < n_sections < 6 else found
 
 
-def _maps(models: Rows, runs: Rows, folder: Path) -> str:
-    names = [row["model"] for row in models]
+def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:
+    names = list(models["model"])
     model = "strict" if "strict" in names else names[0]
     run = next(run for run in runs if run["model"] == model)
     paths = sorted((Path(run["folder"]) / "maps").glob("*.png"))[:3]

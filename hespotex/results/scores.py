@@ -10,23 +10,28 @@ import torch
 from torch import Tensor
 
 from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.graph import knn_edges
+from hespotex.data.section import Section
 from hespotex.files import atomic_path, write_json
-from hespotex.metrics import gene_pearson, gene_rmse, section_metrics
+from hespotex.metrics import Layout, Raster, gene_metrics, gene_set_metrics, section_metrics
 from hespotex.results.about import brief
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
 
 Scores = dict[str, float]
 log = logging.getLogger(__name__)
+MORAN_NEIGHBOURS = 6  # nearest spots that count as neighbours; not those of the model's graph, which differ between models
+FACTS = ("section_id", "group", "n_spots", "n_genes")  # of a section's row; the rest are metrics
 
 
 def write_scores(folder: Path, datamodule: SectionDataModule, predictions: dict[str, Tensor], about: dict[str, Any]) -> Scores:
     """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as finished."""
     rows = write_sections(folder, datamodule, predictions, list(datamodule.panel_rule.markers), brief(about))
-    scores = {f"test/{name}": mean_over_sections(rows, name) for name in ("pcc_gene", "pcc_gene_median", "rmse")}
+    scores = {f"test/{name}": mean_over_sections(rows, name) for name in rows[0] if name not in FACTS}
     facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state")}
     write_json(folder / "metrics.json", {**facts, "sections": rows, **scores})
-    log.info("test %s", ", ".join(f"{name.removeprefix('test/')} {value:.3f}" for name, value in scores.items()))
+    shown = ", ".join(f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse"))
+    log.info("test %s", shown)
     return scores
 
 
@@ -37,10 +42,13 @@ def write_sections(
     genes, rows, frames = datamodule.panel.genes, [], []
     for section_id, predicted in predictions.items():
         section, measured = datamodule.sections[section_id], datamodule.data[section_id].expression
-        scores = section_metrics(predicted, measured)
+        where = layout(section)
+        per_gene = gene_metrics(predicted, measured, where, datamodule.expression.lowest)
         key = datamodule.keys[section_id]
-        rows.append({"section_id": section_id, "group": key.group, "n_spots": len(predicted), "n_genes": len(genes), **scores})
-        table = _per_gene(section_id, genes, predicted, measured)
+        facts = dict(zip(FACTS, (section_id, key.group, len(predicted), len(genes)), strict=True))
+        of_sets = gene_set_metrics(per_gene["pcc"], genes, datamodule.gene_sets.sets)
+        rows.append(facts | section_metrics(per_gene, predicted, measured, where) | of_sets)
+        table = pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene})
         frames.append(table)
         tables = {
             name: spot_table(section, genes, values.numpy(), about)
@@ -58,13 +66,10 @@ def write_sections(
     return rows
 
 
-def _per_gene(section_id: str, genes: list[str], predicted: Tensor, measured: Tensor) -> pd.DataFrame:
-    columns = {
-        "pcc": gene_pearson(predicted, measured),
-        "rmse": gene_rmse(predicted, measured),
-        "mean_measured": measured.mean(0),
-    }
-    return pd.DataFrame({"section_id": section_id, "gene": genes, **{k: v.double().numpy() for k, v in columns.items()}})
+def layout(section: Section) -> Layout:
+    """Where the spots are, for the metrics of maps."""
+    edges = knn_edges(section.pos, MORAN_NEIGHBOURS)
+    return Layout(Raster.of(section.pos, section.pitch_um), edges, section.labels)
 
 
 def _chosen(table: pd.DataFrame, wanted: list[str]) -> list[tuple[str, str, float]]:

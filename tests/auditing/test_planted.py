@@ -16,6 +16,7 @@ from hespotex.auditing.findings import FAIL, PASS
 from hespotex.data.assemble import standardize
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.expression import PearsonResiduals
+from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
 from hespotex.data.loader import SectionLoader
 from hespotex.data.section import Section
@@ -72,7 +73,9 @@ class TestPlantedInTheCode:
         def leaky(self: SectionDataModule, sections: dict[str, Section]) -> None:
             chosen = self.panel_rule.fit([sections[i] for i in [*self.split.train, *self.split.test]])
             self.panel = GenePanel(chosen.genes, sorted(self.split.train))
-            self.expression.fit([sections[i] for i in sorted(self.split.train)], self.panel)
+            train = [sections[i] for i in sorted(self.split.train)]
+            self.expression.fit(train, self.panel)
+            self.gene_sets = GeneSets.fit(train, self.panel, [])
 
         monkeypatch.setattr(SectionDataModule, "fit", leaky)
         folder = train(*RIDGE)
@@ -87,6 +90,7 @@ class TestPlantedInTheCode:
             self.panel = self.panel_rule.fit([sections[i] for i in train_ids])
             fit(self.expression, list(sections.values()), self.panel)  # type: ignore[arg-type]
             self.expression.fitted_on = train_ids
+            self.gene_sets = GeneSets({}, [])
 
         monkeypatch.setattr(SectionDataModule, "fit", leaky)
         assert failed(train(*RIDGE, "data/expression=pearson_residuals")) == ["target"]

@@ -422,3 +422,29 @@ def test_hest_known_duplicates_are_one_group(tmp_path: Path) -> None:
     assert groups == {"SPA119": "BC24044 + Patient H", "SPA93": "BC24044 + Patient H", "SPA92": "BC1"}
     assert reader.read("SPA93").key == SectionKey("SPA93", "BC24044 + Patient H")
     assert HestReader(str(tmp_path), sections=["SPA93"]).section_keys() == [SectionKey("SPA93", "BC24044")]
+
+
+def test_her2st_labels_of_a_pathologist(tmp_path: Path) -> None:
+    for name in ("A1", "A2"):
+        write_her2st(tmp_path, name)
+    assert Her2stReader(str(tmp_path)).read("A1").labels is None
+    folder = tmp_path / "ST-pat" / "lbl"
+    folder.mkdir(parents=True)
+    rows = [
+        "x\ty\tpixel_x\tpixel_y\tlabel",
+        "1.02\t0.01\t1\t1\tinvasive cancer",
+        "2\t0\t1\t1\tundetermined",
+        "\t\t1\t1\tadipose",
+    ]
+    (folder / "A1_labeled_coordinates.tsv").write_text(
+        "\n".join([*rows, "3.1\t1.9\t1\t1\tadipose tissue", "50\t50\t1\t1\tglands"])
+    )
+    section = Her2stReader(str(tmp_path)).read("A1")
+    assert section.labels is not None
+    named = {barcode: label for barcode, label in zip(section.barcodes, section.labels, strict=True) if label}
+    assert named == {"1x0": "invasive cancer", "3x2": "adipose tissue"}
+    assert section.with_counts(1).without_counts().labels == section.labels
+    assert Her2stReader(str(tmp_path)).read("A2").labels is None
+    (folder / "A1_labeled_coordinates.tsv").write_text("x\ty\n1\t0\n")
+    with pytest.raises(InputError, match=r"A1_labeled_coordinates.tsv: columns missing: \['label'\]"):
+        Her2stReader(str(tmp_path)).read("A1")

@@ -1,4 +1,4 @@
-"""Legacy ST in the her2st layout: ST-cnts, ST-spotfiles, ST-imgs (Andersson et al. 2021)."""
+"""Legacy ST in the her2st layout: ST-cnts, ST-spotfiles, ST-imgs, and labels where they are (Andersson et al. 2021)."""
 
 import re
 from pathlib import Path
@@ -13,13 +13,15 @@ from hespotex.data.section import Section, SectionKey, check_positions, make_ada
 from hespotex.errors import InputError
 
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
+UNLABELLED = "undetermined"
 
 
 class Her2stReader:
     """Sections `{A1}` of a folder; the patient is the letter.
 
     Args:
-        root: folder with `ST-cnts/`, `ST-spotfiles/` and `ST-imgs/`.
+        root: folder with `ST-cnts/`, `ST-spotfiles/` and `ST-imgs/`; of `ST-pat/lbl/` the sections that a pathologist
+            has labelled get their `obs["label"]`.
         mpp: um per px; by default read off the spot pitch.
         sections: ids to use; by default all that have counts.
         pitch_um: distance of neighbouring spots: 200 um for ST 1k arrays, 100 um for 2k.
@@ -45,7 +47,7 @@ class Her2stReader:
         spots = read_table(self._spot_file(section_id))
         if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
             raise InputError(f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found {list(spots)}")
-        spots.index = pd.Index([f"{round(x)}x{round(y)}" for x, y in zip(spots["x"], spots["y"], strict=True)])
+        spots.index = _names(spots)
         if "selected" in spots:
             spots = spots[spots["selected"] == 1]
         spots = spots[~spots.index.duplicated()]
@@ -59,9 +61,13 @@ class Her2stReader:
         mpp, source = choose_mpp(section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um)
         matrix = sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32))
         check_counts(section_id, matrix, shared)
+        adata = make_adata(matrix, shared, [str(g) for g in counts.columns], pos)
+        labels = self.root / "ST-pat" / "lbl" / f"{section_id}_labeled_coordinates.tsv"
+        if labels.is_file():
+            adata.obs["label"] = _labels(labels).reindex(shared).to_numpy()
         return Section(
             key=SectionKey(section_id, section_id[0]),
-            adata=make_adata(matrix, shared, [str(g) for g in counts.columns], pos),
+            adata=adata,
             mpp=mpp,
             mpp_source=source,
             pitch_um=self.pitch_um,
@@ -78,6 +84,23 @@ class Her2stReader:
 
     def _spot_file(self, section_id: str) -> Path:
         return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"
+
+
+def _names(spots: pd.DataFrame) -> pd.Index:
+    """`10x13`: the place on the array, which joins the files."""
+    return pd.Index([f"{round(x)}x{round(y)}" for x, y in zip(spots["x"], spots["y"], strict=True)])
+
+
+def _labels(path: Path) -> pd.Series:
+    """A pathologist's label of each spot that has one, by place on the array."""
+    table = read_table(path)
+    if missing := {"x", "y", "label"} - set(table):
+        raise InputError(f"{path}: columns missing: {sorted(missing)}; found {list(table)}")
+    table = table.dropna(subset=["x", "y", "label"])
+    table.index = _names(table)
+    labels = table["label"].astype(str).str.strip()
+    labels = labels[(labels != "") & (labels != UNLABELLED)]
+    return labels[~labels.index.duplicated()]
 
 
 def _counts(path: Path) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from scipy import sparse
 TINY = 1e-12  # sum of squares below which a gene is constant
 
 
-def morans_i(values: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+def morans_i(values: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np.float64]:
     """Moran's I = n / n_edges * sum_ij w_ij z_i z_j / sum_i z_i^2, with z the values less their mean.
 
     Args:
@@ -15,11 +15,13 @@ def morans_i(values: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[n
         edges: (2, n_edges), row 0 the neighbour j, row 1 the spot i; each has weight 1.
 
     Returns:
-        (n_genes,); 0 for constant genes, and everywhere without edges.
+        (n_genes,); NaN for genes that are constant or not measured, and everywhere without edges.
     """
     n, n_edges = len(values), edges.shape[1]
-    z = values - values.mean(axis=0)
+    z = np.asarray(values, dtype=np.float64)
+    z = z - z.mean(axis=0)
     squares = (z**2).sum(axis=0)
     weights = sparse.csr_matrix((np.ones(n_edges), (edges[1], edges[0])), shape=(n, n))
     products = (z * (weights @ z)).sum(axis=0)
-    return np.where(squares > TINY, n / max(n_edges, 1) * products / np.maximum(squares, TINY), 0.0)
+    known = (squares > TINY) & (n_edges > 0)
+    return np.where(known, n / max(n_edges, 1) * products / np.maximum(squares, TINY), np.nan)

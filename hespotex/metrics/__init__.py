@@ -1,0 +1,19 @@
+"""What a prediction is worth: metrics of one section, in float64, and their training-time form."""
+
+from hespotex.metrics.autocorrelation import morans_i
+from hespotex.metrics.genes import gene_pearson, gene_rmse
+from hespotex.metrics.maps import Raster
+from hespotex.metrics.section import Layout, gene_metrics, gene_set_metrics, section_metrics
+from hespotex.metrics.training import MeanOverSections
+
+__all__ = [
+    "Layout",
+    "MeanOverSections",
+    "Raster",
+    "gene_metrics",
+    "gene_pearson",
+    "gene_rmse",
+    "gene_set_metrics",
+    "morans_i",
+    "section_metrics",
+]

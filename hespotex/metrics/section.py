@@ -1,0 +1,129 @@
+"""All metrics of one test section: per gene, and as one row of a table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hespotex.metrics.autocorrelation import morans_i
+from hespotex.metrics.genes import (
+    average_ranks,
+    gene_auc,
+    gene_ccc,
+    gene_mae,
+    gene_mse,
+    gene_pearson,
+    gene_r2,
+    gene_rmse,
+    gene_spearman,
+    gene_variance_ratio,
+)
+from hespotex.metrics.maps import Raster, ssim
+from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
+
+PerGene = dict[str, NDArray[np.float64]]
+Row = dict[str, float | int]
+BLOCK = 500  # genes at a time, which bounds the memory
+SHARES = (0.1, 0.3, 0.5)  # of genes with a Pearson above this
+ORACLE = 50  # genes
+AVERAGED = ("spearman", "mse", "rmse", "mae", "r2", "ccc", "auc", "ssim", "variance_ratio")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the spots of a section are.
+
+    `raster`: the spots as a picture. `edges` (2, n_edges): nearest spots, row 0 the neighbour. `labels`: a
+    pathologist's label of each spot, or None.
+    """
+
+    raster: Raster
+    edges: NDArray[np.int64]
+    labels: Sequence[str | None] | None = None
+
+
+def gene_metrics(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float = 0.0) -> PerGene:
+    """Every per-gene metric of a section, some genes at a time.
+
+    Args:
+        predicted, measured: (n_spots, n_genes).
+        lowest: no target is below it, and the target is at it where there are no counts; -infinity for residuals.
+    """
+    pairs = zip(torch.split(predicted, BLOCK, dim=1), torch.split(measured, BLOCK, dim=1), strict=True)
+    parts = [_block(p, m, layout, lowest) for p, m in pairs]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _block(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float) -> PerGene:
+    ranks = average_ranks(predicted)
+    scores = {
+        "pcc": gene_pearson(predicted, measured),
+        "spearman": gene_spearman(ranks, measured),
+        "mse": gene_mse(predicted, measured),
+        "rmse": gene_rmse(predicted, measured),
+        "mae": gene_mae(predicted, measured),
+        "r2": gene_r2(predicted, measured),
+        "ccc": gene_ccc(predicted, measured),
+        "auc": gene_auc(ranks, measured, lowest),
+        "variance_ratio": gene_variance_ratio(predicted, measured),
+        "mean_measured": measured.double().mean(0),
+    }
+    p, m = predicted.double().numpy(), measured.double().numpy()
+    maps = {
+        "ssim": ssim(p, m, layout.raster),
+        "moran_measured": morans_i(m, layout.edges),
+        "moran_predicted": morans_i(p, layout.edges),
+    }
+    return {name: values.numpy() for name, values in scores.items()} | maps
+
+
+def section_metrics(per_gene: PerGene, predicted: Tensor, measured: Tensor, layout: Layout) -> Row:
+    """One row of the table: each metric's mean over the genes that have a value, and what is not per gene."""
+    pcc = known(per_gene["pcc"])
+    quartiles = np.percentile(pcc, [25, 50, 75]) if len(pcc) else [np.nan] * 3
+    ari, nmi = cluster_agreement(predicted, layout.labels)
+    row: Row = {"pcc_gene": mean(pcc), "n_genes_scored": len(pcc)}
+    row |= dict(zip(("pcc_gene_q25", "pcc_gene_median", "pcc_gene_q75"), map(float, quartiles), strict=True))
+    row |= {f"share_above_{limit}": mean(pcc > limit) for limit in SHARES}
+    row |= {name: mean(known(per_gene[name])) for name in AVERAGED}
+    return row | {
+        "pcc_spot": mean(known(spot_pearson(predicted, measured).numpy())),
+        "moran_correlation": moran_correlation(per_gene),
+        "gene_gene_correlation": gene_gene_correlation(predicted, measured),
+        "ari": ari,
+        "nmi": nmi,
+    }
+
+
+def gene_set_metrics(pcc: NDArray[np.float64], genes: Sequence[str], gene_sets: Mapping[str, Sequence[str]]) -> Row:
+    """Mean Pearson over each gene set, and the number of its genes that have one.
+
+    `pcc_gene@oracle50` is over the 50 genes that were predicted best on this very section: no set that could have been
+    chosen beforehand, so it says oracle wherever it is shown.
+    """
+    row: Row = {}
+    for name, members in gene_sets.items():
+        scored = known(pcc[np.isin(genes, list(members))])
+        row |= {f"pcc_gene@{name}": mean(scored), f"n_genes_scored@{name}": len(scored)}
+    return row | {f"pcc_gene@oracle{ORACLE}": mean(np.sort(known(pcc))[::-1][:ORACLE])}
+
+
+def moran_correlation(per_gene: PerGene) -> float:
+    """Pearson over genes between Moran's I of truth and prediction; over genes that have both."""
+    both = np.stack([per_gene["moran_measured"], per_gene["moran_predicted"]], axis=1)
+    both = both[np.isfinite(both).all(axis=1)]
+    one, other = torch.from_numpy(both)[:, :, None].unbind(1)
+    return float(gene_pearson(one, other)) if len(both) > 1 else float("nan")
+
+
+def known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values that are there."""
+    return values[np.isfinite(values)]
+
+
+def mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
+    """Mean, NaN of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")

@@ -1,0 +1,31 @@
+"""Nearest-neighbour retrieval in the same harness."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from hespotex.modules.closed_form import ClosedFormModule
+from hespotex.nn.retrieval import Retrieval
+
+
+class RetrievalModule(ClosedFormModule):
+    """Uniform mean of the most similar training spots, as BLEEP (Xie et al. 2023) reads its joint space out.
+
+    Here the space is that of the frozen embeddings: no contrastive training.
+
+    Args:
+        k: training spots that are averaged; BLEEP has 50.
+    """
+
+    def __init__(self, d_image: int, n_genes: int, k: int = 50) -> None:
+        super().__init__(d_image, n_genes)
+        self.retrieval = Retrieval(d_image, n_genes, k)
+
+    def fit_closed_form(self, train: Sequence[Data], val: Sequence[Data]) -> None:
+        self.retrieval.fit(torch.cat([s.image_embedding for s in train]), torch.cat([s.expression for s in train]))
+
+    def expression(self, batch: Batch) -> Tensor:
+        out: Tensor = self.retrieval(batch.image_embedding)
+        return out

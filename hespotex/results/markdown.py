@@ -1,0 +1,33 @@
+"""Tables as Markdown, columns aligned."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+NOTHING = "no value"
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """A table as Markdown, columns aligned."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [header, *rows]
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def number(value: float, form: str = ".3f") -> str:
+    """A number, or the words that there is none."""
+    return NOTHING if pd.isna(value) else format(value, form)
+
+
+def interval(low: float, high: float, form: str = ".3f") -> str:
+    """`0.1 to 0.2`; a single group has none."""
+    return "one group" if pd.isna(low) else f"{low:{form}} to {high:{form}}"
+
+
+def numbers(table: pd.DataFrame, columns: Sequence[tuple[str, str, str]]) -> str:
+    """Models down, columns given as (column, title, format) across; columns without any value are left out."""
+    shown = [column for column in columns if column[0] in table and table[column[0]].notna().any()]
+    rows = [[str(row["model"]), *(number(row[name], form) for name, _, form in shown)] for row in table.to_dict("records")]
+    return markdown(["model", *(title for _, title, _ in shown)], rows)

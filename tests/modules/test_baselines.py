@@ -1,0 +1,186 @@
+"""Baselines and controls on small planted sections: each finds what it is for, and nothing else."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from hespotex.data.graph import knn_edges
+from hespotex.errors import InputError
+from hespotex.metrics import gene_pearson
+from hespotex.modules.base import ExpressionModule
+from hespotex.modules.ceiling import CeilingModule
+from hespotex.modules.closed_form import GeneMeanModule
+from hespotex.modules.inputs import exponents, position_terms, standardised_log
+from hespotex.modules.retrieval import RetrievalModule
+from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, NucleiModule, RidgeModule
+
+D, GENES = 8, ["image", "place", "cells", "noise"]
+ALPHAS = [1.0, 10.0, 100.0]
+
+
+def section(name: str, side: int = 12, seed: int = 0) -> Data:
+    """Four genes: one follows the image, one the place, one the nuclei, one nothing."""
+    rng = np.random.default_rng(seed)
+    n, (row, column) = side**2, np.mgrid[:side, :side]
+    pos = 100.0 * np.stack([column.ravel(), row.ravel()], axis=1)
+    image, nuclei = rng.normal(size=(n, D)), rng.poisson(20, (n, 1))
+    place = np.hypot(*(pos - pos.mean(axis=0)).T) / 200
+    follows = [image[:, 0] + image[:, 1], place, np.log1p(nuclei[:, 0]) * 3, np.zeros(n)]
+    expression = np.stack(follows, axis=1) + 0.3 * rng.normal(size=(n, 4)) + 5
+    arrays = {"image_embedding": image, "nuclei": nuclei, "pos": pos, "expression": expression}
+    return Data(
+        **{key: torch.from_numpy(np.asarray(value, dtype=np.float32)) for key, value in arrays.items()},
+        edge_index=torch.from_numpy(knn_edges(pos, 6)), section_id=name, num_nodes=n,
+    )  # fmt: skip
+
+
+TRAIN, VAL, TEST = [section("A", seed=1), section("B", 10, seed=2)], [section("C", seed=3)], section("D", 9, seed=4)
+
+
+def fitted(module: ExpressionModule, train: Sequence[Data] = TRAIN, val: Sequence[Data] = VAL) -> ExpressionModule:
+    values = torch.cat([s.expression for s in train])
+    module.set_scaling(values.mean(0), values.std(0))
+    module.fit_closed_form(train, val)
+    return module
+
+
+def predict(module: ExpressionModule, *data: Data) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = module.predict_step(Batch.from_data_list(list(data)), 0)
+    return found
+
+
+def correlations(module: ExpressionModule) -> dict[str, float]:
+    found = gene_pearson(predict(module, TEST)["D"], TEST.expression)
+    return dict(zip(GENES, found.nan_to_num(0).tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("module", "gene"),
+    [
+        (RidgeModule(D, 4, ALPHAS), "image"),
+        (RidgeModule(D, 4, ALPHAS, neighbours=True), "image"),
+        (HestRidgeModule(D, 4), "image"),
+        (RetrievalModule(D, 4, k=10), "image"),
+        (CoordinatesModule(D, 4, ALPHAS), "place"),
+        (NucleiModule(D, 4, ALPHAS), "cells"),
+    ],
+)
+def test_each_finds_its_gene_only(module: ExpressionModule, gene: str) -> None:
+    found = correlations(fitted(module))
+    assert found.pop(gene) > 0.75
+    assert all(abs(value) < 0.4 for value in found.values()), found
+
+
+def test_gene_mean_is_constant_and_as_wrong_as_the_spread() -> None:
+    module = fitted(GeneMeanModule(D, 4))
+    predicted = predict(module, TEST)["D"]
+    assert predicted.shape == TEST.expression.shape
+    assert gene_pearson(predicted, TEST.expression).isnan().all()
+    torch.testing.assert_close(predicted[0], torch.cat([s.expression for s in TRAIN]).mean(0))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GeneMeanModule(D, 4),
+        lambda: CoordinatesModule(D, 4, ALPHAS),
+        lambda: NucleiModule(D, 4, ALPHAS),
+        lambda: HestRidgeModule(D, 4),
+        lambda: RetrievalModule(D, 4),
+    ],
+)
+def test_a_batch_and_a_checkpoint_change_nothing(make: Callable[[], ExpressionModule]) -> None:
+    module, other = fitted(make()), make()
+    alone = {name: values for data in (VAL[0], TEST) for name, values in predict(module, data).items()}
+    together = predict(module, VAL[0], TEST)
+    other.load_state_dict(module.state_dict())
+    again = predict(other, TEST)["D"]
+    for name in ("C", "D"):
+        torch.testing.assert_close(together[name], alone[name], rtol=1e-5, atol=1e-5)
+    assert torch.equal(again, alone["D"])
+
+
+def test_hest_ridge_is_the_recipe() -> None:
+    """Scaler, PCA with seed 1 and ridge of scikit-learn, with the penalty of the benchmark; targets centred."""
+    wide = [section("A", seed=1)]
+    x, y = wide[0].image_embedding.double().numpy() @ np.diag([1, 2, 3, 4, 5, 6, 7, 8]), wide[0].expression.double().numpy()
+    wide[0].image_embedding = torch.from_numpy(x).float() + 3
+    module = fitted(HestRidgeModule(D, 4, n_components=5), wide, [])
+    scaled = StandardScaler().fit(x)
+    pca = PCA(5, random_state=1).fit(scaled.transform(x))
+    ridge = Ridge(100 / (5 * 4), fit_intercept=False).fit(pca.transform(scaled.transform(x)), y - y.mean(axis=0))
+    expected = ridge.predict(pca.transform(scaled.transform(x))) + y.mean(axis=0)
+    np.testing.assert_allclose(predict(module, wide[0])["A"], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_retrieval_averages_the_nearest_by_cosine() -> None:
+    module = fitted(RetrievalModule(D, 4, k=7))
+    x, y = (torch.cat([s[key] for s in TRAIN]).double().numpy() for key in ("image_embedding", "expression"))
+    mean, std = x.mean(axis=0), x.std(axis=0)
+    search = NearestNeighbors(n_neighbors=7, metric="cosine").fit((x - mean) / std)
+    nearest = search.kneighbors((TEST.image_embedding.double().numpy() - mean) / std, return_distance=False)
+    np.testing.assert_allclose(predict(module, TEST)["D"], y[nearest].mean(axis=1), rtol=1e-4, atol=1e-4)
+    few = fitted(RetrievalModule(D, 4, k=10_000))
+    torch.testing.assert_close(predict(few, TEST)["D"][0], torch.cat([s.expression for s in TRAIN]).mean(0))
+
+
+def test_coordinates_are_those_of_the_section_alone() -> None:
+    assert len(exponents(4)) == 14 and (4, 0) in exponents(4) and (0, 0) not in exponents(4)
+    terms = position_terms(TEST.pos, 4)
+    torch.testing.assert_close(position_terms(TEST.pos * 3 + 1000, 4), terms, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(terms.mean(0), torch.zeros(14), atol=1e-5, rtol=0)
+    torch.testing.assert_close(terms.std(0, correction=0), torch.ones(14))
+
+
+def test_equal_counts_give_no_nuclei_signal() -> None:
+    assert (standardised_log(torch.full((5, 1), 3.0)) == 0).all()
+
+
+class TestCeiling:
+    """A replicate is the same tissue, turned, shifted and measured anew."""
+
+    @staticmethod
+    def pair(angle: float) -> dict[str, Data]:
+        one, other = section("A", 14, seed=5), section("B", 14, seed=5)
+        smooth = torch.sin(one.pos / 300) @ torch.randn(2, D, generator=torch.Generator().manual_seed(0))
+        pattern = smooth + 0.3 * one.pos[:, :1] / 1400
+        for number, data in enumerate((one, other)):
+            noise = torch.randn(len(pattern), D, generator=torch.Generator().manual_seed(number))
+            values = pattern + 0.2 * noise
+            data.image_embedding = (values - values.mean(0)) / values.std(0)
+            data.expression = pattern[:, :4] + 0.3 * torch.randn(
+                len(pattern), 4, generator=torch.Generator().manual_seed(7 + number)
+            )
+        turn = torch.tensor([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], dtype=torch.float32)
+        other.pos = other.pos @ turn + torch.tensor([4000.0, -700.0])
+        return {"A": one, "B": other, "L": section("L")}
+
+    @pytest.mark.parametrize("degrees", [0, 13, 90, 200])
+    def test_registered_replicates_agree(self, degrees: float) -> None:
+        data = self.pair(np.deg2rad(degrees))
+        module = fitted(CeilingModule(D, 4, n_spots=5))
+        module.lowest.fill_(-torch.inf)
+        module.fit_replicates(data, {"A": "P1", "B": "P1", "L": "P2"})  # type: ignore[operator]
+        found = predict(module, data["A"], data["L"])
+        assert gene_pearson(found["A"], data["A"].expression).min() > 0.6
+        assert gene_pearson(found["L"], data["L"].expression).isnan().all()  # nobody of its group: gene means
+
+    def test_expression_plays_no_part_in_the_registration(self) -> None:
+        data, modules = self.pair(0.4), [fitted(CeilingModule(D, 4)) for _ in range(2)]
+        groups = {"A": "P1", "B": "P1", "L": "P2"}
+        modules[0].fit_replicates(data, groups)  # type: ignore[operator]
+        data["A"].expression = torch.rand_like(data["A"].expression)
+        modules[1].fit_replicates(data, groups)  # type: ignore[operator]
+        assert torch.equal(*(predict(module, data["A"])["A"] for module in modules))
+
+    def test_it_predicts_nothing_new(self) -> None:
+        with pytest.raises(InputError, match=r"predicts nothing, so there is none for \['D'\]"):
+            predict(fitted(CeilingModule(D, 4)), TEST)
