@@ -78,7 +78,7 @@ def _spots(section: Section, genes: list[str], encoder: Encoder, store: Embeddin
     """Every spot that has a patch, in the order of the patches, raw counts as they are: the benchmark drops none."""
     with h5py.File(section.pixels) as file:
         place = {barcode: i for i, barcode in enumerate(stored_barcodes(file))}
-    section = section.keep(np.argsort([place[barcode] for barcode in section.barcodes]))
+    section = section.keep(np.argsort([place[barcode] for barcode in section.barcodes]).tolist())
     check_markers(genes, list(map(str, section.adata.var_names)), f"{source}, section {section.section_id}")
     counts = section.adata[:, genes].X.toarray().astype(np.float64)
     return Spots(section, embed_section(section, encoder, store), np.log1p(counts))
