@@ -1,4 +1,4 @@
-"""Predict on slides: `python predict.py checkpoint=... slides=... output=...`; `--help` tells the rest."""
+"""Predict on slides, or score on another data set: `python predict.py checkpoint=... slides=...`; `--help` tells the rest."""
 
 import hydra
 from omegaconf import DictConfig
@@ -9,9 +9,14 @@ from hespotex.cli import plain_errors
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 @plain_errors
 def main(cfg: DictConfig) -> None:
-    from hespotex.inference import predict
+    if cfg.evaluate:
+        from hespotex.external import evaluate
 
-    predict(cfg)
+        evaluate(cfg)
+    else:
+        from hespotex.inference import predict
+
+        predict(cfg)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from hespotex.data.datamodule import SectionDataModule
-from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.teacher import ExpressionAutoencoderModule
@@ -45,7 +44,7 @@ def build_datamodule(config: Config) -> SectionDataModule:
         encoder=build(config["encoder"]),
         nuclei=build(config["nuclei"]["counter"]),
         fold=build(config["fold"]),
-        store=EmbeddingStore(config["paths"]["store"]),
+        store=build(config["store"]),
         min_counts=data["min_counts"],
         smooth_training=data["smooth_training"],
         batch_sections=data["batch_sections"],

@@ -30,11 +30,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_module(content: dict[str, Any]) -> ExpressionModule:
-    """The predictor as it was trained, ready to predict."""
+    """The predictor as it was trained, ready to predict.
+
+    Raises:
+        InputError: weights of another version of the model.
+    """
     about = content[KEY]
     check_trusted(about["config"]["model"]["module"])
     module = build_module(about["config"], about["sizes"])
-    module.load_state_dict(content["state_dict"])
+    try:
+        module.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        words = " ".join(str(error).split())[:200]
+        raise InputError(f"the checkpoint's weights do not fit this version of its model ({words})") from error
     return module.eval()
 
 

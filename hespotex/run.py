@@ -91,8 +91,10 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
     if rank_zero_only.rank == 0:
         write_json(folder.path / "split.json", datamodule.split.to_dict())
     embedded = perf_counter()
-    seen = attach_latents(config, datamodule)
-    about = describe(config, datamodule, _leaks(config, datamodule, seen))
+    teacher = attach_latents(config, datamodule)
+    about = describe(config, datamodule, _leaks(config, datamodule, teacher["fitted_on"] if teacher else [])) | {
+        "teacher": teacher
+    }
     taught = perf_counter()
     module = fitted_closed_form(config, datamodule)
     trainer, best = _fit(config, folder, datamodule, module, loggers, about)

@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from hespotex.auditing.audit import audit_runs
 from hespotex.cli import plain_errors
 from hespotex.files import atomic_path
 from hespotex.results.export import FILES, write_results
@@ -19,23 +20,33 @@ log = logging.getLogger("hespotex.summary")
 def summarise(folder: Path) -> None:
     """Write `report/index.html`, `summary.md`, `results.json`, `sections.csv` and `genes.csv`, from the runs below the folder.
 
-    Can be run at any time, and again: missing folds are named, not waited for. Where the runs went to W&B, so does this.
+    Can be run at any time, and again: missing folds are named, not waited for. Each run is audited for leaks
+    (`audit.json` in its folder): derived anew from the data where they are there and small, else by the recorded facts.
+    Where the runs went to W&B, so does this.
 
     Raises:
         InputError: no finished run.
     """
     tables = Tables.read(folder)
     write_results(folder, tables)
+    audit = "\n".join(["## Leakage audit", "", *audit_runs(tables.runs)])
     with atomic_path(folder / "summary.md") as part:
-        part.write_text(render(tables.models, tables.sections, tables.runs, folder), encoding="utf-8")
-    for own in map(tables.of, tables.strategies):
-        by_section = across(own.sections, ["group", "section_id"])
-        shown = [title(own.strategies[0], own.runs), headline(own.models), by_section, *notes(own.models)]
-        log.info("%s\n\n%s\n", folder, "\n\n".join(shown))
+        text = render(tables.models, tables.sections, tables.runs, folder)
+        part.write_text(f"{text}\n{audit}\n", encoding="utf-8")
+    _show(folder, tables, audit)
     page, found = folder / "report" / "index.html", chapters(tables)
     write_page(page, tables, found, folder)
     log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
     log.info("report: %s", page)
+
+
+def _show(folder: Path, tables: Tables, audit: str) -> None:
+    """The main tables on the screen."""
+    for own in map(tables.of, tables.strategies):
+        by_section = across(own.sections, ["group", "section_id"])
+        shown = [title(own.strategies[0], own.runs), headline(own.models), by_section, *notes(own.models)]
+        log.info("%s\n\n%s\n", folder, "\n\n".join(shown))
+    log.info("%s\n", audit)
 
 
 @plain_errors

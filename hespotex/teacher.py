@@ -20,10 +20,11 @@ from hespotex.files import atomic_path, digest
 
 log = logging.getLogger(__name__)
 LEAK = "the teacher saw the test section"
+FORMAT = 2  # of the files in the store
 
 
-def attach_latents(config: Config, datamodule: SectionDataModule) -> list[str]:
-    """Give the training sections their spot latents; returns the ids of the sections that the teacher saw.
+def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, Any] | None:
+    """Give the training sections their spot latents; returns the teacher's file in the store and the sections it saw.
 
     `model.teacher.fit`: "joint" fits one teacher on the training sections together, so that all latents live in
     one space; "sequential" trains it section after section over all of them, the test sections included, and
@@ -31,11 +32,13 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> list[str]:
     """
     teacher = config["model"]["teacher"]
     if not teacher or not teacher["fit"]:
-        return []
+        return None
     ids = datamodule.split.train if teacher["fit"] == "joint" else datamodule.section_ids
     sections = [_expression_graph(datamodule, i, teacher) for i in ids]
-    key = digest({"sections": [_fingerprint(s) for s in sections], "teacher": teacher, "seed": config["seed"]})
-    path = Path(config["paths"]["store"]) / "teachers" / f"{key}.pt"
+    key = digest(
+        {"format": FORMAT, "sections": [_fingerprint(s) for s in sections], "teacher": teacher, "seed": config["seed"]}
+    )
+    path = teacher_path(config, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         if path.is_file():
@@ -43,22 +46,37 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> list[str]:
         else:
             with atomic_path(path) as part:
                 torch.save(_fit(config, sections), part)
-    datamodule.set_latents(torch.load(path, weights_only=True))
-    return list(ids)
+    fitted = torch.load(path, weights_only=True)
+    datamodule.set_latents(fitted["latents"])
+    return {"key": key, "fitted_on": fitted["fitted_on"]}
+
+
+def teacher_path(config: Config, key: str) -> Path:
+    """Where a teacher is kept between runs."""
+    return Path(config["paths"]["store"]) / "teachers" / f"{key}.pt"
+
+
+def teacher_input(expression: Tensor, scaling: tuple[Tensor, Tensor], standardize: bool) -> Tensor:
+    """What the teacher sees of a section, (n_spots, n_genes): expression, in units of each gene's spread if asked for."""
+    known = torch.nan_to_num(expression)
+    return (known - scaling[0]) / scaling[1] if standardize else known
 
 
 def _expression_graph(datamodule: SectionDataModule, section_id: str, teacher: dict[str, Any]) -> Data:
     """Expression and stage 1 graph of a section: k nearest neighbours, undirected, with self loops."""
     data, pos = datamodule.data[section_id], datamodule.sections[section_id].pos
     edges = undirected_with_loops(knn_edges(pos, teacher["n_neighbours"]), len(pos))
-    expression = torch.nan_to_num(data.expression)
-    if teacher["standardize"]:
-        mean, std = datamodule.scaling()
-        expression = (expression - mean) / std
+    expression = teacher_input(data.expression, datamodule.scaling(), teacher["standardize"])
     return Data(expression=expression, edge_index=torch.from_numpy(edges), num_nodes=len(pos), section_id=section_id)
 
 
-def _fit(config: Config, sections: Sequence[Data]) -> dict[str, Tensor]:
+def _fit(config: Config, sections: Sequence[Data]) -> dict[str, Any]:
+    """The latents, and for the audit what they were fitted on: ids, and each section's mean input, (n_genes,)."""
+    seen = {section.section_id: section.expression.mean(0) for section in sections}
+    return {"fitted_on": list(seen), "input_means": seen, "latents": _latents(config, sections)}
+
+
+def _latents(config: Config, sections: Sequence[Data]) -> dict[str, Tensor]:
     teacher = config["model"]["teacher"]
     pl.seed_everything(config["seed"], verbose=False)
     module = build_teacher(config, sections[0].expression.shape[1])

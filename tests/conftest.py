@@ -103,6 +103,16 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
+@pytest.fixture
+def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished ridge run on the small demo, trained once without maps; each test gets a copy to itself."""
+    kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
+    if not (kept / "metrics.json").is_file():
+        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+        train("model=ridge", "data.panel.n_top=40", folder=kept)
+    return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
+
+
 def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a Python command line as a user would, and wait for it."""
     env = os.environ | {"OMP_NUM_THREADS": "1"} | environment

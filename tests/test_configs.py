@@ -4,18 +4,24 @@ from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT, Run, compose_config
+from data.nuclei.formats import known_nuclei, write_cellvit_parquet, write_csv, write_npy, write_qupath
+from data.nuclei.stand_in import replace_cellpose
 from omegaconf import OmegaConf
+
+from hespotex.data.images import open_image
+from hespotex.data.readers.hest import HestReader
 
 CONF = CHECKOUT / "conf"
 FAST = ["model.max_epochs=1"]
 OPTIONS = [
     f"{group}={path.stem}"
-    for group in ("model", "fold", "nuclei", "encoder", "logger", "data/panel", "data/expression")
+    for group in ("model", "fold", "encoder", "logger", "data/panel", "data/expression")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
-NEEDS = {
-    "encoder=quiltnet": "weights: tests/encoders has a small stand-in",
-    "nuclei=label_mask": "masks: tests/nn/test_golden.py has one",
+PUBLISHED = [f"encoder={path.stem}" for path in (CONF / "encoder").glob("*.yaml") if "hub_id" in path.read_text()]
+NEEDS = dict.fromkeys(
+    PUBLISHED, "weights: tests/encoders builds each empty, and has small stand-ins for each way of loading"
+) | {
     "fold=files": "a file: tests/data/test_folds.py has one",
     "fold=bundle": "a bundle: tests/data/test_hest_benchmark.py has one",
 }
@@ -32,9 +38,38 @@ def test_every_option_trains(train: Run, option: str) -> None:
         "data/panel=published": ["data.panel.min_cells=20"],
         "data/panel=list": ["data.panel.genes=[DEMO-M001,DEMO-R001,DEMO-N001]"],
         "encoder=histology": ["data.reader.sections=[DEMO1,DEMO3,DEMO5]"],
+        "encoder=pair": ["data.reader.sections=[DEMO1,DEMO3,DEMO5]"],
     }
     cheap = [] if option.startswith("model") else ["model=ridge"]
     folder = train(*cheap, option, *FAST, *extra.get(option, []))
+    assert (folder / "metrics.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def nuclei_folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nuclei of the demo in every format, and weights that stand in for Cellpose's."""
+    folder, reader = tmp_path_factory.mktemp("nuclei"), HestReader(str(small_demo))
+    (folder / "weights").write_bytes(b"fine")
+    for key in reader.section_keys():
+        known = known_nuclei(open_image(reader.read(key.section_id).pixels).size, pitch=28)
+        for write in (write_cellvit_parquet, write_qupath, write_npy, write_csv):
+            write(known, folder, key.section_id)
+    return folder
+
+
+@pytest.mark.parametrize("option", [path.stem for path in sorted((CONF / "nuclei").glob("*.yaml"))])
+def test_every_nuclei_source_trains(train: Run, nuclei_folder: Path, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_cellpose(monkeypatch)
+    settings = {
+        **dict.fromkeys(("cellvit", "qupath", "label_mask", "centroids"), f"nuclei.counter.source.folder={nuclei_folder}"),
+        "published_mask": f"nuclei.counter.folder={nuclei_folder}",
+        "cellpose": f"nuclei.counter.source.weights={nuclei_folder}/weights",
+    }
+    extra = [settings[option]] if option in settings else []
+    sections = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
+    folder = train(
+        "model=strict", "model.teacher=null", "model.module.latent_weight=0", *FAST, f"nuclei={option}", sections, *extra
+    )
     assert (folder / "metrics.json").is_file()
 
 

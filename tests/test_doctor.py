@@ -136,11 +136,11 @@ def test_broken_sections(doctor: Doctor, broken: Path, case: str) -> None:
 def test_two_broken_sections_are_two_problems(doctor: Doctor, broken: Path) -> None:
     no_spatial(broken)
     (broken / "wsis" / "DEMO4.tif").write_bytes(b"")
-    found, text = doctor(f"data.reader.root={broken}", "nuclei=label_mask", f"nuclei.counter.folder={broken}")
+    found, text = doctor(f"data.reader.root={broken}", "nuclei=published_mask", f"nuclei.counter.folder={broken}")
     assert text.count("BROKEN") == 6
     assert sum("DEMO1.h5ad" in problem for problem in found.problems) == 1
     assert sum("DEMO4.tif" in problem for problem in found.problems) == 1
-    assert sum("nuclei mask not found" in problem for problem in found.problems) == 4
+    assert sum("nuclei not found" in problem for problem in found.problems) == 4
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,21 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hespotex.data.embed import Encoder, NucleiCounter, encode_patches, run_encoder
+from hespotex.data.embed import patch_specs
+from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.images import open_image
 from hespotex.data.images.region import OPEN_IMAGES, PLAIN
-from hespotex.data.patches import PatchSpec
+from hespotex.data.nuclei import NucleiPerSpot
+from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
 from hespotex.errors import InputError
 
@@ -39,14 +41,13 @@ class Costs:
 def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounter | None, n_genes: int) -> Costs:
     """Costs of embedding and holding these sections, from some spots of the first."""
     spots = sum(len(section.adata) for section in sections)
-    specs = [PatchSpec(float(um), encoder.patch_px, encoder.patch_cut) for um in encoder.patch_um]
+    specs = patch_specs(encoder)
     widths: list[int] = []
 
     def encode(section: Section) -> None:
-        widths[:] = [encode_patches(section, spec, partial(run_encoder, encoder), encoder.name).shape[1] for spec in specs]
+        widths[:] = [_width(encode_spots(section, spec, part)) for part, spec in specs]
 
     encode_seconds = spots * seconds_per_spot(encode, sections[0])
-    nuclei_seconds = spots * seconds_per_spot(nuclei, sections[0]) if nuclei else 0.0
     width = sum(widths)
     tensors = spots * (width + n_genes) * FLOAT
     counts = sum(_bytes(section.adata.X) for section in sections)
@@ -54,10 +55,26 @@ def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounte
         spots * len(specs),
         width,
         encode_seconds,
-        nuclei_seconds,
+        _nuclei_seconds(sections, nuclei),
         disk=spots * (width + 1) * FLOAT,
         memory=tensors + counts + _images(sections),
     )
+
+
+def _width(rows: Iterable[NDArray[np.float32]]) -> int:
+    """Numbers a spot; goes through all rows."""
+    return [row.shape[1] for row in rows][-1]
+
+
+def _nuclei_seconds(sections: Sequence[Section], nuclei: NucleiCounter | None) -> float:
+    """Measured on some spots, unless the counter knows that this takes too long."""
+    if nuclei is None:
+        return 0.0
+    if isinstance(nuclei, NucleiPerSpot):
+        known = [nuclei.expected_seconds(section) for section in sections]
+        if None not in known:
+            return sum(seconds or 0.0 for seconds in known)
+    return sum(len(section.adata) for section in sections) * seconds_per_spot(nuclei, sections[0])
 
 
 def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:
@@ -107,7 +124,7 @@ def check_memory(costs: Costs) -> None:
 
 def describe(costs: Costs, encoder: Encoder) -> str:
     """The estimate in two lines."""
-    sizes = " and ".join(f"{um:g}" for um in encoder.patch_um)
+    sizes = " and ".join(f"{spec.um:g}" for _, spec in patch_specs(encoder))
     return (
         f"encoder {encoder.name}: {costs.patches:,} patches of {sizes} um, {costs.width} numbers a spot\n"
         f"first run: about {duration(costs.encode_seconds)} to encode and {duration(costs.nuclei_seconds)} for nuclei, "

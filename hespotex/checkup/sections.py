@@ -6,10 +6,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from hespotex.checkup.findings import Findings
-from hespotex.data.embed import Encoder, NucleiCounter
+from hespotex.data.embed import patch_specs
+from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.gene_names import GeneNames
 from hespotex.data.images import open_image
-from hespotex.data.patches import PatchSpec, iterate_patches
+from hespotex.data.patch_reader import patch_reader
 from hespotex.data.scale import pitch_px
 from hespotex.data.section import Reader, Section, SectionKey
 from hespotex.results.overlay import draw_overlay
@@ -54,12 +55,15 @@ class SectionCheck:
 
     def _pixels(self, section: Section) -> None:
         """The image opens, all spots are on it, and the first patch of each size can be cut."""
-        for um in self.encoder.patch_um:
-            next(iterate_patches(section, PatchSpec(float(um), self.encoder.patch_px, self.encoder.patch_cut), 1))
+        for _, spec in patch_specs(self.encoder):
+            read = patch_reader(section, spec)
+            read(read.order[:1])
 
     def _overlay(self, section: Section) -> None:
         if self.folder is not None:
-            draw_overlay(section, self.encoder.patch_um, self.folder / f"{section.section_id}.png")
+            draw_overlay(
+                section, sorted({spec.um for _, spec in patch_specs(self.encoder)}), self.folder / f"{section.section_id}.png"
+            )
 
     def _nuclei(self, section: Section) -> None:
         if self.nuclei is not None:

@@ -1,6 +1,7 @@
 """LightningDataModule of one fold: sections on disk to batches."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch_geometric.data import Data
 
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.duplicates import duplicate_leaks
-from hespotex.data.embed import Encoder, NucleiCounter
+from hespotex.data.embed import fill
+from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.expression import Expression, smooth
 from hespotex.data.folds import FoldStrategy, Split
 from hespotex.data.gene_names import GeneNames
@@ -21,7 +23,7 @@ from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel, PanelRule
 from hespotex.data.loader import SectionLoader
 from hespotex.data.naming import check_names, log_overlap
-from hespotex.data.section import Reader, Section
+from hespotex.data.section import Reader, Section, section_facts
 from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
 from hespotex.files import digest
@@ -80,6 +82,7 @@ class SectionDataModule(pl.LightningDataModule):
             self.split = self.split.validated_on_test()
         self.data: dict[str, Data] = {}
         self.sections: dict[str, Section] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
         self._read: dict[str, Section] = {}
 
     @property
@@ -90,7 +93,7 @@ class SectionDataModule(pl.LightningDataModule):
         """Fill the store: the only place where images are read and encoders run."""
         self._check_duplicates()
         for section_id in [] if self.data else self.section_ids:
-            self.inputs.assemble(self._section(section_id), self.encoder, self.nuclei, self.store)
+            fill(self._section(section_id), self.encoder, self.nuclei, self.store, self._views(section_id))
 
     def setup(self, stage: str | None = None) -> None:
         """Fit panel and targets, then turn every section into tensors; the counts are let go."""
@@ -100,10 +103,11 @@ class SectionDataModule(pl.LightningDataModule):
         sections = {section_id: self._section(section_id) for section_id in self.section_ids}
         names = {section_id: list(map(str, section.adata.var_names)) for section_id, section in sections.items()}
         check_names(names)
-        log_overlap(names, self.split.train)
+        self._log_overlap(names)
         self.fit(sections)
         for section_id, section in sections.items():
             self.data[section_id] = self._tensors(section)
+            self.facts[section_id] = section_facts(section)
             self.sections[section_id] = section.without_counts()
         self._read.clear()
         log.info("fold %d: %d genes; %s", self.split.index, len(self.panel.genes), self._sizes())
@@ -115,6 +119,10 @@ class SectionDataModule(pl.LightningDataModule):
         train = [sections[i] for i in sorted(self.split.train)]
         self.expression.fit(train, self.panel)
         self.gene_sets = GeneSets.fit(train, self.panel, self.panel_rule.markers)
+
+    def _log_overlap(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Tell how many genes each section shares with training."""
+        log_overlap(names, self.split.train)
 
     def _check_duplicates(self) -> None:
         """Once, before anything is embedded: no test section is the tissue of a training section under another name."""
@@ -132,12 +140,17 @@ class SectionDataModule(pl.LightningDataModule):
         return self._read[section_id]
 
     def _tensors(self, section: Section) -> Data:
-        data = self.inputs.assemble(section, self.encoder, self.nuclei, self.store)
+        views = self._views(section.section_id)
+        data = self.inputs.assemble(section, self.encoder, self.nuclei, self.store, views)
         expression = self.expression(section, self.panel)
         if self.smooth_training and section.section_id in self.split.train:
             expression = smooth(expression, data.edge_index.numpy(), self.smooth_training)
         data.expression = torch.from_numpy(expression)
         return data
+
+    def _views(self, section_id: str) -> int:
+        """Turned and mirrored patches are for training only."""
+        return self.inputs.views if section_id in self.split.train else 1
 
     def _sizes(self) -> str:
         parts = {"train": self.split.train, "val": self.split.val, "test": self.split.test}

@@ -1,7 +1,7 @@
 """Counts to the expression that is learned and scored."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,14 @@ class Expression(Protocol):
         """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a gene."""
         ...
 
+    def state(self) -> dict[str, Any]:
+        """What was fitted, as plain values that travel in the checkpoint; empty where nothing is."""
+        ...
+
+    def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        """Take over what another run has fitted."""
+        ...
+
 
 class LogRaw:
     """log1p of the raw counts, as HEST-Benchmark has it: depth and cellularity are part of the target."""
@@ -43,6 +51,12 @@ class LogRaw:
 
     def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
         """Nothing is fitted: each spot speaks for itself."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        """There is nothing to take over."""
 
     def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
         counts, known = panel_counts(section, panel)
@@ -94,6 +108,12 @@ class PearsonResiduals:
         self.share: NDArray[np.float64] = np.sum(counts, axis=0) / total
         self.limit = float(self.clip or np.sqrt(sum(len(section.adata) for section in sections)))
         self.fitted_on = [section.section_id for section in sections]
+
+    def state(self) -> dict[str, Any]:
+        return {"share": self.share.tolist(), "limit": self.limit}
+
+    def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        self.share, self.limit, self.fitted_on = np.array(state["share"]), float(state["limit"]), list(fitted_on)
 
     def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
         counts, known = panel_counts(section, panel)

@@ -27,12 +27,13 @@ class GeneList:
 
     def fit(self, sections: Sequence[Section]) -> GenePanel:
         """The list, checked against what the training sections measured."""
-        genes = list(dict.fromkeys(self._listed()))
+        genes = list(dict.fromkeys(self.listed()))
         check_markers(genes, shared_genes(sections), f"data.panel.{'path' if self.path else 'genes'}")
         check_markers(self.markers, genes)
         return GenePanel(genes, [])
 
-    def _listed(self) -> list[str]:
+    def listed(self) -> list[str]:
+        """The names as they are given, not checked against any section."""
         if bool(self.genes) == bool(self.path):
             raise InputError("expected either data.panel.genes=[A,B] or data.panel.path=FILE, found both or neither")
         listed = self.genes or _read(Path(str(self.path)))

@@ -1,6 +1,6 @@
 """Named subsets of the panel that scores are also given for; chosen on training sections, like the panel itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,11 @@ class GeneSets:
             ranked = [genes[i] for i in rule.order(sections, genes)]
             sets[name] = [gene for gene in ranked if gene in wanted][: rule.n_top]
         return cls(sets, [section.section_id for section in sections])
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, list[str]]) -> "GeneSets":
+        """As `to_dict` gave it."""
+        return cls({name: genes for name, genes in stored.items() if name != "fitted_on"}, stored.get("fitted_on", []))
 
     def to_dict(self) -> dict[str, Any]:
         return {**self.sets, "fitted_on": self.fitted_on}

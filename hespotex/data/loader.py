@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 
@@ -42,16 +43,25 @@ class SectionLoader:
         order = np.arange(len(self.data))
         if self.seed is not None:
             order = np.random.default_rng([self.seed, self.epoch()]).permutation(order)
+        views = np.random.default_rng(None if self.seed is None else [self.seed, self.epoch(), self.rank])
         for start in range(0, len(order), self.batch_sections):
             step = order[start : start + self.batch_sections]
             own = step[self.rank :: self.world_size]
             weight = self.world_size / len(step) if len(own) else 0.0
-            yield self._batch(own if len(own) else step[:1], weight)
+            yield self._batch(own if len(own) else step[:1], weight, views)
 
-    def _batch(self, numbers: NDArray[np.int64], weight: float) -> Batch:
+    def _batch(self, numbers: NDArray[np.int64], weight: float, views: np.random.Generator) -> Batch:
         entries = []
         for number in numbers:
             entry = self.data[number].clone()
             entry.weight = torch.tensor([weight])
+            if "image_views" in entry and self.seed is not None:
+                entry.image_embedding = draw_view(entry.image_views, views)
             entries.append(entry)
-        return Batch.from_data_list(entries)
+        return Batch.from_data_list(entries, exclude_keys=["image_views"])
+
+
+def draw_view(image_views: Tensor, rng: np.random.Generator) -> Tensor:
+    """(n, views, d) -> (n, d), of each spot one view."""
+    spots = torch.arange(len(image_views))
+    return image_views[spots, torch.from_numpy(rng.integers(image_views.shape[1], size=len(spots)))]

@@ -1,20 +1,14 @@
 """Patches: squares of stated physical size around the spots of a section."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import cv2
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.data.images import RegionReader, open_image
+from hespotex.data.images import RegionReader
 from hespotex.data.images.region import best_level, read_padded
-from hespotex.data.section import Section, check_spots
-from hespotex.errors import InputError
-
-STORED_UM = {256: 128.0}  # older releases of HEST-1k; 112 um otherwise
 
 Patches = NDArray[np.uint8]  # (n, px, px, 3) RGB
 
@@ -82,46 +76,3 @@ def resize(patch: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
         return patch
     method = cv2.INTER_AREA if min(patch.shape[:2]) > px else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(patch, (px, px), interpolation=method), dtype=np.uint8)
-
-
-def iterate_patches(section: Section, spec: PatchSpec, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Patches]]:
-    """Yield (spot numbers (n,), RGB patches (n, px, px, 3)) until every spot was given once, ordered for the disk."""
-    if section.image is None:
-        yield from _stored_patches(section, spec, batch_size)
-        return
-    image = open_image(section.image)
-    check_spots(section, *image.size)
-    size, pos = patch_size(spec, section.mpp, image), section.pos_px
-    order = np.lexsort((pos[:, 0], pos[:, 1] // 512))  # by bands of tile rows: neighbours share decoded tiles
-    for start in range(0, len(order), batch_size):
-        spots = order[start : start + batch_size]
-        if spec.cut == "published":
-            yield spots, np.stack([published_patch(image, x, y, size.level0_px, spec.px) for x, y in pos[spots]])
-        else:
-            yield spots, np.stack([cut_patch(image, size, x, y) for x, y in pos[spots]])
-
-
-def _stored_patches(section: Section, spec: PatchSpec, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Patches]]:
-    """HEST's own patches (112 um; 128 um at 256 px): the centre is cut out for a smaller size, a larger one cannot be had."""
-    with h5py.File(section.pixels) as file:
-        side = file["img"].shape[1]
-        stored_um = STORED_UM.get(side, 112.0)
-        if spec.um > stored_um:
-            raise InputError(
-                f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches} holds {stored_um:g} um; "
-                f"set encoder.patch_um=[{stored_um:g}], or download the image to wsis/"
-            )
-        row = {name: i for i, name in enumerate(stored_barcodes(file))}
-        rows = np.array([row[barcode] for barcode in section.barcodes])
-        keep = max(1, round(side * spec.um / stored_um))
-        margin = (side - keep) // 2
-        order = np.argsort(rows)
-        for start in range(0, len(order), batch_size):
-            spots = order[start : start + batch_size]
-            stored = file["img"][rows[spots]][:, margin : margin + keep, margin : margin + keep]
-            yield spots, np.stack([resize(patch, spec.px) for patch in stored])
-
-
-def stored_barcodes(file: h5py.File) -> list[str]:
-    """Barcodes of a HEST patches file, in its row order."""
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in np.asarray(file["barcode"]).ravel()]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import anndata as ad
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.errors import InputError
+from hespotex.files import digest, file_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +131,19 @@ def sum_columns(counts: sparse.csr_matrix, names: Sequence[str]) -> tuple[sparse
         pick = sparse.csr_matrix((np.ones(len(names)), (np.arange(len(names)), [column[g] for g in names])))
         counts = counts @ pick
     return counts, unique
+
+
+def section_facts(section: Section) -> dict[str, Any]:
+    """What tells a section from another one, under whatever name: group, size, hashes of counts and of the image file."""
+    counts = sparse.csr_matrix(section.adata.X).sorted_indices()
+    names = [section.barcodes, [str(gene) for gene in section.adata.var_names]]
+    parts = (counts.indptr.astype(np.int64), counts.indices.astype(np.int64), counts.data.astype(np.float32))
+    return {
+        "group": section.key.group,
+        "n_spots": len(section.adata),
+        "counts": digest([*names, *(digest(part.tobytes()) for part in parts)]),
+        "image": file_fingerprint(section.pixels),
+    }
 
 
 def check_positions(section_id: str, pos_px: NDArray[np.float64]) -> None:

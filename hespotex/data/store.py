@@ -2,64 +2,131 @@
 
 import json
 import logging
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from hespotex.files import atomic_path, digest
+from hespotex.data.blocks import Blocks
+from hespotex.errors import InputError
+from hespotex.files import digest
 
+CHUNK_ROWS = 256
+PRECISION = {"half": np.float16, "full": np.float32}
+Rows = NDArray[np.float32]
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Rows that are wanted: of a section, by an encoder (or counter) of this name, made in just this way."""
+
+    section_id: str
+    name: str
+    identity: dict[str, Any]
+    barcodes: list[str]
 
 
 class EmbeddingStore:
     """Files `{root}/{section_id}/{name}-{key}.h5` with `embedding` (n_spots, d) and `barcode` (n_spots,).
 
     The key is a hash of everything that made the numbers, so a change of any of it makes a new file and
-    nothing is ever stale. Files are written under a temporary name and renamed; a lock beside them lets one
-    process compute while others wait for its file.
+    nothing is ever stale. Rows are kept in blocks while they are made, so that an interrupted run goes on where
+    it was; the file appears whole. One process makes a file while others wait for it: the lock is the operating
+    system's, which frees it when its holder dies.
+
+    Args:
+        root: folder.
+        precision: "half" keeps 16 bits a number (where all fit its range), "full" 32.
+        read_workers: threads that read patches ahead of the encoder; None takes what fits the machine.
     """
 
-    def __init__(self, root: str) -> None:
-        self.root = Path(root)
+    def __init__(self, root: str, precision: str = "half", read_workers: int | None = None) -> None:
+        if precision not in PRECISION:
+            raise InputError(f"store.precision: expected {' or '.join(PRECISION)}, got {precision!r}")
+        self.root, self.precision, self.read_workers = Path(root), precision, read_workers
 
-    def path(self, section_id: str, name: str, identity: dict[str, Any]) -> Path:
-        return self.root / section_id / f"{name}-{digest(identity)}.h5"
+    def path(self, request: Request) -> Path:
+        key = digest({**request.identity, "precision": self.precision})
+        return self.root / request.section_id / f"{request.name}-{key}.h5"
 
     def load(
         self,
-        section_id: str,
-        name: str,
-        identity: dict[str, Any],
-        barcodes: list[str],
-        compute: Callable[[], NDArray[np.float32]],
-    ) -> NDArray[np.float32]:
-        """Rows (n_spots, d) in the order of `barcodes`; `compute` is called only when the file is not there."""
-        path = self.path(section_id, name, identity)
+        request: Request,
+        compute: Callable[[int], Iterable[Rows]],
+        order: Callable[[], NDArray[np.int64]] | None = None,
+    ) -> Rows:
+        """Rows (n_spots, d) in the order of the barcodes.
+
+        Args:
+            compute: yields rows in pieces, from a row number on; called only when the file is not there.
+            order: the order (n_spots,) in which `compute` goes through the spots; None is as they come.
+        """
+        path = self.path(request)
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
+            with _locked(path):
                 if not path.is_file():
-                    _write(path, identity, barcodes, compute())
-        return _read(path, barcodes)
+                    barcodes = request.barcodes if order is None else [request.barcodes[i] for i in order()]
+                    self._fill(path, request, barcodes, compute)
+        return _read(path, request.barcodes)
+
+    def _fill(self, path: Path, request: Request, barcodes: list[str], compute: Callable[[int], Iterable[Rows]]) -> None:
+        blocks = Blocks(path.with_suffix(".part"))
+        done = blocks.n_rows
+        if done:
+            log.info("%s: going on after %d of %d spots", path.name, done, len(barcodes))
+        if done < len(barcodes):
+            blocks.append(compute(done), f"{request.name} of {request.section_id}")
+        if blocks.n_rows != len(barcodes):
+            shutil.rmtree(blocks.folder)
+            raise ValueError(f"{path}: expected {len(barcodes)} rows, got {blocks.n_rows}")
+        identity = json.dumps({**request.identity, "name": request.name, "precision": self.precision}, sort_keys=True)
+        _write(blocks, PRECISION[self.precision], barcodes, identity, path)
+        log.info("stored %s: %d spots", path, len(barcodes))
 
 
-def _write(path: Path, identity: dict[str, Any], barcodes: list[str], rows: NDArray[np.float32]) -> None:
-    if rows.shape[0] != len(barcodes) or not np.isfinite(rows).all():
-        raise ValueError(f"expected finite embeddings ({len(barcodes)}, d), got {rows.shape}")
-    with atomic_path(path) as part, h5py.File(part, "w", track_order=True) as file:
-        file.create_dataset("embedding", data=rows, track_times=False)
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file; say so when somebody else is at it."""
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        log.info("another process is making %s: waiting for it", path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write(blocks: Blocks, dtype: Any, barcodes: list[str], identity: str, path: Path) -> None:
+    """All blocks as one file, which is renamed into place; the blocks go."""
+    if blocks.largest() > float(np.finfo(dtype).max):
+        log.info("%s: numbers up to %.3g do not fit in 16 bits, kept in 32", path.name, blocks.largest())
+        dtype = np.float32
+    whole, width = blocks.folder / "whole.h5", blocks.width
+    with h5py.File(whole, "w") as file:
+        shape, chunks = (len(barcodes), width), (min(CHUNK_ROWS, len(barcodes)), width)
+        rows = file.create_dataset("embedding", shape, dtype, chunks=chunks, track_times=False)
+        for start, block in blocks:
+            rows[start : start + len(block)] = block
         file.create_dataset("barcode", data=[b.encode() for b in barcodes], track_times=False)
-        file.attrs["identity"] = json.dumps(identity, sort_keys=True)
-    log.info("stored %s: %d x %d", path, *rows.shape)
+        file.attrs["identity"] = identity
+    whole.replace(path)
+    shutil.rmtree(blocks.folder)
 
 
-def _read(path: Path, barcodes: list[str]) -> NDArray[np.float32]:
+def _read(path: Path, barcodes: list[str]) -> Rows:
     with h5py.File(path) as file:
         row = {name.decode(): i for i, name in enumerate(file["barcode"][:])}
-        rows: NDArray[np.float32] = file["embedding"][:]
+        rows: Rows = file["embedding"][:].astype(np.float32)
     return rows[[row[barcode] for barcode in barcodes]]

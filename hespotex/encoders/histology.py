@@ -23,6 +23,8 @@ class HistologyEncoder:
         workers: threads; OpenCV and NumPy let them run side by side.
     """
 
+    batch_size = 64  # patches that one call should get
+
     def __init__(
         self, name: str, patch_um: list[float], patch_px: int = 224, patch_cut: str = "padded", workers: int = 2
     ) -> None:

@@ -5,6 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hespotex.encoders.device import DTYPES, choose_device, choose_precision, fitting_batch
+from hespotex.errors import InputError
+
 
 class TorchEncoder:
     """Base of encoders that run a frozen network; the network is built at first use.
@@ -12,12 +15,16 @@ class TorchEncoder:
     Args:
         name: shown in tables and file names.
         patch_um: physical sides of the patches (um).
-        patch_px: side in px that the network expects.
+        patch_px: side in px of the patches that come in.
         patch_cut: see `PatchSpec` of the data layer.
+        input_px: side in px that the network takes; other patches are resized on the device. None: as they come.
         mean, std: per channel, on pixels scaled to 0-1.
         raw_pixels: feed 0-255 unscaled, as the released HESpotEx does.
         l2_normalize: divide each embedding by its length.
         device: "auto" takes a GPU where there is one.
+        precision: "auto", "fp32", "bf16" or "fp16"; see `choose_precision`.
+        batch_size: patches at once; "auto" sees what fits into memory.
+        compile_network: let torch.compile fuse the network: slow to start, faster on many patches.
     """
 
     def __init__(
@@ -26,17 +33,25 @@ class TorchEncoder:
         patch_um: list[float],
         patch_px: int,
         patch_cut: str = "padded",
+        input_px: int | None = None,
         mean: tuple[float, ...] = (0.5, 0.5, 0.5),
         std: tuple[float, ...] = (0.5, 0.5, 0.5),
         raw_pixels: bool = False,
         l2_normalize: bool = False,
         device: str = "auto",
+        precision: str = "auto",
+        batch_size: int | str = "auto",
+        compile_network: bool = False,
     ) -> None:
         self.name, self.patch_um, self.patch_px, self.patch_cut = name, list(patch_um), patch_px, patch_cut
-        self.raw_pixels, self.l2_normalize = raw_pixels, l2_normalize
+        self.input_px, self.raw_pixels, self.l2_normalize = input_px, raw_pixels, l2_normalize
         self.mean, self.std = list(mean), list(std)
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self.compile_network = compile_network
+        self._batch_size = None if batch_size == "auto" else _whole(batch_size)
         self._network: nn.Module | None = None
+        self._scale, self._shift = self._affine()
 
     def build(self) -> nn.Module:
         """The network with its weights, mapping (n, 3, px, px) to (n, d)."""
@@ -44,21 +59,63 @@ class TorchEncoder:
 
     def identity(self) -> dict[str, Any]:
         pixels = {"raw_pixels": True} if self.raw_pixels else {"mean": self.mean, "std": self.std}
-        return {"name": self.name, "l2_normalize": self.l2_normalize, **pixels}
+        settings = {key: getattr(self, key) for key in ("name", "input_px", "l2_normalize", "precision")}
+        return settings | pixels
+
+    @property
+    def batch_size(self) -> int:
+        """Patches that one call should get."""
+        if self._batch_size is None:
+            side = self.patch_px
+            self._batch_size = fitting_batch(lambda n: self(torch.zeros(n, side, side, 3, dtype=torch.uint8), 1.0), self.device)
+        return self._batch_size
 
     @torch.inference_mode()
     def __call__(self, patches: Tensor, mpp: float) -> Tensor:
+        try:
+            return self._encode(patches)
+        except torch.OutOfMemoryError as error:
+            raise InputError(
+                f"{self.name}: {len(patches)} patches at once do not fit into the GPU's memory; set encoder.batch_size lower"
+            ) from error
+
+    def _encode(self, patches: Tensor) -> Tensor:
+        """(n, px, px, 3) uint8 -> (n, d), still being computed when it comes back from a GPU."""
+        network = self._start()
+        pixels = self.preprocess(patches.to(self.device, non_blocking=True).permute(0, 3, 1, 2))
+        dtype = DTYPES[self.precision]
+        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+            embedding: Tensor = network(pixels)
+        embedding = embedding.float()
+        return nn.functional.normalize(embedding, dim=-1) if self.l2_normalize else embedding
+
+    def _start(self) -> nn.Module:
+        """The network on its device. Its convolutions are laid out as the pixels are: channels last."""
         if self._network is None:
-            self._network = self.build().eval().requires_grad_(False).to(self.device)
-        pixels = patches.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        embedding: Tensor = self._network(self.preprocess(pixels))
-        if self.l2_normalize:
-            embedding = nn.functional.normalize(embedding, dim=-1)
-        return embedding.float()
+            network = self.build().eval().requires_grad_(False).float().to(self.device)
+            self._network = network.to(memory_format=torch.channels_last)
+            self._scale, self._shift = self._scale.to(self.device), self._shift.to(self.device)
+            if self.compile_network:
+                self._network.compile()
+        return self._network
 
     def preprocess(self, pixels: Tensor) -> Tensor:
-        """(n, 3, px, px) uint8 -> float as the network was trained on."""
+        """(n, 3, px, px) uint8 -> float as the network was trained on, on the same device."""
+        values = pixels.float()
+        if self.input_px and pixels.shape[-1] != self.input_px:
+            side = (self.input_px, self.input_px)
+            values = nn.functional.interpolate(values, side, mode="bicubic", antialias=True).clamp_(0, 255)
+        return values * self._scale + self._shift
+
+    def _affine(self) -> tuple[Tensor, Tensor]:
+        """(x / 255 - mean) / std as one factor and one summand per channel."""
         if self.raw_pixels:
-            return pixels.float()
-        mean, std = (torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (self.mean, self.std))
-        return (pixels.float() / 255 - mean) / std
+            return torch.ones(3, 1, 1), torch.zeros(3, 1, 1)
+        mean, std = (torch.tensor(value, dtype=torch.float64).view(3, 1, 1) for value in (self.mean, self.std))
+        return (1 / (255 * std)).float(), (-mean / std).float()
+
+
+def _whole(batch_size: int | str) -> int:
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise InputError(f"encoder.batch_size={batch_size}; expected auto or a whole number above 0")
+    return batch_size

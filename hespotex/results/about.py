@@ -28,6 +28,8 @@ def describe(config: Config, datamodule: SectionDataModule, leaks: list[str]) ->
         "gene_sets": datamodule.gene_sets.to_dict(),
         "unit": datamodule.expression.unit,
         "expression_fitted_on": datamodule.expression.fitted_on,
+        "expression_state": datamodule.expression.state(),
+        "section_facts": datamodule.facts,
         "sizes": datamodule.sizes(),
         "image_inputs": datamodule.inputs.to_dict(),
         "encoder_identity": datamodule.encoder.identity(),

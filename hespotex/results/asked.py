@@ -62,8 +62,8 @@ def versions(runs: Runs) -> Facts:
     ]
 
 
-def audits(runs: Runs) -> dict[str, tuple[bool, str]]:
-    """By folder of a run: whether nothing failed, and the verdict in words. Runs without `audit.json` are left out."""
+def audits(runs: Runs) -> dict[str, tuple[list[str], str]]:
+    """By folder of a run: the rules that failed, and the verdict in words. Runs without `audit.json` are left out."""
     found = {}
     for run in runs:
         file = Path(run["folder"]) / "audit.json"
@@ -72,13 +72,13 @@ def audits(runs: Runs) -> dict[str, tuple[bool, str]]:
     return found
 
 
-def _verdict(audit: dict[str, Any]) -> tuple[bool, str]:
+def _verdict(audit: dict[str, Any]) -> tuple[list[str], str]:
     passed = sum(rule["verdict"] == PASS for rule in audit["rules"])
     failed = [rule for rule in audit["rules"] if rule["verdict"] == FAIL]
     rest = len(audit["rules"]) - passed - len(failed)
     asked = {rule["rule"]: f" (as asked for by {rule['asked']})" if rule.get("asked") else "" for rule in failed}
     parts = [f"{passed} pass", *(f"FAIL {rule['rule']}: {rule['reason']}{asked[rule['rule']]}" for rule in failed)]
-    return not failed, "; ".join([*parts, *([f"{rest} not checked"] if rest else [])])
+    return [rule["rule"] for rule in failed], "; ".join([*parts, *([f"{rest} not checked"] if rest else [])])
 
 
 def _unique(things: list[dict[str, Any]], answer: Callable[[dict[str, Any]], Any]) -> str:

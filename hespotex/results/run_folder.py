@@ -9,7 +9,16 @@ from hespotex.errors import InputError
 from hespotex.files import write_json
 from hespotex.provenance import flat
 
-IGNORED = ("restart", "paths.", "logger.", "callbacks.progress", "trainer.devices", "trainer.accelerator")
+IGNORED = (
+    "restart",
+    "paths.",
+    "store.root",
+    "store.read_workers",
+    "logger.",
+    "callbacks.progress",
+    "trainer.devices",
+    "trainer.accelerator",
+)
 
 
 class RunFolder:

@@ -15,8 +15,9 @@ from scipy import sparse
 from hespotex.build import build
 from hespotex.data.expression import LogNormalised
 from hespotex.data.genes import GenePanel
-from hespotex.data.nuclei import LabelMaskCounter
-from hespotex.data.patches import PatchSpec, iterate_patches
+from hespotex.data.nuclei.published import PublishedMaskCounter
+from hespotex.data.patch_reader import iterate_patches
+from hespotex.data.patches import PatchSpec
 from hespotex.data.readers.h5ad import H5adReader
 from hespotex.data.readers.her2st import Her2stReader
 from hespotex.data.readers.hest import HestReader
@@ -65,12 +66,12 @@ def test_one_section_through_every_layout(tmp_path: Path) -> None:
 def test_flat_folder_with_its_masks(tmp_path: Path) -> None:
     write_flat(tmp_path, "F1")
     write_flat(tmp_path, "F2")
-    options = ["data=flat", f"data.reader.root={tmp_path}", "nuclei=label_mask", f"nuclei.counter.folder={tmp_path}"]
+    options = ["data=flat", f"data.reader.root={tmp_path}", "nuclei=published_mask", f"nuclei.counter.folder={tmp_path}"]
     config = compose_config("train", [*options, "data.reader.groups={F1: P1, F2: P2}"], tmp_path)
     reader = build(config.data.reader)
     assert reader.section_keys() == [SectionKey("F1", "P1"), SectionKey("F2", "P2")]
     section, counter = reader.read("F1"), build(config.nuclei.counter)
-    assert section.mpp == pytest.approx(MPP) and isinstance(counter, LabelMaskCounter)
+    assert section.mpp == pytest.approx(MPP) and isinstance(counter, PublishedMaskCounter)
     assert counter(section).min() > 1
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hespotex.data.images import open_image
-from hespotex.data.patches import PatchSize, PatchSpec, cut_patch, iterate_patches, patch_size, stored_barcodes
+from hespotex.data.patch_reader import iterate_patches, stored_barcodes
+from hespotex.data.patches import PatchSize, PatchSpec, cut_patch, patch_size
 from hespotex.errors import InputError
 
 from .builders import MPP, Pixels, halves, picture, section, square_grid, write_patches, write_pyramid

@@ -1,7 +1,9 @@
 """The embedding store: computed once, never stale, whole or absent."""
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -10,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from hespotex.data.embed import embed_section
-from hespotex.data.store import EmbeddingStore
+from hespotex.data.store import EmbeddingStore, Request
+from hespotex.errors import InputError
 
 from .builders import MeanColour, picture, section, write_pyramid
 
@@ -26,15 +30,19 @@ class Counted:
     def __init__(self, rows: Rows = ROWS) -> None:
         self.rows, self.calls = rows, 0
 
-    def __call__(self) -> Rows:
+    def __call__(self, start: int) -> list[Rows]:
         self.calls += 1
-        return self.rows
+        return [self.rows[start:]]
+
+
+def request(section_id: str = "S1", name: str = "enc", identity: dict[str, Any] | None = None) -> Request:
+    return Request(section_id, name, identity or {}, BARCODES)
 
 
 def test_computed_once(tmp_path: Path) -> None:
     compute = Counted()
     for store in (EmbeddingStore(str(tmp_path)), EmbeddingStore(str(tmp_path))):
-        found = store.load("S1", "enc", {"v": 1}, BARCODES, compute)
+        found = store.load(request(), compute)
         np.testing.assert_array_equal(found, ROWS)
         assert found.dtype == np.float32
     assert compute.calls == 1
@@ -42,42 +50,77 @@ def test_computed_once(tmp_path: Path) -> None:
 
 def test_other_identity_section_or_name_is_another_file(tmp_path: Path) -> None:
     store, compute = EmbeddingStore(str(tmp_path)), Counted()
-    asked: list[tuple[str, str, dict[str, Any]]] = [
-        ("S1", "enc", {"v": 1, "w": "x"}), ("S1", "enc", {"v": 2, "w": "x"}), ("S2", "enc", {"v": 1, "w": "x"}),
-        ("S1", "other", {"v": 1, "w": "x"}), ("S1", "enc", {"w": "x", "v": 1}),
+    asked = [
+        request(identity={"v": 1, "w": "x"}), request(identity={"v": 2, "w": "x"}), request("S2", identity={"v": 1, "w": "x"}),
+        request(name="other", identity={"v": 1, "w": "x"}), request(identity={"w": "x", "v": 1}),
     ]  # fmt: skip
-    for section_id, name, identity in asked:
-        store.load(section_id, name, identity, BARCODES, compute)
-    assert compute.calls == 4 and len({store.path(*key) for key in asked}) == 4
+    for each in asked:
+        store.load(each, compute)
+    assert compute.calls == 4 and len({store.path(each) for each in asked}) == 4
 
 
 def test_rows_come_in_the_order_of_the_barcodes(tmp_path: Path) -> None:
+    """Whatever order they were made in, and asked for."""
     store, compute = EmbeddingStore(str(tmp_path)), Counted()
-    store.load("S1", "enc", {}, BARCODES, compute)
-    np.testing.assert_array_equal(store.load("S1", "enc", {}, ["c", "a"], compute), ROWS[[2, 0]])
+    backwards = np.array([2, 1, 0])
+    np.testing.assert_array_equal(store.load(request(), compute, lambda: backwards), ROWS[::-1])
+    np.testing.assert_array_equal(store.load(replace(request(), barcodes=["c", "a"]), compute), ROWS[[0, 2]])
 
 
-def fail() -> Rows:
+def test_half_precision_unless_the_numbers_are_too_large(tmp_path: Path) -> None:
+    rows = ROWS + np.float32(0.0001)
+    half, full = EmbeddingStore(str(tmp_path)), EmbeddingStore(str(tmp_path), "full")
+    np.testing.assert_array_equal(full.load(request(), Counted(rows)), rows)
+    np.testing.assert_array_equal(half.load(request(), Counted(rows)), rows.astype(np.float16))
+    np.testing.assert_array_equal(half.load(request("large"), Counted(ROWS * np.float32(1e5))), ROWS * np.float32(1e5))
+    with pytest.raises(InputError, match=r"store.precision: expected half or full, got 'double'"):
+        EmbeddingStore(str(tmp_path), "double")
+
+
+def fail(_: int) -> list[Rows]:
     raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("compute", [fail, Counted(ROWS[:2]), Counted(ROWS * np.float32(np.nan))])
-def test_a_failure_leaves_no_file(tmp_path: Path, compute: Callable[[], Rows]) -> None:
+def test_a_failure_leaves_no_file(tmp_path: Path, compute: Callable[[int], list[Rows]]) -> None:
     store = EmbeddingStore(str(tmp_path))
-    with pytest.raises((KeyboardInterrupt, ValueError), match=r"expected finite embeddings \(3, d\), got|^$"):
-        store.load("S1", "enc", {}, BARCODES, compute)
+    with pytest.raises((KeyboardInterrupt, ValueError, InputError), match=r"expected 3 rows, got 2|not finite|^$"):
+        store.load(request(), compute)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
-    np.testing.assert_array_equal(store.load("S1", "enc", {}, BARCODES, Counted()), ROWS)
+    np.testing.assert_array_equal(store.load(request(), Counted()), ROWS)
+
+
+def test_an_interrupted_fill_goes_on_and_gives_the_same_bytes(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
+    wanted = Request("S1", "enc", {}, [str(i) for i in range(1000)])
+    starts = []
+
+    def compute(start: int, stop: int = 1000) -> Iterator[Rows]:
+        starts.append(start)
+        for first in range(start, stop, 64):
+            yield rows[first : first + 64]
+        if stop < 1000:
+            raise KeyboardInterrupt
+
+    whole, broken = EmbeddingStore(str(tmp_path / "whole")), EmbeddingStore(str(tmp_path / "broken"))
+    whole.load(wanted, compute)
+    for stop in (300, 700):
+        with pytest.raises(KeyboardInterrupt):
+            broken.load(wanted, lambda start, stop=stop: compute(start, stop))  # type: ignore[misc]
+    np.testing.assert_array_equal(broken.load(wanted, compute), rows.astype(np.float16))
+    assert starts == [0, 0, 256, 512]
+    assert broken.path(wanted).read_bytes() == whole.path(wanted).read_bytes()
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".h5", ".lock"}
 
 
 def slow_rows(root: str, number: int) -> Rows:
     """One of several at the same time, each with numbers of its own."""
 
-    def compute() -> Rows:
+    def compute(_: int) -> list[Rows]:
         time.sleep(0.2)
-        return ROWS + np.float32(10 * number)
+        return [ROWS + np.float32(10 * number)]
 
-    return EmbeddingStore(root).load("S1", "enc", {}, BARCODES, compute)
+    return EmbeddingStore(root).load(request(), compute)
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
@@ -88,6 +131,25 @@ def test_at_the_same_time_one_computes_and_all_get_its_rows(tmp_path: Path, kind
     for rows in found[1:]:
         np.testing.assert_array_equal(rows, found[0])
     assert len(list(tmp_path.rglob("*.h5"))) == 1
+
+
+def hold_the_lock(path: Path, held: Any) -> None:
+    lock = FileLock(path)
+    lock.acquire()
+    held.set()
+    time.sleep(60)
+
+
+def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
+    store, context = EmbeddingStore(str(tmp_path)), get_context("fork")
+    path, held = store.path(request()), context.Event()
+    path.parent.mkdir()
+    holder = context.Process(target=hold_the_lock, args=(path.with_suffix(".lock"), held))
+    holder.start()
+    assert held.wait(10) and holder.pid is not None
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    np.testing.assert_array_equal(store.load(request(), Counted()), ROWS)
 
 
 @pytest.fixture

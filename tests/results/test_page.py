@@ -1,6 +1,5 @@
 """The report in a real browser: it opens from disk, needs no network, sorts, filters, and fits a phone."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,10 +31,6 @@ def sweep(small_demo: Path, store: Path, tmp_path_factory: pytest.TempPathFactor
         home = folder / name
         home.mkdir(parents=True)
         train(compose_config("train", [*same, *words], home))
-    audit = {"quick": False, "rules": [{"rule": "split", "verdict": "PASS", "reason": "", "asked": None}]}
-    failed = {"rule": "panel", "verdict": "FAIL", "reason": "saw DEMO1", "asked": "model.x=true"}
-    for run, rules in (("fold0", [*audit["rules"], failed]), ("fold1", audit["rules"])):  # type: ignore[misc]
-        (folder / "ridge" / run / "audit.json").write_text(json.dumps(audit | {"rules": rules}))
     summarise(folder)
     return folder
 
@@ -151,10 +146,10 @@ def test_what_is_said_beside_the_numbers(page: Any) -> None:
     assert cards[0].startswith("Leave one group out\n")
     assert "2 groups: an interval over so few means little." in cards[0]
     assert "One group: there is no interval." in cards[1]
-    assert "Audit: 2 of 4 runs audited, 1 with a failed rule" in cards[0]
-    assert "Audit: not audited" in cards[1]
+    assert "Audit: 4 of 4 runs audited; no rule failed." in cards[0]
+    assert "Audit: 1 of 1 runs audited; groups failed in 1." in cards[1]
     runs = page.locator("[aria-label='Runs']").inner_text()
-    assert "1 pass; FAIL panel: saw DEMO1 (as asked for by model.x=true)" in runs
+    assert "FAIL groups" in runs and "(as asked for by fold" in runs
     asked = page.locator("main > section").nth(1).inner_text()
     for part in ("Data fingerprint", "Each group (patient) is the test set once", "random_vit", "log-normalised", "Git commit"):
         assert part in asked

@@ -49,21 +49,25 @@ class TiffImage:
         return out
 
     def _tile(self, level: int, index: int) -> NDArray[np.uint8]:
+        """A decoded tile; threads decode side by side, only the cache is guarded."""
         with self._lock:
             if (level, index) in self._cache:
                 self._cache.move_to_end((level, index))
                 return self._cache[level, index]
-            tile = self._decode(self._pages[level], index)
-            self._cache[level, index] = tile
-            self._cached_bytes += tile.nbytes
+        tile = self._decode(self._pages[level], index)
+        with self._lock:
+            if (level, index) not in self._cache:
+                self._cache[level, index] = tile
+                self._cached_bytes += tile.nbytes
             while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
                 self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
-            return tile
+        return tile
 
     def _decode(self, page: Any, index: int) -> NDArray[np.uint8]:
         handle = self._file.filehandle
-        handle.seek(page.dataoffsets[index])
-        data = handle.read(page.databytecounts[index])
+        with self._lock:
+            handle.seek(page.dataoffsets[index])
+            data = handle.read(page.databytecounts[index])
         if len(data) < page.databytecounts[index]:
             raise InputError(f"{handle.path}: ends inside tile {index}; is the file whole?")
         tables = {"jpegtables": page.jpegtables} if page.jpegtables is not None else {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hespotex.data.patches import stored_barcodes
+from hespotex.data.patch_reader import stored_barcodes
 from hespotex.data.section import Section
 from hespotex.errors import InputError
 

@@ -1,6 +1,7 @@
 """One fold strategy of the page."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,12 +111,13 @@ def leak(tables: Tables) -> str:
 
 
 def audit(tables: Tables) -> str:
-    """How many runs were audited, and how many failed."""
+    """How many runs were audited, and which rules failed in how many."""
     found = audits(tables.runs)
-    failed = sum(not good for good, _ in found.values())
     if not found:
         return "not audited"
-    return f"{len(found)} of {len(tables.runs)} runs audited, {failed} with a failed rule"
+    rules = Counter(rule for failed, _ in found.values() for rule in failed)
+    failures = ", ".join(f"{rule} failed in {n}" for rule, n in rules.items()) or "no rule failed"
+    return f"{len(found)} of {len(tables.runs)} runs audited; {failures}"
 
 
 def _homes(tables: Tables) -> dict[str, Path]:

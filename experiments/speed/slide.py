@@ -1,0 +1,58 @@
+"""A tiled TIFF of any size out of real tissue, with spots in Visium's hexagonal pattern."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.data.section import Section, SectionKey, make_adata
+
+MPP, TILE, PITCH_UM, MARGIN_PX = 0.5, 256, 100.0, 500
+
+
+def make_slide(tissue: Path, side_px: int, path: Path) -> Section:
+    """Write `side_px` squared px (JPEG tiles of a real image, no pyramid); spots at 100 um all over it."""
+    pieces = tissue_tiles(tissue)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(
+            path,
+            _mosaic(pieces, -(-side_px // TILE)),
+            shape=(side_px, side_px, 3),
+            dtype=np.uint8,
+            tile=(TILE, TILE),
+            compression="jpeg",
+            photometric="rgb",
+        )
+    return _section(path, side_px)
+
+
+def tissue_tiles(tissue: Path) -> list[NDArray[np.uint8]]:
+    """Tiles of an H&E image that hold more tissue than glass."""
+    bgr = cv2.imread(str(tissue))
+    if bgr is None:
+        raise FileNotFoundError(f"no image {tissue}: --tissue takes an H&E picture")
+    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rows, columns = (n // TILE for n in rgb.shape[:2])
+    tiles = [rgb[r * TILE : (r + 1) * TILE, c * TILE : (c + 1) * TILE] for r in range(rows) for c in range(columns)]
+    return [np.ascontiguousarray(tile) for tile in tiles if tile.mean() < 215]
+
+
+def _mosaic(pieces: list[NDArray[np.uint8]], n: int) -> Iterator[NDArray[np.uint8]]:
+    rng = np.random.default_rng(0)
+    return (pieces[rng.integers(len(pieces))] for _ in range(n * n))
+
+
+def _section(path: Path, side_px: int) -> Section:
+    step = PITCH_UM / MPP
+    rows = np.arange(MARGIN_PX, side_px - MARGIN_PX, step * np.sqrt(3) / 2)
+    pos = [
+        (x + step / 2 * (i % 2), y) for i, y in enumerate(rows) for x in np.arange(MARGIN_PX, side_px - MARGIN_PX - step, step)
+    ]
+    barcodes = [f"spot{i}" for i in range(len(pos))]
+    adata = make_adata(sparse.csr_matrix((len(pos), 1), dtype=np.float32), barcodes, ["none"], np.array(pos))
+    return Section(SectionKey("SPEED", "SPEED"), adata, MPP, "stated", PITCH_UM, 55.0, image=path)

@@ -1,0 +1,80 @@
+"""All rules on a run, and the audits of many runs in one summary."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hespotex.auditing import fitted, splits, trained
+from hespotex.auditing.case import Case
+from hespotex.auditing.dataset import DataSets
+from hespotex.auditing.findings import FAIL, UNCHECKED, Finding, count
+from hespotex.auditing.record import read_record
+from hespotex.errors import InputError
+from hespotex.files import write_json
+
+log = logging.getLogger(__name__)
+SMALL = 50_000  # spots of all runs together; above, a summary takes the recorded facts only
+RULES: dict[str, Callable[[Case], Finding]] = {
+    "split": splits.check_split,
+    "groups": splits.check_groups,
+    "duplicates": splits.check_duplicates,
+    "panel": fitted.check_panel,
+    "target": fitted.check_target,
+    "scaling": fitted.check_scaling,
+    "closed form": fitted.check_closed_form,
+    "embeddings": trained.check_embeddings,
+    "teacher": fitted.check_teacher,
+    "training": trained.check_training,
+    "epoch": trained.check_epoch,
+    "test": trained.check_test,
+}
+
+
+def audit_run(folder: Path, data_sets: DataSets | None) -> list[Finding]:
+    """Every rule's finding on a finished run, also written to its `audit.json`.
+
+    Args:
+        folder: of the run.
+        data_sets: shared by the runs of one audit; None takes the recorded facts only.
+
+    Raises:
+        InputError: no finished run there.
+    """
+    case = Case(read_record(folder), data_sets)
+    findings = [_finding(name, case) for name in RULES]
+    write_json(folder / "audit.json", {"quick": data_sets is None, "rules": [finding.to_dict() for finding in findings]})
+    return findings
+
+
+def _finding(name: str, case: Case) -> Finding:
+    try:
+        return RULES[name](case)
+    except KeyError as error:
+        return Finding(name, UNCHECKED, f"the run, of an older version, has no record of {error}")
+
+
+def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """One Markdown line a run, for the summary: counts of verdicts, and each failure with its reason.
+
+    Data are read again where the runs are small together; else the line says that the recorded facts speak alone.
+    """
+    spots = sum(known["n_spots"] for run in runs for known in run.get("section_facts", {}).values())
+    data_sets = DataSets() if spots <= SMALL else None
+    lines = []
+    for run in sorted(runs, key=lambda run: (run["model"], run["split"]["index"], run["seed"])):
+        name = f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
+        try:
+            lines.append(f"- {name}: audit: {_words(audit_run(Path(run['folder']), data_sets))}")
+        except InputError as error:
+            lines.append(f"- {name}: not audited: {error}")
+    if data_sets is None:
+        lines.append(f"- {spots} spots are many: recorded facts only; `python -m hespotex.audit RUN_DIR` derives them anew.")
+    return lines
+
+
+def _words(findings: list[Finding]) -> str:
+    failures = [
+        f"{f.rule}: {f.reason}" + (f" (as asked for by {f.asked})" if f.asked else "") for f in findings if f.verdict == FAIL
+    ]
+    return "; ".join([count(findings), *failures])

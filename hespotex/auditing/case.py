@@ -1,0 +1,154 @@
+"""One run under audit: its record, its data, and what the checkpoint makes of each section by itself."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from hespotex.auditing.dataset import DataSet, DataSets
+from hespotex.auditing.record import RunRecord
+from hespotex.build import build, check_trusted
+from hespotex.checkpoint import load_module
+from hespotex.data.assemble import ImageInputs
+from hespotex.data.encoder import NucleiCounter
+from hespotex.data.expression import Expression, smooth
+from hespotex.data.genes import GenePanel
+from hespotex.data.graph import knn_edges
+from hespotex.data.store import EmbeddingStore, Request
+from hespotex.errors import InputError
+from hespotex.metrics import gene_pearson
+from hespotex.modules.base import ExpressionModule
+
+
+class Case:
+    """Everything a rule may ask. Whatever needs data that is not there raises an `InputError` that says so.
+
+    Args:
+        record: what the run left.
+        data_sets: of all runs that are audited together; None leaves the data alone.
+    """
+
+    def __init__(self, record: RunRecord, data_sets: DataSets | None) -> None:
+        self.record, self._data_sets = record, data_sets
+        self._data: dict[str, Data] = {}
+        self._predicted: dict[str, Tensor] = {}
+
+    @cached_property
+    def data_set(self) -> DataSet:
+        if self._data_sets is None:
+            raise InputError("a quick audit reads no data")
+        return self._data_sets.of(self.record)
+
+    @property
+    def precise(self) -> bool:
+        """Whether the run computed in single precision throughout."""
+        return str(self.record.config["trainer"].get("precision", "32-true")).startswith("32")
+
+    @property
+    def panel(self) -> GenePanel:
+        """The genes of the checkpoint, whoever chose them."""
+        return GenePanel(self.record.about["genes"], self.record.about["panel_fitted_on"])
+
+    def fresh_expression(self) -> Expression:
+        """The target as the config builds it, fitted on nothing yet."""
+        settings = self.record.config["data"]["expression"]
+        check_trusted(settings)
+        target: Expression = build(settings)
+        return target
+
+    @cached_property
+    def _expression(self) -> Expression:
+        """The target with what the checkpoint says was fitted."""
+        target, about = self.fresh_expression(), self.record.about
+        if about["expression_fitted_on"] and not about.get("expression_state"):
+            raise InputError("the checkpoint, of an older version, does not hold what its target was fitted to")
+        target.restore(about.get("expression_state", {}), about["expression_fitted_on"])
+        return target
+
+    def target(self, section_id: str) -> NDArray[np.float32]:
+        """Expression (n_spots, n_genes) as training had it: of training spots smoothed if asked for."""
+        section = self.data_set.section(section_id)
+        values, share = self._expression(section, self.panel), self.record.config["data"]["smooth_training"]
+        if share and section_id in self.record.ids("train"):
+            values = smooth(values, knn_edges(section.pos, self.record.about["image_inputs"]["n_neighbours"]), share)
+        return values
+
+    def scaling(self, ids: list[str]) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each gene, (n_genes,), over the spots of these sections."""
+        values = np.concatenate([self.target(i) for i in ids], dtype=np.float64)
+        std = values.std(axis=0)
+        return torch.tensor(values.mean(axis=0)).float(), torch.tensor(np.where(std > 1e-6, std, 1.0)).float()
+
+    def data(self, section_id: str) -> Data:
+        """The section as the model gets it, its embedding from the store and from there only."""
+        if section_id not in self._data:
+            about, config = self.record.about, self.record.config
+            check_trusted(config["nuclei"])
+            counter: NucleiCounter | None = build(config["nuclei"]["counter"])
+            encoder: Any = KnownEncoder(config["encoder"], about["encoder_identity"])
+            store = ReadOnlyStore(config["store"]["root"], config["store"]["precision"])
+            entry = ImageInputs(**about["image_inputs"]).assemble(self.data_set.section(section_id), encoder, counter, store)
+            entry.expression = torch.from_numpy(self.target(section_id))
+            self._data[section_id] = entry
+        return self._data[section_id]
+
+    @cached_property
+    def module(self) -> ExpressionModule:
+        """The chosen epoch's model."""
+        return load_module(self.record.checkpoint)
+
+    def predicted(self, section_id: str) -> Tensor:
+        """Prediction (n_spots, n_genes) of the checkpoint for this section, from its own image and nothing else."""
+        if section_id not in self._predicted:
+            with torch.inference_mode():
+                self._predicted |= self.module.predict_step(Batch.from_data_list([self.data(section_id)]), 0)
+        return self._predicted[section_id]
+
+    def measured(self, section_id: str) -> Tensor:
+        """The target of a section that is scored, (n_spots, n_genes): never smoothed."""
+        return torch.from_numpy(self._expression(self.data_set.section(section_id), self.panel))
+
+    def epoch_score(self, ids: list[str]) -> float:
+        """What chooses the epoch: gene-wise Pearson of the model's bare output, averaged over genes, then sections."""
+        scores = []
+        for section_id in ids:
+            with torch.inference_mode():
+                expression = self.module.expression(Batch.from_data_list([self.data(section_id)]))
+            scores.append(float(gene_pearson(expression, self.measured(section_id)).nanmean()))
+        return float(np.nanmean(scores))
+
+
+class KnownEncoder:
+    """The encoder of a run as far as the store asks for it; it can encode nothing.
+
+    Args:
+        settings: of the run's config; several encoders side by side have `parts`.
+        identity: as the checkpoint has it.
+    """
+
+    def __init__(self, settings: dict[str, Any], identity: dict[str, Any]) -> None:
+        self.name, self._identity = str(settings["name"]), identity
+        if "parts" in settings:
+            self.parts = [KnownEncoder(settings["parts"][key], own) for key, own in identity["parts"].items()]
+            return
+        self.patch_um, self.patch_px = [float(um) for um in settings["patch_um"]], int(settings["patch_px"])
+        self.patch_cut = str(settings["patch_cut"])
+
+    def identity(self) -> dict[str, Any]:
+        return self._identity
+
+    def __call__(self, patches: Tensor, mpp: float) -> Tensor:
+        raise InputError("an audit encodes nothing")
+
+
+class ReadOnlyStore(EmbeddingStore):
+    """The store without the power to compute."""
+
+    def load(self, request: Request, *compute: Any) -> NDArray[np.float32]:
+        if not self.path(request).is_file():
+            raise InputError(f"{request.name} of {request.section_id} is no longer in the store {self.root}")
+        return super().load(request, *compute)

@@ -1,0 +1,88 @@
+"""The data set of a run, read again: each section once, for all runs that are audited together."""
+
+from pathlib import Path
+from typing import Any
+
+from hespotex.auditing.record import RunRecord
+from hespotex.build import Config, build, check_trusted
+from hespotex.data.genes import GenePanel
+from hespotex.data.section import Section, SectionKey, section_facts
+from hespotex.data.similarity import Look, look_at
+from hespotex.errors import InputError
+from hespotex.files import digest
+
+
+class DataSet:
+    """Sections as training reads them.
+
+    Args:
+        data: the `data` group of a run's config. Nothing is fetched or generated: what is not there is an error.
+
+    Raises:
+        InputError: the data set is not there.
+    """
+
+    def __init__(self, data: Config) -> None:
+        reader = data["reader"] | ({"download": False} if "download" in data["reader"] else {})
+        for part in (reader, data["genes"]):
+            check_trusted(part)
+        root = Path(str(reader.get("root", ".")))
+        if not root.is_dir():
+            raise InputError(f"the data set is not found at {root}")
+        self.reader, self.genes, self.min_counts = build(reader), build(data["genes"]), data["min_counts"]
+        self.keys: dict[str, SectionKey] = {key.section_id: key for key in self.reader.section_keys()}
+        self._sections: dict[str, Section] = {}
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._looks: dict[str, Look] = {}
+        self._panels: dict[str, GenePanel] = {}
+
+    def section(self, section_id: str) -> Section:
+        """A section with its gene names put right, less its empty spots."""
+        if section_id not in self._sections:
+            if section_id not in self.keys:
+                raise InputError(f"section {section_id} is no longer in the data set")
+            self._sections[section_id] = self.genes(self.reader.read(section_id)).with_counts(self.min_counts)
+        return self._sections[section_id]
+
+    def facts(self, section_id: str) -> dict[str, Any]:
+        """Group, size and hashes of a section, as they are now."""
+        if section_id not in self._facts:
+            self._facts[section_id] = section_facts(self.section(section_id))
+        return self._facts[section_id]
+
+    def look(self, section_id: str) -> Look:
+        """What tells that two sections are one tissue."""
+        if section_id not in self._looks:
+            self._looks[section_id] = look_at(self.section(section_id))
+        return self._looks[section_id]
+
+    def panel(self, rule: Config, ids: list[str]) -> GenePanel:
+        """The genes that this rule chooses on these sections, and on nothing else."""
+        key = digest([rule, sorted(ids)])
+        if key not in self._panels:
+            check_trusted(rule)
+            self._panels[key] = build(rule).fit([self.section(i) for i in sorted(ids)])
+        return self._panels[key]
+
+
+class DataSets:
+    """The data sets of several runs; runs with the same reader share one."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, DataSet] = {}
+
+    def of(self, record: RunRecord) -> DataSet:
+        """The run's data set, with the counts that the run has seen.
+
+        Raises:
+            InputError: it is not there, or has changed.
+        """
+        data = record.config["data"]
+        key = digest([data[name] for name in ("reader", "genes", "min_counts")])
+        if key not in self._found:
+            self._found[key] = DataSet(data)
+        found = self._found[key]
+        changed = [i for i, known in record.known.items() if known["counts"] != found.facts(i)["counts"]]
+        if changed:
+            raise InputError(f"the counts of {', '.join(changed)} have changed since the run")
+        return found

@@ -1,0 +1,98 @@
+"""Rules on who stands on which side: one split, no group and no tissue on both sides."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from hespotex.auditing.case import Case
+from hespotex.auditing.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
+from hespotex.auditing.record import SIDES
+from hespotex.build import build, check_trusted
+from hespotex.data.duplicates import DuplicatePair, compare, known_pairs
+from hespotex.data.folds import FoldStrategy, Split
+from hespotex.errors import InputError
+
+
+def check_split(case: Case) -> Finding:
+    """split.json, metrics.json and the checkpoint tell one split with disjoint sides, and the strategy gives it again."""
+    record, split = case.record, case.record.about["split"]
+    told = {"split.json": record.split_file, "metrics.json": record.metrics["split"]}
+    for name, other in told.items():
+        if differing := [side for side in SIDES if sorted(other[side]) != sorted(split[side])]:
+            return Finding("split", FAIL, f"{name} has other sections in {', '.join(differing)} than the checkpoint")
+    if both := set(record.ids("train")) & set(record.ids("val", "test")):
+        return Finding("split", FAIL, f"{_listed(both)} both train and validate or test")
+    try:
+        again = _split_again(case)
+    except InputError as error:
+        return Finding("split", UNCHECKED, f"{RECORDED}{error}")
+    if differing := [side for side in SIDES if sorted(getattr(again, side)) != sorted(split[side])]:
+        return Finding("split", FAIL, f"fold={_fold(case)} gives other sections in {', '.join(differing)}")
+    return Finding("split", PASS, f"fold={_fold(case)} gives it again; test {_listed(split['test'])}")
+
+
+def _fold(case: Case) -> str:
+    """The strategy and its fold."""
+    fold = case.record.config["fold"]
+    return f"{fold['name']} fold.index={fold['index']}"
+
+
+def _split_again(case: Case) -> Split:
+    settings = case.record.config["fold"]
+    check_trusted(settings)
+    strategy: FoldStrategy = build(settings)
+    split = replace(strategy, allow_leak=True).split(list(case.data_set.keys.values()))
+    return split.validated_on_test() if case.record.config["model"]["select_on"] == "test" else split
+
+
+def check_groups(case: Case) -> Finding:
+    """No group (patient) of a test section trains or validates."""
+    record = case.record
+    try:
+        groups, unsure = {i: key.group for i, key in case.data_set.keys.items()}, ""
+    except InputError as error:
+        groups, unsure = {i: known["group"] for i, known in record.known.items()}, str(error)
+    rest = {groups.get(i) for i in record.ids("train", "val") if i not in record.ids("test")} - {None}
+    tested = {groups.get(i) for i in record.ids("test")} - {None}
+    if shared := rest & tested:
+        return Finding("groups", FAIL, f"on both sides: {_listed(map(str, shared))}", _allowed(case))
+    if unsure:
+        return Finding("groups", UNCHECKED, f"{RECORDED}{unsure}")
+    return Finding("groups", PASS, f"test {_listed(map(str, tested))}; training and validation {_listed(map(str, rest))}")
+
+
+def check_duplicates(case: Case) -> Finding:
+    """No test section is the tissue of another one: by HEST-1k's known pairs, by hashes, by image file and grid of spots."""
+    record = case.record
+    test = record.ids("test")
+    rest = [i for i in record.ids("train", "val") if i not in test]
+    pairs = [pair for a in test for b in rest if (pair := _recorded_pair(case, a, b))]
+    try:
+        looks = [(case.data_set.look(a), case.data_set.look(b)) for a in test for b in rest]
+        pairs, unsure = pairs or [pair for a, b in looks if (pair := compare(a, b))], ""
+    except InputError as error:
+        unsure = str(error)
+    if pairs:
+        words = "; ".join(f"{pair.a} (test) and {pair.b}: {pair.reason}" for pair in pairs)
+        return Finding("duplicates", FAIL, words, _allowed(case))
+    if unsure:
+        return Finding("duplicates", UNCHECKED, f"{RECORDED}{unsure}")
+    return Finding("duplicates", PASS, f"{len(test)} test sections against {len(rest)} others: image files, grids, known pairs")
+
+
+def _recorded_pair(case: Case, a: str, b: str) -> DuplicatePair | None:
+    """One tissue by what needs no data: the list of known pairs, and the hashes that the run has written down."""
+    if any({pair.a, pair.b} == {a, b} for pair in known_pairs()):
+        return DuplicatePair(a, b, "known to be one tissue in HEST-1k")
+    for name, words in (("image", "image files"), ("counts", "counts")):
+        mine, other = (case.record.known.get(i, {}).get(name) for i in (a, b))
+        if mine is not None and mine == other:
+            return DuplicatePair(a, b, f"the {words} have the same hash")
+    return None
+
+
+def _allowed(case: Case) -> str | None:
+    return "fold.allow_leak=true" if case.record.config["fold"]["allow_leak"] else None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " ".join(sorted(names))

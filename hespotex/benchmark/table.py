@@ -1,0 +1,62 @@
+"""The table of HEST-Benchmark: encoders down, tasks across."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hespotex.results.markdown import markdown
+
+Results = dict[str, dict[str, dict[str, Any]]]  # encoder -> task -> result
+
+
+def read_results(folder: Path) -> Results:
+    """`{encoder}/{task}.json` below a folder: all that were ever run there."""
+    found: Results = {}
+    for path in sorted(folder.glob("*/*.json")):
+        found.setdefault(path.parent.name, {})[path.stem] = json.loads(path.read_text())
+    return found
+
+
+def render(results: Results) -> str:
+    """Mean Pearson (standard deviation over folds), the best encoder first, and what a reader must know."""
+    tasks = sorted({task for own in results.values() for task in own})
+    order = sorted(results, key=lambda name: (-len(results[name]), -average(results[name])))
+    rows = [[name, *(_cell(results[name].get(task)) for task in tasks), f"{average(results[name]):.4f}"] for name in order]
+    words = (
+        "HEST-Benchmark protocol: log(1 + raw counts) of the task's genes, PCA (256) and ridge regression fitted on the "
+        "training spots, Pearson of each gene over all test spots pooled, mean over genes, then folds (standard deviation "
+        "over folds in brackets). Pooled spots of several sections correlate better than those of one: do not compare with "
+        "per-section scores."
+    )
+    parts = ["# HEST-Benchmark", words, markdown(["encoder", *tasks, "average"], rows), "\n".join(notes(results))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def average(own: dict[str, dict[str, Any]]) -> float:
+    """Mean over the tasks that an encoder has."""
+    return float(np.mean([result["pcc_mean"] for result in own.values()]))
+
+
+def notes(results: Results) -> list[str]:
+    """Leaks, genes that could not be scored, and narrow embeddings."""
+    return sorted({f"- {note}" for name, own in results.items() for task in own for note in _notes(name, task, own[task])})
+
+
+def _notes(encoder: str, task: str, result: dict[str, Any]) -> list[str]:
+    found = []
+    for index, fold in enumerate(result["folds"]):
+        missing = len(result["genes"]) - fold["n_genes_scored"]
+        where = f"{task}, fold {index}"
+        found += [f"**{where}: LEAK in the bundle's own split.** {leak}." for leak in fold["leaks"]]
+        found += [f"{where}, {encoder}: {missing} constant genes left out (as released, the fold would be NaN)."] * bool(
+            missing
+        )
+        if fold["n_components"] < 256:
+            found.append(f"{where}, {encoder}: PCA keeps {fold['n_components']} dimensions, for want of 256.")
+    return found
+
+
+def _cell(result: dict[str, Any] | None) -> str:
+    return f"{result['pcc_mean']:.4f} ({result['pcc_std']:.4f})" if result else "-"

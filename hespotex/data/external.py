@@ -1,0 +1,147 @@
+"""The sections of another data set, as test sections of a model that was trained elsewhere: nothing is fitted."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.duplicates import known_pairs
+from hespotex.data.expression import Expression
+from hespotex.data.folds import FoldStrategy, Split, section_ids
+from hespotex.data.gene_list import GeneList
+from hespotex.data.gene_sets import GeneSets
+from hespotex.data.genes import GenePanel
+from hespotex.data.section import Section, SectionKey, section_facts
+from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+PITCH = 0.05  # share by which the distance of spots may differ without a word
+
+
+@dataclass(frozen=True)
+class AllTest(FoldStrategy):
+    """Every section tests; none trains."""
+
+    def split(self, keys: Sequence[SectionKey]) -> Split:
+        return Split(0, 1, [], [], section_ids(keys))
+
+
+class FittedExpression:
+    """A target with what was fitted elsewhere, for some of its genes.
+
+    Args:
+        target: restored from a checkpoint.
+        genes: of that checkpoint, in its order.
+    """
+
+    def __init__(self, target: Expression, genes: list[str]) -> None:
+        self.target, self.genes = target, genes
+        self.unit, self.lowest, self.fitted_on = target.unit, target.lowest, target.fitted_on
+
+    def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        """Nothing: that is the point."""
+
+    def state(self) -> dict[str, Any]:
+        return self.target.state()
+
+    def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        self.target.restore(state, fitted_on)
+
+    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+        place = {gene: i for i, gene in enumerate(self.genes)}
+        return self.target(section, GenePanel(self.genes, []))[:, [place[gene] for gene in panel.genes]]
+
+
+class ExternalDataModule(SectionDataModule):
+    """Serves all sections of a data set for testing.
+
+    Args:
+        trained: facts (`section_facts`) of every section that the model has seen, by id; empty facts where unknown.
+        same_data: the model was trained in the very same folder, so equal ids and groups are one section, one patient.
+        pitch_um: distance of spots in training.
+        panel: the model's genes.
+        gene_sets: subsets of them, as chosen in training.
+        **parts: see `SectionDataModule`; `fold` is `AllTest`.
+    """
+
+    def __init__(
+        self,
+        trained: Mapping[str, dict[str, Any]],
+        same_data: bool,
+        pitch_um: float,
+        panel: GeneList,
+        gene_sets: GeneSets,
+        **parts: Any,
+    ) -> None:
+        super().__init__(panel=panel, **parts)
+        self.gene_sets = gene_sets
+        self.trained, self.same_data, self.pitch_um, self.wanted = trained, same_data, pitch_um, panel.listed()
+        self.missing: dict[str, list[str]] = {}
+
+    def fit(self, sections: dict[str, Section]) -> None:
+        """The model's genes that some section measured; tells what is missing."""
+        wanted = self.wanted
+        measured = {i: {str(name) for name in section.adata.var_names} for i, section in sections.items()}
+        self.missing = {i: [gene for gene in wanted if gene not in own] for i, own in measured.items()}
+        there = [gene for gene in wanted if any(gene in own for own in measured.values())]
+        if len(there) < 2:
+            example = next(iter(sections.values())).adata.var_names[:3].tolist()
+            raise InputError(
+                f"of the model's {len(wanted)} genes (such as {wanted[:3]}) the sections measured {len(there)} (they have "
+                f"{example}, ...); are these names of another kind? Translate them with data.genes.aliases=FILE.csv"
+            )
+        self.panel = GenePanel(there, [])
+        for section_id, genes in self.missing.items():
+            shown = f": {', '.join(genes[:5])}{' ...' if len(genes) > 5 else ''}" if genes else ""
+            log.info("%s: %d of the model's %d genes are missing%s", section_id, len(genes), len(wanted), shown)
+
+    def _log_overlap(self, names: Mapping[str, Sequence[str]]) -> None:
+        """There are no training sections here to share genes with; `fit` counts what is missing."""
+
+    def _check_duplicates(self) -> None:
+        """Once, before anything is embedded: no section is one that the model has seen, nor of its patient or tissue."""
+        if not self.detect_duplicates:
+            return
+        self.detect_duplicates = False
+        leaks = [leak for section_id in self.split.test for leak in self._seen(section_id)]
+        if leaks and not self.allow_leak:
+            raise InputError(
+                f"{'; '.join(leaks)}. Leave these sections out (data.reader.sections), or set allow_leak=true to score them "
+                "all the same, labelled"
+            )
+        self.split = replace(self.split, leaks=leaks)
+
+    def _seen(self, section_id: str) -> list[str]:
+        """In words, how the model has seen this section."""
+        section, pairs = self._section(section_id), known_pairs()
+        own = section_facts(section)
+        twins = {b if a == section_id else a for a, b in ((p.a, p.b) for p in pairs) if section_id in (a, b)}
+        for other, facts in self.trained.items():
+            same = [f"{name} file" if name == "image" else name for name in ("image", "counts") if facts.get(name) == own[name]]
+            if other == section_id and (self.same_data or not facts):  # an older checkpoint knows the name only
+                return [f"{section_id} was seen in training"]
+            if same or other in twins:
+                return [
+                    f"{section_id} is the tissue of {other}, which was seen in training ({same[0] if same else 'known pair'})"
+                ]
+            if self.same_data and facts.get("group") == own["group"]:
+                return [f"{section_id} is of {own['group']}, of whom {other} was seen in training"]
+        return []
+
+    def remarks(self) -> list[str]:
+        """What differs from training and is not put right, or cannot be known."""
+        groups = {facts["group"] for facts in self.trained.values() if facts}
+        named = sorted({self.keys[i].group for i in self.sections} & groups)
+        found = [f"training had groups of the same name ({', '.join(named)}): the same patients?"] if named else []
+        for section in self.sections.values():
+            ratio = section.pitch_um / self.pitch_um
+            if abs(ratio - 1) > PITCH:
+                found.append(
+                    f"{section.section_id}: spots are {section.pitch_um:g} um apart, {self.pitch_um:g} um in training: patches "
+                    f"keep their size in um, but the graph's neighbours are {ratio:.2g} times as far away"
+                )
+        return found

@@ -1,0 +1,71 @@
+"""What lies in an embedding store: to list it and to clean it."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+from filelock import FileLock, Timeout
+
+DAY = 86_400.0  # seconds
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One table of the store. `patch`: its geometry, such as "112 um, 224 px"; empty for counts of nuclei.
+
+    An unfinished one is the folder of blocks that an interrupted run left.
+    """
+
+    path: Path
+    section_id: str
+    name: str
+    patch: str
+    shape: tuple[int, int]
+    n_bytes: int
+    days: float  # since it was written
+    finished: bool
+
+
+def stored_files(root: Path) -> Iterator[StoredFile]:
+    """All tables below a store's folder, by section and name."""
+    for path in sorted([*root.glob("*/*.h5"), *root.glob("*/*.part")]):
+        yield _finished(path) if path.is_file() else _unfinished(path)
+
+
+def _finished(path: Path) -> StoredFile:
+    with h5py.File(path) as file:
+        identity, shape = json.loads(file.attrs.get("identity", "{}")), file["embedding"].shape
+    patch, view = identity.get("patch", {}), identity.get("view", 0)
+    words = f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "") if patch else ""
+    stat = path.stat()
+    return StoredFile(path, path.parent.name, _name(path), words, shape, stat.st_size, _days(stat.st_mtime), True)
+
+
+def _unfinished(path: Path) -> StoredFile:
+    n_bytes = sum(file.stat().st_size for file in path.iterdir())
+    return StoredFile(path, path.parent.name, _name(path), "", (0, 0), n_bytes, _days(path.stat().st_mtime), False)
+
+
+def _name(path: Path) -> str:
+    return path.stem.rpartition("-")[0]
+
+
+def _days(modified: float) -> float:
+    return (time.time() - modified) / DAY
+
+
+def remove(entry: StoredFile) -> bool:
+    """Take one table out of the store; False, and nothing done, while a process is making it."""
+    try:
+        with FileLock(entry.path.with_suffix(".lock"), timeout=0):
+            if entry.finished:
+                entry.path.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(entry.path, ignore_errors=True)
+    except Timeout:
+        return False
+    return True

@@ -1,0 +1,156 @@
+"""External validation: a trained checkpoint, or its folds together, scored on the sections of another data set."""
+
+import json
+import logging
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from hespotex.build import Config, build, check_trusted
+from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
+from hespotex.data.gene_list import GeneList
+from hespotex.data.gene_sets import GeneSets
+from hespotex.errors import InputError
+from hespotex.files import digest
+from hespotex.inference import Predictor
+from hespotex.provenance import git_commit, versions
+from hespotex.results.cost import cost
+from hespotex.results.scores import write_scores
+
+log = logging.getLogger(__name__)
+TRAINED = ("panel", "expression", "inputs")  # parts of the data group that come with the checkpoint
+
+
+def evaluate(cfg: DictConfig) -> None:
+    """Predict the sections of `data`, score them, and leave what a training run leaves of its test sections.
+
+    Raises:
+        InputError: words that do not fit together, sections that the checkpoint has seen, or no gene in common.
+    """
+    _check_words(cfg)
+    config = _without_trained_parts(cfg)
+    folder = Path(config["output"])
+    predictor = Predictor(config)
+    if _finished(folder, predictor, config):
+        return
+    datamodule = external_datamodule(config, predictor)
+    datamodule.prepare_data()
+    datamodule.setup()
+    started = perf_counter()
+    place = {gene: i for i, gene in enumerate(predictor.genes)}
+    columns = [place[gene] for gene in datamodule.panel.genes]
+    predictions: dict[str, Tensor] = {}
+    for data in datamodule.data.values():
+        predictions |= {name: values[:, columns] for name, values in predictor.ensemble(Batch.from_data_list([data])).items()}
+    for remark in datamodule.remarks():
+        log.warning("%s", remark)
+    spots = sum(len(values) for values in predictions.values())
+    costs = cost(predictor.ensemble.modules[0], {"predict": perf_counter() - started}, spots)
+    write_scores(folder, datamodule, predictions, describe(config, predictor, datamodule) | {"cost": costs})
+    log.info("table: python -m hespotex.summary %s", folder)
+
+
+def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataModule:
+    """The other data set's sections with the checkpoint's genes, target and image inputs."""
+    data, members = config["data"], predictor.ensemble.members
+    trained = {i: m.get("section_facts", {}).get(i, {}) for m in members for i in (*m["split"]["train"], *m["split"]["val"])}
+    return ExternalDataModule(
+        trained=trained,
+        same_data=_root(data) == _root(predictor.about["config"]["data"]),
+        pitch_um=predictor.about["pitch_um"],
+        reader=build(data["reader"]),
+        genes=build(data["genes"]),
+        min_counts=data["min_counts"],
+        detect_duplicates=True,
+        fold=AllTest("external", allow_leak=config["allow_leak"]),
+        panel=GeneList(genes=predictor.genes, markers=config["map_genes"]),
+        gene_sets=GeneSets.from_dict(predictor.about.get("gene_sets", {})),
+        expression=_expression(predictor.about),
+        inputs=predictor.inputs,
+        encoder=predictor.encoder,
+        nuclei=predictor.nuclei,
+        store=predictor.store,
+    )
+
+
+def _root(data: Config) -> Path:
+    return Path(str(data["reader"].get("root"))).absolute()
+
+
+def _expression(about: dict[str, Any]) -> FittedExpression:
+    """The target of the training run, with what was fitted there."""
+    settings = about["config"]["data"]["expression"]
+    check_trusted(settings)
+    if about["expression_fitted_on"] and not about.get("expression_state"):
+        raise InputError("the checkpoint, of an older version, does not hold what its target was fitted to; train it again")
+    target = build(settings)
+    target.restore(about.get("expression_state", {}), about["expression_fitted_on"])
+    return FittedExpression(target, about["genes"])
+
+
+def describe(config: Config, predictor: Predictor, datamodule: ExternalDataModule) -> dict[str, Any]:
+    """What a reader of these scores must know: the facts of training, less what is of this data set."""
+    about, ensemble = predictor.about, predictor.ensemble
+    seen = {side: sorted({i for m in ensemble.members for i in m["split"][side]}) for side in ("train", "val")}
+    return about | {
+        "data": f"{config['data']['name']} (trained on {about['data']})",
+        "fold_strategy": "external",
+        "split": datamodule.split.to_dict() | seen,
+        "leaks": datamodule.split.leaks,
+        "data_fingerprint": datamodule.fingerprint(),
+        "section_facts": datamodule.facts,
+        "sample_table": getattr(datamodule.reader, "table_fingerprint", None),
+        "genes": datamodule.panel.genes,
+        "missing_genes": datamodule.missing,
+        "remarks": datamodule.remarks(),
+        "checkpoints": ensemble.fingerprints,
+        "request": _request(predictor, config),
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "config": config,
+    }
+
+
+def _request(predictor: Predictor, config: Config) -> str:
+    """Hash of what is scored on what."""
+    return digest([sorted(predictor.ensemble.fingerprints.values()), config["data"]])
+
+
+def _finished(folder: Path, predictor: Predictor, config: Config) -> bool:
+    """Whether the very same was scored into this folder before.
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    file = folder / "metrics.json"
+    if not file.is_file() or config["restart"]:
+        return False
+    if json.loads(file.read_text()).get("request") != _request(predictor, config):
+        raise InputError(f"{folder} holds other scores; choose output=NEW, or restart=true to replace them")
+    log.info("%s is finished: nothing to do (restart=true repeats it)", folder)
+    return True
+
+
+def _check_words(cfg: DictConfig) -> None:
+    """Refuse settings that would be ignored."""
+    if not cfg.get("data"):
+        raise InputError("evaluate=true needs sections with counts: set data=... and data.reader.root=PATH, as for train.py")
+    if cfg.slides:
+        raise InputError("evaluate=true scores the sections of data=...; leave slides out")
+    given = [word.lstrip("+~").split("=")[0] for word in HydraConfig.get().overrides.task]
+    owned = [word for word in given if word.replace("/", ".").split(".")[:2] in [["data", part] for part in TRAINED]]
+    if owned:
+        raise InputError(f"{', '.join(owned)}: comes with the checkpoint and cannot be set here")
+
+
+def _without_trained_parts(cfg: DictConfig) -> Config:
+    """The config as plain values, less the parts of the data group that the checkpoint brings."""
+    content: dict[str, Any] = OmegaConf.to_container(cfg)  # type: ignore[assignment]
+    content["data"] = {name: part for name, part in content["data"].items() if name not in TRAINED}
+    config: Config = OmegaConf.to_container(OmegaConf.create(content), resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    return config

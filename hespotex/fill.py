@@ -1,0 +1,71 @@
+"""Fill the embedding store of a data set without training on it."""
+
+import logging
+from time import perf_counter
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from hespotex.build import Config, build
+from hespotex.data.embed import fill, is_filled, patch_specs
+from hespotex.data.section import Section
+from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def fill_store(cfg: DictConfig) -> None:
+    """Embed this job's share of the sections; what is there is skipped, what fails is named at the end.
+
+    Raises:
+        InputError: a share that cannot be, or sections that failed.
+    """
+    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    filler, failed = Filler(config), {}
+    for section_id in filler.section_ids:
+        try:
+            filler(section_id)
+        except InputError as error:
+            log.error("%s: %s", section_id, error)
+            failed[section_id] = error
+    log.info("%s", filler.summary())
+    if failed:
+        raise InputError(f"{len(failed)} sections failed: {', '.join(failed)}; the reasons stand above")
+
+
+class Filler:
+    """Fills the store section by section, and keeps the score."""
+
+    def __init__(self, config: Config) -> None:
+        data, shard, shards = config["data"], config["shard"], config["shards"]
+        if not 0 <= shard < shards:
+            raise InputError(f"shard: expected 0 to {shards - 1} (shards={shards}), got {shard}")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(shard % torch.cuda.device_count())
+        self.reader, self.genes, self.min_counts = build(data["reader"]), build(data["genes"]), data["min_counts"]
+        self.views = data["inputs"]["views"]
+        self.encoder, self.nuclei = build(config["encoder"]), build(config["nuclei"]["counter"])
+        self.store = build(config["store"])
+        self.section_ids = [key.section_id for key in self.reader.section_keys()][shard::shards]
+        self.done = self.skipped = self.patches = 0
+        self.seconds = 0.0
+
+    def __call__(self, section_id: str) -> None:
+        """Embed one section, if it is not yet in the store."""
+        section: Section = self.genes(self.reader.read(section_id)).with_counts(self.min_counts)
+        if is_filled(section, self.encoder, self.nuclei, self.store, self.views):
+            self.skipped += 1
+            return
+        started = perf_counter()
+        fill(section, self.encoder, self.nuclei, self.store, self.views)
+        self.seconds += perf_counter() - started
+        self.patches += len(section.adata) * len(patch_specs(self.encoder)) * self.views
+        self.done += 1
+
+    def summary(self) -> str:
+        """What was done, in one line."""
+        rate = f", {self.patches / self.seconds:.0f} patches/s nuclei and writing included" if self.seconds else ""
+        return (
+            f"{self.done} sections embedded ({self.patches} patches in {self.seconds:.0f} s{rate}), "
+            f"{self.skipped} were there already: {self.store.root}"
+        )

@@ -1,0 +1,61 @@
+"""Score an encoder on a HEST-Benchmark bundle: `python -m hespotex.hest_benchmark root=... encoder=...`; see `--help`."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from hespotex.cli import plain_errors
+
+log = logging.getLogger("hespotex.hest_benchmark")
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="hest_benchmark")
+@plain_errors
+def main(cfg: DictConfig) -> None:
+    """Command line."""
+    log.info("\n%s", benchmark(cfg))
+
+
+def benchmark(cfg: DictConfig) -> str:
+    """Run the tasks, write one JSON each and the table of all encoders so far; returns the table.
+
+    Raises:
+        InputError: no bundle, or `name` already stands for another encoder.
+    """
+    from hespotex.benchmark.table import read_results, render
+    from hespotex.benchmark.task import find_tasks, run_task
+    from hespotex.build import build
+    from hespotex.files import atomic_path, write_json
+    from hespotex.provenance import git_commit, versions
+
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    output, encoder, store = Path(config["output"]), build(config["encoder"]), build(config["store"])
+    about = {"encoder": config["encoder"], "identity": encoder.identity(), "versions": versions(), "git_commit": git_commit()}
+    for root in find_tasks(Path(config["root"]), config["tasks"]):
+        path = output / config["name"] / f"{root.name}.json"
+        _check_name(path, about["identity"], config)
+        result = run_task(root, encoder, store)
+        write_json(path, result | about)
+        log.info("%s, %s: %.4f (%.4f)", root.name, config["name"], result["pcc_mean"], result["pcc_std"])
+    table = render(read_results(output))
+    with atomic_path(output / "table.md") as part:
+        part.write_text(table, encoding="utf-8")
+    return table
+
+
+def _check_name(path: Path, identity: dict[str, Any], config: dict[str, Any]) -> None:
+    from hespotex.errors import InputError
+
+    if not path.is_file():
+        return
+    found = json.loads(path.read_text())
+    if (found["identity"], found["encoder"].get("patch_um")) != (identity, config["encoder"].get("patch_um")):
+        raise InputError(f"{path} holds the scores of another encoder, {found['identity']}; choose name=NEW for this one")
+
+
+if __name__ == "__main__":
+    main()

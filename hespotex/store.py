@@ -1,0 +1,70 @@
+"""List and clean the embedding store: `python -m hespotex.store list`."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from hespotex.cli import plain_errors
+from hespotex.data.store_files import StoredFile, remove, stored_files
+from hespotex.errors import InputError
+
+log = logging.getLogger("hespotex.store")
+
+
+def listing(entries: list[StoredFile]) -> str:
+    """One line a table, and the sum."""
+    lines = [f"{'section':20} {'made by':24} {'patch':22} {'spots x numbers':>18} {'MB':>8} {'days':>6}"]
+    for entry in entries:
+        size = f"{entry.shape[0]} x {entry.shape[1]}" if entry.finished else "unfinished"
+        megabytes = f"{entry.n_bytes / 1e6:8.1f}"
+        lines.append(f"{entry.section_id:20} {entry.name:24} {entry.patch:22} {size:>18} {megabytes} {entry.days:6.1f}")
+    return "\n".join([*lines, f"{len(entries)} tables, {sum(entry.n_bytes for entry in entries) / 1e6:.1f} MB"])
+
+
+def clean(entries: list[StoredFile], sure: bool) -> None:
+    """Remove tables; without `sure` only say which."""
+    log.info("%s", listing(entries))
+    if not sure:
+        log.info("nothing was removed: add --yes to remove these")
+        return
+    busy = [entry.path.name for entry in entries if not remove(entry)]
+    log.info("removed %d tables%s", len(entries) - len(busy), f"; being made just now: {', '.join(busy)}" if busy else "")
+
+
+def _chosen(options: argparse.Namespace) -> list[StoredFile]:
+    if not options.root.is_dir():
+        raise InputError(f"no store at {options.root}; give its folder with --root (paths.store of your runs)")
+    return [
+        entry
+        for entry in stored_files(options.root)
+        if options.section in (None, entry.section_id)
+        and options.encoder in (None, entry.name)
+        and entry.days >= options.older
+        and not (options.unfinished and entry.finished)
+    ]
+
+
+@plain_errors
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hespotex.store", description="What is in the embedding store, and what of it may go."
+    )
+    parser.add_argument("verb", choices=["list", "clean"], help="list tables, or remove them (shows them first)")
+    parser.add_argument("--root", type=Path, default=Path("outputs/store"), help="folder of the store (default: %(default)s)")
+    parser.add_argument("--section", help="only this section id")
+    parser.add_argument("--encoder", help="only this encoder, or source of nuclei, as the listing names it")
+    parser.add_argument("--older", type=float, default=0.0, metavar="DAYS", help="only what was written that long ago")
+    parser.add_argument("--unfinished", action="store_true", help="only what interrupted runs left")
+    parser.add_argument("--yes", action="store_true", help="really remove")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options = parser.parse_args()
+    entries = _chosen(options)
+    if options.verb == "list":
+        log.info("%s", listing(entries))
+    else:
+        clean(entries, options.yes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""With a leak planted by hand in each place, the audit fails on that very rule."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from conftest import Run
+from torch_geometric.data import Data
+
+from hespotex import run as run_module
+from hespotex import teacher as teacher_module
+from hespotex.auditing.findings import FAIL, PASS
+from hespotex.data.assemble import standardize
+from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.expression import PearsonResiduals
+from hespotex.data.gene_sets import GeneSets
+from hespotex.data.genes import GenePanel
+from hespotex.data.loader import SectionLoader
+from hespotex.data.section import Section
+from hespotex.nn.ridge import NeighbourRidge
+
+from .findings import RIDGE, SHORT, audit, edit, failed
+
+Patch = pytest.MonkeyPatch
+
+
+class TestPlantedInTheFiles:
+    """Leaks written into what a clean run has left."""
+
+    def test_a_test_section_in_the_training_list(self, clean: Path) -> None:
+        edit(clean / "split.json", lambda split: split["train"].append(split["test"][0]))
+        assert failed(clean) == ["split"]
+
+    def test_a_split_that_all_files_tell_but_the_strategy_does_not_give(self, clean: Path) -> None:
+        def swap(split: dict[str, list[str]]) -> None:
+            split["train"][0], split["val"][0] = split["val"][0], split["train"][0]
+
+        edit(clean / "split.json", swap)
+        edit(clean / "metrics.json", lambda metrics: swap(metrics["split"]))
+        content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
+        swap(content["hespotex"]["split"])
+        torch.save(content, clean / "checkpoints" / "best.ckpt")
+        findings = audit(clean)
+        assert findings["split"].verdict == findings["scaling"].verdict == FAIL
+        assert "gives other sections in train, val" in findings["split"].reason
+
+    def test_scores_that_the_predictions_do_not_give(self, clean: Path) -> None:
+        edit(clean / "metrics.json", lambda metrics: metrics["sections"][0].update(pcc_gene=0.9))
+        assert failed(clean) == ["test"]
+
+    def test_test_scores_in_the_log_of_every_epoch(self, clean: Path) -> None:
+        log = clean / "csv" / "metrics.csv"
+        log.parent.mkdir(exist_ok=True)
+        pd.DataFrame({"epoch": [0, 1], "test/pcc_gene": [0.1, 0.2]}).to_csv(log, index=False)
+        assert failed(clean) == ["test"]
+
+    def test_scaling_of_one_gene(self, clean: Path) -> None:
+        content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
+        content["state_dict"]["gene_mean"][3] *= 1.02
+        torch.save(content, clean / "checkpoints" / "best.ckpt")
+        findings = audit(clean)
+        assert findings["scaling"].verdict == FAIL
+        assert findings["panel"].verdict == findings["closed form"].verdict == PASS
+
+
+class TestPlantedInTheCode:
+    """Code that leaks while every label says that it does not."""
+
+    def test_a_panel_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch) -> None:
+        def leaky(self: SectionDataModule, sections: dict[str, Section]) -> None:
+            chosen = self.panel_rule.fit([sections[i] for i in [*self.split.train, *self.split.test]])
+            self.panel = GenePanel(chosen.genes, sorted(self.split.train))
+            train = [sections[i] for i in sorted(self.split.train)]
+            self.expression.fit(train, self.panel)
+            self.gene_sets = GeneSets.fit(train, self.panel, [])
+
+        monkeypatch.setattr(SectionDataModule, "fit", leaky)
+        folder = train(*RIDGE)
+        assert failed(folder) == ["panel"]
+        assert "training and test sections together" in audit(folder)["panel"].reason
+
+    def test_a_target_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch) -> None:
+        fit = PearsonResiduals.fit
+
+        def leaky(self: SectionDataModule, sections: dict[str, Section]) -> None:
+            train_ids = sorted(self.split.train)
+            self.panel = self.panel_rule.fit([sections[i] for i in train_ids])
+            fit(self.expression, list(sections.values()), self.panel)  # type: ignore[arg-type]
+            self.expression.fitted_on = train_ids
+            self.gene_sets = GeneSets({}, [])
+
+        monkeypatch.setattr(SectionDataModule, "fit", leaky)
+        assert failed(train(*RIDGE, "data/expression=pearson_residuals")) == ["target"]
+
+    @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
+    def test_scaling_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
+        def leaky(self: SectionDataModule) -> tuple[torch.Tensor, torch.Tensor]:
+            values = torch.cat([self.data[i].expression for i in [*self.split.train, *self.split.test]])
+            return values.mean(0), values.std(0, correction=0)
+
+        monkeypatch.setattr(SectionDataModule, "scaling", leaky)
+        folder = train(*words)
+        assert failed(folder) == ["scaling"]
+        assert "training and test sections together" in audit(folder)["scaling"].reason
+
+    @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
+    def test_closed_form_weights_that_saw_a_test_section(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
+        fitted, fit = run_module.fitted_closed_form, NeighbourRidge.fit
+
+        def leaky(config: Any, datamodule: SectionDataModule) -> Any:
+            extra = datamodule.data[datamodule.split.test[0]]
+            mean, std = datamodule.scaling()
+
+            def fit_on_more(self: NeighbourRidge, train: Sequence[Any], targets: Sequence[torch.Tensor]) -> None:
+                fit(self, [*train, extra], [*targets, (extra.expression - mean) / std])
+
+            with monkeypatch.context() as patch:
+                patch.setattr(NeighbourRidge, "fit", fit_on_more)
+                return fitted(config, datamodule)
+
+        monkeypatch.setattr(run_module, "fitted_closed_form", leaky)
+        assert failed(train(*words)) == ["closed form"]
+
+    def test_a_teacher_that_saw_a_test_section_under_another_name(self, train: Run, monkeypatch: Patch) -> None:
+        graph = teacher_module._expression_graph
+
+        def leaky(datamodule: SectionDataModule, section_id: str, settings: dict[str, Any]) -> Data:
+            first = section_id == datamodule.split.train[0]
+            data = graph(datamodule, datamodule.split.test[0] if first else section_id, settings)
+            data.section_id = section_id
+            return data
+
+        monkeypatch.setattr(teacher_module, "_expression_graph", leaky)
+        folder = train(*SHORT, "model.module.latent_weight=0")  # as many spots or not, the latents do not matter here
+        assert failed(folder) == ["teacher"]
+        assert "is not the expression of these sections" in audit(folder)["teacher"].reason
+
+    def test_an_epoch_that_the_test_sections_chose(self, train: Run, monkeypatch: Patch) -> None:
+        def leaky(self: SectionDataModule) -> SectionLoader:
+            return SectionLoader([self.data[i] for i in self.split.test])
+
+        monkeypatch.setattr(SectionDataModule, "val_dataloader", leaky)
+        folder = train(*SHORT)
+        assert failed(folder) == ["epoch"]
+        assert "that is what the test sections give" in audit(folder)["epoch"].reason
+
+    def test_a_test_section_among_the_training_batches(self, train: Run, monkeypatch: Patch) -> None:
+        def leaky(self: SectionDataModule) -> SectionLoader:
+            extra = self.data[self.split.test[0]].clone()
+            extra.latent = torch.zeros(extra.num_nodes, 64)
+            return SectionLoader([*(self.data[i] for i in self.split.train), extra])
+
+        monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
+        assert failed(train(*SHORT)) == ["training"]
+
+    def test_embeddings_standardised_over_several_sections(self, train: Run, monkeypatch: Patch) -> None:
+        predict = run_module.predict_test
+
+        def leaky(trainer: Any, module: Any, datamodule: SectionDataModule) -> dict[str, torch.Tensor]:
+            parts = [datamodule.data[i] for i in datamodule.split.test]
+            pooled = standardize(torch.cat([part.image_embedding + n for n, part in enumerate(parts)]).numpy())
+            for part, rows in zip(parts, torch.split(torch.from_numpy(pooled), [p.num_nodes for p in parts]), strict=True):
+                part.image_embedding = rows
+            return predict(trainer, module, datamodule)
+
+        monkeypatch.setattr(run_module, "predict_test", leaky)
+        assert failed(train(*RIDGE)) == ["embeddings"]

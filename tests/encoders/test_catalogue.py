@@ -1,0 +1,101 @@
+"""Every published encoder of conf/encoder: its true architecture without weights, its page, and what its config says of it."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import CHECKOUT, compose_config
+from omegaconf import OmegaConf
+
+from hespotex.build import build
+from hespotex.encoders.hub_encoder import HubEncoder
+from hespotex.encoders.openclip import OpenClipEncoder
+from hespotex.errors import InputError
+
+FOLDER = CHECKOUT / "conf" / "encoder"
+HUB = sorted(path.stem for path in FOLDER.glob("*.yaml") if "hub_id" in path.read_text())
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the authors publish: numbers a patch, million weights, and where one has to ask for access."""
+
+    width: int
+    millions: float
+    gated: bool = True
+
+
+FACTS = {
+    "quiltnet": Facts(512, 87.8, gated=False),
+    "plip": Facts(512, 87.8, gated=False),
+    "uni": Facts(1024, 303),
+    "uni2": Facts(1536, 681),
+    "virchow2": Facts(2560, 631),
+    "hoptimus0": Facts(1536, 1135),
+    "hoptimus1": Facts(1536, 1135),
+    "h0_mini": Facts(768, 86),
+    "gigapath": Facts(1536, 1135),
+    "hibou_l": Facts(1024, 304),
+    "midnight": Facts(3072, 1135, gated=False),
+    "phikon": Facts(768, 86, gated=False),
+    "phikon2": Facts(1024, 303, gated=False),
+    "resnet50": Facts(1024, 23.5, gated=False),
+    "conch": Facts(512, 0),
+}
+
+
+@cache
+def settings_of(name: str) -> dict[str, Any]:
+    config = compose_config("train", [f"encoder={name}", "encoder.device=cpu"], Path("run"))
+    settings: dict[str, Any] = OmegaConf.to_container(config.encoder, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    return settings
+
+
+def test_none_is_forgotten() -> None:
+    assert FACTS.keys() == set(HUB)
+
+
+@pytest.mark.parametrize("name", [name for name in HUB if name != "conch"])
+def test_true_architecture(name: str) -> None:
+    """Built and run without memory or arithmetic, on torch's "meta" device."""
+    encoder = build(settings_of(name))
+    with torch.device("meta"):
+        network = encoder.empty_network().eval()
+        if not isinstance(encoder, OpenClipEncoder):
+            network = encoder.with_pooling(network)
+        embedding = network(torch.zeros(2, 3, encoder.input_px, encoder.input_px))
+    assert embedding.shape == (2, FACTS[name].width)
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(FACTS[name].millions * 1e6, rel=0.01)
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_hub_out_of_reach_names_page_access_and_local_file(name: str) -> None:
+    """The tests run offline: the hub's own client refuses."""
+    settings = settings_of(name)
+    encoder = build(settings)
+    assert isinstance(encoder, HubEncoder)
+    with pytest.raises(InputError) as error:
+        encoder.identity()
+    access = "gated: ask for access there" if FACTS[name].gated else "not gated"
+    for part in (f"huggingface.co/{settings['hub_id']} (licence {settings['licence']}; {access}", "encoder.weights=FILE"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_the_config_says_how_wide_the_embedding_is(name: str) -> None:
+    header = (FOLDER / f"{name}.yaml").read_text().splitlines()[0]
+    assert re.search(rf"\b{FACTS[name].width} numbers a patch", header)
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_preprocessing_is_complete(name: str) -> None:
+    settings = settings_of(name)
+    assert settings["patch_px"] == settings["input_px"] in {224, 448}
+    assert settings["patch_um"] == [settings["patch_px"] * 0.5]
+    assert all(0.3 < mean < 0.8 for mean in settings["mean"])
+    assert all(0.1 < std <= 0.5 for std in settings["std"])
+    assert len(settings["mean"]) == len(settings["std"]) == 3

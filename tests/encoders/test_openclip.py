@@ -1,0 +1,66 @@
+"""CLIP image towers through open_clip: real loading code, small weights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from torch import Tensor
+
+from hespotex.encoders.openclip import OpenClipEncoder
+from hespotex.errors import InputError
+
+TINY = {
+    "embed_dim": 8,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 8, "vocab_size": 16, "width": 64, "heads": 1, "layers": 1},
+}
+
+
+@pytest.fixture
+def settings(published: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """Settings of a small CLIP model with random weights, as open_clip saves them."""
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "hespotex-tiny.json").write_text(json.dumps(TINY))
+    open_clip.add_model_config(tmp_path / "configs")
+    torch.manual_seed(0)
+    torch.save(open_clip.create_model("hespotex-tiny", force_quick_gelu=True).state_dict(), tmp_path / "weights.bin")
+    return published | {"architecture": "hespotex-tiny", "weights": str(tmp_path / "weights.bin")}
+
+
+def test_openclip_gives_the_visual_tower(settings: dict[str, Any], patches: Tensor) -> None:
+    model = open_clip.create_model("hespotex-tiny", force_quick_gelu=True)
+    model.load_state_dict(torch.load(settings["weights"], weights_only=True))
+    pixels = (patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    with torch.inference_mode():
+        expected = model.eval().encode_image(pixels)
+    np.testing.assert_allclose(OpenClipEncoder(**settings)(patches, 0.5), expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_released_pixels_and_length(settings: dict[str, Any], patches: Tensor) -> None:
+    """Raw 0-255 pixels and L2-normalised features, as the released code has them."""
+    encoder = OpenClipEncoder(**settings, raw_pixels=True, l2_normalize=True)
+    np.testing.assert_allclose(np.linalg.norm(encoder(patches, 0.5), axis=1), 1, rtol=1e-5)
+    assert encoder.identity() != OpenClipEncoder(**settings).identity()
+
+
+def test_activation_is_part_of_the_identity_and_of_the_numbers(settings: dict[str, Any], patches: Tensor) -> None:
+    quick, plain = (OpenClipEncoder(**settings, quick_gelu=choice) for choice in (True, False))
+    assert quick.identity() != plain.identity()
+    assert not np.allclose(quick(patches, 0.5), plain(patches, 0.5))
+
+
+def test_weights_from_the_hub(settings: dict[str, Any], patches: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: settings["weights"])
+    local, hub = OpenClipEncoder(**settings), OpenClipEncoder(**settings | {"weights": None})
+    assert local.identity() == hub.identity()
+    assert local(patches, 0.5).equal(hub(patches, 0.5))
+
+
+def test_wrong_weights(settings: dict[str, Any], patches: Tensor, tmp_path: Path) -> None:
+    torch.save({"visual.proj": torch.zeros(1)}, tmp_path / "wrong.bin")
+    with pytest.raises(InputError, match=r"wrong.bin does not hold the visual tower of hespotex-tiny"):
+        OpenClipEncoder(**settings | {"weights": str(tmp_path / "wrong.bin")})(patches, 0.5)
