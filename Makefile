@@ -11,7 +11,7 @@ demo: $(VENV)/.demo-ready
 	$(BIN)/python train.py -m experiment=demo
 	$(BIN)/python predict.py checkpoint=outputs/demo/3/checkpoints/best.ckpt slides=data/demo/slides/bare.tif \
 		output=outputs/demo/bare_slide 'map_genes=[DEMO-M002,DEMO-R001]'
-	@echo "Table and report: outputs/demo/summary.md. Maps of test sections: outputs/demo/*/maps."
+	@echo "Report: outputs/demo/report/index.html; its tables as text: outputs/demo/summary.md. Maps of test sections: outputs/demo/*/maps."
 	@echo "A slide without expression: outputs/demo/bare_slide/bare.h5ad and its maps folder."
 
 test: $(VENV)/.test-ready

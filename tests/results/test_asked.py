@@ -17,7 +17,12 @@ from hespotex.results.tables import Tables
 def folder(tmp_path: Path) -> Path:
     for fold, sections in enumerate((["A1"], ["B1", "B2"])):
         for model in ("ridge", "strict"):
-            same: dict[str, Any] = {"data_fingerprint": f"{fold}f", "unit": "log counts", "git_commit": "abc", "versions": {"torch": "2"}}
+            same: dict[str, Any] = {
+                "data_fingerprint": f"{fold}f",
+                "unit": "log counts",
+                "git_commit": "abc",
+                "versions": {"torch": "2"},
+            }
             write_run(tmp_path, model, fold, sections, **same)
     return tmp_path
 

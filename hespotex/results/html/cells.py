@@ -93,19 +93,19 @@ def worst(tables: Tables, section_ids: Sequence[str]) -> Cells:
 
 
 def runs_table(runs: Runs, root: Path) -> Cells:
-    """Each run with its fold, test sections, seed, folder, audit, fingerprint and commit."""
+    """Each run with its fold, test sections, seed, folder, fingerprint, commit and audit."""
     audited = audits(runs)
-    header = ["model", "folds", "fold", "test sections", "seed", "audit", "data fingerprint", "commit", "folder"]
+    header = ["model", "folds", "fold", "test sections", "seed", "folder", "data fingerprint", "commit", "audit"]
     rows = [
         [
-            run["model"], run["fold_strategy"], str(run["split"]["index"]),
-            " ".join(section["section_id"] for section in run["sections"]), str(run["seed"]),
-            audited[run["folder"]][1] if run["folder"] in audited else "not audited",
-            str(run.get("data_fingerprint", "")), str(run.get("git_commit", "")),
+            *(run["model"], run["fold_strategy"], str(run["split"]["index"])),
+            *(" ".join(section["section_id"] for section in run["sections"]), str(run["seed"])),
             Path(run["folder"]).relative_to(root).as_posix(),
+            *(str(run.get("data_fingerprint", "")), str(run.get("git_commit", ""))),
+            audited[run["folder"]][1] if run["folder"] in audited else "not audited",
         ]
         for run in runs
-    ]  # fmt: skip
+    ]
     return Cells(header, rows, n_words=len(header))
 
 
