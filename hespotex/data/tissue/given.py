@@ -14,6 +14,7 @@ from hespotex.errors import InputError
 LONGEST_PX = 5000
 SHAPE_TOLERANCE = 0.02  # a mask at a coarse pyramid level is rounded
 GEOJSON = {".geojson", ".json"}
+PICTURES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
 
 
 def read_tissue(path: Path, size: tuple[int, int]) -> Tissue:
@@ -37,6 +38,23 @@ def read_tissue(path: Path, size: tuple[int, int]) -> Tissue:
     if not mask.any():
         raise InputError(f"{path}: marks no tissue inside the slide of {size[0]} x {size[1]} px; is it of this slide?")
     return Tissue(mask, scale, path.name)
+
+
+def mask_file(mask: Path, slide: str) -> Path:
+    """The file itself, or that of a folder which is named after the slide.
+
+    Raises:
+        InputError: the folder has none for this slide, or several.
+    """
+    if not mask.is_dir():
+        return mask
+    found = [path for path in sorted(mask.glob("*")) if path.stem == slide and path.suffix.lower() in GEOJSON | PICTURES]
+    if len(found) != 1:
+        raise InputError(
+            f"tissue.mask={mask}: expected one file {slide}.geojson or {slide}.png for the slide {slide}, "
+            f"found {[path.name for path in found]}"
+        )
+    return found[0]
 
 
 def _picture(path: Path, size: tuple[int, int]) -> Mask:
