@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hespotex.data.images import open_image
-from hespotex.data.tissue import Tissue, find_tissue, read_tissue, tissue_fraction
+from hespotex.data.tissue import Tissue, find_tissue, read_tissue, slide_tissue, tissue_fraction
 from hespotex.data.tissue.colour import ink
 from hespotex.errors import InputError
 
@@ -181,6 +181,34 @@ class TestGiven:
             read_tissue(tmp_path / "m.png", (640, 480))
         with pytest.raises(InputError, match=r"mask not found: .*; set tissue.mask=FILE"):
             read_tissue(tmp_path / "x.png", (640, 480))
+
+
+class TestOfASlide:
+    """`tissue.mask` is one file, or a folder with one file a slide."""
+
+    @pytest.fixture
+    def slide(self, tmp_path: Path) -> Path:
+        return write_slide(tmp_path / "s1.tif")
+
+    def test_file_folder_or_colour(self, slide: Path, tmp_path: Path) -> None:
+        masks = tmp_path / "masks"
+        masks.mkdir()
+        file = geojson(masks / "s1.geojson", POLYGON)
+        geojson(masks / "s10.geojson", {})
+        (masks / "s1.txt").touch()
+        for mask in (file, masks):
+            assert slide_tissue(slide, SLIDE_MPP, str(mask)).source == "s1.geojson"
+        found = slide_tissue(slide, SLIDE_MPP, um_per_px=16.0)
+        assert found.source == "colour" and found.mask.shape == (120, 160)
+
+    @pytest.mark.parametrize("names", [[], ["s1.png", "s1.geojson"]])
+    def test_folder_without_the_slide_or_with_two(self, slide: Path, tmp_path: Path, names: list[str]) -> None:
+        masks = tmp_path / "masks"
+        masks.mkdir()
+        for name in names:
+            (masks / name).touch()
+        with pytest.raises(InputError, match=r"expected one file s1.geojson or s1.png for the slide s1, found \["):
+            slide_tissue(slide, SLIDE_MPP, str(masks))
 
 
 @settings(max_examples=30, deadline=None)

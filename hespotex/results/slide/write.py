@@ -57,5 +57,5 @@ def _draw_maps(table: ad.AnnData, slide: str, genes: list[str], folder: Path) ->
     for gene in genes:
         draw_pair(None, table, gene, slide, folder / f"{slide}_{safe_name(gene)}.png")
     for score in set_features(table):
-        path = folder / f"{slide}_{safe_name(score.name)}.png"
+        path = folder / f"{slide}_set_{safe_name(score.name)}.png"
         draw_maps(table, {score.name: score.values}, score.unit, slide, path)
