@@ -199,7 +199,7 @@ class TestOfASlide:
         for mask in (file, masks):
             assert slide_tissue(slide, SLIDE_MPP, str(mask)).source == "s1.geojson"
         found = slide_tissue(slide, SLIDE_MPP, um_per_px=16.0)
-        assert found.source == "colour" and found.mask.shape == (120, 160)
+        assert found.source == "found by colour" and found.mask.shape == (120, 160)
 
     @pytest.mark.parametrize("names", [[], ["s1.png", "s1.geojson"]])
     def test_folder_without_the_slide_or_with_two(self, slide: Path, tmp_path: Path, names: list[str]) -> None:

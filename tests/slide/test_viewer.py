@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hespotex.data.section import Section
-from hespotex.results.slide.table import Feature
+from hespotex.results.slide.table import Feature, by_variance, slide_table
 from hespotex.results.slide.viewer import write_viewer
 from hespotex.results.slide.viewer.features import quantised
 
@@ -241,3 +241,13 @@ def test_a_page_holds_what_fits_and_says_so(table: ad.AnnData, section: Section,
     left_out = len(GENES) + 2 + 2 - 1  # genes, gene sets, numbers of a spot, less the one that is there
     assert f"{left_out} genes or sets" in small and "left-out" not in full and len(small) < len(full)
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", full)
+
+
+def test_many_genes_fill_the_page_and_no_more(section: Section, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(0, np.linspace(1, 2, 600), (len(section.adata), 600)).astype(np.float32)
+    table = slide_table(section, [f"G{i}" for i in range(600)], values, {"unit": "log1p"})
+    write_viewer(table, section, ["G3"], tmp_path / "a.html", max_mb=0.2)
+    page = (tmp_path / "a.html").read_text()
+    listed = re.findall(r'"name": "(G\d+)"', page)
+    assert 150_000 < len(page.encode()) <= 200_000
+    assert listed[:2] == ["G3", by_variance(table)[0]] and f"{600 - len(listed)} genes or sets" in page

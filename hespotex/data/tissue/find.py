@@ -34,7 +34,7 @@ def find_tissue(
     mask = _morphology(stained(picture, ~marked), cv2.MORPH_CLOSE, CLOSE_UM / px_um)
     mask = ~without_small(~mask, max_hole_um2 / px_um**2)
     mask &= ~_morphology(marked, cv2.MORPH_DILATE, 2 * INK_RIM_UM / px_um)
-    return Tissue(without_small(mask, min_piece_um2 / px_um**2), scale, "colour")
+    return Tissue(without_small(mask, min_piece_um2 / px_um**2), scale, "found by colour")
 
 
 def without_small(mask: Mask, least_px: float) -> Mask:

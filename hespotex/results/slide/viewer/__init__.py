@@ -1,6 +1,7 @@
 """A page to look at one predicted slide: one HTML file that needs neither network nor server."""
 
 import base64
+import json
 import logging
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ from hespotex.results.slide.viewer.features import LEVELS, chosen_features
 
 log = logging.getLogger(__name__)
 PICTURE_PX, JPEG_QUALITY = 2000, 80
+OWN_BYTES = 30_000  # of the page itself, generously
 FACTS = ("model", "encoder", "data")  # of uns["hespotex"], shown on the page
 
 
@@ -34,14 +36,13 @@ def write_viewer(table: ad.AnnData, section: Section, genes: list[str], path: Pa
     """
     picture, scale = section_picture(section, PICTURE_PX)
     jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-    features, left_out = chosen_features(table, genes, int(max_mb * 1e6) - len(jpeg) * 4 // 3)
     data = _spots(table, scale) | {
         "picture": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode(),
         "width": picture.shape[1],
         "height": picture.shape[0],
         "colours": _colours(),
-        "features": features,
     }
+    data["features"], left_out = chosen_features(table, genes, int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES)
     page = _template().render(
         title=section.section_id,
         facts=_facts(table, section),
@@ -54,7 +55,7 @@ def write_viewer(table: ad.AnnData, section: Section, genes: list[str], path: Pa
     )
     with atomic_path(path) as part:
         part.write_text(page, encoding="utf-8")
-    log.info("%s: %d maps, %d left out, %.1f MB", path, len(features), left_out, len(page) / 1e6)
+    log.info("%s: %d maps, %d left out, %.1f MB", path, len(data["features"]), left_out, len(page) / 1e6)
 
 
 def _spots(table: ad.AnnData, scale: float) -> dict[str, Any]:
