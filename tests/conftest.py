@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -92,6 +93,24 @@ def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFacto
         monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
         train("model=ridge", "data.panel.n_top=40", folder=kept)
     return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
+
+
+BROWSER_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                 "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, the installed one or that of the variable CHROMIUM."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on the PATH; install it or set CHROMIUM=/path/to/chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(BROWSER_FLAGS))
+        yield running
+        running.close()
 
 
 def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
