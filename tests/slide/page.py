@@ -35,9 +35,12 @@ class Page:
 
     def at(self, i: int) -> tuple[float, float]:
         """Where spot `i` is in the window as long as the whole slide is shown."""
-        middle = np.array([self.box["x"] + self.box["width"] / 2, self.box["y"] + self.box["height"] / 2])
-        x, y = middle + (self.pos[i] - [320, 240]) * self.scale
-        return float(x), float(y)
+        return self.window(*self.pos[i])
+
+    def window(self, x: float, y: float) -> tuple[float, float]:
+        """The same for a place of the slide, in full-resolution px."""
+        middle = self.box["x"] + self.box["width"] / 2, self.box["y"] + self.box["height"] / 2
+        return middle[0] + (x - 320) * self.scale, middle[1] + (y - 240) * self.scale
 
     def tip(self, where: tuple[float, float]) -> str | None:
         """What the page says of a place."""

@@ -10,6 +10,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pytest
+from data.builders_slide import HOLE, SLIDE_MPP
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +88,26 @@ def test_colours_follow_the_gene_and_the_opacity(viewer: Page) -> None:
     viewer.settle()
     bare = viewer.colour(viewer.at(ends[0]))
     assert bare[0] > bare[1] and bare != viewer.colour((viewer.box["x"] + 2, viewer.box["y"] + 2))  # stained tissue
+
+
+def test_slide_and_spots_lie_where_they_should(viewer: Page) -> None:
+    """Each spot is a disc of 55 um around its centre; the drawn hole is where it was drawn."""
+    viewer.page.locator("#opacity").fill("100")
+    viewer.settle()
+    x, y = viewer.pos[40]
+    inside = viewer.colour(viewer.at(40))
+    for right, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        for share, same in ((0.75, True), (1.35, False)):
+            reach = share * 55 / 2 / SLIDE_MPP
+            seen = viewer.colour(viewer.window(x + right * reach, y + down * reach))
+            assert (np.abs(np.subtract(seen, inside)).max() < 25) == same
+    viewer.page.locator("#opacity").fill("0")
+    viewer.settle()
+    (hole_x, hole_y), radius = HOLE
+    for right, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        for share, glass in ((0.9, True), (1.15, False)):
+            seen = viewer.colour(viewer.window(hole_x + right * share * radius, hole_y + down * share * radius))
+            assert (min(seen) > 225) == glass
 
 
 def test_colour_bar_ends_where_the_colours_do(viewer: Page, table: ad.AnnData) -> None:
