@@ -20,7 +20,7 @@ def write_flat(table: ad.AnnData, path: Path) -> None:
         InputError: the file name ends neither in .csv nor in .parquet.
     """
     if path.suffix not in (".csv", ".parquet"):
-        raise InputError(f"expected spot_table=csv or parquet, got {path.suffix.lstrip('.')}")
+        raise InputError(f"expected flat=csv or parquet, got {path.suffix.lstrip('.')}")
     with atomic_path(path) as part:
         (_write_csv if path.suffix == ".csv" else _write_parquet)(_chunks(table), part)
 
