@@ -113,24 +113,6 @@ def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFacto
     return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 
 
-BROWSER_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync")  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A headless Chromium, the installed one or that of the variable CHROMIUM."""
-    from playwright.sync_api import sync_playwright
-
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium on the PATH; install it or set CHROMIUM=/path/to/chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(BROWSER_FLAGS))
-        yield running
-        running.close()
-
-
 def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a Python command line as a user would, and wait for it."""
     env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
