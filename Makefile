@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= 2
 
-.PHONY: demo test lint clean
+.PHONY: demo test browser lint clean
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/python train.py -m experiment=demo
@@ -16,6 +16,10 @@ demo: $(VENV)/.demo-ready
 
 test: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+# The pages' tests need a Chromium; without one they are skipped.
+browser:
+	command -v chromium || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
 
 lint: $(VENV)/.test-ready
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy

@@ -6,11 +6,14 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Batch
 
 from hespotex.checkpoint import KEY, load_module, read_checkpoint
+from hespotex.data.familiarity import Familiarity
 from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
 
@@ -58,14 +61,34 @@ class Ensemble:
             most = max(len(member["genes"]) for member in self.members)
             log.info("%d checkpoints are averaged; %d genes are known to all (of up to %d)", len(paths), len(self.genes), most)
 
-    @torch.inference_mode()
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """Predicted expression (n_spots, n_genes) of each section of the batch."""
-        parts = [module.predict_step(batch, 0) for module in self.modules]
+        return {name: mean for name, (mean, _) in self.with_spread(batch).items()}
+
+    @torch.inference_mode()
+    def with_spread(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """Mean and standard deviation over the members, (n_spots, n_genes) each, of each section of the batch.
+
+        One member at a time, by running sums: memory does not grow with their number.
+        """
+        total: dict[str, Tensor] = {}
+        squares: dict[str, Tensor] = {}
+        for module, own in zip(self.modules, self.columns, strict=True):
+            for name, values in module.predict_step(batch, 0).items():
+                part = values[:, own].double()
+                total[name] = total[name] + part if name in total else part
+                squares[name] = squares[name] + part.square() if name in squares else part.square()
+        n = len(self.modules)
+        means = {name: value / n for name, value in total.items()}
         return {
-            name: torch.stack([part[name][:, own] for part, own in zip(parts, self.columns, strict=True)]).mean(0)
-            for name in parts[0]
+            name: (mean.float(), (squares[name] / n - mean.square()).clamp(min=0).sqrt().float())
+            for name, mean in means.items()
         }
+
+    def strangeness(self, embedding: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """How unlike the training patches each spot is, (n_spots,), the mean over members; None for older checkpoints."""
+        known = [Familiarity.from_dict(member["familiarity"]) for member in self.members if member.get("familiarity")]
+        return np.mean([each.strangeness(embedding) for each in known], axis=0) if known else None
 
 
 def _columns(genes: list[str], wanted: list[str]) -> list[int]:

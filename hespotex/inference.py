@@ -1,31 +1,30 @@
-"""Predict on slides: a checkpoint brings its genes, encoder, graph and scaling along."""
+"""Predict on slides: checkpoints bring their genes, encoder, graph and scaling along."""
 
 import logging
+import os
 from copy import deepcopy
-from glob import glob
-from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
-from torch_geometric.data import Batch
 
 from hespotex.build import Config, build, check_trusted
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.genes import check_markers
-from hespotex.data.readers.slide import read_slide
+from hespotex.data.slide_list import find_slides
 from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
+from hespotex.progress import progress_bar
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
-from hespotex.results.maps import draw_pair
-from hespotex.results.predictions import spot_table, write_h5ad
+from hespotex.slide import SlideWriter
 
 log = logging.getLogger(__name__)
 
 
 def predict(cfg: DictConfig) -> None:
-    """Predict every slide; a slide that fails is named at the end while the others finish.
+    """Predict this job's share of the slides; one that fails is named at the end while the others finish.
 
     Raises:
         InputError: nothing to predict, a checkpoint that does not fit, or slides that failed.
@@ -35,26 +34,40 @@ def predict(cfg: DictConfig) -> None:
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     if not config["slides"]:
         raise InputError("nothing to predict: set slides=PATH, or data=... evaluate=true to score on another data set")
-    predictor = Predictor(config)
-    failed = {}
-    for path in find_slides(config["slides"]):
-        try:
-            predictor(path)
-        except InputError as error:
-            log.error("%s: %s", path, error)
-            failed[path.name] = str(error)
+    shard, shards = _share(config)
+    slides = find_slides(config["slides"])[shard::shards]
+    write, failed = SlideWriter(config, Predictor(config)), {}
+    with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
+        for slide in slides:
+            try:
+                write(slide)
+            except InputError as error:
+                log.error("%s: %s", slide.path, error)
+                failed[slide.name] = str(error)
+            bar.update()
     if failed:
-        raise InputError(f"{len(failed)} slides failed: {', '.join(failed)}; the reasons stand above")
+        raise InputError(f"{len(failed)} of {len(slides)} slides failed: {', '.join(failed)}; the reasons stand above")
+
+
+def _share(config: Config) -> tuple[int, int]:
+    """Which of how many shares is ours: of `shard` and `shards`, or of what torchrun started; one GPU each."""
+    shards = int(os.environ.get("WORLD_SIZE") or config["shards"])
+    shard = int(os.environ.get("RANK") or config["shard"])
+    if not 0 <= shard < shards:
+        raise InputError(f"shard: expected 0 to {shards - 1} (shards={shards}), got {shard}")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", shard)) % torch.cuda.device_count())
+    return shard, shards
 
 
 class Predictor:
-    """A trained model with the preprocessing it was trained with."""
+    """Trained models with the preprocessing they were trained with."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
         self.ensemble = Ensemble(find_checkpoints(config["checkpoint"]))
         self.about, self.genes = self.ensemble.about, self.ensemble.genes
-        check_markers(config["map_genes"], self.genes, "map_genes")
+        for key in ("map_genes", "genes"):
+            check_markers(config[key] or [], self.genes, key)
         self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store = build(config["store"])
@@ -63,39 +76,6 @@ class Predictor:
             "versions": versions(),
             "git_commit": str(git_commit()),
         }
-
-    def __call__(self, path: Path) -> None:
-        """Write `{slide}.h5ad` and the maps of one slide; what is there already is kept."""
-        config, output = self.config, Path(self.config["output"])
-        target = output / f"{path.stem}.h5ad"
-        if target.is_file() and not config["restart"]:
-            log.info("%s is there already (restart=true makes it anew)", target)
-            return
-        positions = Path(config["positions"]) if config["positions"] else None
-        facts = {key: self.about[key] for key in ("pitch_um", "spot_diameter_um")}
-        section = read_slide(path, **facts, mpp=config["mpp"], positions=positions, min_tissue=config["min_tissue"])
-        batch = Batch.from_data_list([self.inputs.assemble(section, self.encoder, self.nuclei, self.store)])
-        expression = self.ensemble(batch)[section.section_id]
-        table = spot_table(section, self.genes, expression.numpy(), self.provenance)
-        for gene in config["map_genes"]:
-            draw_pair(None, table, gene, path.name, output / "maps" / f"{path.stem}_{gene}.png")
-        write_h5ad(table, target)
-        log.info(
-            "%s: %d genes at %d spots (%.3f um/px, %s)", target, len(self.genes), len(table), section.mpp, section.mpp_source
-        )
-
-
-def find_slides(pattern: str | list[str]) -> list[Path]:
-    """Files that a path, a glob, or a list of these name.
-
-    Raises:
-        InputError: there is none.
-    """
-    patterns = [pattern] if isinstance(pattern, str) else pattern
-    found = sorted({Path(match) for entry in patterns for match in glob(entry)})  # noqa: PTH207, Path.glob refuses absolute patterns
-    if not found:
-        raise InputError(f"no slide matches {', '.join(patterns)}; set slides=PATH, slides='FOLDER/*.svs' or slides=[A,B]")
-    return found
 
 
 def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:

@@ -1,5 +1,6 @@
 """Files are whole or absent; fingerprints tell contents apart."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hespotex.files import CHUNK, N_CHUNKS, atomic_path, digest, file_fingerprint, write_json
+from hespotex.files import CHUNK, N_CHUNKS, atomic_folder, atomic_path, digest, file_fingerprint, safe_name, write_json
 
 
 def test_atomic_path_renames_on_success(tmp_path: Path) -> None:
@@ -27,6 +28,25 @@ def test_atomic_path_leaves_nothing_on_error(tmp_path: Path, before: str | None)
         part.write_text("half")
         raise KeyboardInterrupt
     assert [path.read_text() for path in tmp_path.iterdir()] == ([before] if before else [])
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_atomic_folder_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path: Path, fails: bool) -> None:
+    target = tmp_path / "a.zarr"
+    target.mkdir()
+    (target / "old").touch()
+    with contextlib.suppress(KeyboardInterrupt), atomic_folder(target) as part:
+        part.mkdir()
+        (part / "new").touch()
+        if fails:
+            raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+    assert [path.name for path in target.iterdir()] == (["old"] if fails else ["new"])
+
+
+def test_safe_names() -> None:
+    assert safe_name("HLA-DRA.1_x+y") == "HLA-DRA.1_x+y"
+    assert safe_name("../a/b c:<d>") == ".._a_b_c__d_"
 
 
 def test_a_failed_write_keeps_the_old_json(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from torch_geometric.data import Data
 
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.duplicates import duplicate_leaks
-from hespotex.data.embed import fill
+from hespotex.data.embed import embed_section, fill
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.expression import Expression, smooth
+from hespotex.data.familiarity import Familiarity
 from hespotex.data.folds import FoldStrategy, Split
 from hespotex.data.gene_names import GeneNames
 from hespotex.data.gene_sets import GeneSets
@@ -163,6 +164,10 @@ class SectionDataModule(pl.LightningDataModule):
         )
         std = values.std(axis=0)
         return torch.tensor(values.mean(axis=0)).float(), torch.tensor(np.where(std > 1e-6, std, 1.0)).float()
+
+    def familiarity(self) -> Familiarity:
+        """What the training patches look like, to tell when a slide does not."""
+        return Familiarity.fit([embed_section(self.sections[i], self.encoder, self.store) for i in self.split.train])
 
     def sizes(self) -> dict[str, int]:
         """What a model must know to be built."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from hespotex.build import Config
 from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.grid import grid_kind
 from hespotex.provenance import git_commit, versions
 
 BRIEF = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "unit", "panel_fitted_on")
@@ -33,6 +34,8 @@ def describe(config: Config, datamodule: SectionDataModule, leaks: list[str]) ->
         "sizes": datamodule.sizes(),
         "image_inputs": datamodule.inputs.to_dict(),
         "encoder_identity": datamodule.encoder.identity(),
+        "familiarity": datamodule.familiarity().to_dict(),
+        "grid": grid_kind(datamodule.sections[datamodule.split.train[0]].pos),
         "pitch_um": datamodule.sections[datamodule.split.train[0]].pitch_um,
         "spot_diameter_um": datamodule.sections[datamodule.split.train[0]].spot_diameter_um,
         "versions": versions(),

@@ -16,20 +16,25 @@ LEAST_PX = 4.0  # diameter of a spot that can still be seen
 def draw_pair(measured: ad.AnnData | None, predicted: ad.AnnData, gene: str, title: str, path: Path) -> None:
     """One gene on the section: the tissue, measured (if there is any) and predicted on one colour scale."""
     tables = [("measured", measured), ("predicted", predicted)]
-    maps = [(name, _values(table, gene)) for name, table in tables if table is not None]
-    limits = np.nanpercentile(np.concatenate([values for _, values in maps]), [1, 99])
+    maps = {f"{name} {gene}": _values(table, gene) for name, table in tables if table is not None}
+    draw_maps(predicted, maps, predicted.uns["hespotex"]["unit"], title, path)
+
+
+def draw_maps(table: ad.AnnData, maps: dict[str, NDArray[np.float32]], unit: str, title: str, path: Path) -> None:
+    """The tissue and beside it each of `maps` (its heading: a value for each spot of `table`), on one colour scale."""
+    limits = np.nanpercentile(np.concatenate(list(maps.values())), [1, 99])
     figure, axes = panels(len(maps) + 1, 4.2 * (len(maps) + 1), 4.2)
-    library = next(iter(predicted.uns["spatial"].values()))
+    library = next(iter(table.uns["spatial"].values()))
     picture, factors = library["images"]["hires"], library["scalefactors"]
     axes[0].imshow(picture)
     axes[0].set_title("H&E", fontsize=10)
-    for axis, (name, values) in zip(axes[1:], maps, strict=True):
-        points = _scatter(axis, predicted, library, values, limits)
-        axis.set_title(f"{name} {gene}", fontsize=10)
-    figure.colorbar(points, ax=axes[1:], label=predicted.uns["hespotex"]["unit"], shrink=0.8)
+    for axis, (heading, values) in zip(axes[1:], maps.items(), strict=True):
+        points = _scatter(axis, table, library, values, limits)
+        axis.set_title(heading, fontsize=10)
+    figure.colorbar(points, ax=axes[1:], label=unit, shrink=0.8)
     figure.suptitle(title, fontsize=11)
     px_per_um = factors["tissue_hires_scalef"] / factors["microns_per_pixel"]
-    xy = predicted.obsm["spatial"] * factors["tissue_hires_scalef"]
+    xy = table.obsm["spatial"] * factors["tissue_hires_scalef"]
     box = box_around(xy, picture, MARGIN_UM * px_per_um)
     for axis in axes:
         frame(axis, box, px_per_um)

@@ -8,11 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hespotex.data.grid import lay_grid
 from hespotex.data.images import open_image
+from hespotex.data.readers.common import read_h5ad
 from hespotex.data.readers.spaceranger import read_positions as visium_positions
 from hespotex.data.scale import believable, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
-from hespotex.data.tissue import tissue_fraction, tissue_mask
+from hespotex.data.tissue import Tissue, find_tissue
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -28,41 +30,69 @@ def read_slide(
     mpp: float | None = None,
     positions: Path | None = None,
     min_tissue: float = 0.5,
+    grid: str = "square",
+    tissue: Tissue | None = None,
 ) -> Section:
-    """A slide ready to predict on.
+    """A slide ready to predict on; `obs["tissue_fraction"]` is the share of tissue in a square of one pitch.
 
     Args:
         path: image file.
         pitch_um, spot_diameter_um: of the training sections; the grid takes them over.
         mpp: um per px; None takes what the file says.
-        positions: CSV or TSV of spot centres in level-0 px; None lays a square grid over the tissue.
+        positions: see `read_positions`; None lays a grid over the tissue.
         min_tissue: grid positions with a smaller share of tissue around them are left out.
+        grid: `square` or `hexagonal`.
+        tissue: where the tissue is; None finds it by colour.
 
     Raises:
         InputError: unknown pixel size, no tissue, or positions outside the image.
     """
     image = open_image(path)
-    mpp, source = (mpp, "mpp=") if mpp else (image.mpp, "embedded in the image")
-    if mpp is None or not believable(mpp):
-        raise InputError(f"{path}: the file tells no believable pixel size (found {mpp}); set mpp=UM_PER_PX, such as mpp=0.5")
+    mpp, source = pixel_size(path, mpp)
+    tissue = tissue or find_tissue(image, mpp)
     if positions:
         names, pos = read_positions(positions)
         check_positions(path.stem, pos)
         _warn_of_pitch(path, pitch_px(pos) * mpp, pitch_um)
     else:
-        names, pos = _grid(path, pitch_um / mpp, min_tissue)
+        names, pos = lay_grid(grid, image.size, pitch_um / mpp)
+        names, pos = _on_tissue(path, names, pos, tissue.fraction(pos, pitch_um / mpp) >= min_tissue, min_tissue)
     adata = make_adata(sparse.csr_matrix((len(pos), 0), dtype=np.float32), names, [], pos)
     section = Section(SectionKey(path.stem, path.stem), adata, mpp, source, pitch_um, spot_diameter_um, image=path)
     check_spots(section, *image.size)
+    adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
     return section
 
 
+def pixel_size(path: Path, mpp: float | None) -> tuple[float, str]:
+    """The slide's um per px, the user's before the file's, and where it is from.
+
+    Raises:
+        InputError: neither tells a believable one.
+    """
+    found, source = (mpp, "mpp=") if mpp else (open_image(path).mpp, "embedded in the image")
+    if found is None or not believable(found):
+        raise InputError(f"{path}: the file tells no believable pixel size (found {found}); set mpp=UM_PER_PX, such as mpp=0.5")
+    return found, source
+
+
 def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
-    """Names and spot centres (n_spots, 2) px, x then y, of a table with columns `x,y`, or those of Visium or her2st."""
+    """Names and spot centres (n_spots, 2) px, x then y.
+
+    Args:
+        path: CSV or TSV with columns `x,y` (full-resolution px), or those of Visium or her2st; or an `.h5ad` with
+            measured spots in `obsm["spatial"]`.
+
+    Raises:
+        InputError: no such file, or no positions in it.
+    """
     if not path.is_file():
         raise InputError(
             f"positions not found: {path}; set positions=FILE (columns x,y in full-resolution px), or null for a grid"
         )
+    if path.suffix == ".h5ad":
+        measured = read_h5ad(path)
+        return [str(name) for name in measured.obs_names], np.asarray(measured.obsm["spatial"], dtype=np.float64)[:, :2]
     if TISSUE_POSITIONS in path.name:
         table = visium_positions(path)
         table = table[table["in_tissue"] == 1].rename_axis("barcode").reset_index()
@@ -76,18 +106,13 @@ def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     raise InputError(f"{path}: expected columns x,y (full-resolution px) or {POSITION_COLUMNS[:2]}, found {list(table)}")
 
 
-def _grid(path: Path, pitch: float, min_tissue: float) -> tuple[list[str], NDArray[np.float64]]:
-    """Square grid of `pitch` px over the tissue, row by row, named ROWxCOLUMN."""
-    image = open_image(path)
-    columns, rows = (np.arange(pitch / 2, length, pitch) for length in image.size)
-    x, y = np.meshgrid(columns, rows)
-    pos = np.stack([x.ravel(), y.ravel()], axis=1)
-    keep = tissue_fraction(*tissue_mask(image), pos, pitch) >= min_tissue
+def _on_tissue(
+    path: Path, names: list[str], pos: NDArray[np.float64], keep: NDArray[np.bool_], min_tissue: float
+) -> tuple[list[str], NDArray[np.float64]]:
     if not keep.any():
         raise InputError(
             f"{path}: no grid position of {len(pos)} has {min_tissue:.0%} tissue; lower min_tissue, or give positions=FILE"
         )
-    names = [f"{row}x{column}" for row in range(len(rows)) for column in range(len(columns))]
     return [name for name, kept in zip(names, keep, strict=True) if kept], pos[keep]
 
 

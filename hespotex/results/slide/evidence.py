@@ -1,0 +1,21 @@
+"""What each gene has earned in cross-validation, so that a reader of a map knows which to believe."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+
+def earned_pcc(checkpoints: Sequence[Path]) -> pd.DataFrame:
+    """Test PCC of each gene, from the `per_gene.csv` that training left two folders above the checkpoints.
+
+    Returns:
+        A row a gene: `test_pcc`, mean over the test sections of all folds, and `test_sections`, their number; no rows
+        where no scores lie beside the checkpoints.
+    """
+    files = [path.parent.parent / "per_gene.csv" for path in checkpoints]
+    tables = [pd.read_csv(file, dtype={"gene": str}, keep_default_na=True, na_values=[""]) for file in files if file.is_file()]
+    if not tables:
+        return pd.DataFrame({"test_pcc": [], "test_sections": []})
+    pcc = pd.concat(tables).dropna(subset="pcc").groupby("gene")["pcc"]
+    return pd.DataFrame({"test_pcc": pcc.mean(), "test_sections": pcc.size()})

@@ -1,0 +1,99 @@
+"""A page to look at one predicted slide: one HTML file that needs neither network nor server."""
+
+import base64
+import json
+import logging
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import cv2
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from hespotex.data.section import Section
+from hespotex.files import atomic_path
+from hespotex.results.predictions import section_picture
+from hespotex.results.slide.table import scale_factors
+from hespotex.results.slide.viewer.features import LEVELS, chosen_features
+
+log = logging.getLogger(__name__)
+PICTURE_PX, JPEG_QUALITY = 2000, 80
+OWN_BYTES = 30_000  # of the page itself, generously
+FACTS = ("model", "encoder", "data")  # of uns["hespotex"], shown on the page
+
+
+def write_viewer(table: ad.AnnData, section: Section, genes: list[str], path: Path, max_mb: float = 15.0) -> None:
+    """The slide with its spots: pan and zoom, choose what colours the spots, read their values.
+
+    Args:
+        table: see `slide_table`.
+        genes: those that are on the page in any case and come first; others follow by decreasing variance.
+        max_mb: the page holds as many genes as fit; what was left out is said on it.
+    """
+    picture, scale = section_picture(section, PICTURE_PX)
+    jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    data = _spots(table, scale) | {
+        "picture": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode(),
+        "width": picture.shape[1],
+        "height": picture.shape[0],
+        "colours": _colours(),
+    }
+    data["features"], left_out = chosen_features(table, genes, int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES)
+    page = _template().render(
+        title=section.section_id,
+        facts=_facts(table, section),
+        left_out=left_out,
+        max_mb=f"{max_mb:g}",
+        style=_part("viewer.css"),
+        drawing=_part("drawing.js"),
+        control=_part("control.js"),
+        data=data,
+    )
+    with atomic_path(path) as part:
+        part.write_text(page, encoding="utf-8")
+    log.info("%s: %d maps, %d left out, %.1f MB", path, len(data["features"]), left_out, len(page) / 1e6)
+
+
+def _spots(table: ad.AnnData, scale: float) -> dict[str, Any]:
+    """Spot names and centres, and lengths, in px of the picture."""
+    factors = scale_factors(table)
+    xy = np.asarray(table.obsm["spatial"] * scale, dtype="<f4")
+    return {
+        "names": [str(name) for name in table.obs_names],
+        "x": _base64(xy[:, 0]),
+        "y": _base64(xy[:, 1]),
+        "diameter": factors["spot_diameter_fullres"] * scale,
+        "umPerPx": factors["microns_per_pixel"] / scale,
+    }
+
+
+def _facts(table: ad.AnnData, section: Section) -> dict[str, str]:
+    about = {name: str(table.uns["hespotex"][name]) for name in FACTS if table.uns["hespotex"].get(name)}
+    spots = f"{table.n_obs:,} of {section.spot_diameter_um:g} µm, {section.pitch_um:g} µm apart"
+    return {"spots": spots, "pixel size": f"{section.mpp:.4g} µm ({section.mpp_source})"} | about
+
+
+def _colours() -> list[str]:
+    """Viridis, one colour a level."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 1, LEVELS))]
+
+
+def _base64(values: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+
+
+def _template() -> Any:
+    source = files(__package__).joinpath("viewer.html").read_text(encoding="utf-8")
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
+
+
+def _part(name: str) -> Markup:
+    """Our own style and script, put in as they are."""
+    return Markup(files(__package__).joinpath(name).read_text(encoding="utf-8"))

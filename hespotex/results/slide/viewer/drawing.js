@@ -1,0 +1,108 @@
+"use strict";
+
+// What is on the canvas: the picture, the spots in the colours of the shown feature, the scale bar.
+
+const LEVELS = 255; // byte 255: no value
+const LEAST_RADIUS = 1.5; // CSS px of a spot that can still be seen
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const element = (id) => document.getElementById(id);
+const canvas = element("canvas");
+const context = canvas.getContext("2d");
+const picture = new Image();
+const x = new Float32Array(bytes(data.x).buffer);
+const y = new Float32Array(bytes(data.y).buffer);
+
+// The picture's top left corner in CSS px of the canvas, CSS px per px of the picture, and the same when all is shown.
+const view = { left: 0, top: 0, scale: 1, whole: 1 };
+let shown = { feature: null, levels: null, order: null };
+let found = -1; // spot under the pointer
+let waiting = false;
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+// ---- drawing
+
+function redraw() {
+  if (!waiting) requestAnimationFrame(draw);
+  waiting = true;
+}
+
+function draw() {
+  waiting = false;
+  const ratio = window.devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.drawImage(picture, view.left, view.top, data.width * view.scale, data.height * view.scale);
+  context.globalAlpha = element("opacity").value / 100;
+  drawSpots(width, height);
+  context.globalAlpha = 1;
+  if (found >= 0) drawRing(found);
+  drawScale();
+}
+
+/** Spots of one level share a path: thousands of them are drawn in a few milliseconds. */
+function drawSpots(width, height) {
+  const radius = spotRadius();
+  let level = -1;
+  context.beginPath();
+  for (const i of shown.order) {
+    const [u, v] = toScreen(i);
+    if (u < -radius || v < -radius || u > width + radius || v > height + radius) continue;
+    if (shown.levels[i] !== level) {
+      context.fill();
+      context.beginPath();
+      level = shown.levels[i];
+      context.fillStyle = colourOf(level);
+    }
+    context.moveTo(u + radius, v);
+    context.arc(u, v, radius, 0, 2 * Math.PI);
+  }
+  context.fill();
+}
+
+function drawRing(i) {
+  context.beginPath();
+  context.arc(...toScreen(i), spotRadius() + 2, 0, 2 * Math.PI);
+  context.lineWidth = 2;
+  context.strokeStyle = "#e0115f";
+  context.stroke();
+}
+
+function drawScale() {
+  const pxPerUm = view.scale / data.umPerPx;
+  const most = Math.min(160, canvas.clientWidth / 3) / pxPerUm;
+  const power = 10 ** Math.floor(Math.log10(most));
+  const um = power * [5, 2, 1].find((step) => step * power <= most);
+  element("scale-text").textContent = um >= 1000 ? `${um / 1000} mm` : `${um} µm`;
+  element("scale-bar").style.width = `${um * pxPerUm}px`;
+}
+
+const spotRadius = () => Math.max((data.diameter * view.scale) / 2, LEAST_RADIUS);
+const toScreen = (i) => [view.left + x[i] * view.scale, view.top + y[i] * view.scale];
+
+// ---- values and colours
+
+function valueOf(i) {
+  const { min, max } = shown.feature;
+  return min + (shown.levels[i] / (LEVELS - 1)) * (max - min);
+}
+
+/** As many decimals as the 255 steps are worth. */
+function format(value) {
+  const step = (shown.feature.max - shown.feature.min) / (LEVELS - 1);
+  const decimals = step > 0 ? Math.ceil(-Math.log10(step)) : 4;
+  return value.toFixed(Math.min(Math.max(decimals, 0), 12));
+}
+
+function colourOf(level) {
+  if (level === LEVELS) return "transparent";
+  const { min, max, low, high } = shown.feature;
+  const value = min + (level / (LEVELS - 1)) * (max - min);
+  const share = high > low ? (value - low) / (high - low) : 0.5;
+  return data.colours[Math.round(Math.min(Math.max(share, 0), 1) * (LEVELS - 1))];
+}

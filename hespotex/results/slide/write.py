@@ -1,0 +1,61 @@
+"""All files of one predicted slide."""
+
+from pathlib import Path
+
+import anndata as ad
+
+from hespotex.data.section import Section
+from hespotex.data.tissue import Tissue
+from hespotex.files import safe_name
+from hespotex.results.maps import draw_maps, draw_pair
+from hespotex.results.predictions import write_h5ad
+from hespotex.results.slide.flat import write_flat
+from hespotex.results.slide.outline import draw_tissue
+from hespotex.results.slide.qupath import write_spots, write_tissue
+from hespotex.results.slide.spatial import write_spatialdata
+from hespotex.results.slide.table import set_features
+from hespotex.results.slide.viewer import write_viewer
+
+
+def write_slide(
+    table: ad.AnnData,
+    section: Section,
+    tissue: Tissue,
+    genes: list[str],
+    folder: Path,
+    flat: str | None = None,
+    qupath: bool = True,
+    viewer_mb: float | None = 15.0,
+    spatialdata: bool = False,
+) -> None:
+    """Write `{slide}.h5ad` last of all, so that where it is, the others are too.
+
+    Args:
+        table: see `slide_table`, with its gene sets scored.
+        genes: those to draw; they come first in the viewer, and QuPath gets them.
+        flat: `csv` or `parquet` for `{slide}_spots.*`.
+        qupath: `{slide}_spots.geojson`.
+        viewer_mb: size of `{slide}.html`; None leaves it out.
+        spatialdata: `{slide}.zarr`.
+    """
+    slide = section.section_id
+    draw_tissue(tissue, section, folder / f"{slide}_tissue.png")
+    write_tissue(tissue, folder / f"{slide}_tissue.geojson")
+    _draw_maps(table, slide, genes, folder / "maps")
+    if flat:
+        write_flat(table, folder / f"{slide}_spots.{flat}")
+    if qupath:
+        write_spots(table, genes, folder / f"{slide}_spots.geojson")
+    if viewer_mb:
+        write_viewer(table, section, genes, folder / f"{slide}.html", viewer_mb)
+    if spatialdata:
+        write_spatialdata(table, folder / f"{slide}.zarr")
+    write_h5ad(table, folder / f"{slide}.h5ad")
+
+
+def _draw_maps(table: ad.AnnData, slide: str, genes: list[str], folder: Path) -> None:
+    for gene in genes:
+        draw_pair(None, table, gene, slide, folder / f"{slide}_{safe_name(gene)}.png")
+    for score in set_features(table):
+        path = folder / f"{slide}_set_{safe_name(score.name)}.png"
+        draw_maps(table, {score.name: score.values}, score.unit, slide, path)

@@ -1,0 +1,96 @@
+"""One slide: from the image to all of its outputs."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch_geometric.data import Batch
+
+from hespotex.build import Config
+from hespotex.data.embed import count_nuclei, embed_section
+from hespotex.data.readers.slide import pixel_size, read_slide
+from hespotex.data.section import Section
+from hespotex.data.slide_list import SlideFile
+from hespotex.data.tissue import Tissue, slide_tissue
+from hespotex.results.slide.evidence import earned_pcc
+from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
+from hespotex.results.slide.table import slide_table
+from hespotex.results.slide.write import write_slide
+
+UNLIKE = 0.25  # share of spots stranger than training's 99th percentile from which a slide is called unlike it
+OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
+log = logging.getLogger(__name__)
+
+
+class SlideWriter:
+    """Predicts slides and writes what the config asks for.
+
+    Args:
+        config: of `predict.py`.
+        predictor: a `Predictor`.
+    """
+
+    def __init__(self, config: Config, predictor: Any) -> None:
+        self.config, self.predictor = config, predictor
+        self.genes: list[str] = config["genes"] or predictor.genes
+        self.sets = read_gmt(Path(config["gene_sets"])) if config["gene_sets"] else {}
+        self.earned = earned_pcc([Path(path) for path in predictor.ensemble.fingerprints])
+
+    def __call__(self, slide: SlideFile) -> None:
+        """Write all files of one slide; what is there already is kept."""
+        output = Path(self.config["output"])
+        target = output / f"{slide.name}.h5ad"
+        if target.is_file() and not self.config["restart"]:
+            log.info("%s is there already (restart=true makes it anew)", target)
+            return
+        section, tissue = self._read(slide)
+        table = self._predicted(section)
+        if self.sets:
+            score_gene_sets(table, self.sets)
+        drawn = [gene for gene in self.config["map_genes"] if gene in set(self.genes)]
+        write_slide(table, section, tissue, drawn, output, **{name: self.config[name] for name in OUTPUTS})
+        log.info("%s: %d genes at %d spots (%.3f um/px, %s)", target, table.n_vars, len(table), section.mpp, section.mpp_source)
+
+    def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
+        config, about = self.config, self.predictor.about
+        mpp, _ = pixel_size(slide.path, slide.mpp or config["mpp"])
+        tissue = slide_tissue(slide.path, mpp, **config["tissue"])
+        section = read_slide(
+            slide.path,
+            pitch_um=config["pitch_um"] or about["pitch_um"],
+            spot_diameter_um=about["spot_diameter_um"],
+            mpp=slide.mpp or config["mpp"],
+            positions=Path(config["positions"]) if config["positions"] else None,
+            min_tissue=config["min_tissue"],
+            grid=about.get("grid", "square") if config["grid"] == "auto" else config["grid"],
+            tissue=tissue,
+        )
+        return section, tissue
+
+    def _predicted(self, section: Section) -> Any:
+        """The slide's table: prediction, spread over the checkpoints, and what else is known of each spot."""
+        own = self.predictor
+        batch = Batch.from_data_list([own.inputs.assemble(section, own.encoder, own.nuclei, own.store)])
+        mean, spread = own.ensemble.with_spread(batch)[section.section_id]
+        spots: dict[str, NDArray[np.float32]] = {"nuclei": count_nuclei(section, own.nuclei, own.store)[:, 0]}
+        strange = own.ensemble.strangeness(embed_section(section, own.encoder, own.store))
+        if strange is not None:
+            spots["strangeness"] = strange
+            _warn_if_unlike(section.section_id, strange)
+        several = len(own.ensemble.modules) > 1
+        table = slide_table(section, own.genes, mean.numpy(), own.provenance, spread.numpy() if several else None, spots)
+        table.var = table.var.join(self.earned) if len(self.earned) else table.var
+        return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
+
+
+def _warn_if_unlike(name: str, strange: NDArray[np.float32]) -> None:
+    share = float((strange > 1).mean())
+    if share > UNLIKE:
+        log.warning(
+            "%s: %.0f%% of the spots look unlike 99%% of the training spots (other stain, scanner, pixel size or tissue?): "
+            "do not trust these predictions without a check",
+            name,
+            100 * share,
+        )

@@ -1,0 +1,34 @@
+"""A drawn slide: stained tissue with a hole on noisy glass, dust, and strokes of ink."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .builders import Pixels, halves, write_pyramid
+
+SLIDE_MPP = 4.0  # um per px
+TISSUE, HOLE, DUST = ((300, 220), 150), ((300, 220), 40), ((560, 60), 10)  # centre (x, y) and radius in px
+EOSIN, NUCLEI = (225, 150, 190), (110, 70, 150)
+INKS = {"green": (40, 140, 70), "blue": (40, 60, 180), "teal": (20, 110, 120), "black": (25, 25, 28)}
+
+
+def glass(width: int = 640, height: int = 480, seed: int = 0) -> Pixels:
+    noise = np.random.default_rng(seed).normal(0, 2, (height, width, 1))
+    return np.clip(np.array([243, 242, 241]) + noise, 0, 255).astype(np.uint8)
+
+
+def drawn_slide(seed: int = 0) -> Pixels:
+    """Glass with one round piece of tissue around a hole, and dust."""
+    picture, rng = glass(seed=seed), np.random.default_rng(seed)
+    for (centre, radius), colour in ((TISSUE, EOSIN), (DUST, EOSIN)):
+        cv2.circle(picture, centre, radius, colour, -1)
+    for x, y in rng.uniform(-1, 1, (800, 2)) * TISSUE[1] + TISSUE[0]:
+        if np.hypot(x - TISSUE[0][0], y - TISSUE[0][1]) < TISSUE[1] - 3:
+            cv2.circle(picture, (int(x), int(y)), 2, NUCLEI, -1)
+    cv2.circle(picture, HOLE[0], HOLE[1], (243, 242, 241), -1)
+    return picture
+
+
+def write_slide(path: Path, picture: Pixels | None = None, mpp: float | None = SLIDE_MPP) -> Path:
+    return write_pyramid(path, halves(drawn_slide() if picture is None else picture, 2), mpp, compression="deflate")

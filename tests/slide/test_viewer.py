@@ -1,0 +1,227 @@
+"""The page of a slide in a real browser: what is shown is what was predicted."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pytest
+from data.builders_slide import HOLE, SLIDE_MPP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hespotex.data.section import Section
+from hespotex.results.slide.table import Feature, by_variance, slide_table
+from hespotex.results.slide.viewer import write_viewer
+from hespotex.results.slide.viewer.features import quantised
+
+from .conftest import GENES, HOSTILE
+from .page import Page
+
+DESKTOP, PHONE = (1280, 800), (390, 844)
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32) | st.just(float("nan")), min_size=1, max_size=20))
+def test_levels_are_the_values_within_half_a_step(numbers: list[float]) -> None:
+    values = np.array(numbers, dtype=np.float32)
+    made = quantised(Feature("A", "gene", "", values))
+    levels = np.frombuffer(base64.b64decode(made["levels"]), np.uint8)
+    known = np.isfinite(values)
+    np.testing.assert_array_equal(levels == 255, ~known)
+    step = (made["max"] - made["min"]) / 254
+    back = made["min"] + levels[known] * step
+    np.testing.assert_allclose(back, values[known], rtol=1e-9, atol=step * 0.5001)
+    assert made["min"] <= made["low"] <= made["high"] <= made["max"]
+
+
+@pytest.fixture
+def html(table: ad.AnnData, section: Section, tmp_path: Path) -> Path:
+    write_viewer(table, section, ["LEFT"], tmp_path / "slide.html")
+    return tmp_path / "slide.html"
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def viewer(browser: Any, section: Section, html: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    width, height = request.param
+    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=request.param == PHONE)
+    page = Page(context.new_page(), section, html)
+    yield page
+    assert page.troubles == []
+    assert [url for url in page.requests if not url.startswith("data:")] == [html.as_uri()]
+    context.close()
+
+
+def number(tip: str | None, name: str) -> float:
+    assert tip is not None and tip.startswith(name)
+    return float(tip.removeprefix(name).split()[0])
+
+
+def test_hover_tells_the_value_that_was_written(viewer: Page, table: ad.AnnData) -> None:
+    for gene, column in (("LEFT", 0), (HOSTILE, 2), ("FLAT", 1)):
+        viewer.choose(gene)
+        step = float(np.ptp(table.X[:, column])) / 254
+        for i in (0, 57, table.n_obs - 1):
+            tip = viewer.tip(viewer.at(i))
+            assert number(tip, gene) == pytest.approx(table.X[i, column], abs=step + 1e-4)
+            place = ", ".join(str(round(v)) for v in viewer.pos[i] * 4)
+            assert tip is not None and "log1p counts" in tip and f"spot {table.obs_names[i]} at {place} µm" in tip
+    viewer.choose("nuclei")
+    assert number(viewer.tip(viewer.at(5)), "nuclei") == pytest.approx(table.obs["nuclei"].iloc[5], abs=0.1)
+    viewer.choose("SIDE/ONE")
+    assert number(viewer.tip(viewer.at(5)), "SIDE/ONE") == pytest.approx(table.obsm["gene_sets"][5, 0], abs=0.02)
+    assert viewer.tip((viewer.box["x"] + 3, viewer.box["y"] + 3)) is None
+
+
+def test_colours_follow_the_gene_and_the_opacity(viewer: Page) -> None:
+    ends = [int(viewer.pos[:, 0].argmax()), int(viewer.pos[:, 0].argmin())]  # LEFT is lowest on the right
+    viewer.page.locator("#opacity").fill("100")
+    viewer.settle()
+    dark, light = (viewer.colour(viewer.at(i)) for i in ends)
+    assert np.abs(np.subtract(dark, [68, 1, 84])).max() < 12 and np.abs(np.subtract(light, [253, 231, 37])).max() < 12
+    viewer.choose("FLAT")
+    assert viewer.colour(viewer.at(ends[0])) == viewer.colour(viewer.at(ends[1])) != dark
+    viewer.page.locator("#opacity").fill("0")
+    viewer.settle()
+    bare = viewer.colour(viewer.at(ends[0]))
+    assert bare[0] > bare[1] and bare != viewer.colour((viewer.box["x"] + 2, viewer.box["y"] + 2))  # stained tissue
+
+
+def test_slide_and_spots_lie_where_they_should(viewer: Page) -> None:
+    """Each spot is a disc of 55 um around its centre; the drawn hole is where it was drawn."""
+    viewer.page.locator("#opacity").fill("100")
+    viewer.settle()
+    x, y = viewer.pos[40]
+    inside = viewer.colour(viewer.at(40))
+    for right, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        for share, same in ((0.75, True), (1.35, False)):
+            reach = share * 55 / 2 / SLIDE_MPP
+            seen = viewer.colour(viewer.window(x + right * reach, y + down * reach))
+            assert (np.abs(np.subtract(seen, inside)).max() < 25) == same
+    viewer.page.locator("#opacity").fill("0")
+    viewer.settle()
+    (hole_x, hole_y), radius = HOLE
+    for right, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        for share, glass in ((0.9, True), (1.15, False)):
+            seen = viewer.colour(viewer.window(hole_x + right * share * radius, hole_y + down * share * radius))
+            assert (min(seen) > 225) == glass
+
+
+def test_colour_bar_ends_where_the_colours_do(viewer: Page, table: ad.AnnData) -> None:
+    low, high = np.percentile(table.X[:, 0], [1, 99])
+    assert viewer.page.inner_text("#unit") == "log1p counts"
+    found = [float(re.sub("[≤≥ ]", "", viewer.page.inner_text(f"#{end}"))) for end in ("low", "high")]
+    np.testing.assert_allclose(found, [low, high], atol=0.01)
+
+
+def test_zoom_keeps_the_place_and_pan_moves_it(viewer: Page) -> None:
+    spot = viewer.at(40)
+    first, before = viewer.tip(spot), viewer.page.inner_text("#scale-text")
+    viewer.page.mouse.wheel(0, -800)
+    viewer.settle()
+    assert viewer.tip((spot[0] + 1, spot[1])) == first and viewer.page.inner_text("#scale-text") != before
+    viewer.page.mouse.move(*spot)
+    viewer.page.mouse.down()
+    viewer.page.mouse.move(spot[0] + 40, spot[1] + 30, steps=4)
+    viewer.page.mouse.up()
+    assert viewer.tip((spot[0] + 40, spot[1] + 30)) == first
+    viewer.page.click("#zoom-all")
+    assert viewer.tip(spot) == first and viewer.page.inner_text("#scale-text") == before
+    viewer.page.click("#zoom-in")
+    assert viewer.tip(spot) != first
+    viewer.page.click("#zoom-out")
+    assert viewer.tip(spot) == first
+
+
+def test_scale_bar_has_its_length(viewer: Page) -> None:
+    zoom = 1.0
+    for key, factor in (("0", 1), ("+", 1.4), ("+", 1.4), ("-", 1 / 1.4)):
+        zoom *= factor
+        viewer.canvas.press(key)
+        viewer.settle()
+        length, unit = viewer.page.inner_text("#scale-text").split()
+        um = float(length) * {"mm": 1000, "µm": 1}[unit]
+        px = viewer.page.locator("#scale-bar").bounding_box()["width"]
+        assert px / um == pytest.approx(viewer.scale * zoom / 4, rel=0.01) and 30 < px <= 161  # 4 um per px of the slide
+
+
+def test_keys_move_and_reach_everything(viewer: Page) -> None:
+    spot = viewer.at(40)
+    first = viewer.tip(spot)
+    viewer.canvas.focus()
+    viewer.page.keyboard.press("ArrowRight")
+    assert viewer.tip((spot[0] - 60, spot[1])) == first
+    viewer.page.keyboard.press("ArrowUp")
+    assert viewer.tip((spot[0] - 60, spot[1] + 60)) == first
+    reached = []
+    for _ in range(6):
+        viewer.page.keyboard.press("Tab")
+        reached.append(viewer.page.evaluate("document.activeElement.id"))
+    assert reached == ["zoom-in", "zoom-out", "zoom-all", "search", "features", "opacity"]
+
+
+def test_search_narrows_the_list_and_enter_chooses(viewer: Page) -> None:
+    options = "[...document.querySelectorAll('#features option')].map(option => option.textContent)"
+    listed = viewer.page.evaluate(options)
+    assert listed == ["SIDE/ONE", "NOISE", "tissue_fraction", "nuclei", "LEFT", HOSTILE, "NOISE1", "NOISE2", "FLAT"]
+    viewer.page.fill("#search", " noise")
+    assert viewer.page.evaluate(options) == ["NOISE", "NOISE1", "NOISE2"]
+    viewer.page.fill("#search", "noise2")
+    viewer.page.press("#search", "Enter")
+    assert viewer.page.inner_text("#shown") == "NOISE2"
+    viewer.page.fill("#search", "no such gene")
+    viewer.page.press("#search", "Enter")
+    assert viewer.page.evaluate(options) == [] and viewer.page.inner_text("#shown") == "NOISE2"
+
+
+def test_names_are_text_and_the_page_is_readable(viewer: Page, section: Section) -> None:
+    viewer.choose(HOSTILE)
+    assert viewer.page.title() == section.section_id == "case <i>1&2"
+    assert viewer.page.inner_text("h1") == section.section_id and viewer.page.inner_text("#shown") == HOSTILE
+    assert viewer.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for part in ("#canvas", "#legend", "#search", "#features", "#opacity"):
+        box = viewer.page.locator(part).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= viewer.page.viewport_size["width"]
+    smallest = "Math.min(...[...document.querySelectorAll('body *')].map(e => parseFloat(getComputedStyle(e).fontSize)))"
+    assert viewer.page.evaluate(smallest) >= 13
+    assert viewer.box["height"] > 0.55 * viewer.page.viewport_size["height"]
+
+
+@pytest.mark.parametrize("viewer", [PHONE], indirect=True)
+def test_fingers(viewer: Page) -> None:
+    """A tap shows a value; two fingers zoom about their middle."""
+    spot = viewer.at(40)
+    viewer.page.touchscreen.tap(*spot)
+    viewer.settle()
+    first, before = viewer.page.inner_text("#tip"), viewer.page.inner_text("#scale-text")
+    wire = viewer.page.context.new_cdp_session(viewer.page)
+    for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60), ("touchEnd", 0)):
+        points = [{"x": spot[0] + side * apart, "y": spot[1], "id": max(side, 0)} for side in (-1, 1)] if apart else []
+        wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    viewer.page.touchscreen.tap(*spot)
+    viewer.settle()
+    assert viewer.page.inner_text("#tip") == first and viewer.page.inner_text("#scale-text") != before
+
+
+def test_a_page_holds_what_fits_and_says_so(table: ad.AnnData, section: Section, tmp_path: Path) -> None:
+    write_viewer(table, section, ["NOISE2"], tmp_path / "all.html")
+    write_viewer(table, section, ["NOISE2"], tmp_path / "one.html", max_mb=0.001)
+    full, small = ((tmp_path / name).read_text() for name in ("all.html", "one.html"))
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', small, re.DOTALL)
+    assert found and [feature["name"] for feature in json.loads(found[1])["features"]] == ["NOISE2"]
+    left_out = len(GENES) + 2 + 2 - 1  # genes, gene sets, numbers of a spot, less the one that is there
+    assert f"{left_out} genes or sets" in small and "left-out" not in full and len(small) < len(full)
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", full)
+
+
+def test_many_genes_fill_the_page_and_no_more(section: Section, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(0, np.linspace(1, 2, 600), (len(section.adata), 600)).astype(np.float32)
+    table = slide_table(section, [f"G{i}" for i in range(600)], values, {"unit": "log1p"})
+    write_viewer(table, section, ["G3"], tmp_path / "a.html", max_mb=0.2)
+    page = (tmp_path / "a.html").read_text()
+    listed = re.findall(r'"name": "(G\d+)"', page)
+    assert 150_000 < len(page.encode()) <= 200_000
+    assert listed[:2] == ["G3", by_variance(table)[0]] and f"{600 - len(listed)} genes or sets" in page
