@@ -28,7 +28,7 @@ def write_scores(folder: Path, datamodule: SectionDataModule, predictions: dict[
     """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as finished."""
     rows = write_sections(folder, datamodule, predictions, list(datamodule.panel_rule.markers), brief(about))
     scores = {f"test/{name}": mean_over_sections(rows, name) for name in rows[0] if name not in FACTS}
-    facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state")}
+    facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state", "familiarity")}
     write_json(folder / "metrics.json", {**facts, "sections": rows, **scores})
     shown = ", ".join(f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse"))
     log.info("test %s", shown)
