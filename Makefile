@@ -5,17 +5,21 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= 2
 
-.PHONY: demo test lint clean
+.PHONY: demo test browser lint clean
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/python train.py -m experiment=demo
 	$(BIN)/python predict.py checkpoint=outputs/demo/3/checkpoints/best.ckpt slides=data/demo/slides/bare.tif \
 		output=outputs/demo/bare_slide 'map_genes=[DEMO-M002,DEMO-R001]'
-	@echo "Table and report: outputs/demo/summary.md. Maps of test sections: outputs/demo/*/maps."
+	@echo "Report: outputs/demo/report/index.html; its tables as text: outputs/demo/summary.md. Maps of test sections: outputs/demo/*/maps."
 	@echo "A slide without expression: outputs/demo/bare_slide/bare.h5ad and its maps folder."
 
 test: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+# The pages' tests need a Chromium; without one they are skipped.
+browser:
+	command -v chromium || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
 
 lint: $(VENV)/.test-ready
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy

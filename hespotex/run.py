@@ -109,7 +109,7 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
         }
         costs = cost(module, seconds, sum(len(values) for values in predictions.values()))
         scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs})
-        log_results(loggers, scores, sorted((folder.path / "maps").glob("*.png")))
+        log_results(loggers, scores, folder.path)
     return best
 
 

@@ -6,40 +6,47 @@ from pathlib import Path
 
 from hespotex.auditing.audit import audit_runs
 from hespotex.cli import plain_errors
-from hespotex.files import atomic_path, write_json
-from hespotex.results.aggregate import model_table, read_runs, section_table
-from hespotex.results.gene_table import gene_table
+from hespotex.files import atomic_path
+from hespotex.results.export import FILES, write_results
+from hespotex.results.html.chapter import chapters
+from hespotex.results.html.page import write_page
 from hespotex.results.report import across, headline, notes, render, title
+from hespotex.results.tables import Tables
+from hespotex.results.wandb_summary import log_summary
 
 log = logging.getLogger("hespotex.summary")
 
 
 def summarise(folder: Path) -> None:
-    """Write `summary.md`, `summary.json`, `sections.csv` and `genes.csv`, from the `metrics.json` files below the folder.
+    """Write `report/index.html`, `summary.md`, `results.json`, `sections.csv` and `genes.csv`, from the runs below the folder.
 
     Can be run at any time, and again: missing folds are named, not waited for. Each run is audited for leaks
     (`audit.json` in its folder): derived anew from the data where they are there and small, else by the recorded facts.
+    Where the runs went to W&B, so does this.
 
     Raises:
         InputError: no finished run.
     """
-    runs = read_runs(folder)
-    sections = section_table(runs)
-    genes = gene_table(runs)
-    models = model_table(sections, runs, genes)
-    for name, table in (("sections", sections), ("genes", genes)):
-        with atomic_path(folder / f"{name}.csv") as part:
-            table.to_csv(part, index=False, float_format="%.6g")
-    write_json(folder / "summary.json", models.to_dict("records"))
-    audit = "\n".join(["## Leakage audit", "", *audit_runs(runs)])
+    tables = Tables.read(folder)
+    write_results(folder, tables)
+    audit = "\n".join(["## Leakage audit", "", *audit_runs(tables.runs)])
     with atomic_path(folder / "summary.md") as part:
-        part.write_text(f"{render(models, sections, runs, folder)}\n{audit}\n", encoding="utf-8")
-    for strategy, own in models.groupby("fold_strategy", sort=False):
-        by_section = across(sections[sections["fold_strategy"] == strategy], ["group", "section_id"])
-        tables = [title(str(strategy), runs), headline(own), by_section, *notes(own)]
-        log.info("%s\n\n%s\n", folder, "\n\n".join(tables))
+        text = render(tables.models, tables.sections, tables.runs, folder)
+        part.write_text(f"{text}\n{audit}\n", encoding="utf-8")
+    _show(folder, tables, audit)
+    page, found = folder / "report" / "index.html", chapters(tables)
+    write_page(page, tables, found, folder)
+    log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
+    log.info("report: %s", page)
+
+
+def _show(folder: Path, tables: Tables, audit: str) -> None:
+    """The main tables on the screen."""
+    for own in map(tables.of, tables.strategies):
+        by_section = across(own.sections, ["group", "section_id"])
+        shown = [title(own.strategies[0], own.runs), headline(own.models), by_section, *notes(own.models)]
+        log.info("%s\n\n%s\n", folder, "\n\n".join(shown))
     log.info("%s\n", audit)
-    log.info("report: %s   maps: %s", folder / "summary.md", folder / "**" / "maps")
 
 
 @plain_errors

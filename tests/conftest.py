@@ -85,16 +85,6 @@ def train(small: list[str], tmp_path: Path) -> Iterator[Run]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture
-def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A finished ridge run on the small demo, trained once without maps; each test gets a copy to itself."""
-    kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
-    if not (kept / "metrics.json").is_file():
-        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-        train("model=ridge", "data.panel.n_top=40", folder=kept)
-    return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
-
-
 BROWSER_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync")  # fmt: skip
 
@@ -111,6 +101,16 @@ def browser() -> Iterator[Any]:
         running = playwright.chromium.launch(executable_path=chromium, args=list(BROWSER_FLAGS))
         yield running
         running.close()
+
+
+@pytest.fixture
+def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished ridge run on the small demo, trained once without maps; each test gets a copy to itself."""
+    kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
+    if not (kept / "metrics.json").is_file():
+        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+        train("model=ridge", "data.panel.n_top=40", folder=kept)
+    return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 
 
 def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -109,7 +109,7 @@ def test_benchmark_from_the_command_line(small: list[str], tmp_path: Path) -> No
     done = command("train.py", "-m", "experiment=benchmark", *small, *cheap)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = tmp_path / "benchmark_hest"
-    rows: Any = pd.DataFrame(json.loads((folder / "summary.json").read_text())).set_index(["fold_strategy", "model"])
+    rows: Any = pd.DataFrame(json.loads((folder / "results.json").read_text())["models"]).set_index(["fold_strategy", "model"])
     assert len(rows) == 4
     assert (rows["missing_folds"].map(len) == 0).all()
     assert rows.loc[("leave_one_section_out", "ridge"), "n_groups"] == 2

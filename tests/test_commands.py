@@ -31,7 +31,7 @@ def test_cross_validation_summary_and_prediction(words: list[str], small_demo: P
     done = command(*sweep)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "cv"
-    (row,) = json.loads((folder / "summary.json").read_text())
+    (row,) = json.loads((folder / "results.json").read_text())["models"]
     assert row["model"] == "ridge"
     assert row["missing_folds"] == []
     assert row["n_groups"] == 3
@@ -98,9 +98,20 @@ def test_optuna_search(words: list[str], tmp_path: Path) -> None:
 
 def test_wandb_offline_has_one_run_per_fold(words: list[str], tmp_path: Path) -> None:
     done = command(
-        "train.py", "-m", *words, "model=ridge", "logger=wandb", "logger.wandb.offline=true", "fold.index=0,1", "name=wb"
+        "train.py",
+        "-m",
+        *words,
+        "model=ridge",
+        "logger=wandb",
+        "logger.wandb.offline=true",
+        "fold.index=0,1",
+        "name=wb",
+        WANDB_DATA_DIR=str(tmp_path / "staged"),
     )
     assert done.returncode == 0, done.stderr
     runs = list((tmp_path / "wb").glob("*/wandb/offline-run-*"))
     assert len(runs) == 2
     assert list(runs[0].glob("files/media/images/maps*.png"))
+    assert list(runs[0].glob("files/media/table/genes*.table.json"))
+    (summary,) = (tmp_path / "wb" / "wandb").glob("offline-run-*")
+    assert list(summary.glob("files/media/table/cross_validation*.table.json"))

@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytorch_lightning as pl
 
 
-def log_results(loggers: list[Any], scores: dict[str, float], maps: list[Path]) -> None:
-    """Test scores to every logger; maps as images to W&B."""
+def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> None:
+    """Test scores to every logger; to W&B also the maps as images and the scores of genes as a table."""
+    maps = sorted((folder / "maps").glob("*.png"))
     for logger in loggers:
         logger.log_metrics(scores)
         if isinstance(logger, pl.loggers.WandbLogger):
             logger.log_image("maps", [str(path) for path in maps], caption=[path.stem for path in maps])
+            logger.log_table("genes", dataframe=pd.read_csv(folder / "per_gene.csv", keep_default_na=False, na_values=[""]))
 
 
 def close(loggers: list[Any]) -> None:

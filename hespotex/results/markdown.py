@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+Column = tuple[str, str, str]  # name, title, format
 NOTHING = "no value"
 
 
@@ -26,8 +27,13 @@ def interval(low: float, high: float, form: str = ".3f") -> str:
     return "one group" if pd.isna(low) else f"{low:{form}} to {high:{form}}"
 
 
-def numbers(table: pd.DataFrame, columns: Sequence[tuple[str, str, str]]) -> str:
-    """Models down, columns given as (column, title, format) across; columns without any value are left out."""
+def numbers(table: pd.DataFrame, columns: Sequence[Column]) -> str:
+    """Models down, columns across; columns without any value are left out."""
+    return markdown(*number_cells(table, columns))
+
+
+def number_cells(table: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of `numbers`."""
     shown = [column for column in columns if column[0] in table and table[column[0]].notna().any()]
     rows = [[str(row["model"]), *(number(row[name], form) for name, _, form in shown)] for row in table.to_dict("records")]
-    return markdown(["model", *(title for _, title, _ in shown)], rows)
+    return ["model", *(title for _, title, _ in shown)], rows

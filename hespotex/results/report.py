@@ -78,7 +78,12 @@ def title(strategy: str, runs: Runs) -> str:
 
 def headline(models: pd.DataFrame) -> str:
     """One row a model."""
-    rows = [
+    return markdown(HEADLINE, headline_rows(models))
+
+
+def headline_rows(models: pd.DataFrame) -> list[list[str]]:
+    """Cells of `HEADLINE`, one row a model."""
+    return [
         [
             row["model"] + (" (leak)" if row["leaks"] else ""),
             row["role"],
@@ -94,7 +99,6 @@ def headline(models: pd.DataFrame) -> str:
         ]
         for row in models.to_dict("records")
     ]
-    return markdown(HEADLINE, rows)
 
 
 def across(sections: pd.DataFrame, places: list[str]) -> str:
@@ -108,7 +112,10 @@ def across(sections: pd.DataFrame, places: list[str]) -> str:
 
 def notes(models: pd.DataFrame) -> list[str]:
     """What a reader must know before quoting a number."""
-    found = [f"**{row['model']}: LEAK.** {'; '.join(row['leaks'])}." for row in models.to_dict("records") if row["leaks"]]
+    leaks: dict[str, list[str]] = {}
+    for row in models.to_dict("records"):
+        leaks.setdefault("; ".join(row["leaks"]), []).append(row["model"])
+    found = [f"**{', '.join(names)}: LEAK.** {leak}." for leak, names in leaks.items() if leak]
     found += [
         f"**{row['model']}: folds missing:** {row['missing_folds']}."
         for row in models.to_dict("records")
@@ -120,8 +127,13 @@ def notes(models: pd.DataFrame) -> list[str]:
         if row["without_value"]
     ]
     n_groups, n_sections = models["n_groups"].max(), models["n_paired"].max()
-    found += [f"{n_groups} groups: an interval over so few means little."] if n_groups < FEW_GROUPS else []
+    found += [few_groups(int(n_groups))] if n_groups < FEW_GROUPS else []
     return [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."] if 0 < n_sections < 6 else found
+
+
+def few_groups(n: int) -> str:
+    """What fewer than four groups make of an interval."""
+    return f"{n} groups: an interval over so few means little." if n > 1 else "One group: there is no interval."
 
 
 def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:

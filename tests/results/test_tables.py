@@ -170,7 +170,7 @@ def test_runs_of_an_older_version_are_refused_in_words(folder: Path) -> None:
 
 def test_the_summary_writes_all_tables(folder: Path) -> None:
     summarise(folder)
-    assert {row["model"] for row in json.loads((folder / "summary.json").read_text())} == set(ROLE)
+    assert {row["model"] for row in json.loads((folder / "results.json").read_text())["models"]} == set(ROLE)
     assert len(pd.read_csv(folder / "sections.csv")) == 12
     assert set(pd.read_csv(folder / "genes.csv")) >= {"gene", "pcc", "p", "q", "found", "gain", "gain_q"}
     text = (folder / "summary.md").read_text()

@@ -1,0 +1,68 @@
+"""Compare two sweeps, paired by section and gene: `python -m hespotex.compare A B`."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from hespotex.cli import plain_errors
+from hespotex.errors import InputError
+from hespotex.files import atomic_path
+from hespotex.results import comparison
+from hespotex.results.aggregate import Runs, read_runs
+
+log = logging.getLogger("hespotex.compare")
+
+
+def compare(a: Path, b: Path, model_a: str | None = None, model_b: str | None = None, output: Path | None = None) -> str:
+    """Table of B against A: each model that both have, or the two that are named; `output` takes the pairs as CSV.
+
+    Raises:
+        InputError: no finished run, no model to compare, or no gene of a section that both have scored.
+    """
+    runs_a, runs_b = read_runs(a), read_runs(b)
+    lines, notes, pairs = [], [], []
+    for one, other in _models(runs_a, runs_b, model_a, model_b):
+        scores_a, scores_b = comparison.scores(runs_a, one), comparison.scores(runs_b, other)
+        paired = comparison.pair(scores_a, scores_b)
+        lines += comparison.rows(paired, one, other)
+        pairs.append(paired.assign(model_a=one, model_b=other))
+        own_a, own_b = ([run for run in runs if run["model"] == name] for runs, name in ((runs_a, one), (runs_b, other)))
+        notes += [f"{one} and {other}: {text}." for text in comparison.warnings(own_a, own_b, scores_a, scores_b)]
+    if not lines:
+        raise InputError(f"{a} and {b} have no gene of a section, under one fold strategy, that was scored in both")
+    if output:
+        with atomic_path(output) as part:
+            pd.concat(pairs).to_csv(part, index=False, float_format="%.6g")
+    return "\n".join([f"A: {a}", f"B: {b}", "", comparison.table(lines), "", *notes])
+
+
+def _models(a: Runs, b: Runs, model_a: str | None, model_b: str | None) -> list[tuple[str, str]]:
+    if model_a or model_b:
+        return [(model_a or str(model_b), model_b or str(model_a))]
+    names = [list(dict.fromkeys(run["model"] for run in runs)) for runs in (a, b)]
+    if shared := [name for name in names[0] if name in names[1]]:
+        return [(name, name) for name in shared]
+    there = f"A has {', '.join(names[0])}, B has {', '.join(names[1])}"
+    raise InputError(f"no model in common: {there}; name two with --model-a and --model-b")
+
+
+@plain_errors
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hespotex.compare", description="Difference of two sweeps, paired by fold strategy, section and gene."
+    )
+    parser.add_argument("a", type=Path, metavar="A", help="folder of a sweep, such as outputs/demo")
+    parser.add_argument("b", type=Path, metavar="B", help="another; the same, to compare two of its models")
+    parser.add_argument("--model-a", help="model of A; without, every model that both have")
+    parser.add_argument("--model-b", help="model of B; without, as in A")
+    parser.add_argument("--output", type=Path, help="CSV for the paired scores")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    arguments = parser.parse_args()
+    log.info("%s", compare(arguments.a, arguments.b, arguments.model_a, arguments.model_b, arguments.output))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What was asked of a sweep, and what it was made with."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hespotex.files import digest
+from hespotex.results.aggregate import Runs
+
+PROTOCOL = {
+    "leave_one_group_out": "Each group (patient) is the test set once, with all its sections; none of them is trained on.",
+    "leave_one_section_out": "Each section is the test set once; other sections of its patient may be trained on.",
+    "kfold": "Groups (patients) are dealt at random into test sets; no group is on both sides.",
+    "files": "The split was given in a file.",
+    "bundle": "The split that comes with the benchmark's task.",
+}
+PASS, FAIL = "PASS", "FAIL"  # verdicts in audit.json
+Facts = list[tuple[str, str]]
+
+
+def facts(runs: Runs) -> Facts:
+    """Questions and answers; several answers where runs differ."""
+    configs = [config(run) for run in runs]
+    panels = sorted({section["n_genes"] for run in runs for section in run["sections"]})
+    tested = {section["section_id"]: section["group"] for run in runs for section in run["sections"]}
+    answers = {
+        "Data": _unique(runs, lambda run: run["data"]),
+        "Sections tested": f"{len(tested)}, of {len(set(tested.values()))} groups",
+        "Encoder": _unique(runs, lambda run: run["encoder"]),
+        "Target": _unique(runs, lambda run: run.get("unit")),
+        "Genes": f"{', '.join(map(str, panels))}; chosen on training sections",
+        "Models": _unique(runs, lambda run: run["model"]),
+        "Seeds": _unique(runs, lambda run: run["seed"]),
+        "Epoch chosen on": _unique(configs, lambda found: found.get("model", {}).get("select_on")),
+        "Data fingerprint": fingerprint(runs),
+        "Git commit": _unique(runs, lambda run: run.get("git_commit")),
+    }
+    return [(question, answer) for question, answer in answers.items() if answer]
+
+
+def fingerprint(runs: Runs) -> str:
+    """One hash of what all runs were given (embeddings, nuclei, places, graph, expression)."""
+    known = sorted(
+        {(run["fold_strategy"], run["split"]["index"], run["data_fingerprint"]) for run in runs if "data_fingerprint" in run}
+    )
+    return digest(known) if known else ""
+
+
+def config(run: dict[str, Any]) -> dict[str, Any]:
+    """The resolved config of a run; empty where none is stored."""
+    file = Path(run["folder"]) / "config.json"
+    return dict(json.loads(file.read_text())) if file.is_file() else {}
+
+
+def versions(runs: Runs) -> Facts:
+    """Versions of packages; several where runs differ."""
+    names = dict.fromkeys(name for run in runs for name in run.get("versions", {}))
+    known = [run.get("versions", {}) for run in runs]
+    return [
+        (name, _unique([{"version": found.get(name)} for found in known], lambda found: found["version"])) for name in names
+    ]
+
+
+def audits(runs: Runs) -> dict[str, tuple[list[str], str]]:
+    """By folder of a run: the rules that failed, and the verdict in words. Runs without `audit.json` are left out."""
+    found = {}
+    for run in runs:
+        file = Path(run["folder"]) / "audit.json"
+        if file.is_file():
+            found[run["folder"]] = _verdict(json.loads(file.read_text()))
+    return found
+
+
+def _verdict(audit: dict[str, Any]) -> tuple[list[str], str]:
+    passed = sum(rule["verdict"] == PASS for rule in audit["rules"])
+    failed = [rule for rule in audit["rules"] if rule["verdict"] == FAIL]
+    rest = len(audit["rules"]) - passed - len(failed)
+    asked = {rule["rule"]: f" (as asked for by {rule['asked']})" if rule.get("asked") else "" for rule in failed}
+    parts = [f"{passed} pass", *(f"FAIL {rule['rule']}: {rule['reason']}{asked[rule['rule']]}" for rule in failed)]
+    return [rule["rule"] for rule in failed], "; ".join([*parts, *([f"{rest} not checked"] if rest else [])])
+
+
+def _unique(things: list[dict[str, Any]], answer: Callable[[dict[str, Any]], Any]) -> str:
+    return ", ".join(dict.fromkeys(str(found) for found in map(answer, things) if found is not None))

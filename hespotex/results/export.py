@@ -1,0 +1,73 @@
+"""The tables of a sweep as files for other programs: `results.json`, `sections.csv`, `genes.csv`."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import hespotex
+from hespotex.files import atomic_path, write_json
+from hespotex.provenance import git_commit
+from hespotex.results.asked import facts
+from hespotex.results.schema import GENE_SETS, GENES, MODELS, SECTIONS, VERSION, ordered
+from hespotex.results.tables import Tables
+
+COLUMNS = {"models": MODELS | GENE_SETS, "sections.csv": SECTIONS | GENE_SETS, "genes.csv": GENES}
+FILES = ("results.json", "sections.csv", "genes.csv")
+
+
+def write_results(folder: Path, tables: Tables) -> None:
+    """Write all three, each atomically and anew from all finished runs; columns as `results.json` says.
+
+    Each row of a CSV names its sweep, so those of several sweeps can be put one after the other.
+    """
+    sections, genes = _sections(tables, folder), _genes(tables, folder)
+    for name, table in (("sections", sections), ("genes", genes)):
+        with atomic_path(folder / f"{name}.csv") as part:
+            table.to_csv(part, index=False, float_format="%.6g")
+    write_json(
+        folder / "results.json",
+        {
+            "schema_version": VERSION,
+            "made_by": {"hespotex": hespotex.__version__, "git_commit": git_commit()},
+            "about": dict(facts(tables.runs)),
+            "columns": {name: meanings(columns) for name, columns in COLUMNS.items()},
+            "models": records(ordered(tables.models, MODELS)),
+            "sections": records(sections),
+        },
+    )
+
+
+def meanings(columns: dict[str, str]) -> list[dict[str, str]]:
+    """Columns in their order, with what they mean."""
+    return [{"column": name, "meaning": text} for name, text in columns.items()]
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON knows them: null where there is no value."""
+    rows: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
+def _sections(tables: Tables, folder: Path) -> pd.DataFrame:
+    runs = {run["folder"]: run for run in tables.runs}
+    own = [runs[home] for home in tables.sections["folder"]]
+    table = tables.sections.assign(
+        sweep=folder.resolve().name,
+        data=[run["data"] for run in own],
+        encoder=[run["encoder"] for run in own],
+        data_fingerprint=[str(run.get("data_fingerprint", "")) for run in own],
+        folder=[Path(run["folder"]).relative_to(folder).as_posix() for run in own],
+    )
+    return ordered(table, SECTIONS)
+
+
+def _genes(tables: Tables, folder: Path) -> pd.DataFrame:
+    made_with = {(run["fold_strategy"], run["model"]): (run["data"], run["encoder"]) for run in tables.runs}
+    own = [made_with[key] for key in zip(tables.genes["fold_strategy"], tables.genes["model"], strict=True)]
+    origin: dict[str, Any] = {
+        "sweep": folder.resolve().name,
+        "data": [data for data, _ in own],
+        "encoder": [encoder for _, encoder in own],
+    }
+    return ordered(tables.genes.assign(**origin), GENES)

@@ -1,0 +1,38 @@
+"""How predicted values relate to measured ones, read from the predictions that a run has stored."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Curve = tuple[Array, Array]  # of each bin: mean predicted, mean measured
+N_BINS = 20
+MAX_SPOTS = 3000  # of a section that are read, evenly spaced
+
+
+def calibration(folder: Path, section_id: str) -> list[Curve] | None:
+    """Curves of values, and of differences to each gene's mean in the section; None where no predictions are stored."""
+    files = [folder / "predictions" / f"{section_id}_{name}.h5ad" for name in ("predicted", "measured")]
+    if not all(file.is_file() for file in files):
+        return None
+    predicted, measured = map(_spots, files)
+    known = np.isfinite(measured).all(axis=0)
+    predicted, measured = predicted[:, known], measured[:, known]
+    return [curve(predicted, measured), curve(predicted - predicted.mean(axis=0), measured - measured.mean(axis=0))]
+
+
+def _spots(file: Path) -> Array:
+    """Expression (n_spots, n_genes) of some spots."""
+    with h5py.File(file) as stored:
+        table = stored["X"]
+        return np.asarray(table[:: -(-len(table) // MAX_SPOTS)], dtype=np.float64)
+
+
+def curve(predicted: Array, measured: Array) -> Curve:
+    """Means in up to 20 bins of equal size by the predicted value."""
+    order = np.argsort(predicted, axis=None, kind="stable")
+    parts = [part for part in np.array_split(order, N_BINS) if len(part)]
+    p, m = (np.array([values.ravel()[part].mean() for part in parts]) for values in (predicted, measured))
+    return p, m

@@ -1,0 +1,53 @@
+"""The page itself: `report/index.html`, which needs nothing beside it."""
+
+import re
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+import hespotex
+from hespotex.files import atomic_path
+from hespotex.provenance import git_commit
+from hespotex.results.asked import config, facts, versions
+from hespotex.results.html.cells import runs_table
+from hespotex.results.html.chapter import Chapter
+from hespotex.results.report import EXPLANATION
+from hespotex.results.tables import Tables
+
+
+def write_page(path: Path, tables: Tables, chapters: list[Chapter], root: Path) -> None:
+    """Write the page of the sweep in the folder `root`, atomically."""
+    first = tables.runs_of(chapters[0].main)[0]
+    text = _environment().get_template("index.html.j2").render(
+        name=root.resolve().name,
+        data=first["data"],
+        facts=facts(tables.runs),
+        chapters=chapters,
+        explanation=EXPLANATION,
+        runs=runs_table(tables.runs, root),
+        versions=versions(tables.runs),
+        config=yaml.safe_dump(config(first), sort_keys=False, allow_unicode=True),
+        config_of=f"{first['model']}, {first['fold_strategy']}, fold {first['split']['index']}, seed {first['seed']}",
+        made_by=f"HESpotEx {hespotex.__version__}, commit {git_commit() or 'unknown'}",
+    )  # fmt: skip
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("hespotex.results.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["bold"] = _bold
+    return environment
+
+
+def _bold(text: str) -> Markup:
+    """Markdown's double stars as bold."""
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text))))

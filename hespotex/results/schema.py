@@ -1,0 +1,101 @@
+"""What stands in each column of the tables that a sweep leaves: one owner for order and meaning."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+VERSION = 1  # of results.json and of the CSVs; raised when a column changes its meaning or goes away
+ORIGIN = {
+    "sweep": "name of the sweep's folder",
+    "data": "data set",
+    "encoder": "what turned patches into numbers",
+    "fold_strategy": "how sections were split; numbers of different strategies do not compare",
+    "model": "model; with its encoder where the sweep has several",
+}
+METRICS = {
+    "pcc_gene": "Pearson correlation over spots, mean over genes that have one",
+    "n_genes_scored": "genes that have a Pearson correlation in the section",
+    "pcc_gene_q25": "lower quartile over genes",
+    "pcc_gene_median": "median over genes",
+    "pcc_gene_q75": "upper quartile over genes",
+    "share_above_0.1": "share of genes with a correlation above 0.1",
+    "share_above_0.3": "share above 0.3",
+    "share_above_0.5": "share above 0.5",
+    "spearman": "rank correlation, mean over genes",
+    "mse": "mean squared error, in squared units of the target, mean over genes",
+    "rmse": "root of it, in units of the target, mean over genes",
+    "mae": "mean absolute error, in units of the target, mean over genes",
+    "r2": "coefficient of determination, mean over genes",
+    "ccc": "concordance correlation (Lin 1989), mean over genes",
+    "auc": "area under the ROC curve of counts above 0, mean over genes",
+    "ssim": "structural similarity of maps, window of 7 x 7 spots, mean over genes",
+    "variance_ratio": "variance over spots, predicted : measured, mean over genes",
+    "pcc_spot": "Pearson correlation over genes, mean over spots; the mean profile alone scores high",
+    "moran_correlation": "correlation over genes of Moran's I, measured and predicted",
+    "gene_gene_correlation": "correlation of the gene-gene correlation matrices",
+    "ari": "adjusted Rand index of clusters of the prediction against a pathologist's labels",
+    "nmi": "normalised mutual information of the same",
+    "pcc_shared": "pcc_gene over the genes that all models of the strategy share in the section",
+    "n_shared": "number of these genes",
+}
+SIZES = {"n_spots": "spots of the section", "n_genes": "genes of the panel"}
+SECTIONS = ORIGIN | {
+    "role": "model, baseline, control or ceiling",
+    "seed": "of initial weights, order and dropout",
+    "fold": "number of the fold",
+    "section_id": "test section",
+    "group": "its patient, or what else was kept together",
+    **SIZES,
+    **METRICS,
+    "data_fingerprint": "hash of what the fold was given: embeddings, nuclei, places, graph, expression",
+    "folder": "of the run, from the sweep's folder",
+}
+GENES = ORIGIN | {
+    "gene": "name",
+    "pcc": "Pearson correlation over spots, seeds averaged in a section, mean over sections",
+    "n_sections": "test sections where the gene has one",
+    "p": "one-sided t-test over sections of pcc above 0",
+    "q": "the same by Benjamini-Hochberg over the genes of the model",
+    "found": "q at most 0.05",
+    "gain": "mean over sections of the difference to ridge",
+    "gain_p": "two-sided t-test over sections of gain",
+    "gain_q": "the same by Benjamini-Hochberg",
+}
+MODELS = {
+    "fold_strategy": ORIGIN["fold_strategy"],
+    "model": ORIGIN["model"],
+    "role": SECTIONS["role"],
+    "pcc_gene": "mean over groups of the mean over sections of the mean over seeds; so are all metrics here",
+    "low": "lower end of the 95 % interval of pcc_gene, bootstrap over groups",
+    "high": "upper end",
+    "n_groups": "groups with a value",
+    "pcc_sections": "pcc_gene, mean over sections",
+    "without_value": "sections where the model predicts every gene constant",
+    "gain": "paired difference of pcc_shared to ridge, mean over groups",
+    "gain_low": "lower end of its 95 % interval",
+    "gain_high": "upper end",
+    "gain_p": "sign-flip test over sections",
+    "n_paired": "sections that are paired",
+    "genes_found": "genes with a correlation above 0 at a false discovery rate of 5 %",
+    "genes_tested": "genes with a p",
+    "n_seeds": "seeds",
+    "missing_folds": "folds without a finished run",
+    "leaks": "what was seen of test sections, in words",
+    "seconds": "a run, all stages, mean over runs",
+    "spots_per_second": "prediction from embeddings",
+    "parameters": "numbers fitted and kept",
+    "peak_memory_gb": "of the process so far",
+    "peak_gpu_gb": "of the process so far; null without a GPU",
+    **SIZES,
+    **{name: text for name, text in METRICS.items() if name != "pcc_gene"},
+}
+GENE_SETS = {
+    "pcc_gene@SET": "pcc_gene over a gene set chosen on training sections; oracle50: the best on the test section itself",
+    "n_genes_scored@SET": "its genes that have a correlation",
+}
+
+
+def ordered(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The table with its known columns first, in the order given; gene sets and unknown columns after, by name."""
+    known = [name for name in columns if name in table]
+    return table[[*known, *sorted(str(name) for name in table if name not in columns)]]

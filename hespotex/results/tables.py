@@ -1,0 +1,62 @@
+"""All tables of a sweep, together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hespotex.results.aggregate import Runs, model_table, read_genes, read_runs, section_table
+from hespotex.results.gene_table import gene_table
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Runs, and what `section_table`, `gene_table` and `model_table` make of them."""
+
+    runs: Runs
+    sections: pd.DataFrame
+    genes: pd.DataFrame
+    models: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path) -> "Tables":
+        """Tables of all finished runs below a folder.
+
+        Raises:
+            InputError: no folder, no finished run in it, or runs of an older version.
+        """
+        runs = read_runs(folder)
+        sections, genes = section_table(runs), gene_table(runs)
+        return cls(runs, sections, genes, model_table(sections, runs, genes))
+
+    @property
+    def strategies(self) -> list[str]:
+        """Fold strategies, in the order of the tables."""
+        return [str(name) for name in dict.fromkeys(self.models["fold_strategy"])]
+
+    def of(self, strategy: str) -> "Tables":
+        """The part of one fold strategy."""
+        parts = [table[table["fold_strategy"] == strategy] for table in (self.sections, self.genes, self.models)]
+        return Tables([run for run in self.runs if run["fold_strategy"] == strategy], *parts)
+
+    def runs_of(self, model: str) -> Runs:
+        """Runs of one model, by fold and seed."""
+        own = [run for run in self.runs if run["model"] == model]
+        return sorted(own, key=lambda run: (run["split"]["index"], run["seed"]))
+
+    @property
+    def main(self) -> str:
+        """The model that figures and maps are of: the best of role "model", else the first that has a value."""
+        scored = self.models[self.models["pcc_gene"].notna()]
+        return str((scored if len(scored) else self.models)["model"].iloc[0])
+
+    def gene_means(self, model: str) -> pd.DataFrame:
+        """Metrics of each gene for one model, averaged over its runs' test sections; indexed by gene."""
+        return self._scores(model).groupby("gene").mean(numeric_only=True)
+
+    def section_means(self, model: str) -> pd.DataFrame:
+        """Metrics of each test section for one model, averaged over genes and seeds; indexed by section."""
+        return self._scores(model).groupby("section_id").mean(numeric_only=True)
+
+    def _scores(self, model: str) -> pd.DataFrame:
+        return pd.concat([read_genes(run) for run in self.runs_of(model)]).drop(columns="seed")

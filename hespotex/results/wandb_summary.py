@@ -1,0 +1,71 @@
+"""One W&B run for a whole sweep: tables, figures, maps and the report, beside the runs of its folds."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from hespotex.files import digest
+from hespotex.results.asked import config
+from hespotex.results.html.chapter import Chapter
+from hespotex.results.tables import Tables
+
+log = logging.getLogger(__name__)
+WHERE = ("project", "entity", "group")  # of the fold runs' logger
+
+
+def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: list[Path]) -> None:
+    """Send the summary to where the folds went; nothing, if they were not logged to W&B.
+
+    The same sweep goes into the same W&B run again. That W&B cannot be reached is a warning: all is on disk already.
+    """
+    logger = next((found for run in tables.runs if (found := config(run).get("logger", {}).get("wandb"))), None)
+    if logger is None:
+        return
+    import wandb
+
+    where = {name: logger.get(name) for name in WHERE}
+    try:
+        run = wandb.init(
+            **where, id=digest([where, str(folder.resolve())]), resume="allow", job_type="summary",
+            name=f"{where['group']} summary", dir=folder, mode="offline" if logger.get("offline") else None,
+        )  # fmt: skip
+        run.log(_tables(tables) | _pictures(chapters))
+        run.log_artifact(_report(str(where["group"]), files))
+    except wandb.errors.Error as error:
+        log.warning("the summary is in %s, but not in W&B: %s", folder, error)
+    finally:
+        wandb.finish()
+
+
+def _tables(tables: Tables) -> dict[str, Any]:
+    import wandb
+
+    models = tables.models.map(lambda cell: ", ".join(map(str, cell)) if isinstance(cell, list) else cell)
+    named = {"cross_validation": models, "sections": tables.sections, "genes": tables.genes}
+    return {name: wandb.Table(dataframe=table) for name, table in named.items()}
+
+
+def _pictures(chapters: list[Chapter]) -> dict[str, Any]:
+    import wandb
+
+    figures = {
+        f"{chapter.name}/{drawing.name}": wandb.Image(drawing.figure, caption=drawing.caption)
+        for chapter in chapters
+        for drawing in chapter.drawings
+    }
+    maps = {
+        f"{chapter.name}/maps": [wandb.Image(str(picture.file), caption=picture.text) for picture in chapter.all_maps]
+        for chapter in chapters
+        if chapter.all_maps
+    }
+    return figures | maps
+
+
+def _report(group: str, files: list[Path]) -> Any:
+    import wandb
+
+    artifact = wandb.Artifact(re.sub(r"[^\w.-]", "_", f"{group}-report"), type="report")
+    for file in files:
+        artifact.add_file(str(file))
+    return artifact

@@ -1,0 +1,74 @@
+"""What a sweep was asked, and the audits of its runs, in words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_tables import write_run
+
+from hespotex.results.aggregate import read_runs
+from hespotex.results.asked import audits, facts, fingerprint, versions
+from hespotex.results.html.chapter import audit
+from hespotex.results.tables import Tables
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for fold, sections in enumerate((["A1"], ["B1", "B2"])):
+        for model in ("ridge", "strict"):
+            same: dict[str, Any] = {
+                "data_fingerprint": f"{fold}f",
+                "unit": "log counts",
+                "git_commit": "abc",
+                "versions": {"torch": "2"},
+            }
+            write_run(tmp_path, model, fold, sections, **same)
+    return tmp_path
+
+
+def rule(name: str, verdict: str, asked: str | None = None) -> dict[str, str | None]:
+    return {"rule": name, "verdict": verdict, "reason": f"{name} saw B1", "asked": asked}
+
+
+def test_answers_are_said_once_and_differences_all(folder: Path) -> None:
+    runs = read_runs(folder)
+    answers = dict(facts(runs))
+    assert answers["Data"] == "toy"
+    assert answers["Models"] in ("ridge, strict", "strict, ridge")
+    assert answers["Sections tested"] == "3, of 2 groups"
+    assert answers["Genes"].startswith("3;")
+    runs[0]["git_commit"], runs[1]["versions"] = "def", {"torch": "3", "numpy": "1"}
+    assert dict(facts(runs))["Git commit"] in ("def, abc", "abc, def")
+    assert dict(versions(runs)) == {"torch": "2, 3", "numpy": "1"}
+
+
+def test_the_fingerprint_is_that_of_what_the_folds_were_given(folder: Path) -> None:
+    runs = read_runs(folder)
+    whole = fingerprint(runs)
+    assert whole == fingerprint(runs[::-1])
+    runs[0]["data_fingerprint"] = "changed"
+    assert fingerprint(runs) != whole
+    assert fingerprint([{"fold_strategy": "x"}]) == ""
+
+
+def test_audits_in_words(folder: Path) -> None:
+    assert audit(Tables.read(folder)) == "not audited"
+    rules = [
+        rule("split", "PASS"),
+        rule("panel", "FAIL"),
+        rule("epoch", "FAIL", "model.select_on"),
+        rule("test", "NOT CHECKED"),
+    ]
+    homes = {name: folder / f"leave_one_group_out_{name}_0_0" for name in ("ridge", "strict")}
+    for home, own in ((homes["ridge"], rules), (homes["strict"], rules[:1])):
+        (home / "audit.json").write_text(json.dumps({"quick": False, "rules": own}))
+    tables = Tables.read(folder)
+    assert audit(tables) == "2 of 4 runs audited; panel failed in 1, epoch failed in 1"
+    found = audits(tables.runs)
+    assert found[str(homes["strict"])] == ([], "1 pass")
+    failed, words = found[str(homes["ridge"])]
+    assert failed == ["panel", "epoch"]
+    assert words == (
+        "1 pass; FAIL panel: panel saw B1; FAIL epoch: epoch saw B1 (as asked for by model.select_on); 1 not checked"
+    )
