@@ -2,6 +2,7 @@
 
 import json
 import pickletools
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 import torch
 from conftest import Run, command, compose_config
 
+from hespotex.auditing.audit import audit_run
 from hespotex.bundle import pack
 from hespotex.errors import InputError
 from hespotex.inference import predict
-from hespotex.summary import summarise
+from hespotex.results.statistics import bootstrap_interval
 
 SAFE = {
     "collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch FloatStorage", "torch LongStorage",
@@ -26,8 +28,6 @@ SAFE = {
 @pytest.fixture
 def sweep(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ridge on all three folds, trained once; each test gets a copy."""
-    import shutil
-
     kept = tmp_path_factory.getbasetemp() / "kept_sweep"
     monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
     if not kept.is_dir():
@@ -74,16 +74,18 @@ def test_nothing_but_tensors_and_plain_values(sweep: Path, tmp_path: Path, small
 
 
 def test_the_card_tells_the_scores(sweep: Path, tmp_path: Path) -> None:
-    summarise(sweep)
-    (row,) = json.loads((sweep / "summary.json").read_text())
+    audit_run(sweep / "0", None)
+    rows = [row for i in range(3) for row in json.loads((sweep / str(i) / "metrics.json").read_text())["sections"]]
+    groups = pd.DataFrame(rows).groupby("group")["pcc_gene"].mean()
+    mean, (low, high) = groups.mean(), bootstrap_interval(groups.to_numpy())
     pack(sweep, tmp_path / "bundle")
     card = (tmp_path / "bundle" / "README.md").read_text()
-    assert f"{row['pcc_gene']:.3f}" in card and f"{row['low']:.3f} to {row['high']:.3f}" in card
+    assert f" {mean:.3f} " in card and f"{low:.3f} to {high:.3f}" in card
     assert "3 groups: an interval over so few means little" in card and "LEAK" not in card
     for words in ("100 um apart", "55 um wide", "P1, P2, P3", "random_vit", "Not for diagnosis", "audit of fold 0: "):
         assert words in card
     facts = json.loads((tmp_path / "bundle" / "facts.json").read_text())
-    assert facts["scores"]["pcc_gene"] == pytest.approx(row["pcc_gene"]) and facts["problems"] == []
+    assert facts["scores"]["pcc_gene"] == pytest.approx(mean) and facts["problems"] == []
     assert facts["encoder_identity"]["name"] == "random_vit" and facts["grid"] == "hexagonal"
     for fold in facts["folds"]:
         assert fold["panel_fitted_on"] and not set(fold["trained_on"]) & set(fold["test"])
@@ -92,7 +94,7 @@ def test_the_card_tells_the_scores(sweep: Path, tmp_path: Path) -> None:
 def test_one_of_several_models(sweep: Path, tmp_path: Path) -> None:
     for i in range(3):
         other = tmp_path / "sweep" / f"other{i}"
-        command_copy(sweep / str(i), other, "strict")
+        renamed_copy(sweep / str(i), other, "strict")
     with pytest.raises(InputError, match=r"holds checkpoints of \['ridge', 'strict'\]; choose one with --model"):
         pack(sweep, tmp_path / "bundle")
     with pytest.raises(InputError, match=r"found linear"):
@@ -101,10 +103,8 @@ def test_one_of_several_models(sweep: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "bundle" / "facts.json").read_text())["model"] == "strict"
 
 
-def command_copy(run: Path, other: Path, model: str) -> None:
+def renamed_copy(run: Path, other: Path, model: str) -> None:
     """The same run under the name of another model."""
-    import shutil
-
     shutil.copytree(run, other)
     metrics = json.loads((other / "metrics.json").read_text())
     (other / "metrics.json").write_text(json.dumps(metrics | {"model": model}))
