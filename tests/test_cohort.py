@@ -136,8 +136,9 @@ class TestSurvival:
         names = [f"p{i}" for i in range(n)]
         return pd.DataFrame({"time": np.arange(1.0, n + 1), "event": np.arange(n) % 2}, index=names)
 
-    def test_a_perfect_a_reversed_and_a_random_signature(self) -> None:
+    def test_a_perfect_a_reversed_and_a_random_signature(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("lifelines")
+        monkeypatch.setattr("hespotex.cohorts.survival.REPEATS", 3)
         table = self.follow_up()
         noise = np.random.default_rng(0).normal(size=len(table))
         scores = pd.DataFrame({"risk": -table["time"], "protects": table["time"], "noise": noise, "flat": 1.0})
