@@ -3,6 +3,7 @@
 import logging
 import os
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,12 +13,13 @@ from hespotex.build import Config, build, check_trusted
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.genes import check_markers
-from hespotex.data.slide_list import find_slides
+from hespotex.data.slide_list import SlideFile, find_slides
 from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
 from hespotex.progress import progress_bar
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
+from hespotex.results.slide.failed import FAILED, note_outcome
 from hespotex.slide import SlideWriter
 
 log = logging.getLogger(__name__)
@@ -36,17 +38,25 @@ def predict(cfg: DictConfig) -> None:
         raise InputError("nothing to predict: set slides=PATH, or data=... evaluate=true to score on another data set")
     shard, shards = _share(config)
     slides = find_slides(config["slides"])[shard::shards]
-    write, failed = SlideWriter(config, Predictor(config)), {}
+    write, failed = SlideWriter(config, Predictor(config)), []
     with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
         for slide in slides:
-            try:
-                write(slide)
-            except InputError as error:
-                log.error("%s: %s", slide.path, error)
-                failed[slide.name] = str(error)
+            reason = _reason_of_failure(write, slide)
+            note_outcome(Path(config["output"]), slide.name, reason)
+            failed += [slide.path.name] if reason else []
             bar.update()
     if failed:
-        raise InputError(f"{len(failed)} of {len(slides)} slides failed: {', '.join(failed)}; the reasons stand above")
+        where = Path(config["output"]) / FAILED
+        raise InputError(f"{len(failed)} of {len(slides)} slides failed: {', '.join(failed)}; the reasons are in {where}")
+
+
+def _reason_of_failure(write: SlideWriter, slide: SlideFile) -> str | None:
+    try:
+        write(slide)
+    except InputError as error:
+        log.error("%s: %s", slide.path, error)
+        return str(error)
+    return None
 
 
 def _share(config: Config) -> tuple[int, int]:

@@ -122,10 +122,10 @@ class TestPrediction:
         with pytest.raises(InputError, match=r"wants to build 'os.system'"):
             self.predict(tmp_path / "other.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif")
 
-    def test_file_that_is_no_checkpoint(self, store: Path, tmp_path: Path) -> None:
+    def test_file_that_is_no_checkpoint(self, small_demo: Path, store: Path, tmp_path: Path) -> None:
         (tmp_path / "x.ckpt").write_bytes(b"nothing")
         with pytest.raises(InputError, match=r"x.ckpt: not a checkpoint"):
-            self.predict(tmp_path / "x.ckpt", tmp_path, store, "slides=x.tif")
+            self.predict(tmp_path / "x.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif")
 
     def test_a_bad_slide_does_not_stop_the_others(
         self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path
@@ -134,7 +134,7 @@ class TestPrediction:
         slides.mkdir()
         (slides / "a.tif").write_bytes(b"")
         shutil.copy(small_demo / "slides" / "bare.tif", slides / "b.tif")
-        with pytest.raises(InputError, match=r"1 slides failed: a.tif"):
+        with pytest.raises(InputError, match=r"1 of 2 slides failed: a.tif"):
             self.predict(checkpoint, tmp_path, store, f"slides={slides}/*.tif")
         assert [path.name for path in (tmp_path / "out").glob("*.h5ad")] == ["b.h5ad"]
 
@@ -142,9 +142,12 @@ class TestPrediction:
         ("overrides", "message"),
         [
             (["slides=nothing*.tif"], r"no slide matches nothing\*.tif; set slides="),
-            (["map_genes=[DEMO-M01]", "slides=x"], r"map_genes: .*DEMO-M01 \(near"),
+            (["map_genes=[DEMO-M01]", "slides={bare}"], r"map_genes: .*DEMO-M01 \(near"),
         ],
     )
-    def test_settings(self, checkpoint: Path, store: Path, tmp_path: Path, overrides: list[str], message: str) -> None:
+    def test_settings(
+        self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path, overrides: list[str], message: str
+    ) -> None:
+        bare = small_demo / "slides" / "bare.tif"
         with pytest.raises(InputError, match=message):
-            self.predict(checkpoint, tmp_path, store, *overrides)
+            self.predict(checkpoint, tmp_path, store, *(word.format(bare=bare) for word in overrides))

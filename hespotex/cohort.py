@@ -1,0 +1,91 @@
+"""Tables of a cohort out of predicted slides: `python -m hespotex.cohort PREDICTED_DIR`."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from hespotex.cli import plain_errors
+from hespotex.cohorts.bulk import correlations, read_bulk
+from hespotex.cohorts.signatures import signature_scores
+from hespotex.cohorts.slides import DONE, patient_means, pseudobulk, value_columns
+from hespotex.cohorts.survival import c_indices, follow_up_of
+from hespotex.errors import InputError
+from hespotex.files import atomic_path
+from hespotex.results.slide.gene_sets import read_gmt
+
+log = logging.getLogger("hespotex.cohort")
+
+
+def tables(
+    folder: Path, slides: Path | None = None, gene_sets: Path | None = None, bulk: Path | None = None
+) -> dict[str, pd.DataFrame]:
+    """All tables by name; `pseudobulk` always, the others where there is input for them.
+
+    Args:
+        folder: output of `predict.py`.
+        slides: CSV with columns slide and patient, and time and event where there is follow-up.
+        gene_sets: GMT file.
+        bulk: see `read_bulk`; patients as in `slides`.
+
+    Raises:
+        InputError: input that cannot be used, or follow-up without gene sets.
+    """
+    listed = _read_slides(slides) if slides else None
+    follow_up = follow_up_of(listed) if listed is not None else None
+    sets = read_gmt(gene_sets) if gene_sets else None
+    if follow_up is not None and sets is None:
+        raise InputError("--slides has follow-up (time, event), which is set against gene-set scores: add --gene-sets FILE.gmt")
+    patients = dict(zip(listed["slide"], listed["patient"], strict=True)) if listed is not None else None
+    table = pseudobulk(folder, patients)
+    found = {"pseudobulk": table}
+    if sets is not None:
+        found["gene_set_scores"] = signature_scores(table, sets)
+    if bulk:
+        mean = patient_means(table, value_columns(table))
+        measured, scale = read_bulk(bulk, mean.index, mean.columns)
+        log.info("%s: %d patients, %d genes, values %s", bulk, *measured.shape, scale)
+        for by in ("gene", "patient"):
+            found[f"bulk_correlation_{by}s"] = correlations(mean, measured, by).assign(bulk_values=scale)
+    if follow_up is not None:
+        scores = found["gene_set_scores"]
+        found["survival"] = c_indices(patient_means(scores, value_columns(scores)), follow_up)
+    return found
+
+
+def _read_slides(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(f"list of slides not found: {path}; give --slides CSV with columns slide and patient")
+    table = pd.read_csv(path, dtype={"slide": str, "patient": str})
+    if not {"slide", "patient"} <= set(table):
+        raise InputError(f"{path}: expected columns slide and patient (and time, event), found {list(table)}")
+    if table[["slide", "patient"]].isna().any(axis=None) or table["slide"].duplicated().any():
+        raise InputError(f"{path}: expected each slide once, with its patient; some are empty or there twice")
+    return table
+
+
+@plain_errors
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hespotex.cohort", description="Tables of a cohort out of predicted slides."
+    )
+    parser.add_argument("folder", type=Path, help="output of predict.py")
+    parser.add_argument("--slides", type=Path, help="CSV: slide, patient, and time and event where there is follow-up")
+    parser.add_argument("--gene-sets", type=Path, help="GMT file: a score for each set, and a C-index with follow-up")
+    parser.add_argument("--bulk", type=Path, help="CSV of bulk RNA: genes x patients or patients x genes")
+    parser.add_argument("--output", type=Path, help="folder of the tables; FOLDER/cohort by default")
+    words = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    output = words.output or words.folder / "cohort"
+    found = tables(words.folder, words.slides, words.gene_sets, words.bulk)
+    for name, table in found.items():
+        with atomic_path(output / f"{name}.csv") as part:
+            table.to_csv(part, index=False, float_format="%.6g")
+    status = found["pseudobulk"]["status"]
+    log.info("%s: %d slides, %d without a prediction; %s", output, len(status), (status != DONE).sum(), ", ".join(found))
+
+
+if __name__ == "__main__":
+    main()

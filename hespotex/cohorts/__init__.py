@@ -1,0 +1,1 @@
+"""Many predicted slides as one table, and what it says of patients."""

@@ -1,0 +1,80 @@
+"""How far predicted pseudobulk agrees with bulk RNA of the same patients."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from hespotex.errors import InputError
+
+log = logging.getLogger(__name__)
+LEAST = 3  # pairs without which a correlation says nothing
+LOGGED_BELOW = 30.0  # log2 of any count or TPM is smaller; a table with larger values is on the linear scale
+
+
+def read_bulk(path: Path, patients: pd.Index, genes: pd.Index) -> tuple[pd.DataFrame, str]:
+    """Bulk expression of the cohort's patients and genes, and what was done to its values.
+
+    Args:
+        path: CSV or TSV of genes x patients, or patients x genes: which of them is seen from the names.
+        patients, genes: of the cohort; others are left out.
+
+    Returns:
+        (n_patients, n_genes), log1p of it where its values are on the linear scale, and that in words.
+
+    Raises:
+        InputError: no such file, values that are no numbers, or too few patients or no gene in common.
+    """
+    if not path.is_file():
+        raise InputError(f"bulk table not found: {path}; give --bulk CSV with genes and patients as rows and columns")
+    table = pd.read_csv(path, index_col=0, sep=None, engine="python", dtype={0: str})
+    table.index, table.columns = table.index.astype(str), table.columns.astype(str)
+    table = table if table.index.isin(patients).sum() + table.columns.isin(genes).sum() else table.T
+    table = table.loc[table.index.isin(patients), table.columns.isin(genes)]
+    if len(table) < LEAST or table.shape[1] == 0:
+        raise InputError(
+            f"{path}: {len(table)} patients (at least {LEAST} are needed) and {table.shape[1]} genes in common with the "
+            f"predictions, whose names are such as {patients[0]} and {genes[0]}"
+        )
+    _check_names(path, table)
+    try:
+        values = table.astype(float)
+    except ValueError as error:
+        raise InputError(f"{path}: expected numbers ({error})") from error
+    if values.min().min() < 0 or values.max().max() <= LOGGED_BELOW:
+        return values, "as given: taken for log values"
+    return values.apply(np.log1p), f"log1p: there are values above {LOGGED_BELOW:g}, so they are not logarithms yet"
+
+
+def _check_names(path: Path, table: pd.DataFrame) -> None:
+    for names in (table.index, table.columns):
+        if names.has_duplicates:
+            raise InputError(f"{path}: {names[names.duplicated()][0]} is there twice; sum or drop such rows")
+
+
+def correlations(predicted: pd.DataFrame, bulk: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Pearson and Spearman correlation of two tables (n_patients, n_genes), and n, the pairs that have both values.
+
+    Args:
+        by: `gene`: over patients, a row a gene; `patient`: over genes, a row a patient.
+    """
+    patients, genes = (a.intersection(b) for a, b in ((predicted.index, bulk.index), (predicted.columns, bulk.columns)))
+    one, two = predicted.loc[patients, genes], bulk.loc[patients, genes]
+    if by == "patient":
+        one, two = one.T, two.T
+    rows = [{by: name, **_pair(one[name].to_numpy(), two[name].to_numpy())} for name in one]
+    return pd.DataFrame(rows).sort_values("pearson", ascending=False, ignore_index=True)
+
+
+def _pair(a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float]:
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = a[both], b[both]
+    told = len(a) >= LEAST and np.ptp(a) > 0 and np.ptp(b) > 0
+    return {
+        "pearson": float(stats.pearsonr(a, b)[0]) if told else float("nan"),
+        "spearman": float(stats.spearmanr(a, b)[0]) if told else float("nan"),
+        "n": len(a),
+    }

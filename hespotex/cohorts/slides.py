@@ -1,0 +1,92 @@
+"""One row a predicted slide."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from hespotex.data.tissue import read_tissue
+from hespotex.errors import InputError
+from hespotex.progress import progress_bar
+from hespotex.results.slide.failed import read_failed
+from hespotex.results.slide.table import scale_factors
+
+FACTS = ["slide", "patient", "status", "reason", "n_spots", "tissue_mm2"]  # columns before the genes
+DONE, FAILED, MISSING = "predicted", "failed", "missing"
+
+
+def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Mean expression over the tissue spots of each slide; one slide is in memory at a time.
+
+    Args:
+        folder: what `predict.py` wrote: `SLIDE.h5ad`, `SLIDE_tissue.geojson` and `failed.csv`.
+        patients: patient of each slide that belongs to the cohort; None takes all slides, each a patient of its own.
+
+    Returns:
+        A row a slide: `FACTS`, then the genes. A slide that failed, was not predicted, or cannot be read has a reason and
+        no values.
+
+    Raises:
+        InputError: no predicted slide, or slides predicted in different units.
+    """
+    files = {path.stem: path for path in sorted(folder.glob("*.h5ad"))}
+    failed = read_failed(folder)
+    if not files:
+        raise InputError(f"no predicted slide (SLIDE.h5ad) in {folder}; give the output of predict.py")
+    names = sorted(patients if patients is not None else {*files, *failed})
+    rows: list[dict[str, Any]] = []
+    units: dict[str, str] = {}
+    with progress_bar(len(names), "slide", "slides", disable=len(names) < 20) as bar:
+        for name in names:
+            row, unit = _row(name, files.get(name), failed.get(name))
+            rows.append({"slide": name, "patient": patients[name] if patients else name, **row})
+            units |= {unit: name} if unit else {}
+            bar.update()
+    if len(units) > 1:
+        raise InputError(f"{folder}: slides of different units ({units}); predict all with one checkpoint")
+    table = pd.DataFrame(rows)
+    return table[[*FACTS, *(column for column in table if column not in FACTS)]]
+
+
+def _row(slide: str, file: Path | None, failure: str | None) -> tuple[dict[str, Any], str | None]:
+    """Values of one slide and their unit."""
+    nothing = {"n_spots": 0, "tissue_mm2": np.nan}
+    if file is None:
+        why = failure or f"no {slide}.h5ad among the predictions"
+        return {"status": FAILED if failure else MISSING, "reason": why, **nothing}, None
+    try:
+        table = ad.read_h5ad(file)
+        mean = np.asarray(table.X, dtype=np.float64).mean(axis=0)
+        unit = str(table.uns["hespotex"]["unit"])
+    except (OSError, KeyError, ValueError) as error:
+        return {"status": FAILED, "reason": f"{file.name} cannot be read ({' '.join(str(error).split())})", **nothing}, None
+    facts = {"status": DONE, "reason": "", "n_spots": table.n_obs, "tissue_mm2": _tissue_mm2(file, table)}
+    return facts | dict(zip(map(str, table.var_names), mean, strict=True)), unit
+
+
+def _tissue_mm2(file: Path, table: ad.AnnData) -> float:
+    """Area of the outline beside the table; NaN without one."""
+    outline = file.with_name(f"{file.stem}_tissue.geojson")
+    if not outline.is_file():
+        return float("nan")
+    factors, library = scale_factors(table), next(iter(table.uns["spatial"].values()))
+    height, width = library["images"]["hires"].shape[:2]
+    size = round(width / factors["tissue_hires_scalef"]), round(height / factors["tissue_hires_scalef"])
+    try:
+        return read_tissue(outline, size).area_mm2(factors["microns_per_pixel"])
+    except InputError:  # no area in it, as where positions were given on a slide without tissue
+        return float("nan")
+
+
+def value_columns(table: pd.DataFrame) -> list[str]:
+    """The genes, or the gene sets, of a table with `FACTS`."""
+    return [str(column) for column in table if column not in FACTS]
+
+
+def patient_means(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Mean over the slides of each patient, (n_patients, n_columns); slides without values are left out."""
+    done = table[table["status"] == DONE]
+    return done.groupby("patient")[list(columns)].mean()
