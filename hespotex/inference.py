@@ -82,6 +82,7 @@ class Predictor:
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store = build(config["store"])
         self.provenance = brief(self.about) | {
+            "standardize": self.inputs.standardize,
             "checkpoint": " ".join(self.ensemble.fingerprints.values()),
             "versions": versions(),
             "git_commit": str(git_commit()),

@@ -20,7 +20,9 @@ from hespotex.results.slide.table import slide_table
 from hespotex.results.slide.write import write_slide
 
 UNLIKE = 0.25  # share of spots stranger than training's 99th percentile from which a slide is called unlike it
+FEW = 20  # spots below which their own mean and spread say little
 OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
+TOO_FEW = "embeddings are standardised over the slide's own spots, so that predictions for so few are near the training mean"
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,8 @@ class SlideWriter:
     def _predicted(self, section: Section) -> Any:
         """The slide's table: prediction, spread over the checkpoints, and what else is known of each spot."""
         own = self.predictor
+        if len(section.adata) < FEW and own.inputs.standardize == "section":
+            log.warning("%s: %d spots: %s", section.section_id, len(section.adata), TOO_FEW)
         batch = Batch.from_data_list([own.inputs.assemble(section, own.encoder, own.nuclei, own.store)])
         mean, spread = own.ensemble.with_spread(batch)[section.section_id]
         spots: dict[str, NDArray[np.float32]] = {"nuclei": count_nuclei(section, own.nuclei, own.store)[:, 0]}

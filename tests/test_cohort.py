@@ -70,6 +70,15 @@ class TestPseudobulk:
         assert table["tissue_mm2"]["x1"] == pytest.approx(0.125, rel=0.01)  # 1000 x 500 px of 0.5 um
         assert np.isnan(table["tissue_mm2"]["x2"]) and table.loc[["blank", "torn"], ["A", "B", "C"]].isna().all(axis=None)
 
+    def test_levels_that_the_model_cannot_see(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        pseudobulk(folder)
+        assert "standardised" not in caplog.text
+        table = ad.read_h5ad(folder / "x1.h5ad")
+        table.uns["hespotex"] = {"unit": "log1p", "standardize": "section"}
+        table.write_h5ad(folder / "x1.h5ad")
+        pseudobulk(folder)
+        assert "1 slides: the model sees embeddings standardised within each slide" in caplog.text
+
     def test_of_a_list(self, folder: Path) -> None:
         table = pseudobulk(folder, {"x2": "P1", "z": "P9", "blank": "P3"}).set_index("slide")
         assert list(table["patient"]) == ["P3", "P1", "P9"] and list(table["status"]) == ["failed", "predicted", "missing"]

@@ -117,9 +117,12 @@ class TestOutputs:
         with pytest.raises(InputError, match=r"genes: .*NOPE"):
             go(ridge_run, bare, "genes=[NOPE]", name="none")
 
-    def test_one_spot(self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path) -> None:
+    def test_one_spot(
+        self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         table = ad.read_h5ad(go(ridge_run, bare, f"positions={one_spot(tmp_path, bare)}", outputs=True) / "bare.h5ad")
         assert table.shape == (1, 40) and np.isfinite(table.X).all()
+        assert "bare: 1 spots: embeddings are standardised over the slide's own spots" in caplog.text
 
     def test_folds_give_their_mean_and_spread(self, folds: Path, bare: Path, go: Commands) -> None:
         single = [ad.read_h5ad(go(folds / str(i), bare, name=f"one{i}") / "bare.h5ad") for i in range(2)]

@@ -1,5 +1,6 @@
 """One row a predicted slide."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,12 @@ from hespotex.results.slide.failed import read_failed
 from hespotex.results.slide.table import scale_factors
 
 FACTS = ["slide", "patient", "status", "reason", "n_spots", "tissue_mm2"]  # columns before the genes
+LEVELLED = (
+    "%d slides: the model sees embeddings standardised within each slide, which takes away most of what differs between "
+    "slides (a linear model predicts the same mean for all): for tables of a cohort train with "
+    "data.inputs.standardize=none"
+)
+log = logging.getLogger(__name__)
 DONE, FAILED, MISSING = "predicted", "failed", "missing"
 
 
@@ -39,32 +46,36 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
     names = sorted(patients if patients is not None else {*files, *failed})
     rows: list[dict[str, Any]] = []
     units: dict[str, str] = {}
+    levelled: list[str] = []
     with progress_bar(len(names), "slide", "slides", disable=len(names) < 20) as bar:
         for name in names:
-            row, unit = _row(name, files.get(name), failed.get(name))
+            row, about = _row(name, files.get(name), failed.get(name))
             rows.append({"slide": name, "patient": patients[name] if patients else name, **row})
-            units |= {unit: name} if unit else {}
+            units |= {str(about["unit"]): name} if about else {}
+            levelled += [name] if about.get("standardize") == "section" else []
             bar.update()
+    if levelled:
+        log.warning(LEVELLED, len(levelled))
     if len(units) > 1:
         raise InputError(f"{folder}: slides of different units ({units}); predict all with one checkpoint")
     table = pd.DataFrame(rows)
     return table[[*FACTS, *(column for column in table if column not in FACTS)]]
 
 
-def _row(slide: str, file: Path | None, failure: str | None) -> tuple[dict[str, Any], str | None]:
-    """Values of one slide and their unit."""
+def _row(slide: str, file: Path | None, failure: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values of one slide, and what made them."""
     nothing = {"n_spots": 0, "tissue_mm2": np.nan}
     if file is None:
         why = failure or f"no {slide}.h5ad among the predictions"
-        return {"status": FAILED if failure else MISSING, "reason": why, **nothing}, None
+        return {"status": FAILED if failure else MISSING, "reason": why, **nothing}, {}
     try:
         table = ad.read_h5ad(file)
         mean = np.asarray(table.X, dtype=np.float64).mean(axis=0)
-        unit = str(table.uns["hespotex"]["unit"])
+        about = {"unit": table.uns["hespotex"]["unit"], **table.uns["hespotex"]}
     except (OSError, KeyError, ValueError) as error:
-        return {"status": FAILED, "reason": f"{file.name} cannot be read ({' '.join(str(error).split())})", **nothing}, None
+        return {"status": FAILED, "reason": f"{file.name} cannot be read ({' '.join(str(error).split())})", **nothing}, {}
     facts = {"status": DONE, "reason": "", "n_spots": table.n_obs, "tissue_mm2": _tissue_mm2(file, table)}
-    return facts | dict(zip(map(str, table.var_names), mean, strict=True)), unit
+    return facts | dict(zip(map(str, table.var_names), mean, strict=True)), about
 
 
 def _tissue_mm2(file: Path, table: ad.AnnData) -> float:

@@ -13,8 +13,8 @@ LIMITS = """- For research. Not for diagnosis, nor for any decision about a pati
   prediction carries it as `test_pcc`.
 - For tissue, stain and scanner like those of training. Each predicted spot has a `strangeness`, above 1 where it is more unlike
   the training spots than 99 % of these are; `predict.py` warns where much of a slide is.
-- It predicts what differs between spots of a slide better than levels between slides; `fold_std` is the spread over the
-  folds, a lower bound of the error.
+- Scores are about differences between the spots of a section; levels between slides were not scored. `fold_std` says how far
+  the folds agree, not how far they are right.
 - Ids of sections and patients of training are in these files, as the data set names them, with hashes of their counts and
   images, by which HESpotEx refuses to score what was trained on."""
 
