@@ -49,6 +49,7 @@ def test_a_folder_for_nuclei_that_need_none(train: Run, tmp_path: Path) -> None:
     from hespotex.inference import predict
 
     folder = train("model=ridge", "nuclei=none")
-    words = [f"checkpoint={folder}/checkpoints/best.ckpt", "slides=x.tif", "nuclei_folder=x"]
+    (tmp_path / "x.tif").touch()
+    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={tmp_path}/x.tif", "nuclei_folder=x"]
     with pytest.raises(InputError, match="nuclei_folder=x: the checkpoint's nuclei do not come from files; leave it null"):
         predict(compose_config("predict", words, tmp_path))
