@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hespotex.auditing.audit import audit_run
 from hespotex.auditing.dataset import DataSets
-from hespotex.auditing.findings import FAIL, count
 from hespotex.cli import plain_errors
+from hespotex.results.findings import FAIL, count
 
 log = logging.getLogger("hespotex.audit")
 ABOUT = (

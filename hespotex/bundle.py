@@ -1,7 +1,6 @@
 """Pack a cross-validated model into one folder to share: `python -m hespotex.bundle outputs/NAME`."""
 
 import argparse
-import json
 import logging
 import shutil
 from pathlib import Path, PurePath
@@ -10,16 +9,16 @@ from typing import Any
 import pandas as pd
 import torch
 
-from hespotex.auditing.findings import FAIL, Finding, count
 from hespotex.checkpoint import KEY, read_checkpoint
 from hespotex.cli import plain_errors
 from hespotex.ensemble import BEST, Ensemble
 from hespotex.errors import InputError
-from hespotex.files import atomic_folder, write_json
-from hespotex.results.aggregate import Runs, model_table, read_runs, section_table
+from hespotex.files import atomic_path, write_json
+from hespotex.results.aggregate import PER_GENE, Runs, read_runs
 from hespotex.results.card import model_card
-from hespotex.results.gene_table import gene_table
+from hespotex.results.findings import FAIL, count, read_audit
 from hespotex.results.slide.evidence import earned_pcc
+from hespotex.results.tables import Tables
 
 log = logging.getLogger("hespotex.bundle")
 FACTS = "facts.json"
@@ -51,7 +50,7 @@ def pack(sweep: Path, output: Path, model: str | None = None, allow_leak: bool =
     ensemble = Ensemble([Path(run["folder"]) / BEST for run in own])
     row, sections = _scores(runs, own)
     facts = _facts(ensemble, own, row) | {"problems": problems}
-    with atomic_folder(output) as part:
+    with atomic_path(output) as part:
         for name, run in _names(own).items():
             _copy(Path(run["folder"]), part / "folds" / name)
         _genes(ensemble).to_csv(part / "genes.csv", index_label="gene", float_format="%.6g")
@@ -80,25 +79,18 @@ def _chosen(runs: Runs, model: str | None, sweep: Path) -> Runs:
     return sorted(own, key=lambda run: (run["split"]["index"], run["seed"]))
 
 
-def _audit(run: dict[str, Any]) -> list[Finding]:
-    file = Path(run["folder"]) / "audit.json"
-    return [Finding(**rule) for rule in json.loads(file.read_text())["rules"]] if file.is_file() else []
-
-
 def _problems(runs: Runs) -> list[str]:
     """All leaks that the runs name themselves, and that the audit found, each once."""
     own = [leak for run in runs for leak in run["leaks"]]
-    audited = [f"audit, {f.rule}: {f.reason}" for run in runs for f in _audit(run) if f.verdict == FAIL]
+    audited = [f"audit, {f.rule}: {f.reason}" for run in runs for f in read_audit(Path(run["folder"])) if f.verdict == FAIL]
     return list(dict.fromkeys([*own, *audited]))
 
 
 def _scores(runs: Runs, own: Runs) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The model's row of the summary, in which the other models stand for the gain, and its test sections."""
     strategy, model = own[0]["fold_strategy"], own[0]["model"]
-    rivals = [run for run in runs if run["fold_strategy"] == strategy]
-    sections = section_table(rivals)
-    table = model_table(sections, rivals, gene_table(rivals))
-    return table[table["model"] == model], sections[sections["model"] == model]
+    tables = Tables.make([run for run in runs if run["fold_strategy"] == strategy])
+    return tables.models[tables.models["model"] == model], tables.sections[tables.sections["model"] == model]
 
 
 def _names(runs: Runs) -> dict[str, dict[str, Any]]:
@@ -111,7 +103,7 @@ def _facts(ensemble: Ensemble, runs: Runs, row: pd.DataFrame) -> dict[str, Any]:
     about, names = ensemble.about, list(_names(runs))
     known = [member.get("section_facts", {}) for member in ensemble.members]
     scores = row[["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]].to_dict("records")[0]
-    audits = {name: count(found) for name, run in _names(runs).items() if (found := _audit(run))}
+    audits = {name: count(found) for name, run in _names(runs).items() if (found := read_audit(Path(run["folder"])))}
     return {key: about.get(key) for key in SHARED} | {
         "model": runs[0]["model"],
         "encoder_licence": _licence(about["config"]["encoder"]),
@@ -148,7 +140,7 @@ def _genes(ensemble: Ensemble) -> pd.DataFrame:
 def _copy(run: Path, fold: Path) -> None:
     """The run's scores, and its checkpoint less what only training needs."""
     (fold / BEST).parent.mkdir(parents=True)
-    for name in ("per_gene.csv", "metrics.json"):
+    for name in (PER_GENE, "metrics.json"):
         shutil.copy(run / name, fold / name)
     content = read_checkpoint(run / BEST)
     config = {key: value for key, value in content[KEY]["config"].items() if key in NEEDED}

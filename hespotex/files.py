@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,21 @@ N_CHUNKS = 64
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` and rename it to `path` on success; nothing is left on failure."""
+    """Yield a temporary name beside `path`, for a file or a folder that becomes `path` on success; nothing is left on failure.
+
+    A folder takes the place of an older one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
+        if part.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
         part.replace(path)
     finally:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
         part.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a name beside `path` for a folder that takes the place of `path` on success; nothing is left on failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield part
-        shutil.rmtree(path, ignore_errors=True)
-        part.replace(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def safe_name(text: str) -> str:
@@ -57,8 +52,16 @@ def digest(value: Any) -> str:
 
 
 def file_fingerprint(path: Path) -> str:
-    """Short hash of a file's size and of 64 evenly spaced megabytes: the whole file up to 64 MiB."""
-    size = path.stat().st_size
+    """Short hash of a file's size and of 64 evenly spaced megabytes: the whole file up to 64 MiB.
+
+    Read once in a process, unless the file changes: every request to the store asks for that of its image.
+    """
+    facts = path.stat()
+    return _fingerprint(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(path: Path, size: int, _modified: int) -> str:
     content = hashlib.blake2b(str(size).encode(), digest_size=8)
     last = max(size - CHUNK, 0)
     starts = range(0, size, CHUNK) if size <= N_CHUNKS * CHUNK else [last * i // (N_CHUNKS - 1) for i in range(N_CHUNKS)]

@@ -3,13 +3,13 @@
 import logging
 from time import perf_counter
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from hespotex.build import Config, build
 from hespotex.data.embed import fill, is_filled, patch_specs
 from hespotex.data.section import Section
 from hespotex.errors import InputError
+from hespotex.shares import own_share
 
 log = logging.getLogger(__name__)
 
@@ -37,16 +37,12 @@ class Filler:
     """Fills the store section by section, and keeps the score."""
 
     def __init__(self, config: Config) -> None:
-        data, shard, shards = config["data"], config["shard"], config["shards"]
-        if not 0 <= shard < shards:
-            raise InputError(f"shard: expected 0 to {shards - 1} (shards={shards}), got {shard}")
-        if torch.cuda.is_available():
-            torch.cuda.set_device(shard % torch.cuda.device_count())
+        data, share = config["data"], own_share(config)
         self.reader, self.genes, self.min_counts = build(data["reader"]), build(data["genes"]), data["min_counts"]
         self.views = data["inputs"]["views"]
         self.encoder, self.nuclei = build(config["encoder"]), build(config["nuclei"]["counter"])
         self.store = build(config["store"])
-        self.section_ids = [key.section_id for key in self.reader.section_keys()][shard::shards]
+        self.section_ids = [key.section_id for key in self.reader.section_keys()][share]
         self.done = self.skipped = self.patches = 0
         self.seconds = 0.0
 

@@ -1,12 +1,10 @@
 """Predict on slides: checkpoints bring their genes, encoder, graph and scaling along."""
 
 import logging
-import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from hespotex.build import Config, build, check_trusted
@@ -20,6 +18,7 @@ from hespotex.progress import progress_bar
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
 from hespotex.results.slide.failed import FAILED, note_outcome
+from hespotex.shares import own_share
 from hespotex.slide import SlideWriter
 
 log = logging.getLogger(__name__)
@@ -36,8 +35,7 @@ def predict(cfg: DictConfig) -> None:
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     if not config["slides"]:
         raise InputError("nothing to predict: set slides=PATH, or data=... evaluate=true to score on another data set")
-    shard, shards = _share(config)
-    slides = find_slides(config["slides"])[shard::shards]
+    slides = find_slides(config["slides"])[own_share(config)]
     write, failed = SlideWriter(config, Predictor(config)), []
     with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
         for slide in slides:
@@ -57,17 +55,6 @@ def _reason_of_failure(write: SlideWriter, slide: SlideFile) -> str | None:
         log.error("%s: %s", slide.path, error)
         return str(error)
     return None
-
-
-def _share(config: Config) -> tuple[int, int]:
-    """Which of how many shares is ours: of `shard` and `shards`, or of what torchrun started; one GPU each."""
-    shards = int(os.environ.get("WORLD_SIZE") or config["shards"])
-    shard = int(os.environ.get("RANK") or config["shard"])
-    if not 0 <= shard < shards:
-        raise InputError(f"shard: expected 0 to {shards - 1} (shards={shards}), got {shard}")
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", shard)) % torch.cuda.device_count())
-    return shard, shards
 
 
 class Predictor:

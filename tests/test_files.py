@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hespotex.files import CHUNK, N_CHUNKS, atomic_folder, atomic_path, digest, file_fingerprint, safe_name, write_json
+from hespotex.files import CHUNK, N_CHUNKS, atomic_path, digest, file_fingerprint, safe_name, write_json
 
 
 def test_atomic_path_renames_on_success(tmp_path: Path) -> None:
@@ -31,11 +31,11 @@ def test_atomic_path_leaves_nothing_on_error(tmp_path: Path, before: str | None)
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_atomic_folder_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path: Path, fails: bool) -> None:
+def test_a_folder_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path: Path, fails: bool) -> None:
     target = tmp_path / "a.zarr"
     target.mkdir()
     (target / "old").touch()
-    with contextlib.suppress(KeyboardInterrupt), atomic_folder(target) as part:
+    with contextlib.suppress(KeyboardInterrupt), atomic_path(target) as part:
         part.mkdir()
         (part / "new").touch()
         if fails:

@@ -8,10 +8,9 @@ from typing import Any
 from hespotex.auditing import fitted, splits, trained
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
-from hespotex.auditing.findings import FAIL, UNCHECKED, Finding, count
 from hespotex.auditing.record import read_record
 from hespotex.errors import InputError
-from hespotex.files import write_json
+from hespotex.results.findings import FAIL, UNCHECKED, Finding, count, write_audit
 
 log = logging.getLogger(__name__)
 SMALL = 50_000  # spots of all runs together; above, a summary takes the recorded facts only
@@ -43,7 +42,7 @@ def audit_run(folder: Path, data_sets: DataSets | None) -> list[Finding]:
     """
     case = Case(read_record(folder), data_sets)
     findings = [_finding(name, case) for name in RULES]
-    write_json(folder / "audit.json", {"quick": data_sets is None, "rules": [finding.to_dict() for finding in findings]})
+    write_audit(folder, findings, quick=data_sets is None)
     return findings
 
 
@@ -74,7 +73,4 @@ def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _words(findings: list[Finding]) -> str:
-    failures = [
-        f"{f.rule}: {f.reason}" + (f" (as asked for by {f.asked})" if f.asked else "") for f in findings if f.verdict == FAIL
-    ]
-    return "; ".join([count(findings), *failures])
+    return "; ".join([count(findings), *(f"{f.rule}: {f.why}" for f in findings if f.verdict == FAIL)])

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from hespotex.auditing.case import Case
-from hespotex.auditing.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.build import build_module
 from hespotex.errors import InputError
+from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.teacher import teacher_input, teacher_path
 
 SCALING = ("gene_mean", "gene_std")

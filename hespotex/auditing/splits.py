@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from hespotex.auditing.case import Case
-from hespotex.auditing.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.auditing.record import SIDES
 from hespotex.build import build, check_trusted
 from hespotex.data.duplicates import DuplicatePair, compare, known_pairs
 from hespotex.data.folds import FoldStrategy, Split
 from hespotex.errors import InputError
+from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 
 
 def check_split(case: Case) -> Finding:

@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 
 from hespotex.auditing.case import Case
-from hespotex.auditing.findings import FAIL, PASS, UNCHECKED, Finding
 from hespotex.auditing.fitted import rederived
 from hespotex.metrics import gene_pearson
+from hespotex.results.findings import FAIL, PASS, UNCHECKED, Finding
 
 SHORTENED = ("limit_train_batches", "accumulate_grad_batches", "fast_dev_run", "max_steps")
 SCORE, SCORE_MIXED = 2e-3, 2e-2  # of a Pearson; mixed precision rounds, and this is repeated in single precision

@@ -22,10 +22,10 @@ class Blocks:
         self.n_rows = sum(len(block) for _, block in self)
 
     def __iter__(self) -> Iterator[tuple[int, Rows]]:
-        """First row and rows of each block."""
+        """First row and rows of each block; the rows are read from disk only where they are looked at."""
         start = 0
         while (path := self._path(start)).is_file():
-            block: Rows = np.load(path)
+            block: Rows = np.load(path, mmap_mode="r")
             yield start, block
             start += len(block)
 

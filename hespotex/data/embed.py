@@ -39,14 +39,10 @@ def is_filled(section: Section, encoder: Encoder, nuclei: NucleiCounter | None, 
     return all(store.path(request).is_file() for request in wanted)
 
 
-def encoders(encoder: Encoder) -> list[Encoder]:
-    """The encoder, or those that it puts side by side."""
-    return list(getattr(encoder, "parts", [encoder]))
-
-
 def patch_specs(encoder: Encoder) -> list[tuple[Encoder, PatchSpec]]:
-    """The patches that are cut at each spot, each with the encoder that gets it."""
-    return [(part, PatchSpec(float(um), part.patch_px, part.patch_cut)) for part in encoders(encoder) for um in part.patch_um]
+    """The patches that are cut at each spot, each with the encoder that gets it: one of those put side by side."""
+    parts: list[Encoder] = getattr(encoder, "parts", [encoder])
+    return [(part, PatchSpec(float(um), part.patch_px, part.patch_cut)) for part in parts for um in part.patch_um]
 
 
 def _request(section: Section, encoder: Encoder, spec: PatchSpec, view: int) -> Request:

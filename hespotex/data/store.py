@@ -110,8 +110,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _write(blocks: Blocks, dtype: Any, barcodes: list[str], identity: str, path: Path) -> None:
     """All blocks as one file, which is renamed into place; the blocks go."""
-    if blocks.largest() > float(np.finfo(dtype).max):
-        log.info("%s: numbers up to %.3g do not fit in 16 bits, kept in 32", path.name, blocks.largest())
+    if dtype is np.float16 and (largest := blocks.largest()) > float(np.finfo(dtype).max):
+        log.info("%s: numbers up to %.3g do not fit in 16 bits, kept in 32", path.name, largest)
         dtype = np.float32
     whole, width = blocks.folder / "whole.h5", blocks.width
     with h5py.File(whole, "w") as file:

@@ -12,6 +12,7 @@ from hespotex.errors import InputError
 from hespotex.results.statistics import bootstrap_interval, sign_flip
 
 Runs = list[dict[str, Any]]
+PER_GENE = "per_gene.csv"
 REFERENCE = "ridge"  # what gains are paired with
 ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
 NOT_METRICS = ("fold_strategy", "model", "role", "fold", "seed", "folder", "section_id", "group")
@@ -41,11 +42,14 @@ def read_runs(folder: Path) -> Runs:
     return list(runs.values())
 
 
-def section_table(runs: Runs) -> pd.DataFrame:
+def section_table(runs: Runs, scores: pd.DataFrame) -> pd.DataFrame:
     """One row per run and test section: fold strategy, model, fold, seed, section, group, metrics, PCC on shared genes.
 
     Shared genes are those that every model predicted and could be scored on for the section, under one fold strategy,
     so that panels of different size can be compared. A model that predicts constants takes no part in this.
+
+    Args:
+        scores: `gene_scores` of the runs.
     """
     rows = [
         {
@@ -57,8 +61,7 @@ def section_table(runs: Runs) -> pd.DataFrame:
         for section in run["sections"]
     ]
     place, run_of = ["fold_strategy", "section_id"], ["fold_strategy", "section_id", "model", "seed"]
-    genes = pd.concat([read_genes(run) for run in runs])
-    genes = genes.dropna(subset="pcc")
+    genes = scores.dropna(subset="pcc")
     n_models = genes.groupby([*place, "gene"])["model"].transform("nunique")
     wanted = genes.groupby(place)["model"].transform("nunique")
     shared = genes[n_models == wanted].groupby(run_of)["pcc"].agg(pcc_shared="mean", n_shared="size").reset_index()
@@ -138,9 +141,13 @@ def _about(runs: Runs) -> dict[str, Any]:
     }
 
 
-def read_genes(run: dict[str, Any]) -> pd.DataFrame:
-    """`per_gene.csv` of a run, with its fold strategy, model and seed."""
-    table = pd.read_csv(
-        Path(run["folder"]) / "per_gene.csv", dtype={"gene": str, "section_id": str}, keep_default_na=True, na_values=[""]
-    )
-    return table.assign(**{name: run[name] for name in ("fold_strategy", "model", "seed")})
+def gene_scores(runs: Runs) -> pd.DataFrame:
+    """A row per run, test section and gene: what `per_gene.csv` holds, with fold strategy, model and seed."""
+    names = ("fold_strategy", "model", "seed")
+    return pd.concat([read_genes(Path(run["folder"])).assign(**{name: run[name] for name in names}) for run in runs])
+
+
+def read_genes(folder: Path) -> pd.DataFrame:
+    """`per_gene.csv` of a run; a gene may be called NA."""
+    words = {"gene": str, "section_id": str}
+    return pd.read_csv(folder / PER_GENE, dtype=words, keep_default_na=False, na_values=[""])

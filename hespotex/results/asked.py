@@ -7,6 +7,7 @@ from typing import Any
 
 from hespotex.files import digest
 from hespotex.results.aggregate import Runs
+from hespotex.results.findings import FAIL, PASS, Finding, read_audit
 
 PROTOCOL = {
     "leave_one_group_out": "Each group (patient) is the test set once, with all its sections; none of them is trained on.",
@@ -15,7 +16,6 @@ PROTOCOL = {
     "files": "The split was given in a file.",
     "bundle": "The split that comes with the benchmark's task.",
 }
-PASS, FAIL = "PASS", "FAIL"  # verdicts in audit.json
 Facts = list[tuple[str, str]]
 
 
@@ -64,21 +64,16 @@ def versions(runs: Runs) -> Facts:
 
 def audits(runs: Runs) -> dict[str, tuple[list[str], str]]:
     """By folder of a run: the rules that failed, and the verdict in words. Runs without `audit.json` are left out."""
-    found = {}
-    for run in runs:
-        file = Path(run["folder"]) / "audit.json"
-        if file.is_file():
-            found[run["folder"]] = _verdict(json.loads(file.read_text()))
-    return found
+    found = {run["folder"]: read_audit(Path(run["folder"])) for run in runs}
+    return {folder: _verdict(findings) for folder, findings in found.items() if findings}
 
 
-def _verdict(audit: dict[str, Any]) -> tuple[list[str], str]:
-    passed = sum(rule["verdict"] == PASS for rule in audit["rules"])
-    failed = [rule for rule in audit["rules"] if rule["verdict"] == FAIL]
-    rest = len(audit["rules"]) - passed - len(failed)
-    asked = {rule["rule"]: f" (as asked for by {rule['asked']})" if rule.get("asked") else "" for rule in failed}
-    parts = [f"{passed} pass", *(f"FAIL {rule['rule']}: {rule['reason']}{asked[rule['rule']]}" for rule in failed)]
-    return [rule["rule"] for rule in failed], "; ".join([*parts, *([f"{rest} not checked"] if rest else [])])
+def _verdict(findings: list[Finding]) -> tuple[list[str], str]:
+    passed = sum(finding.verdict == PASS for finding in findings)
+    failed = [finding for finding in findings if finding.verdict == FAIL]
+    rest = len(findings) - passed - len(failed)
+    parts = [f"{passed} pass", *(f"FAIL {finding.rule}: {finding.why}" for finding in failed)]
+    return [finding.rule for finding in failed], "; ".join([*parts, *([f"{rest} not checked"] if rest else [])])
 
 
 def _unique(things: list[dict[str, Any]], answer: Callable[[dict[str, Any]], Any]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hespotex.errors import InputError
-from hespotex.results.aggregate import Runs, read_genes
+from hespotex.results.aggregate import Runs, gene_scores
 from hespotex.results.gene_table import FDR
 from hespotex.results.markdown import interval, markdown, number
 from hespotex.results.report import few_groups
@@ -30,7 +30,7 @@ def scores(runs: Runs, model: str) -> pd.DataFrame:
     if not own:
         there = ", ".join(dict.fromkeys(run["model"] for run in runs))
         raise InputError(f"no model {model!r}; there are {there}: choose with --model-a and --model-b")
-    table = pd.concat([read_genes(run) for run in own])
+    table = gene_scores(own)
     columns = [name for name in ("pcc", "mean_measured") if name in table]
     groups = {section["section_id"]: section["group"] for run in own for section in run["sections"]}
     means = table.groupby([*PLACE, "gene"])[columns].mean().reset_index()

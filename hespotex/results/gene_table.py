@@ -3,22 +3,24 @@
 import numpy as np
 import pandas as pd
 
-from hespotex.results.aggregate import Runs, read_genes, reference
+from hespotex.results.aggregate import reference
 from hespotex.results.statistics import Array, benjamini_hochberg, t_test
 
 FDR = 0.05
 GENE = ["fold_strategy", "model", "gene"]
 
 
-def gene_table(runs: Runs) -> pd.DataFrame:
+def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per fold strategy, model and gene.
 
     `pcc`: mean over test sections, `n_sections` of them have one. `p`: one-sided t-test over sections of "its PCC is
     above 0", `q`: the same by Benjamini-Hochberg over the genes of the model, `found`: q at most 5 %. `gain`, `gain_p`,
     `gain_q`: the paired difference to ridge, two-sided. The section is the unit: sections of one patient are no
     independent witnesses, so with few patients these claims are about these patients.
+
+    Args:
+        scores: see `gene_scores`.
     """
-    scores = pd.concat([read_genes(run) for run in runs])
     wide = scores.groupby([*GENE, "section_id"])["pcc"].mean().unstack("section_id")
     others = pd.MultiIndex.from_arrays(
         [wide.index.get_level_values(0), wide.index.get_level_values(1).map(reference), wide.index.get_level_values(2)]

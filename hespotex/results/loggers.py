@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytorch_lightning as pl
+
+from hespotex.results.aggregate import read_genes
 
 
 def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> None:
@@ -14,7 +15,7 @@ def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> N
         logger.log_metrics(scores)
         if isinstance(logger, pl.loggers.WandbLogger):
             logger.log_image("maps", [str(path) for path in maps], caption=[path.stem for path in maps])
-            logger.log_table("genes", dataframe=pd.read_csv(folder / "per_gene.csv", keep_default_na=False, na_values=[""]))
+            logger.log_table("genes", dataframe=read_genes(folder))
 
 
 def close(loggers: list[Any]) -> None:

@@ -137,8 +137,7 @@ def few_groups(n: int) -> str:
 
 
 def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:
-    names = list(models["model"])
-    model = "strict" if "strict" in names else names[0]
+    model = str(models["model"].iloc[0])
     run = next(run for run in runs if run["model"] == model)
     paths = sorted((Path(run["folder"]) / "maps").glob("*.png"))[:3]
     pictures = [f"![{path.stem}]({Path(os.path.relpath(path, folder)).as_posix()})" for path in paths]

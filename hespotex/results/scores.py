@@ -15,6 +15,7 @@ from hespotex.data.section import Section
 from hespotex.files import atomic_path, write_json
 from hespotex.metrics import Layout, Raster, gene_metrics, gene_set_metrics, section_metrics
 from hespotex.results.about import brief
+from hespotex.results.aggregate import PER_GENE
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
 
@@ -61,7 +62,7 @@ def write_sections(
             draw_pair(
                 tables["measured"], tables["predicted"], gene, title, folder / "maps" / f"{section_id}_{label}_{gene}.png"
             )
-    with atomic_path(folder / "per_gene.csv") as part:
+    with atomic_path(folder / PER_GENE) as part:
         pd.concat(frames).to_csv(part, index=False, float_format="%.6g")
     return rows
 

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from hespotex.results.aggregate import Runs, model_table, read_genes, read_runs, section_table
+from hespotex.results.aggregate import Runs, gene_scores, model_table, read_runs, section_table
 from hespotex.results.gene_table import gene_table
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Runs, and what `section_table`, `gene_table` and `model_table` make of them."""
+    """Runs, their `gene_scores`, and what `section_table`, `gene_table` and `model_table` make of both."""
 
     runs: Runs
+    scores: pd.DataFrame
     sections: pd.DataFrame
     genes: pd.DataFrame
     models: pd.DataFrame
@@ -25,9 +26,14 @@ class Tables:
         Raises:
             InputError: no folder, no finished run in it, or runs of an older version.
         """
-        runs = read_runs(folder)
-        sections, genes = section_table(runs), gene_table(runs)
-        return cls(runs, sections, genes, model_table(sections, runs, genes))
+        return cls.make(read_runs(folder))
+
+    @classmethod
+    def make(cls, runs: Runs) -> "Tables":
+        """Tables of these runs."""
+        scores = gene_scores(runs)
+        sections, genes = section_table(runs, scores), gene_table(scores)
+        return cls(runs, scores, sections, genes, model_table(sections, runs, genes))
 
     @property
     def strategies(self) -> list[str]:
@@ -36,7 +42,8 @@ class Tables:
 
     def of(self, strategy: str) -> "Tables":
         """The part of one fold strategy."""
-        parts = [table[table["fold_strategy"] == strategy] for table in (self.sections, self.genes, self.models)]
+        tables = (self.scores, self.sections, self.genes, self.models)
+        parts = [table[table["fold_strategy"] == strategy] for table in tables]
         return Tables([run for run in self.runs if run["fold_strategy"] == strategy], *parts)
 
     def runs_of(self, model: str) -> Runs:
@@ -59,4 +66,4 @@ class Tables:
         return self._scores(model).groupby("section_id").mean(numeric_only=True)
 
     def _scores(self, model: str) -> pd.DataFrame:
-        return pd.concat([read_genes(run) for run in self.runs_of(model)]).drop(columns="seed")
+        return self.scores[self.scores["model"] == model].drop(columns="seed")

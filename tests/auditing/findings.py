@@ -7,7 +7,7 @@ from typing import Any
 
 from hespotex.auditing.audit import RULES, audit_run
 from hespotex.auditing.dataset import DataSets
-from hespotex.auditing.findings import FAIL, UNCHECKED, Finding
+from hespotex.results.findings import FAIL, UNCHECKED, Finding
 
 SHORT = ["model.max_epochs=2", "model.teacher.max_epochs=2", "data.panel.n_top=40"]
 RIDGE = ["model=ridge", "data.panel.n_top=40"]

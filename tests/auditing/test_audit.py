@@ -12,9 +12,9 @@ from conftest import Run
 from hespotex.audit import main
 from hespotex.auditing.audit import audit_run, audit_runs
 from hespotex.auditing.case import KnownEncoder
-from hespotex.auditing.findings import FAIL, PASS, UNCHECKED
 from hespotex.errors import InputError
 from hespotex.modules.ridge import RidgeModule
+from hespotex.results.findings import FAIL, PASS, UNCHECKED
 from hespotex.summary import summarise
 
 from .findings import RIDGE, SHORT, audit, edit, failed

@@ -12,7 +12,6 @@ from torch_geometric.data import Data
 
 from hespotex import run as run_module
 from hespotex import teacher as teacher_module
-from hespotex.auditing.findings import FAIL, PASS
 from hespotex.data.assemble import standardize
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.expression import PearsonResiduals
@@ -21,6 +20,7 @@ from hespotex.data.genes import GenePanel
 from hespotex.data.loader import SectionLoader
 from hespotex.data.section import Section
 from hespotex.nn.ridge import NeighbourRidge
+from hespotex.results.findings import FAIL, PASS
 
 from .findings import RIDGE, SHORT, audit, edit, failed
 

@@ -74,7 +74,15 @@ def test_rows_are_those_of_the_patches(spots: Section, batch_size: int, start: i
     patches = np.concatenate([patches for _, patches in iterate_patches(spots, SPEC, 7)])
     expected = patches.reshape(25, -1, 3).mean(axis=1)[start:]
     np.testing.assert_allclose(np.concatenate([np.empty((0, 3)), *rows]), expected, rtol=1e-6)
-    assert patch_reader(spots, SPEC).order.tolist() != list(range(25)) or (np.diff(spots.pos_px[:, 1]) >= 0).all()
+
+
+def test_spots_are_read_band_by_band(tmp_path: Path) -> None:
+    """Bands of 512 px, in each from left to right, whatever the order of the spots."""
+    pos = np.random.default_rng(0).uniform(20, 2000, (200, 2))
+    image = write_pyramid(tmp_path / "b.tif", [picture(2020, 2020)])
+    bands, x = (pos[patch_reader(section(image=image, pos=pos), SPEC).order] // [1, 512]).T[::-1]
+    assert (np.diff(bands) >= 0).all() and bands[-1] == 3
+    assert (np.diff(x)[np.diff(bands) == 0] >= 0).all()
 
 
 def test_eight_views_of_a_patch() -> None:

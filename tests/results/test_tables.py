@@ -10,9 +10,9 @@ import pytest
 
 from hespotex.data.folds import LEAK
 from hespotex.errors import InputError
-from hespotex.results.aggregate import Runs, model_table, read_runs, section_table
-from hespotex.results.gene_table import gene_table
+from hespotex.results.aggregate import PER_GENE, Runs, read_genes, read_runs
 from hespotex.results.report import across, headline, notes, render, title
+from hespotex.results.tables import Tables
 from hespotex.summary import summarise
 
 GENES = ["G1", "G2", "G3"]
@@ -56,9 +56,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def tables(folder: Path) -> tuple[Runs, pd.DataFrame, Any]:
-    runs = read_runs(folder)
-    sections = section_table(runs)
-    return runs, sections, model_table(sections, runs, gene_table(runs)).set_index("model")
+    found = Tables.read(folder)
+    return found.runs, found.sections, found.models.set_index("model")
 
 
 def test_sections_then_groups(folder: Path) -> None:
@@ -110,9 +109,8 @@ def test_fold_strategies_stay_apart(folder: Path) -> None:
     for fold, section in enumerate(BASE):
         leaks = [LEAK] if section != "A1" else []
         write_run(folder, "ridge", fold, [section], fold_strategy="leave_one_section_out", leaks=leaks)
-    runs = read_runs(folder)
-    sections = section_table(runs)
-    models = model_table(sections, runs, gene_table(runs))
+    found = Tables.read(folder)
+    runs, sections, models = found.runs, found.sections, found.models
     both: Any = models[models["model"] == "ridge"].set_index("fold_strategy")
     assert set(both.index) == {"leave_one_section_out", "leave_one_group_out"}
     assert both.loc["leave_one_group_out", "leaks"] == []
@@ -141,8 +139,15 @@ def test_per_section_and_per_group_tables(folder: Path) -> None:
     assert "0.600" in next(line for line in groups if "strict" in line)
 
 
+def test_a_gene_may_be_called_na(tmp_path: Path) -> None:
+    (tmp_path / PER_GENE).write_text("section_id,gene,pcc\n1,NA,0.5\n1,nan,\n")
+    table = read_genes(tmp_path)
+    assert table["gene"].tolist() == ["NA", "nan"] and table["section_id"].tolist() == ["1", "1"]
+    np.testing.assert_array_equal(table["pcc"], [0.5, np.nan])
+
+
 def test_genes_with_their_false_discovery_rate(folder: Path) -> None:
-    genes: Any = gene_table(read_runs(folder)).set_index(["model", "gene"])
+    genes: Any = Tables.read(folder).genes.set_index(["model", "gene"])
     assert genes.loc[("strict", "G1"), "pcc"] == pytest.approx(0.5)
     assert genes.loc[("strict", "G3"), "n_sections"] == 2
     assert genes.loc[("strict", "G1"), "gain"] == pytest.approx(0.1)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from hespotex.results.aggregate import PER_GENE, read_genes
+
 
 def earned_pcc(checkpoints: Sequence[Path]) -> pd.DataFrame:
     """Test PCC of each gene, from the `per_gene.csv` that training left two folders above the checkpoints.
@@ -13,8 +15,8 @@ def earned_pcc(checkpoints: Sequence[Path]) -> pd.DataFrame:
         A row a gene: `test_pcc`, mean over the test sections of all folds, and `test_sections`, their number; no rows
         where no scores lie beside the checkpoints.
     """
-    files = [path.parent.parent / "per_gene.csv" for path in checkpoints]
-    tables = [pd.read_csv(file, dtype={"gene": str}, keep_default_na=True, na_values=[""]) for file in files if file.is_file()]
+    runs = [path.parent.parent for path in checkpoints]
+    tables = [read_genes(run) for run in runs if (run / PER_GENE).is_file()]
     if not tables:
         return pd.DataFrame({"test_pcc": [], "test_sections": []})
     pcc = pd.concat(tables).dropna(subset="pcc").groupby("gene")["pcc"]

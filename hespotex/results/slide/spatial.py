@@ -7,7 +7,7 @@ import anndata as ad
 import numpy as np
 
 from hespotex.errors import InputError
-from hespotex.files import atomic_folder
+from hespotex.files import atomic_path
 from hespotex.results.slide.table import scale_factors
 
 SPOTS, PICTURE = "spots", "thumbnail"
@@ -24,7 +24,7 @@ def write_spatialdata(table: ad.AnnData, path: Path) -> None:
     except ImportError as error:
         raise InputError(f"spatialdata=true needs the package spatialdata ({error}); run `pip install spatialdata`") from error
     content = SpatialData(images={PICTURE: _picture(table)}, shapes={SPOTS: _circles(table)}, tables={"table": _table(table)})
-    with atomic_folder(path) as part:
+    with atomic_path(path) as part:
         content.write(part)
 
 
