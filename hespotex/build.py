@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.sections import Sections
 from hespotex.errors import InputError
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.teacher import ExpressionAutoencoderModule
@@ -36,18 +38,23 @@ def build_list(group: Config) -> list[Any]:
     return [build(part) for part in group.values() if part is not None]
 
 
-def build_datamodule(config: Config) -> SectionDataModule:
-    """The sections of one fold."""
+def build_sections(config: Config, keep: bool = False) -> Sections:
+    """The sections of the data set; `keep` holds their counts for several folds."""
+    data = config["data"]
+    return Sections(build(data["reader"]), build(data["genes"]), data["min_counts"], keep)
+
+
+def build_datamodule(config: Config, sections: Sections | None = None) -> SectionDataModule:
+    """One fold of these sections, by default of the config's."""
     data = config["data"]
     return SectionDataModule(
-        **{name: build(data[name]) for name in ("reader", "genes", "panel", "expression", "inputs")},
+        sections or build_sections(config),
+        **{name: build(data[name]) for name in ("panel", "expression", "inputs", "batching")},
         encoder=build(config["encoder"]),
         nuclei=build(config["nuclei"]["counter"]),
         fold=build(config["fold"]),
         store=build(config["store"]),
-        min_counts=data["min_counts"],
         smooth_training=data["smooth_training"],
-        batch_sections=data["batch_sections"],
         detect_duplicates=data["detect_duplicates"],
         select_on=config["model"]["select_on"],
         seed=config["seed"],
@@ -70,6 +77,13 @@ def build_trainer(config: Config, **kwargs: Any) -> pl.Trainer:
     """A Trainer as `trainer` says, with these callbacks and loggers."""
     trainer: pl.Trainer = build(config["trainer"], **kwargs)
     return trainer
+
+
+def precision(trainer: Config) -> str:
+    """What `trainer.precision` comes to on this machine: "auto" is bf16-mixed on a GPU that has it, else 32-true."""
+    asked = str(trainer["precision"])
+    on_gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return ("bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true") if asked == "auto" else asked
 
 
 def check_trusted(config: Any) -> None:

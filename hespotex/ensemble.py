@@ -1,7 +1,7 @@
 """Checkpoints as one predictor: one, or the folds of a run, averaged."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch_geometric.data import Batch
 
 from hespotex.checkpoint import KEY, load_module, read_checkpoint
 from hespotex.data.familiarity import Familiarity
+from hespotex.data.rows import Embeddings
 from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
 
@@ -61,37 +62,56 @@ class Ensemble:
             most = max(len(member["genes"]) for member in self.members)
             log.info("%d checkpoints are averaged; %d genes are known to all (of up to %d)", len(paths), len(self.genes), most)
 
-    def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        """Predicted expression (n_spots, n_genes) of each section of the batch."""
-        return {name: mean for name, (mean, _) in self.with_spread(batch).items()}
+    def __call__(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+        """Predicted expression (n_spots, n_genes) of each section."""
+        return {name: mean for name, (mean, _) in self.with_spread(batches).items()}
 
     @torch.inference_mode()
-    def with_spread(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """Mean and standard deviation over the members, (n_spots, n_genes) each, of each section of the batch.
+    def with_spread(self, batches: Iterable[Batch]) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """Mean and standard deviation over the members, (n_spots, n_genes) each, of each section; one has no spread.
 
         One member at a time, by running sums: memory does not grow with their number.
-        """
-        total: dict[str, Tensor] = {}
-        squares: dict[str, Tensor] = {}
-        for module, own in zip(self.modules, self.columns, strict=True):
-            for name, values in module.predict_step(batch, 0).items():
-                part = values[:, own].double()
-                total[name] = total[name] + part if name in total else part
-                squares[name] = squares[name] + part.square() if name in squares else part.square()
-        n = len(self.modules)
-        means = {name: value / n for name, value in total.items()}
-        return {
-            name: (mean.float(), (squares[name] / n - mean.square()).clamp(min=0).sqrt().float())
-            for name, mean in means.items()
-        }
 
-    def strangeness(self, embedding: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        Args:
+            batches: gone through once for each member.
+        """
+        sums: dict[str, RunningSpread] = {}
+        for module, own in zip(self.modules, self.columns, strict=True):
+            for name, values in module.predict(batches).items():
+                sums.setdefault(name, RunningSpread()).add(values if own is None else values[:, own])
+        return {name: (spread.mean, spread.std()) for name, spread in sums.items()}
+
+    def strangeness(self, embedding: Embeddings) -> NDArray[np.float32] | None:
         """How unlike the training patches each spot is, (n_spots,), the mean over members; None for older checkpoints."""
         known = [Familiarity.from_dict(member["familiarity"]) for member in self.members if member.get("familiarity")]
         return np.mean([each.strangeness(embedding) for each in known], axis=0) if known else None
 
 
-def _columns(genes: list[str], wanted: list[str]) -> list[int]:
+class RunningSpread:
+    """Mean and standard deviation of tables that come one after the other (Welford 1962)."""
+
+    def __init__(self) -> None:
+        self.n, self.mean, self.squares = 0, torch.empty(0), torch.empty(0)
+
+    def add(self, values: Tensor) -> None:
+        """One table more."""
+        self.n += 1
+        if self.n == 1:
+            self.mean, self.squares = values, torch.zeros(1)
+            return
+        away = values - self.mean
+        self.mean = self.mean + away / self.n
+        self.squares = self.squares + away * (values - self.mean)
+
+    def std(self) -> Tensor | None:
+        """None of a single table."""
+        return (self.squares / self.n).sqrt() if self.n > 1 else None
+
+
+def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:
+    """Places of the genes that are wanted; None where they are all, in this order."""
+    if genes == wanted:
+        return None
     place = {gene: i for i, gene in enumerate(genes)}
     return [place[gene] for gene in wanted]
 

@@ -9,9 +9,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
-from torch_geometric.data import Batch
 
-from hespotex.build import Config, build, check_trusted
+from hespotex.build import Config, build, build_sections, check_trusted
 from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
@@ -45,8 +44,8 @@ def evaluate(cfg: DictConfig) -> None:
     place = {gene: i for i, gene in enumerate(predictor.genes)}
     columns = [place[gene] for gene in datamodule.panel.genes]
     predictions: dict[str, Tensor] = {}
-    for data in datamodule.data.values():
-        predictions |= {name: values[:, columns] for name, values in predictor.ensemble(Batch.from_data_list([data])).items()}
+    for graph in datamodule.data.values():
+        predictions |= {name: values[:, columns] for name, values in predictor.ensemble(predictor.batches(graph)).items()}
     for remark in datamodule.remarks():
         log.warning("%s", remark)
     spots = sum(len(values) for values in predictions.values())
@@ -63,9 +62,8 @@ def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataMod
         trained=trained,
         same_data=_root(data) == _root(predictor.about["config"]["data"]),
         pitch_um=predictor.about["pitch_um"],
-        reader=build(data["reader"]),
-        genes=build(data["genes"]),
-        min_counts=data["min_counts"],
+        sections=build_sections(config),
+        batching=predictor.batching,
         detect_duplicates=True,
         fold=AllTest("external", allow_leak=config["allow_leak"]),
         panel=GeneList(genes=predictor.genes, markers=config["map_genes"]),

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hespotex.build import Config, build
 from hespotex.data.embed import fill, is_filled, patch_specs
-from hespotex.data.section import Section
+from hespotex.data.sections import Sections
 from hespotex.errors import InputError
 from hespotex.shares import own_share
 
@@ -38,17 +38,18 @@ class Filler:
 
     def __init__(self, config: Config) -> None:
         data, share = config["data"], own_share(config)
-        self.reader, self.genes, self.min_counts = build(data["reader"]), build(data["genes"]), data["min_counts"]
+        self.sections = Sections(build(data["reader"]), build(data["genes"]), data["min_counts"])
         self.views = data["inputs"]["views"]
         self.encoder, self.nuclei = build(config["encoder"]), build(config["nuclei"]["counter"])
         self.store = build(config["store"])
-        self.section_ids = [key.section_id for key in self.reader.section_keys()][share]
+        self.section_ids = list(self.sections.keys)[share]
         self.done = self.skipped = self.patches = 0
         self.seconds = 0.0
 
     def __call__(self, section_id: str) -> None:
         """Embed one section, if it is not yet in the store."""
-        section: Section = self.genes(self.reader.read(section_id)).with_counts(self.min_counts)
+        self.sections.release()
+        section = self.sections[section_id]
         if is_filled(section, self.encoder, self.nuclei, self.store, self.views):
             self.skipped += 1
             return

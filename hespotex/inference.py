@@ -11,7 +11,9 @@ from hespotex.build import Config, build, check_trusted
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.genes import check_markers
+from hespotex.data.loader import Batching, BlockLoader
 from hespotex.data.slide_list import SlideFile, find_slides
+from hespotex.data.spot_graph import SpotGraph
 from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
 from hespotex.progress import progress_bar
@@ -68,12 +70,19 @@ class Predictor:
         self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store = build(config["store"])
+        self.batching: Batching = build(self.about["config"]["data"]["batching"])
         self.provenance = brief(self.about) | {
             "standardize": self.inputs.standardize,
             "checkpoint": " ".join(self.ensemble.fingerprints.values()),
             "versions": versions(),
             "git_commit": str(git_commit()),
         }
+
+    def batches(self, graph: SpotGraph) -> BlockLoader:
+        """A section for the models, in blocks where it is large."""
+        n_hops = max(module.n_hops for module in self.ensemble.modules)
+        n_genes = max(module.n_genes for module in self.ensemble.modules)
+        return self.batching.loader([graph], n_genes, n_hops)
 
 
 def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:

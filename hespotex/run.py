@@ -13,11 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from hespotex.build import Config, build, build_datamodule, build_list, build_module, build_trainer
+from hespotex.build import Config, build, build_datamodule, build_list, build_module, build_sections, build_trainer, precision
 from hespotex.callbacks.provenance import Provenance
 from hespotex.callbacks.seeding import SeedEachEpoch
 from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.sections import Sections
 from hespotex.errors import InputError
 from hespotex.files import write_json
 from hespotex.modules.ceiling import LEAK as CEILING
@@ -45,29 +46,37 @@ def train(cfg: DictConfig) -> float:
     if cfg.fold.index != ALL:
         return train_fold(_resolved(cfg))
     scores, folder = [], Path(cfg.paths.run)
-    for index in _possible_folds(_resolved(cfg)):
+    config = _resolved(cfg)
+    sections = build_sections(config, keep=True)
+    for index in _possible_folds(config, sections):
         one = cfg.copy()
         one.fold.index, one.paths.run = index, str(folder / f"fold{index}")
-        scores.append(train_fold(_resolved(one)))
+        scores.append(train_fold(_resolved(one), sections))
     return float(torch.tensor(scores).nanmean())
 
 
 def _resolved(cfg: DictConfig) -> Config:
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config["trainer"]["precision"] = precision(config["trainer"])
     return config
 
 
-def _possible_folds(config: Config) -> list[int]:
+def _possible_folds(config: Config, sections: Sections) -> list[int]:
     """Numbers of the folds that leave something to train on."""
-    folds = build(config["fold"]).folds(build(config["data"]["reader"]).section_keys())
+    folds = build(config["fold"]).folds(list(sections.keys.values()))
     possible = [index for index, (rest, test) in enumerate(folds) if rest and test]
     if not possible:
         log.warning("%s: these sections have no such fold, nothing to do", config["fold"]["name"])
     return possible
 
 
-def train_fold(config: Config) -> float:
-    """Train, choose the epoch, score the test sections; a finished run is not repeated."""
+def train_fold(config: Config, sections: Sections | None = None) -> float:
+    """Train, choose the epoch, score the test sections; a finished run is not repeated.
+
+    Args:
+        config: resolved.
+        sections: of the data set, where several folds share them.
+    """
     folder = RunFolder(Path(config["paths"]["run"]))
     first = rank_zero_only.rank == 0
     if first:
@@ -78,14 +87,13 @@ def train_fold(config: Config) -> float:
         return float(done["val_score"])
     loggers = build_list(config["logger"])
     try:
-        return _run(config, folder, loggers)
+        return _run(config, folder, loggers, build_datamodule(config, sections))
     finally:
         close(loggers)
 
 
-def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
+def _run(config: Config, folder: RunFolder, loggers: list[Any], datamodule: SectionDataModule) -> float:
     started = perf_counter()
-    datamodule = build_datamodule(config)
     datamodule.prepare_data()
     datamodule.setup()
     if rank_zero_only.rank == 0:
@@ -97,6 +105,8 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
     }
     taught = perf_counter()
     module = fitted_closed_form(config, datamodule)
+    if config["compile"]:
+        module.compile_networks()
     trainer, best = _fit(config, folder, datamodule, module, loggers, about)
     fitted = perf_counter()
     predictions = predict_test(trainer, module, datamodule)
@@ -118,10 +128,12 @@ def fitted_closed_form(config: Config, datamodule: SectionDataModule) -> Any:
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, datamodule.sizes())
     module.set_scaling(*datamodule.scaling(), datamodule.expression.lowest)
-    train, val = ([datamodule.data[i] for i in ids] for ids in (datamodule.split.train, datamodule.split.val))
-    module.fit_closed_form(train, val)
+    datamodule.n_hops = module.n_hops
+    with torch.no_grad():
+        module.fit_closed_form(datamodule.loader(datamodule.split.train), datamodule.loader(datamodule.split.val))
     if isinstance(module, CeilingModule):
-        module.fit_replicates(datamodule.data, {i: datamodule.keys[i].group for i in datamodule.section_ids})
+        whole = {i: graph.whole() for i, graph in datamodule.data.items()}
+        module.fit_replicates(whole, {i: datamodule.keys[i].group for i in datamodule.section_ids})
     return module
 
 
@@ -161,9 +173,8 @@ def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule
     module.eval()
     device = trainer.strategy.root_device
     module.to(device)
-    with torch.inference_mode():
-        parts = [module.predict_step(batch.to(device), 0) for batch in datamodule.test_dataloader()]
-    return {section_id: values for part in parts for section_id, values in part.items()}
+    predicted: dict[str, Tensor] = module.predict(datamodule.test_dataloader(), device)
+    return predicted
 
 
 def _check_devices(cfg: DictConfig, mode: RunMode | None) -> None:

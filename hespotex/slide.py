@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch_geometric.data import Batch
 
 from hespotex.build import Config
 from hespotex.data.embed import count_nuclei, embed_section
@@ -76,15 +75,15 @@ class SlideWriter:
         own = self.predictor
         if len(section.adata) < FEW and own.inputs.standardize == "section":
             log.warning("%s: %d spots: %s", section.section_id, len(section.adata), TOO_FEW)
-        batch = Batch.from_data_list([own.inputs.assemble(section, own.encoder, own.nuclei, own.store)])
-        mean, spread = own.ensemble.with_spread(batch)[section.section_id]
+        graph = own.inputs.assemble(section, own.encoder, own.nuclei, own.store)
+        mean, spread = own.ensemble.with_spread(own.batches(graph))[section.section_id]
         spots: dict[str, NDArray[np.float32]] = {"nuclei": count_nuclei(section, own.nuclei, own.store)[:, 0]}
         strange = own.ensemble.strangeness(embed_section(section, own.encoder, own.store))
         if strange is not None:
             spots["strangeness"] = strange
             _warn_if_unlike(section.section_id, strange)
-        several = len(own.ensemble.modules) > 1
-        table = slide_table(section, own.genes, mean.numpy(), own.provenance, spread.numpy() if several else None, spots)
+        spreads = None if spread is None else spread.numpy()
+        table = slide_table(section, own.genes, mean.numpy(), own.provenance, spreads, spots)
         table.var = table.var.join(self.earned) if len(self.earned) else table.var
         return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
 

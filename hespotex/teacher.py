@@ -1,7 +1,8 @@
 """Stage 1 of a run: fit the teacher, or take the one that was fitted on the very same inputs before."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,22 @@ import pytorch_lightning as pl
 import torch
 from filelock import FileLock
 from torch import Tensor
-from torch_geometric.data import Data
 
-from hespotex.build import Config, build_teacher, build_trainer
+from hespotex.build import Config, build, build_teacher, build_trainer
 from hespotex.callbacks.progress import EpochProgress
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.graph import knn_edges, undirected_with_loops
-from hespotex.data.loader import SectionLoader
+from hespotex.data.loader import Batching, BlockLoader
+from hespotex.data.moments import moments
+from hespotex.data.programmes import Programmes
+from hespotex.data.spot_graph import SpotGraph
+from hespotex.data.target import Rows, in_chunks
 from hespotex.files import atomic_path, digest
 
 log = logging.getLogger(__name__)
 LEAK = "the teacher saw the test section"
-FORMAT = 2  # of the files in the store
+FORMAT = 3  # of the files in the store
+N_HOPS = 2  # one of the encoder and one of the decoder
 
 
 def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, Any] | None:
@@ -34,10 +39,13 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
     if not teacher or not teacher["fit"]:
         return None
     ids = datamodule.split.train if teacher["fit"] == "joint" else datamodule.section_ids
-    sections = [_expression_graph(datamodule, i, teacher) for i in ids]
-    key = digest(
-        {"format": FORMAT, "sections": [_fingerprint(s) for s in sections], "teacher": teacher, "seed": config["seed"]}
-    )
+    scale = teacher_scaling(datamodule.scaling(), teacher["standardize"])
+    expression = [target for i in ids if (target := datamodule.data[i].target)]
+    programmes = Programmes.fit(expression, scale, teacher["n_components"], config["seed"])
+    graphs = [_expression_graph(datamodule, i, teacher["n_neighbours"], programmes) for i in ids]
+    batching = {name: value for name, value in config["data"]["batching"].items() if name != "keep_gib"}
+    inputs = {"sections": [(g.section_id, g.fingerprint()) for g in graphs], "teacher": teacher, "batching": batching}
+    key = digest({"format": FORMAT, **inputs, "seed": config["seed"]})
     path = teacher_path(config, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -45,7 +53,9 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
             log.info("teacher: nothing that made it has changed, taken from %s", path)
         else:
             with atomic_path(path) as part:
-                torch.save(_fit(config, sections), part)
+                seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
+                about = {"fitted_on": list(seen), "input_means": seen, "directions": programmes.directions}  # for the audit
+                torch.save({**about, "latents": _latents(config, graphs)}, part)
     fitted = torch.load(path, weights_only=True)
     datamodule.set_latents(fitted["latents"])
     return {"key": key, "fitted_on": fitted["fitted_on"]}
@@ -56,49 +66,43 @@ def teacher_path(config: Config, key: str) -> Path:
     return Path(config["paths"]["store"]) / "teachers" / f"{key}.pt"
 
 
-def teacher_input(expression: Tensor, scaling: tuple[Tensor, Tensor], standardize: bool) -> Tensor:
-    """What the teacher sees of a section, (n_spots, n_genes): expression, in units of each gene's spread if asked for."""
-    known = torch.nan_to_num(expression)
-    return (known - scaling[0]) / scaling[1] if standardize else known
+def teacher_scaling(scaling: tuple[Tensor, Tensor], standardize: bool) -> tuple[Tensor, Tensor]:
+    """What expression is put in units of: each gene's spread, or 1."""
+    return scaling if standardize else (torch.zeros(1), torch.ones(1))
 
 
-def _expression_graph(datamodule: SectionDataModule, section_id: str, teacher: dict[str, Any]) -> Data:
+def mean_row(rows: Rows) -> Tensor:
+    """Over the spots of a section, (d,): by this it is known what the teacher saw."""
+    return torch.from_numpy(moments(chunk.numpy() for chunk in in_chunks(rows))[0]).float()
+
+
+def _expression_graph(datamodule: SectionDataModule, section_id: str, k: int, programmes: Programmes) -> SpotGraph:
     """Expression and stage 1 graph of a section: k nearest neighbours, undirected, with self loops."""
-    data, pos = datamodule.data[section_id], datamodule.sections[section_id].pos
-    edges = undirected_with_loops(knn_edges(pos, teacher["n_neighbours"]), len(pos))
-    expression = teacher_input(data.expression, datamodule.scaling(), teacher["standardize"])
-    return Data(expression=expression, edge_index=torch.from_numpy(edges), num_nodes=len(pos), section_id=section_id)
+    graph, target = datamodule.data[section_id], datamodule.data[section_id].target
+    if target is None:
+        raise ValueError(f"{section_id} has no expression to teach")
+    edges = undirected_with_loops(knn_edges(graph.pos, k), len(graph))
+    return SpotGraph(section_id, graph.pos, edges, {"expression": programmes(target)})
 
 
-def _fit(config: Config, sections: Sequence[Data]) -> dict[str, Any]:
-    """The latents, and for the audit what they were fitted on: ids, and each section's mean input, (n_genes,)."""
-    seen = {section.section_id: section.expression.mean(0) for section in sections}
-    return {"fitted_on": list(seen), "input_means": seen, "latents": _latents(config, sections)}
-
-
-def _latents(config: Config, sections: Sequence[Data]) -> dict[str, Tensor]:
+def _latents(config: Config, graphs: Sequence[SpotGraph]) -> dict[str, Tensor]:
     teacher = config["model"]["teacher"]
     pl.seed_everything(config["seed"], verbose=False)
-    module = build_teacher(config, sections[0].expression.shape[1])
-    if teacher["fit"] == "joint":
-        _train(config, module, sections)
-        return {section.section_id: module.latent(section) for section in sections}
-    latents = {}
-    for section in sections:
-        _train(config, module, [section])
-        latents[section.section_id] = module.latent(section)
+    n_inputs = graphs[0].inputs["expression"][torch.arange(1)].shape[1]
+    module = build_teacher(config, n_inputs)
+    batching: Batching = build(config["data"]["batching"])
+    latents: dict[str, Tensor] = {}
+    for turn in [graphs] if teacher["fit"] == "joint" else [[graph] for graph in graphs]:
+        _train(config, module, partial(batching.loader, turn, n_inputs, N_HOPS), f"teacher, {len(turn)} sections")
+        latents |= module.latents(batching.loader(turn, n_inputs, N_HOPS))
     return latents
 
 
-def _train(config: Config, module: pl.LightningModule, sections: Sequence[Data]) -> None:
+def _train(config: Config, module: pl.LightningModule, loader: Callable[..., BlockLoader], label: str) -> None:
     teacher = config["model"]["teacher"]
     own = {"max_epochs": teacher["max_epochs"], "gradient_clip_val": teacher["gradient_clip"], "num_sanity_val_steps": 0}
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
-    bar = EpochProgress(f"teacher, {len(sections)} sections")
+    bar = EpochProgress(label)
     trainer = build_trainer(config, **own, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar])
-    trainer.fit(module, SectionLoader(sections, seed=config["seed"], epoch=lambda: trainer.current_epoch))
+    trainer.fit(module, loader(seed=config["seed"], epoch=lambda: trainer.current_epoch))
     module.cpu()
-
-
-def _fingerprint(section: Data) -> list[str]:
-    return [section.section_id, *(digest(section[f].numpy().tobytes()) for f in ("expression", "edge_index"))]

@@ -56,7 +56,7 @@ def test_cross_validation_summary_and_prediction(words: list[str], small_demo: P
 
 def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path) -> None:
     """DDP over gloo on sections of unequal size and odd number: same validation scores, same weights, no hang."""
-    same = ["model.module.dropout=0", "model.teacher=null", "model.module.latent_weight=0", "data.batch_sections=2"]
+    same = ["model.module.dropout=0", "model.teacher=null", "model.module.latent_weight=0", "data.batching.blocks=2"]
     one = command("train.py", *words, *same, "trainer=cpu", "name=one")
     two = command("train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
     assert one.returncode == 0, one.stderr

@@ -115,7 +115,7 @@ def test_teacher_is_fitted_once(train: Run, tmp_path: Path, monkeypatch: pytest.
     def refitted(*_: object) -> None:
         raise AssertionError("the teacher was fitted again")
 
-    monkeypatch.setattr(teacher, "_fit", refitted)
+    monkeypatch.setattr(teacher, "_latents", refitted)
     train(*SHORT, "model.teacher.max_epochs=2", "model.module.n_layers=1", folder=tmp_path / "second")
     with pytest.raises(AssertionError, match="fitted again"):
         train(*SHORT, "model.teacher.max_epochs=2", "model.module.d_latent=32", folder=tmp_path / "third")

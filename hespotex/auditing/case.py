@@ -5,23 +5,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch_geometric.data import Batch, Data
 
 from hespotex.auditing.dataset import DataSet, DataSets
 from hespotex.auditing.record import RunRecord
 from hespotex.build import build, check_trusted
 from hespotex.checkpoint import load_module
 from hespotex.data.assemble import ImageInputs
+from hespotex.data.datamodule import scaling
 from hespotex.data.encoder import NucleiCounter
-from hespotex.data.expression import Expression, smooth
+from hespotex.data.expression import Expression
 from hespotex.data.genes import GenePanel
 from hespotex.data.graph import knn_edges
+from hespotex.data.loader import Batching, BlockLoader
+from hespotex.data.rows import StoredRows
+from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore, Request
+from hespotex.data.target import Expressed, SmoothedTarget
 from hespotex.errors import InputError
 from hespotex.metrics import gene_pearson
-from hespotex.modules.base import ExpressionModule
+from hespotex.modules.base import ExpressionModule, collect
 
 
 class Case:
@@ -34,7 +37,7 @@ class Case:
 
     def __init__(self, record: RunRecord, data_sets: DataSets | None) -> None:
         self.record, self._data_sets = record, data_sets
-        self._data: dict[str, Data] = {}
+        self._data: dict[str, SpotGraph] = {}
         self._predicted: dict[str, Tensor] = {}
 
     @cached_property
@@ -69,21 +72,20 @@ class Case:
         target.restore(about.get("expression_state", {}), about["expression_fitted_on"])
         return target
 
-    def target(self, section_id: str) -> NDArray[np.float32]:
+    def target(self, section_id: str) -> Expressed:
         """Expression (n_spots, n_genes) as training had it: of training spots smoothed if asked for."""
         section = self.data_set.section(section_id)
-        values, share = self._expression(section, self.panel), self.record.config["data"]["smooth_training"]
+        target, share = self._expression(section, self.panel), self.record.config["data"]["smooth_training"]
         if share and section_id in self.record.ids("train"):
-            values = smooth(values, knn_edges(section.pos, self.record.about["image_inputs"]["n_neighbours"]), share)
-        return values
+            edges = knn_edges(section.pos, self.record.about["image_inputs"]["n_neighbours"])
+            return SmoothedTarget(target, edges, share)
+        return target
 
     def scaling(self, ids: list[str]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each gene, (n_genes,), over the spots of these sections."""
-        values = np.concatenate([self.target(i) for i in ids], dtype=np.float64)
-        std = values.std(axis=0)
-        return torch.tensor(values.mean(axis=0)).float(), torch.tensor(np.where(std > 1e-6, std, 1.0)).float()
+        return scaling(self.target(i) for i in ids)
 
-    def data(self, section_id: str) -> Data:
+    def data(self, section_id: str) -> SpotGraph:
         """The section as the model gets it, its embedding from the store and from there only."""
         if section_id not in self._data:
             about, config = self.record.about, self.record.config
@@ -91,10 +93,22 @@ class Case:
             counter: NucleiCounter | None = build(config["nuclei"]["counter"])
             encoder: Any = KnownEncoder(config["encoder"], about["encoder_identity"])
             store = ReadOnlyStore(config["store"]["root"], config["store"]["precision"])
-            entry = ImageInputs(**about["image_inputs"]).assemble(self.data_set.section(section_id), encoder, counter, store)
-            entry.expression = torch.from_numpy(self.target(section_id))
-            self._data[section_id] = entry
+            graph = ImageInputs(**about["image_inputs"]).assemble(self.data_set.section(section_id), encoder, counter, store)
+            graph.target = self.target(section_id)
+            self._data[section_id] = graph
         return self._data[section_id]
+
+    @cached_property
+    def batching(self) -> Batching:
+        """How the run cut its sections."""
+        settings = self.record.config["data"]["batching"]
+        check_trusted(settings)
+        batching: Batching = build(settings)
+        return batching
+
+    def batches(self, ids: list[str], n_hops: int) -> BlockLoader:
+        """Sections as the model gets them, the large ones in blocks as in training."""
+        return self.batching.loader([self.data(i) for i in ids], len(self.panel.genes), n_hops)
 
     @cached_property
     def module(self) -> ExpressionModule:
@@ -104,22 +118,23 @@ class Case:
     def predicted(self, section_id: str) -> Tensor:
         """Prediction (n_spots, n_genes) of the checkpoint for this section, from its own image and nothing else."""
         if section_id not in self._predicted:
-            with torch.inference_mode():
-                self._predicted |= self.module.predict_step(Batch.from_data_list([self.data(section_id)]), 0)
+            self._predicted |= self.module.predict(self.batches([section_id], self.module.n_hops))
         return self._predicted[section_id]
 
     def measured(self, section_id: str) -> Tensor:
         """The target of a section that is scored, (n_spots, n_genes): never smoothed."""
-        return torch.from_numpy(self._expression(self.data_set.section(section_id), self.panel))
+        return self._expression(self.data_set.section(section_id), self.panel).dense()
 
     def epoch_score(self, ids: list[str]) -> float:
         """What chooses the epoch: gene-wise Pearson of the model's bare output, averaged over genes, then sections."""
         scores = []
-        for section_id in ids:
-            with torch.inference_mode():
-                expression = self.module.expression(Batch.from_data_list([self.data(section_id)]))
-            scores.append(float(gene_pearson(expression, self.measured(section_id)).nanmean()))
+        for section_id, values in self._bare(ids).items():
+            scores.append(float(gene_pearson(values, self.measured(section_id)).nanmean()))
         return float(np.nanmean(scores))
+
+    @torch.inference_mode()
+    def _bare(self, ids: list[str]) -> dict[str, Tensor]:
+        return collect(self.batches(ids, self.module.n_hops), self.module.expression)
 
 
 class KnownEncoder:
@@ -148,7 +163,7 @@ class KnownEncoder:
 class ReadOnlyStore(EmbeddingStore):
     """The store without the power to compute."""
 
-    def load(self, request: Request, *compute: Any) -> NDArray[np.float32]:
+    def load(self, request: Request, *compute: Any) -> StoredRows:
         if not self.path(request).is_file():
             raise InputError(f"{request.name} of {request.section_id} is no longer in the store {self.root}")
         return super().load(request, *compute)

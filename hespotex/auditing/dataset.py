@@ -6,7 +6,8 @@ from typing import Any
 from hespotex.auditing.record import RunRecord
 from hespotex.build import Config, build, check_trusted
 from hespotex.data.genes import GenePanel
-from hespotex.data.section import Section, SectionKey, section_facts
+from hespotex.data.section import Section, section_facts
+from hespotex.data.sections import Sections
 from hespotex.data.similarity import Look, look_at
 from hespotex.errors import InputError
 from hespotex.files import digest
@@ -29,20 +30,17 @@ class DataSet:
         root = Path(str(reader.get("root", ".")))
         if not root.is_dir():
             raise InputError(f"the data set is not found at {root}")
-        self.reader, self.genes, self.min_counts = build(reader), build(data["genes"]), data["min_counts"]
-        self.keys: dict[str, SectionKey] = {key.section_id: key for key in self.reader.section_keys()}
-        self._sections: dict[str, Section] = {}
+        self.sections = Sections(build(reader), build(data["genes"]), data["min_counts"], keep=True)
+        self.keys = self.sections.keys
         self._facts: dict[str, dict[str, Any]] = {}
         self._looks: dict[str, Look] = {}
         self._panels: dict[str, GenePanel] = {}
 
     def section(self, section_id: str) -> Section:
         """A section with its gene names put right, less its empty spots."""
-        if section_id not in self._sections:
-            if section_id not in self.keys:
-                raise InputError(f"section {section_id} is no longer in the data set")
-            self._sections[section_id] = self.genes(self.reader.read(section_id)).with_counts(self.min_counts)
-        return self._sections[section_id]
+        if section_id not in self.keys:
+            raise InputError(f"section {section_id} is no longer in the data set")
+        return self.sections[section_id]
 
     def facts(self, section_id: str) -> dict[str, Any]:
         """Group, size and hashes of a section, as they are now."""

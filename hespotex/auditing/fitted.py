@@ -8,9 +8,10 @@ from torch import Tensor
 
 from hespotex.auditing.case import Case
 from hespotex.build import build_module
+from hespotex.data.programmes import Programmes
 from hespotex.errors import InputError
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
-from hespotex.teacher import teacher_input, teacher_path
+from hespotex.teacher import mean_row, teacher_path, teacher_scaling
 
 SCALING = ("gene_mean", "gene_std")
 
@@ -106,14 +107,15 @@ def check_closed_form(case: Case) -> Finding:
 def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The buffers (and, of a model without epochs, parameters) that `fit_closed_form` changes, and those it does not."""
     record = case.record
-    train, val = ([case.data(i) for i in record.ids(side)] for side in ("train", "val"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(record.config["seed"])
         module = build_module(record.config, record.about["sizes"])
         before = {name: value.clone() for name, value in module.state_dict().items()}
         state = record.checkpoint["state_dict"]
         module.set_scaling(state["gene_mean"], state["gene_std"], float(state["lowest"]))
-        module.fit_closed_form(train, val)
+        train, val = (case.batches(record.ids(side), module.n_hops) for side in ("train", "val"))
+        with torch.no_grad():
+            module.fit_closed_form(train, val)
     trained = {name for name, _ in module.named_parameters()} if record.checkpoint["global_step"] else set[str]()
     given = {*trained, *SCALING, "lowest"}
     after = {name: value for name, value in module.state_dict().items() if name not in given}
@@ -141,9 +143,10 @@ def check_teacher(case: Case) -> Finding:
         if leak := held_out("teacher", seen, case, asked):
             return leak
         state = case.record.checkpoint["state_dict"]
-        scaling = state["gene_mean"], state["gene_std"]
-        inputs = {i: teacher_input(torch.from_numpy(case.target(i)), scaling, settings["standardize"]) for i in set(seen)}
-        wrong = sorted(i for i, given in fitted["input_means"].items() if not _same([given], [inputs[i].mean(0)]))
+        scale = teacher_scaling((state["gene_mean"], state["gene_std"]), settings["standardize"])
+        programmes = Programmes(*scale, fitted["directions"])
+        inputs = {i: mean_row(programmes(case.target(i))) for i in set(seen)}
+        wrong = sorted(i for i, given in fitted["input_means"].items() if not _same([given], [inputs[i]]))
         if wrong:
             return Finding("teacher", FAIL, f"what it saw as {' '.join(wrong)} is not the expression of these sections")
         return Finding("teacher", PASS, f"its inputs were the {len(inputs)} training sections")

@@ -35,7 +35,8 @@ def check_training(case: Case) -> Finding:
         return Finding("training", PASS, "no epochs: the model is fitted in closed form")
     if set_ := [name for name in SHORTENED if config["trainer"].get(name) not in (None, False, 1.0)]:
         return Finding("training", UNCHECKED, f"trainer.{set_[0]} is set: steps tell nothing of the number of sections")
-    per_epoch = math.ceil(n_train / config["data"]["batch_sections"])
+    sizes = [case.record.about["section_facts"][i]["n_spots"] for i in case.record.ids("train")]
+    per_epoch = case.batching.n_steps(sizes, len(case.panel.genes))
     epochs = int(checkpoint["epoch"]) + 1
     if steps != epochs * per_epoch:
         return Finding("training", FAIL, f"{steps} steps in {epochs} epochs, but {n_train} sections make {per_epoch} an epoch")

@@ -81,7 +81,7 @@ def _spots(section: Section, genes: list[str], encoder: Encoder, store: Embeddin
     section = section.keep(np.argsort([place[barcode] for barcode in section.barcodes]).tolist())
     check_markers(genes, list(map(str, section.adata.var_names)), f"{source}, section {section.section_id}")
     counts = section.adata[:, genes].X.toarray().astype(np.float64)
-    return Spots(section, embed_section(section, encoder, store), np.log1p(counts))
+    return Spots(section, embed_section(section, encoder, store)[:], np.log1p(counts))
 
 
 def _score(fold: Fold, spots: dict[str, Spots]) -> FoldScore:

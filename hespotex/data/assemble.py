@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch_geometric.data import Data
 
 from hespotex.data.embed import count_nuclei, embed_section
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.graph import knn_edges
+from hespotex.data.moments import CONSTANT
 from hespotex.data.pipeline import N_VIEWS
+from hespotex.data.rows import LARGEST, ImageRows, Views
 from hespotex.data.section import Section
+from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore
+from hespotex.data.target import Rows
 from hespotex.errors import InputError
 
 
@@ -42,39 +45,37 @@ class ImageInputs:
 
     def assemble(
         self, section: Section, encoder: Encoder, nuclei: NucleiCounter | None, store: EmbeddingStore, views: int = 1
-    ) -> Data:
-        """One section as a graph. Fields, with n spots:
+    ) -> SpotGraph:
+        """The image side of a section, with n spots:
 
-        `image_embedding` (n, d_image) float32; `nuclei` (n, 1) float32, count per spot; `pos` (n, 2) float32, um,
-        x then y; `edge_index` (2, n_edges), row 0 the neighbour, row 1 the spot; `section_id`; with more than one of
-        `views`, `image_views` (n, views, d_image), the first as in `image_embedding`.
-        The data module adds `expression` (n, n_genes), `weight` (1,) and, from the teacher, `latent` (n, d_latent).
+        `image_embedding` (n, d_image); `nuclei` (n, 1), count per spot; `nuclei_log` (n, 1), log(1 + count) standardised
+        over the section; `nuclei_most` (n, 1), the section's highest count; `place` (n, 2), x and y standardised over
+        the section; with more than one of `views`, `image_views` (n, views, d_image), the first as in
+        `image_embedding`. All float32. What needs the whole section is here, so that a model may see blocks of it.
+        The data module adds the outcomes `expression` (n, n_genes) and, from the teacher, `latent` (n, d_latent); a
+        batch has `weight`, one a block.
         """
-        embeddings = np.stack([embed_section(section, encoder, store, view) for view in range(views)], axis=1)
+        order = np.random.default_rng(len(section.adata)).permutation(len(section.adata)) if self.shuffle else None
+        scale = self.standardize == "section"
+        rows = [ImageRows(embed_section(section, encoder, store, view), scale, order) for view in range(views)]
         counts = count_nuclei(section, nuclei, store)
-        if self.shuffle:
-            order = np.random.default_rng(len(embeddings)).permutation(len(embeddings))
-            embeddings, counts = embeddings[order], counts[order]
-        if self.standardize == "section":
-            embeddings = standardize(embeddings)
-        data = Data(
-            image_embedding=torch.from_numpy(np.ascontiguousarray(embeddings[:, 0])),
-            nuclei=torch.from_numpy(counts),
-            pos=torch.from_numpy(section.pos.astype(np.float32)),
-            edge_index=torch.from_numpy(knn_edges(section.pos, self.n_neighbours)),
-            section_id=section.section_id,
-            num_nodes=len(embeddings),
-        )
-        if views > 1:
-            data.image_views = torch.from_numpy(embeddings)
-        return data
+        counts = counts if order is None else counts[order]
+        inputs: dict[str, Rows] = {
+            "image_embedding": rows[0],
+            "nuclei": torch.from_numpy(counts),
+            "nuclei_log": torch.from_numpy(standardize(np.log1p(counts))),
+            "nuclei_most": torch.from_numpy(np.full_like(counts, counts.max())),
+            "place": torch.from_numpy(standardize(section.pos)),
+        }
+        views_too: dict[str, Rows] = {"image_views": Views(rows)} if views > 1 else {}
+        return SpotGraph(section.section_id, section.pos, knn_edges(section.pos, self.n_neighbours), inputs | views_too)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def standardize(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def standardize(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Over the spots (first axis) to mean 0 and standard deviation 1, clipped at 6; what is constant becomes 0."""
     mean, std = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
-    scaled = (values - mean) / np.where(std > 1e-6, std, np.inf)
-    return np.clip(scaled, -6, 6).astype(np.float32)
+    scaled = (values - mean) / np.where(std > CONSTANT, std, np.inf)
+    return np.clip(scaled, -LARGEST, LARGEST).astype(np.float32)

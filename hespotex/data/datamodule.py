@@ -1,31 +1,32 @@
 """LightningDataModule of one fold: sections on disk to batches."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch_geometric.data import Data
 
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.duplicates import duplicate_leaks
 from hespotex.data.embed import embed_section, fill
 from hespotex.data.encoder import Encoder, NucleiCounter
-from hespotex.data.expression import Expression, smooth
+from hespotex.data.expression import Expression
 from hespotex.data.familiarity import Familiarity
 from hespotex.data.folds import FoldStrategy, Split
-from hespotex.data.gene_names import GeneNames
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel, PanelRule
-from hespotex.data.loader import SectionLoader
+from hespotex.data.loader import Batching, BlockLoader
+from hespotex.data.moments import CONSTANT, moments
 from hespotex.data.naming import check_names, log_overlap
-from hespotex.data.section import Reader, Section, section_facts
+from hespotex.data.section import Section, section_facts
+from hespotex.data.sections import Sections
+from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore
+from hespotex.data.target import Expressed, Rows, SmoothedTarget, Target, in_chunks
 from hespotex.errors import InputError
 from hespotex.files import digest
 
@@ -36,24 +37,22 @@ class SectionDataModule(pl.LightningDataModule):
     """Embeds every section of the fold once, fits panel and scaling on the training sections, serves batches.
 
     Args:
-        reader: the data set.
+        sections: of the data set.
         encoder: image encoder; nuclei: counter of nuclei, or None.
         fold: the split.
         panel: rule that picks the genes; expression: counts to targets; inputs: image side to tensors.
         store: embedding store.
-        genes: puts gene names right; None for its defaults.
+        batching: how sections become the batches of a step.
         smooth_training: share of the mean of the neighbours in the targets of training spots, 0 to 1; what
             validates and tests is never smoothed.
-        min_counts: spots with fewer counts in all are dropped: there is no measurement to learn from or score.
         select_on: "validation", or "test" as released: the epoch is then chosen on the test sections, and said so.
-        batch_sections: sections per optimiser step, over all devices together.
         seed: of the order of the sections.
         detect_duplicates: refuse, or label, a test section that looks like the tissue of a training section.
     """
 
     def __init__(
         self,
-        reader: Reader,
+        sections: Sections,
         encoder: Encoder,
         nuclei: NucleiCounter | None,
         fold: FoldStrategy,
@@ -61,10 +60,8 @@ class SectionDataModule(pl.LightningDataModule):
         expression: Expression,
         inputs: ImageInputs,
         store: EmbeddingStore,
-        genes: GeneNames | None = None,
+        batching: Batching,
         smooth_training: float = 0.0,
-        min_counts: int = 25,
-        batch_sections: int = 1,
         select_on: str = "validation",
         seed: int = 0,
         detect_duplicates: bool = True,
@@ -72,19 +69,19 @@ class SectionDataModule(pl.LightningDataModule):
         super().__init__()
         if not 0 <= smooth_training <= 1:
             raise InputError(f"data.smooth_training: expected a share from 0 to 1, got {smooth_training}")
-        self.genes, self.smooth_training = genes or GeneNames(), smooth_training
-        self.reader, self.encoder, self.nuclei, self.store = reader, encoder, nuclei, store
+        self.source, self.keys = sections, sections.keys
+        self.encoder, self.nuclei, self.store = encoder, nuclei, store
         self.panel_rule, self.expression, self.inputs = panel, expression, inputs
-        self.min_counts, self.batch_sections, self.seed = min_counts, batch_sections, seed
-        self.keys = {key.section_id: key for key in reader.section_keys()}
+        self.batching, self.smooth_training, self.seed = batching, smooth_training, seed
         self.split: Split = fold.split(list(self.keys.values()))
         self.allow_leak, self.detect_duplicates = fold.allow_leak, detect_duplicates
         if select_on == "test":
             self.split = self.split.validated_on_test()
-        self.data: dict[str, Data] = {}
+        self.n_hops = 0  # that the model looks away from a spot; whoever builds the model sets it
+        self.data: dict[str, SpotGraph] = {}
+        self.targets: dict[str, Target] = {}
         self.sections: dict[str, Section] = {}
         self.facts: dict[str, dict[str, Any]] = {}
-        self._read: dict[str, Section] = {}
 
     @property
     def section_ids(self) -> list[str]:
@@ -94,23 +91,23 @@ class SectionDataModule(pl.LightningDataModule):
         """Fill the store: the only place where images are read and encoders run."""
         self._check_duplicates()
         for section_id in [] if self.data else self.section_ids:
-            fill(self._section(section_id), self.encoder, self.nuclei, self.store, self._views(section_id))
+            fill(self.source[section_id], self.encoder, self.nuclei, self.store, self._views(section_id))
 
     def setup(self, stage: str | None = None) -> None:
-        """Fit panel and targets, then turn every section into tensors; the counts are let go."""
+        """Fit panel and targets, then turn every section into a graph; the counts of other genes are let go."""
         if self.data:
             return
         self._check_duplicates()
-        sections = {section_id: self._section(section_id) for section_id in self.section_ids}
+        sections = {section_id: self.source[section_id] for section_id in self.section_ids}
         names = {section_id: list(map(str, section.adata.var_names)) for section_id, section in sections.items()}
         check_names(names)
         self._log_overlap(names)
         self.fit(sections)
         for section_id, section in sections.items():
-            self.data[section_id] = self._tensors(section)
+            self.data[section_id] = self._graph(section)
             self.facts[section_id] = section_facts(section)
             self.sections[section_id] = section.without_counts()
-        self._read.clear()
+        self.source.release()
         log.info("fold %d: %d genes; %s", self.split.index, len(self.panel.genes), self._sizes())
 
     def fit(self, sections: dict[str, Section]) -> None:
@@ -130,24 +127,18 @@ class SectionDataModule(pl.LightningDataModule):
         if not self.detect_duplicates:
             return
         self.detect_duplicates = False
-        test = [self._section(i) for i in self.split.test]
-        rest = [self._section(i) for i in self.section_ids if i not in self.split.test]
+        test = [self.source[i] for i in self.split.test]
+        rest = [self.source[i] for i in self.section_ids if i not in self.split.test]
         leaks = duplicate_leaks(test, rest, self.allow_leak)
         self.split = replace(self.split, leaks=[*self.split.leaks, *leaks])
 
-    def _section(self, section_id: str) -> Section:
-        if section_id not in self._read:
-            self._read[section_id] = self.genes(self.reader.read(section_id)).with_counts(self.min_counts)
-        return self._read[section_id]
-
-    def _tensors(self, section: Section) -> Data:
-        views = self._views(section.section_id)
-        data = self.inputs.assemble(section, self.encoder, self.nuclei, self.store, views)
-        expression = self.expression(section, self.panel)
-        if self.smooth_training and section.section_id in self.split.train:
-            expression = smooth(expression, data.edge_index.numpy(), self.smooth_training)
-        data.expression = torch.from_numpy(expression)
-        return data
+    def _graph(self, section: Section) -> SpotGraph:
+        section_id = section.section_id
+        graph = self.inputs.assemble(section, self.encoder, self.nuclei, self.store, self._views(section_id))
+        target = self.targets[section_id] = self.expression(section, self.panel)
+        smoothed = self.smooth_training and section_id in self.split.train
+        graph.target = SmoothedTarget(target, graph.edges, self.smooth_training) if smoothed else target
+        return graph
 
     def _views(self, section_id: str) -> int:
         """Turned and mirrored patches are for training only."""
@@ -155,15 +146,11 @@ class SectionDataModule(pl.LightningDataModule):
 
     def _sizes(self) -> str:
         parts = {"train": self.split.train, "val": self.split.val, "test": self.split.test}
-        return ", ".join(f"{name} {[f'{i}: {self.data[i].num_nodes} spots' for i in ids]}" for name, ids in parts.items())
+        return ", ".join(f"{name} {[f'{i}: {len(self.data[i])} spots' for i in ids]}" for name, ids in parts.items())
 
     def scaling(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each gene, (n_genes,), over the spots of the training sections."""
-        values: NDArray[np.float64] = np.concatenate(
-            [self.data[i].expression.numpy() for i in self.split.train], dtype=np.float64
-        )
-        std = values.std(axis=0)
-        return torch.tensor(values.mean(axis=0)).float(), torch.tensor(np.where(std > 1e-6, std, 1.0)).float()
+        return scaling(self.data[i].target for i in self.split.train)
 
     def familiarity(self) -> Familiarity:
         """What the training patches look like, to tell when a slide does not."""
@@ -171,13 +158,12 @@ class SectionDataModule(pl.LightningDataModule):
 
     def sizes(self) -> dict[str, int]:
         """What a model must know to be built."""
-        first = self.data[self.split.train[0]]
-        return {"d_image": first.image_embedding.shape[1], "n_genes": len(self.panel.genes)}
+        first = self.data[self.split.train[0]].inputs["image_embedding"][torch.arange(1)]
+        return {"d_image": first.shape[1], "n_genes": len(self.panel.genes)}
 
     def fingerprint(self) -> str:
-        """Hash of the tensors of all sections of the fold."""
-        fields = ("image_embedding", "nuclei", "pos", "edge_index", "expression")
-        return digest({i: [digest(data[f].numpy().tobytes()) for f in fields] for i, data in sorted(self.data.items())})
+        """Hash of all that the models of this fold are given of its sections."""
+        return digest({i: graph.fingerprint() for i, graph in sorted(self.data.items())})
 
     def leaks(self) -> list[str]:
         """What test sections were seen by what this object fitted, in words."""
@@ -185,27 +171,31 @@ class SectionDataModule(pl.LightningDataModule):
         seen = [f"{name} saw the test section" for name, ids in fitted.items() if set(ids) & set(self.split.test)]
         return [*self.split.leaks, *seen]
 
-    def set_latents(self, latents: dict[str, Tensor]) -> None:
+    def set_latents(self, latents: Mapping[str, Rows]) -> None:
         """Attach the teacher's spot latents (n_spots, d_latent)."""
         for section_id, latent in latents.items():
-            self.data[section_id].latent = latent
+            self.data[section_id].outcomes["latent"] = latent
 
-    def train_dataloader(self) -> SectionLoader:
+    def loader(self, section_ids: Sequence[str], **order: Any) -> BlockLoader:
+        """These sections, in the given order or as `order` says."""
+        return self.batching.loader([self.data[i] for i in section_ids], len(self.panel.genes), self.n_hops, **order)
+
+    def train_dataloader(self) -> BlockLoader:
         trainer: Any = self.trainer
-        return SectionLoader(
-            [self.data[i] for i in self.split.train],
-            self.batch_sections,
-            self.seed,
-            epoch=lambda: trainer.current_epoch,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-        )
+        order = {"seed": self.seed, "epoch": lambda: trainer.current_epoch}
+        return self.loader(self.split.train, **order, rank=trainer.global_rank, world_size=trainer.world_size)
 
-    def val_dataloader(self) -> SectionLoader:
+    def val_dataloader(self) -> BlockLoader:
         """Every rank validates all sections: they are few, and no rank waits for another."""
-        return SectionLoader([self.data[i] for i in self.split.val])
+        return self.loader(self.split.val)
 
-    def test_dataloader(self) -> SectionLoader:
-        return SectionLoader([self.data[i] for i in self.split.test])
+    def test_dataloader(self) -> BlockLoader:
+        return self.loader(self.split.test)
 
     predict_dataloader = test_dataloader
+
+
+def scaling(expression: Iterable[Expressed | None]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each gene, (n_genes,), over all spots; 1 for a gene that does not vary."""
+    mean, std = moments(rows.numpy() for target in expression if target for rows in in_chunks(target))
+    return torch.from_numpy(mean).float(), torch.from_numpy(np.where(std > CONSTANT, std, 1.0)).float()

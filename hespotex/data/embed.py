@@ -10,19 +10,19 @@ from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.patch_reader import patch_reader
 from hespotex.data.patches import PatchSpec
 from hespotex.data.pipeline import encode_spots
+from hespotex.data.rows import Embeddings, StoredRows
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore, Request
 from hespotex.files import digest, file_fingerprint
 
 
-def embed_section(section: Section, encoder: Encoder, store: EmbeddingStore, view: int = 0) -> NDArray[np.float32]:
+def embed_section(section: Section, encoder: Encoder, store: EmbeddingStore, view: int = 0) -> Embeddings:
     """Embeddings (n_spots, d) of a section, all patch sizes side by side; computed now if the store lacks them.
 
     Args:
         view: which rotation or mirror image of the patches, 0 to 7; see `encode_spots`.
     """
-    parts = [_load(section, part, spec, store, view) for part, spec in patch_specs(encoder)]
-    return np.concatenate(parts, axis=1)
+    return Embeddings([_load(section, part, spec, store, view) for part, spec in patch_specs(encoder)])
 
 
 def fill(section: Section, encoder: Encoder, nuclei: NucleiCounter | None, store: EmbeddingStore, views: int = 1) -> None:
@@ -50,7 +50,7 @@ def _request(section: Section, encoder: Encoder, spec: PatchSpec, view: int) -> 
     return Request(section.section_id, encoder.name, identity, section.barcodes)
 
 
-def _load(section: Section, encoder: Encoder, spec: PatchSpec, store: EmbeddingStore, view: int) -> NDArray[np.float32]:
+def _load(section: Section, encoder: Encoder, spec: PatchSpec, store: EmbeddingStore, view: int) -> StoredRows:
     request = _request(section, encoder, spec, view)
     compute = partial(encode_spots, section, spec, encoder, read_workers=store.read_workers, view=view)
     return store.load(request, lambda start: compute(start=start), lambda: patch_reader(section, spec).order)
@@ -60,7 +60,7 @@ def count_nuclei(section: Section, counter: NucleiCounter | None, store: Embeddi
     """Nuclei (n_spots, 1) at each spot; 0 everywhere without a counter."""
     if counter is None:
         return np.zeros((len(section.adata), 1), dtype=np.float32)
-    return store.load(_count_request(section, counter), lambda _: [counter(section)[:, None]])
+    return store.load(_count_request(section, counter), lambda _: [counter(section)[:, None]])[:]
 
 
 def _count_request(section: Section, counter: NucleiCounter) -> Request:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.data.genes import GenePanel
-from hespotex.data.residuals import THETA, pearson_residuals
+from hespotex.data.residuals import THETA
 from hespotex.data.section import Section
+from hespotex.data.target import ResidualTarget, Target
 from hespotex.errors import InputError
 
 
@@ -28,7 +29,7 @@ class Expression(Protocol):
         """Take from the training sections what the target must know of them."""
         ...
 
-    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
         """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a gene."""
         ...
 
@@ -58,9 +59,9 @@ class LogRaw:
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
         """There is nothing to take over."""
 
-    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
-        return in_panel_order(np.log1p(counts.toarray()), known)
+        return Target(counts.log1p(), known)
 
 
 class LogNormalised(LogRaw):
@@ -80,10 +81,11 @@ class LogNormalised(LogRaw):
             raise InputError(f"data.expression.library: expected all or panel, got {library!r}")
         self.target_sum, self.library = target_sum, library
 
-    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
         library = library_size(section.adata.X if self.library == "all" else counts)
-        return in_panel_order(np.log1p(counts.toarray() * (self.target_sum / np.maximum(library, 1))[:, None]), known)
+        scaled = sparse.csr_matrix(counts.multiply((self.target_sum / np.maximum(library, 1))[:, None]))
+        return Target(scaled.log1p(), known)
 
 
 class PearsonResiduals:
@@ -115,40 +117,19 @@ class PearsonResiduals:
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
         self.share, self.limit, self.fitted_on = np.array(state["share"]), float(state["limit"]), list(fitted_on)
 
-    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
-        expected = library_size(section.adata.X)[:, None] * self.share[known]
-        return in_panel_order(pearson_residuals(counts.toarray().astype(np.float64), expected, self.theta, self.limit), known)
+        return ResidualTarget(counts, known, library_size(section.adata.X), self.share, self.theta, self.limit)
 
 
 def panel_counts(section: Section, panel: GenePanel) -> tuple[sparse.csr_matrix, NDArray[np.bool_]]:
-    """Counts of the panel's genes that the section measured, and which of the panel these are, (n_genes,)."""
+    """Counts (n_spots, n_genes) in panel order, and which genes the section measured, (n_genes,); the others have none."""
     measured = section.adata.var_names.get_indexer(panel.genes)
-    return sparse.csr_matrix(section.adata.X)[:, measured[measured >= 0]], measured >= 0
+    known, place = measured >= 0, np.flatnonzero(measured >= 0)
+    pick = sparse.csr_matrix((np.ones(len(place)), (measured[known], place)), shape=(section.adata.n_vars, len(measured)))
+    return sparse.csr_matrix(section.adata.X @ pick.astype(np.float32)), known
 
 
 def library_size(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     """Counts of each spot over all genes, (n_spots,)."""
     return np.asarray(counts.sum(axis=1)).ravel()
-
-
-def in_panel_order(values: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Values of the measured genes in their places, NaN elsewhere."""
-    expression = np.full((len(values), len(known)), np.nan, dtype=np.float32)
-    expression[:, known] = values
-    return expression
-
-
-def smooth(expression: NDArray[np.float32], edges: NDArray[np.int64], share: float) -> NDArray[np.float32]:
-    """(1 - share) * own value + share * mean of the neighbours; a spot without neighbours keeps its own.
-
-    Args:
-        expression: (n_spots, n_genes).
-        edges: (2, n_edges), row 0 the neighbour, row 1 the spot.
-    """
-    n = len(expression)
-    weights = sparse.csr_matrix((np.ones(edges.shape[1]), (edges[1], edges[0])), shape=(n, n))
-    degree = np.asarray(weights.sum(axis=1)).ravel()
-    mean = (weights @ np.nan_to_num(expression)) / np.maximum(degree, 1)[:, None]
-    mixed = (1 - share) * expression + share * mean
-    return np.where((degree > 0)[:, None], mixed, expression).astype(np.float32)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.duplicates import known_pairs
@@ -16,6 +15,7 @@ from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
 from hespotex.data.section import Section, SectionKey, section_facts
+from hespotex.data.target import Target
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,10 @@ class FittedExpression:
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
         self.target.restore(state, fitted_on)
 
-    def __call__(self, section: Section, panel: GenePanel) -> NDArray[np.float32]:
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
         place = {gene: i for i, gene in enumerate(self.genes)}
-        return self.target(section, GenePanel(self.genes, []))[:, [place[gene] for gene in panel.genes]]
+        columns = np.array([place[gene] for gene in panel.genes], dtype=np.int64)
+        return self.target(section, GenePanel(self.genes, [])).select(columns)
 
 
 class ExternalDataModule(SectionDataModule):
@@ -117,7 +118,7 @@ class ExternalDataModule(SectionDataModule):
 
     def _seen(self, section_id: str) -> list[str]:
         """In words, how the model has seen this section."""
-        section, pairs = self._section(section_id), known_pairs()
+        section, pairs = self.source[section_id], known_pairs()
         own = section_facts(section)
         twins = {b if a == section_id else a for a, b in ((p.a, p.b) for p in pairs) if section_id in (a, b)}
         for other, facts in self.trained.items():

@@ -1,11 +1,14 @@
 """How far a patch is from what the model was trained on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hespotex.data.moments import CONSTANT, moments
+from hespotex.data.rows import Embeddings
 
 Floats = NDArray[np.float32]
 USUAL = 0.99  # share of the training spots whose distance is called usual
@@ -23,13 +26,12 @@ class Familiarity:
     usual: float
 
     @classmethod
-    def fit(cls, embeddings: Sequence[Floats]) -> "Familiarity":
+    def fit(cls, embeddings: Sequence[Embeddings]) -> "Familiarity":
         """From the embeddings (n_spots, d) of the training sections."""
-        values = np.concatenate(embeddings).astype(np.float64)
-        mean, std = values.mean(axis=0), values.std(axis=0)
-        std = np.where(std > 1e-6, std, np.inf)
-        usual = float(np.quantile(_distance(values, mean, std), USUAL))
-        return cls(mean.tolist(), np.where(np.isfinite(std), std, 0.0).tolist(), max(usual, 1e-6))
+        mean, std = moments(piece for each in embeddings for piece in each.chunks())
+        known = cls(mean.tolist(), np.where(std > CONSTANT, std, 0.0).tolist(), 1.0)
+        distance = np.concatenate([known.strangeness(each) for each in embeddings])
+        return replace(known, usual=max(float(np.quantile(distance, USUAL)), 1e-6))
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Familiarity":
@@ -39,10 +41,11 @@ class Familiarity:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-    def strangeness(self, embedding: Floats) -> Floats:
+    def strangeness(self, embeddings: Embeddings) -> Floats:
         """(n_spots, d) -> (n_spots,): root mean squared deviation in training spreads, 1 at the 99th percentile of training."""
         std = np.array(self.std)
-        distance = _distance(embedding, np.array(self.mean), np.where(std > 0, std, np.inf))
+        scale = np.array(self.mean), np.where(std > 0, std, np.inf)
+        distance = np.concatenate([_distance(piece, *scale) for piece in embeddings.chunks()])
         return np.asarray(distance / self.usual, dtype=np.float32)
 
 

@@ -15,10 +15,10 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from hespotex.data.blocks import Blocks
+from hespotex.data.rows import StoredRows
 from hespotex.errors import InputError
 from hespotex.files import digest
 
-CHUNK_ROWS = 256
 PRECISION = {"half": np.float16, "full": np.float32}
 Rows = NDArray[np.float32]
 log = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ class EmbeddingStore:
         request: Request,
         compute: Callable[[int], Iterable[Rows]],
         order: Callable[[], NDArray[np.int64]] | None = None,
-    ) -> Rows:
-        """Rows (n_spots, d) in the order of the barcodes.
+    ) -> StoredRows:
+        """Rows (n_spots, d) in the order of the barcodes; they stay on disk until they are looked at.
 
         Args:
             compute: yields rows in pieces, from a row number on; called only when the file is not there.
@@ -76,7 +76,7 @@ class EmbeddingStore:
                 if not path.is_file():
                     barcodes = request.barcodes if order is None else [request.barcodes[i] for i in order()]
                     self._fill(path, request, barcodes, compute)
-        return _read(path, request.barcodes)
+        return StoredRows(path, request.barcodes)
 
     def _fill(self, path: Path, request: Request, barcodes: list[str], compute: Callable[[int], Iterable[Rows]]) -> None:
         blocks = Blocks(path.with_suffix(".part"))
@@ -115,18 +115,12 @@ def _write(blocks: Blocks, dtype: Any, barcodes: list[str], identity: str, path:
         dtype = np.float32
     whole, width = blocks.folder / "whole.h5", blocks.width
     with h5py.File(whole, "w") as file:
-        shape, chunks = (len(barcodes), width), (min(CHUNK_ROWS, len(barcodes)), width)
-        rows = file.create_dataset("embedding", shape, dtype, chunks=chunks, track_times=False)
+        rows = file.create_dataset(
+            "embedding", (len(barcodes), width), dtype, track_times=False
+        )  # contiguous: it can be mapped
         for start, block in blocks:
             rows[start : start + len(block)] = block
         file.create_dataset("barcode", data=[b.encode() for b in barcodes], track_times=False)
         file.attrs["identity"] = identity
     whole.replace(path)
     shutil.rmtree(blocks.folder)
-
-
-def _read(path: Path, barcodes: list[str]) -> Rows:
-    with h5py.File(path) as file:
-        row = {name.decode(): i for i, name in enumerate(file["barcode"][:])}
-        rows: Rows = file["embedding"][:].astype(np.float32)
-    return rows[[row[barcode] for barcode in barcodes]]

@@ -3,13 +3,15 @@
 from hespotex.metrics.autocorrelation import morans_i
 from hespotex.metrics.genes import gene_pearson, gene_rmse
 from hespotex.metrics.maps import Raster
+from hespotex.metrics.moments import GeneMoments
 from hespotex.metrics.section import Layout, gene_metrics, gene_set_metrics, section_metrics
-from hespotex.metrics.training import MeanOverSections
+from hespotex.metrics.training import SectionScores
 
 __all__ = [
+    "GeneMoments",
     "Layout",
-    "MeanOverSections",
     "Raster",
+    "SectionScores",
     "gene_metrics",
     "gene_pearson",
     "gene_rmse",

@@ -1,8 +1,9 @@
 """All metrics of one test section: per gene, and as one row of a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,10 +25,12 @@ from hespotex.metrics.genes import (
 )
 from hespotex.metrics.maps import Raster, ssim
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
+from hespotex.progress import progress_bar
 
 PerGene = dict[str, NDArray[np.float64]]
 Row = dict[str, float | int]
 BLOCK, THREADS = 250, 4  # genes at a time, and how many such blocks side by side: both bound the memory
+VALUES = 2_000_000  # spots times genes of a block, at most
 SHARES = (0.1, 0.3, 0.5)  # of genes with a Pearson above this
 ORACLE = 50  # genes
 AVERAGED = ("spearman", "mse", "rmse", "mae", "r2", "ccc", "auc", "ssim", "variance_ratio")
@@ -46,17 +49,41 @@ class Layout:
     labels: Sequence[str | None] | None = None
 
 
-def gene_metrics(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float = 0.0) -> PerGene:
+class Measured(Protocol):
+    """Measured expression (n_spots, n_genes) that is given as float32 for some spots, or for some genes."""
+
+    def __getitem__(self, spots: Tensor) -> Tensor: ...
+
+    def genes(self, start: int, stop: int) -> Tensor: ...
+
+
+def gene_metrics(predicted: Tensor, measured: Measured, layout: Layout, lowest: float = 0.0) -> PerGene:
     """Every per-gene metric of a section, some genes at a time, by a few threads.
 
     Args:
         predicted, measured: (n_spots, n_genes).
         lowest: no target is below it, and the target is at it where there are no counts; -infinity for residuals.
     """
-    blocks = torch.split(predicted, BLOCK, dim=1), torch.split(measured, BLOCK, dim=1)
-    with ThreadPoolExecutor(min(THREADS, len(blocks[0]))) as pool:
-        parts = list(pool.map(lambda p, m: _block(p, m, layout, lowest), *blocks))
+    n_spots, n_genes = predicted.shape
+    size = max(1, min(BLOCK, VALUES // n_spots))
+    starts = range(0, n_genes, size)
+
+    def score(start: int) -> PerGene:
+        stop = min(start + size, n_genes)
+        return _block(predicted[:, start:stop], measured.genes(start, stop), layout, lowest)
+
+    parts = []
+    with ThreadPoolExecutor(min(THREADS, len(starts))) as pool, progress_bar(n_genes, "gene", "scores of genes") as bar:
+        for part in pool.map(score, starts):
+            parts.append(part)
+            bar.update(len(part["pcc"]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def pieces(predicted: Tensor, measured: Measured) -> Iterator[tuple[Tensor, Tensor]]:
+    """Prediction and measurement of some spots at a time."""
+    for spots in torch.split(torch.arange(len(predicted)), max(1, VALUES // predicted.shape[1])):
+        yield predicted[spots], measured[spots]
 
 
 def _block(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float) -> PerGene:
@@ -82,7 +109,7 @@ def _block(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float) -
     return {name: values.numpy() for name, values in scores.items()} | maps
 
 
-def section_metrics(per_gene: PerGene, predicted: Tensor, measured: Tensor, layout: Layout) -> Row:
+def section_metrics(per_gene: PerGene, predicted: Tensor, measured: Measured, layout: Layout) -> Row:
     """One row of the table: each metric's mean over the genes that have a value, and what is not per gene."""
     pcc = known(per_gene["pcc"])
     quartiles = np.percentile(pcc, [25, 50, 75]) if len(pcc) else [np.nan] * 3
@@ -92,9 +119,9 @@ def section_metrics(per_gene: PerGene, predicted: Tensor, measured: Tensor, layo
     row |= {f"share_above_{limit}": mean(pcc > limit) for limit in SHARES}
     row |= {name: mean(known(per_gene[name])) for name in AVERAGED}
     return row | {
-        "pcc_spot": mean(known(spot_pearson(predicted, measured).numpy())),
+        "pcc_spot": mean(known(torch.cat([spot_pearson(*both) for both in pieces(predicted, measured)]).numpy())),
         "moran_correlation": moran_correlation(per_gene),
-        "gene_gene_correlation": gene_gene_correlation(predicted, measured),
+        "gene_gene_correlation": gene_gene_correlation(pieces(predicted, measured), np.isfinite(per_gene["pcc"])),
         "ari": ari,
         "nmi": nmi,
     }

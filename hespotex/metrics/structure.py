@@ -1,15 +1,15 @@
 """Metrics across genes: profiles of spots, co-expression, and clusters against a pathologist's labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.metrics.genes import TINY, gene_pearson, variance
+from hespotex.metrics.genes import TINY, gene_pearson
 
-MAX_GENES = 2000  # whose correlation matrix is compared; of more genes, evenly spaced ones in panel order
+MAX_GENES = 1000  # whose correlation matrix is compared; of more genes, evenly spaced ones in panel order
 N_COMPONENTS = 20  # of the prediction, before clustering
 
 
@@ -22,19 +22,44 @@ def spot_pearson(predicted: Tensor, measured: Tensor) -> Tensor:
     return gene_pearson(predicted[:, known].T, measured[:, known].T)
 
 
-def gene_gene_correlation(predicted: Tensor, measured: Tensor) -> float:
+def gene_gene_correlation(pieces: Iterable[tuple[Tensor, Tensor]], varies: NDArray[np.bool_]) -> float:
     """Pearson between the gene-gene correlation matrices of prediction and truth, each pair of genes once.
 
-    Over genes that vary on both sides, at most 2,000 of them; NaN with fewer than three.
+    Over genes that vary on both sides, at most 1,000 of them; NaN with fewer than three.
+
+    Args:
+        pieces: predicted and measured (n, n_genes) of some spots at a time; together the section.
+        varies: (n_genes,), which genes vary on both sides.
     """
-    varies = (variance(predicted) >= TINY) & (variance(measured) >= TINY)
-    genes = varies.nonzero().ravel()
+    genes = np.flatnonzero(varies)
     if len(genes) < 3:
         return float("nan")
     genes = genes[:: -(-len(genes) // MAX_GENES)]
+    sums = _Correlation(len(genes)), _Correlation(len(genes))
+    for both in pieces:
+        for each, values in zip(sums, both, strict=True):
+            each.add(values[:, genes])
     one, other = torch.triu_indices(len(genes), len(genes), offset=1)
-    pairs = [torch.corrcoef(values[:, genes].double().T)[one, other][:, None] for values in (predicted, measured)]
-    return float(gene_pearson(*pairs))
+    return float(gene_pearson(*(each.matrix()[one, other][:, None] for each in sums)))
+
+
+class _Correlation:
+    """Correlation matrix of columns, added up over pieces of rows, as distances to the first row."""
+
+    def __init__(self, d: int) -> None:
+        self.n, self.first, self.x, self.xx = 0, torch.zeros(0), torch.zeros(d).double(), torch.zeros(d, d).double()
+
+    def add(self, values: Tensor) -> None:
+        self.first = self.first if self.n else values[0].double()
+        away = values.double() - self.first
+        self.n += len(away)
+        self.x += away.sum(0)
+        self.xx += away.T @ away
+
+    def matrix(self) -> Tensor:
+        covariance = self.xx / self.n - torch.outer(self.x, self.x) / self.n**2
+        spread = covariance.diagonal().clamp(min=TINY).sqrt()
+        return covariance / torch.outer(spread, spread)
 
 
 def cluster_agreement(predicted: Tensor, labels: Sequence[str | None] | None, seed: int = 0) -> tuple[float, float]:

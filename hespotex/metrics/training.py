@@ -1,35 +1,35 @@
-"""Metrics while a model trains: torchmetrics that see one section at a time."""
-
-from collections.abc import Callable
+"""Scores while a model trains, added up block by block: memory does not grow with the spots."""
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from hespotex.metrics.moments import GeneMoments
 
-class MeanOverSections(Metric):
-    """Mean over sections of a metric's mean over genes; genes and sections without a value are left out.
 
-    Args:
-        per_gene: (n_spots, n_genes) predicted and measured -> (n_genes,).
-    """
+class SectionScores(Metric):
+    """Mean over sections of a metric's mean over genes; genes and sections without a value are left out."""
 
-    total: Tensor
-    count: Tensor
-
-    def __init__(self, per_gene: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self) -> None:
         super().__init__(sync_on_compute=False)  # every rank validates all sections: nothing to gather
-        self.per_gene = per_gene
-        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.moments: dict[str, GeneMoments] = {}
 
-    def update(self, predicted: Tensor, measured: Tensor) -> None:
-        """Add one section."""
-        values = self.per_gene(predicted.detach(), measured)
-        known = values[values.isfinite()]
-        if len(known):
-            self.total += known.double().mean()
-            self.count += 1
+    def update(self, section_id: str, block: GeneMoments) -> None:
+        """Add some spots of a section."""
+        known, block = self.moments.get(section_id), block.double()
+        self.moments[section_id] = block if known is None else known + block
 
-    def compute(self) -> Tensor:
-        return self.total / self.count
+    def compute(self) -> dict[str, Tensor]:
+        """`pcc_gene`, and `rmse` in the target's unit; NaN where no section has a value."""
+        sections = self.moments.values()
+        return {"pcc_gene": _mean([s.pearson() for s in sections]), "rmse": _mean([s.rmse() for s in sections])}
+
+    def reset(self) -> None:
+        """Forget all sections."""
+        super().reset()
+        self.moments = {}
+
+
+def _mean(of_sections: list[Tensor]) -> Tensor:
+    means = [genes.nanmean() for genes in of_sections]
+    return torch.stack(means).nanmean().float() if means else torch.tensor(torch.nan)

@@ -1,15 +1,14 @@
 """What every predictor shares: validation, test and prediction of whole sections."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 
-from hespotex.metrics import MeanOverSections, gene_pearson, gene_rmse
+from hespotex.metrics import GeneMoments, SectionScores
 
 
 class ExpressionModule(pl.LightningModule):
@@ -29,7 +28,7 @@ class ExpressionModule(pl.LightningModule):
         self.register_buffer("gene_mean", torch.zeros(n_genes))
         self.register_buffer("gene_std", torch.ones(n_genes))
         self.register_buffer("lowest", torch.tensor(0.0))
-        self.val_pcc, self.val_rmse = MeanOverSections(gene_pearson), MeanOverSections(gene_rmse)
+        self.scores = SectionScores()
 
     def set_scaling(self, mean: Tensor, std: Tensor, lowest: float = 0.0) -> None:
         """Take over the training sections' mean and standard deviation of each gene, and the target's lower bound."""
@@ -37,39 +36,74 @@ class ExpressionModule(pl.LightningModule):
         self.gene_mean.copy_(mean)
         self.gene_std.copy_(std)
 
-    def fit_closed_form(self, train: Sequence[Data], val: Sequence[Data]) -> None:
-        """Fit what needs no epochs; called once, after `set_scaling` and before training."""
+    def compile_networks(self) -> None:
+        """Hand what is trained to torch.compile; names in checkpoints stay the same."""
+        for child in self.children():
+            if any(True for _ in child.parameters()):
+                child.compile(dynamic=True)
+
+    @property
+    def n_hops(self) -> int:
+        """Steps along the edges that the prediction of a spot looks away from it."""
+        return 0
+
+    def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """Fit what needs no epochs; called once, after `set_scaling` and before training. Both can be gone through again."""
 
     def expression(self, batch: Batch) -> Tensor:
-        """Predicted expression (n_spots, n_genes) of all sections of the batch."""
+        """Predicted expression (n_inner, n_genes) of the own spots of all blocks of the batch."""
         raise NotImplementedError
 
+    def moments(self, batch: Batch) -> list[tuple[str, GeneMoments]]:
+        """Of each block: its section, and the moments of its predicted and measured expression."""
+        predicted, parts = self.expression(batch).float(), zip(batch.section_id, blocks(batch), batch.target, strict=True)
+        return [(section_id, GeneMoments.of(predicted[spots], target.dense())) for section_id, spots, target in parts]
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        predicted = self.expression(batch)
-        for spots in sections(batch):
-            self.val_pcc.update(predicted[spots], batch.expression[spots])
-            self.val_rmse.update(predicted[spots], batch.expression[spots])
+        for section_id, moments in self.moments(batch):
+            self.scores.update(section_id, moments)
 
     def on_validation_epoch_end(self) -> None:
-        for name, metric in (("val/pcc_gene", self.val_pcc), ("val/rmse", self.val_rmse)):
-            self.log(name, metric.compute().float(), prog_bar=True)
-            metric.reset()
+        for name, value in self.scores.compute().items():
+            self.log(f"val/{name}", value, prog_bar=True)
+        self.scores.reset()
 
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self.predict_step(batch, batch_idx)
 
-    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Predicted expression of each section of the batch, as `{section_id: (n_spots, n_genes)}`."""
-        predicted = self.expression(batch).float()
-        parts = zip(batch.section_id, sections(batch), strict=True)
-        return {name: self.postprocess(predicted[spots]).cpu() for name, spots in parts}
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Predicted expression (n_inner, n_genes) of the blocks, before `postprocess`, which is of whole sections."""
+        return self.expression(batch).float()
+
+    @torch.inference_mode()
+    def predict(self, batches: Iterable[Batch], device: str | torch.device = "cpu") -> dict[str, Tensor]:
+        """Expression `{section_id: (n_spots, n_genes)}` of sections that come whole or in blocks."""
+        whole = collect(batches, lambda batch: self.predict_step(batch.to(device), 0))
+        return {section_id: self.postprocess(values) for section_id, values in whole.items()}
 
     def postprocess(self, expression: Tensor) -> Tensor:
         """Of one section: no value is below what the target can be."""
-        return expression.clamp(min=self.lowest)
+        return expression.clamp_(min=float(self.lowest))
 
 
-def sections(batch: Batch) -> list[slice]:
-    """The spots of each section of a batch."""
-    ends = batch.ptr.tolist()
-    return [slice(start, end) for start, end in pairwise(ends)]
+def blocks(batch: Batch) -> list[slice]:
+    """The own spots of each block among those of the batch: rows of a prediction and of the outcomes."""
+    ends = batch.n_inner.cumsum(0).tolist()
+    return [slice(start, end) for start, end in pairwise([0, *ends])]
+
+
+def collect(batches: Iterable[Batch], compute: Callable[[Batch], Tensor]) -> dict[str, Tensor]:
+    """Rows `{section_id: (n_spots, d)}` of whole sections, from what `compute` gives (n_inner, d) of each batch."""
+    whole: dict[str, Tensor] = {}
+    for batch in batches:
+        values = compute(batch).cpu()
+        for section_id, n_spots, part in zip(batch.section_id, batch.n_spots.tolist(), blocks(batch), strict=True):
+            if section_id not in whole:
+                whole[section_id] = torch.empty(n_spots, values.shape[1])
+            whole[section_id][batch.spot[part].cpu()] = values[part]
+    return whole
+
+
+def measured(batch: Batch) -> Tensor:
+    """Expression (n_inner, n_genes) of all blocks of the batch; NaN where it was not measured."""
+    return torch.cat([target.dense() for target in batch.target])

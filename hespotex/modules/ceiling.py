@@ -10,9 +10,10 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from hespotex.errors import InputError
+from hespotex.modules.base import blocks
 from hespotex.modules.closed_form import ClosedFormModule
-from hespotex.nn.aggregate import neighbour_mean
 from hespotex.nn.registration import Picture, register
+from hespotex.sparse import Edges
 
 log = logging.getLogger(__name__)
 LEAK = "a ceiling, not a model: it uses the measured expression of other sections of the test section's group"
@@ -35,7 +36,7 @@ class CeilingModule(ClosedFormModule):
         self.known: dict[str, Tensor] = {}
 
     def fit_replicates(self, data: Mapping[str, Data], groups: Mapping[str, str]) -> None:
-        """Look up every section's expression in the other sections of its group."""
+        """Look up every section's expression in the other sections of its group; sections are whole."""
         for section_id, section in data.items():
             others = [i for i in data if i != section_id and groups[i] == groups[section_id]]
             values = [self._looked_up(section, data[i]) for i in others]
@@ -46,7 +47,7 @@ class CeilingModule(ClosedFormModule):
         pos, agreement = register(_picture(section), _picture(replicate), _pitch(replicate))
         log.info("ceiling: %s laid over %s, images agree to %.2f", section.section_id, replicate.section_id, agreement)
         nearest = cKDTree(replicate.pos.numpy()).query(pos, k=min(self.n_spots, replicate.num_nodes))[1]
-        values: Tensor = replicate.expression[torch.from_numpy(nearest.reshape(len(pos), -1))]
+        values: Tensor = replicate.target.dense()[torch.from_numpy(nearest.reshape(len(pos), -1))]
         return values.mean(1)
 
     def expression(self, batch: Batch) -> Tensor:
@@ -55,13 +56,14 @@ class CeilingModule(ClosedFormModule):
                 f"model=ceiling looks expression up and predicts nothing, so there is none for {missing}; "
                 "take the checkpoint of another model"
             )
-        return torch.cat([self.known[i] for i in batch.section_id]).to(batch.pos.device)
+        parts = zip(batch.section_id, blocks(batch), strict=True)
+        return torch.cat([self.known[i][batch.spot[spots].cpu()] for i, spots in parts]).to(batch.spot.device)
 
 
 def _picture(section: Data) -> Picture:
     """Embeddings smoothed over the neighbours, which registers better than single spots."""
     x = section.image_embedding.double()
-    x = x + neighbour_mean(x, section.edge_index)
+    x = x + Edges(section.edge_index, len(x)).mean(x)
     x = (x - x.mean(0)) / x.std(0, correction=0).clamp(min=1e-6)
     return Picture(section.pos.double().numpy(), x.numpy())
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.modules.base import ExpressionModule, sections
+from hespotex.modules.base import ExpressionModule, blocks
 from hespotex.modules.strict import Optimizer
 from hespotex.nn.losses import latent_alignment, mean_over_genes
 from hespotex.nn.published import DualStreamOutput, PublishedDecoder, published_nuclei_factor
@@ -28,9 +28,13 @@ class PublishedModule(ExpressionModule):
         self.optimizer = optimizer
         self.decoder = PublishedDecoder(d_image, n_genes, d_latent)
 
+    @property
+    def n_hops(self) -> int:
+        return 1
+
     def forward(self, batch: Batch) -> DualStreamOutput:
-        factor = torch.cat([published_nuclei_factor(batch.nuclei[spots]) for spots in sections(batch)])
-        out: DualStreamOutput = self.decoder(batch.image_embedding, batch.edge_index, factor)
+        factor = published_nuclei_factor(batch.nuclei, batch.nuclei_most)
+        out: DualStreamOutput = self.decoder(batch.image_embedding, batch.edge_index, factor, batch.inner)
         return out
 
     def expression(self, batch: Batch) -> Tensor:
@@ -42,9 +46,9 @@ class PublishedModule(ExpressionModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         out = self(batch)
         losses = []
-        for spots in sections(batch):
-            mse = mean_over_genes((out.expression[spots] - batch.expression[spots]).square())
-            losses.append(latent_alignment(out.latent[spots], batch.latent[spots]) + mse)
+        for spots, target in zip(blocks(batch), batch.target, strict=True):
+            mse = mean_over_genes((out.expression[spots].float() - target.dense()).square())
+            losses.append(latent_alignment(out.latent[spots].float(), batch.latent[spots]) + mse)
         loss = (torch.stack(losses) * batch.weight).sum()
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(losses))
         return loss

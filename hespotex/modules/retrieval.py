@@ -1,11 +1,12 @@
 """Nearest-neighbour retrieval in the same harness."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 
+from hespotex.modules.base import measured
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.nn.retrieval import Retrieval
 
@@ -23,8 +24,9 @@ class RetrievalModule(ClosedFormModule):
         super().__init__(d_image, n_genes)
         self.retrieval = Retrieval(d_image, n_genes, k)
 
-    def fit_closed_form(self, train: Sequence[Data], val: Sequence[Data]) -> None:
-        self.retrieval.fit(torch.cat([s.image_embedding for s in train]), torch.cat([s.expression for s in train]))
+    def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        parts = [(batch.image_embedding, measured(batch)) for batch in train]
+        self.retrieval.fit(torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts]))
 
     def expression(self, batch: Batch) -> Tensor:
         out: Tensor = self.retrieval(batch.image_embedding)

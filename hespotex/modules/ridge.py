@@ -1,25 +1,19 @@
 """Ridge regression in the same harness: on the embeddings, and on what is no image at all."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
 
+import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 
-from hespotex.metrics import gene_pearson
-from hespotex.modules.base import sections
+from hespotex.metrics import SectionScores
 from hespotex.modules.closed_form import ClosedFormModule
-from hespotex.modules.inputs import exponents, position_terms, standardised_log
-from hespotex.nn.ridge import NeighbourRidge, ridge_weights
-
-
-@dataclass
-class _Graph:
-    image_embedding: Tensor
-    edge_index: Tensor
+from hespotex.modules.linear import add_targets, add_up
+from hespotex.nn.ridge import NeighbourRidge, RidgeSums
 
 
 class RidgeModule(ClosedFormModule):
@@ -45,23 +39,31 @@ class RidgeModule(ClosedFormModule):
         x: Tensor = batch.image_embedding
         return x
 
-    def fit_closed_form(self, train: Sequence[Data], val: Sequence[Data]) -> None:
-        graphs = [_Graph(self.inputs(Batch.from_data_list([section])), section.edge_index) for section in train]
-        targets = [(section.expression - self.gene_mean) / self.gene_std for section in train]
-        scores = {}
-        for alpha in self.alphas if val else []:
-            self.linear.alpha = alpha
-            self.linear.fit(graphs, targets)
-            scores[alpha] = self._score(val)
-        self.linear.alpha = max(scores, key=scores.__getitem__, default=self.linear.alpha)
-        self.linear.fit(graphs, targets)
+    @property
+    def n_hops(self) -> int:
+        return int(self.linear.neighbours)
 
-    def _score(self, val: Sequence[Data]) -> float:
-        scores = [gene_pearson(self.expression(Batch.from_data_list([s])), s.expression).nanmean() for s in val]
-        return float(torch.stack(scores).nanmean())
+    def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        sums, scores = add_up(self.linear, ((self.inputs(batch), batch) for batch in train)), {}
+        for alpha in self.alphas:
+            self.linear.alpha = alpha
+            self.linear.fit(sums, self.gene_std)
+            scores[alpha] = self._score(val)
+        middle = self.alphas[len(self.alphas) // 2]
+        known = {alpha: score for alpha, score in scores.items() if not math.isnan(score)}
+        self.linear.alpha = max(known, key=known.__getitem__, default=middle)
+        self.linear.fit(sums, self.gene_std)
+
+    def _score(self, val: Iterable[Batch]) -> float:
+        """NaN without validation sections."""
+        scores = SectionScores()
+        for batch in val:
+            for section_id, moments in self.moments(batch):
+                scores.update(section_id, moments)
+        return float(scores.compute()["pcc_gene"])
 
     def expression(self, batch: Batch) -> Tensor:
-        return self.linear(self.inputs(batch), batch.edge_index) * self.gene_std + self.gene_mean
+        return self.linear(self.inputs(batch), batch.edge_index, batch.inner) * self.gene_std + self.gene_mean
 
 
 class CoordinatesModule(RidgeModule):
@@ -76,7 +78,7 @@ class CoordinatesModule(RidgeModule):
         return len(exponents(self.degree))
 
     def inputs(self, batch: Batch) -> Tensor:
-        return torch.cat([position_terms(batch.pos[spots], self.degree) for spots in sections(batch)])
+        return position_terms(batch.place, self.degree)
 
 
 class NucleiModule(RidgeModule):
@@ -89,7 +91,24 @@ class NucleiModule(RidgeModule):
         return 1
 
     def inputs(self, batch: Batch) -> Tensor:
-        return torch.cat([standardised_log(batch.nuclei[spots]) for spots in sections(batch)])
+        x: Tensor = batch.nuclei_log
+        return x
+
+
+def exponents(degree: int) -> list[tuple[int, int]]:
+    """Of the terms x^a y^b, 1 <= a + b <= degree."""
+    return [(total - b, b) for total in range(1, degree + 1) for b in range(total + 1)]
+
+
+def position_terms(place: Tensor, degree: int) -> Tensor:
+    """Each term over the root mean square it has where places fill a square evenly.  (n, 2) -> (n, n_terms)"""
+    x, y = place.unbind(1)
+    return torch.stack([x**a * y**b / (_typical(a) * _typical(b)) for a, b in exponents(degree)], dim=1)
+
+
+def _typical(power: int) -> float:
+    """Root mean square of x^power for x even over a range of variance 1."""
+    return float(3 ** (power / 2) / (2 * power + 1) ** 0.5)
 
 
 class HestRidgeModule(ClosedFormModule):
@@ -112,14 +131,17 @@ class HestRidgeModule(ClosedFormModule):
         self.register_buffer("mean", torch.zeros(d_image))
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
 
-    def fit_closed_form(self, train: Sequence[Data], val: Sequence[Data]) -> None:
-        x, y = torch.cat([s.image_embedding for s in train]), torch.cat([s.expression for s in train]) - self.gene_mean
-        scaler = StandardScaler().fit(x.double().numpy())
-        pca = PCA(min(self.n_components, *x.shape), random_state=self.seed)
-        components = torch.from_numpy(pca.fit_transform(scaler.transform(x.double().numpy())))
-        fitted = ridge_weights(components, y, 100 / (components.shape[1] * self.n_genes))
+    def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(np.float64)
+        scaler = StandardScaler().fit(x)
+        pca = PCA(min(self.n_components, *x.shape), random_state=self.seed).fit(scaler.transform(x))
+        sums = RidgeSums(pca.n_components_, self.n_genes)
+        for batch in train:
+            components = pca.transform(scaler.transform(batch.image_embedding[batch.inner].double().numpy()))
+            add_targets(sums, torch.from_numpy(components), batch)
+        fitted = sums.weights(100 / (pca.n_components_ * self.n_genes))
         self.mean.copy_(torch.from_numpy(scaler.mean_))
-        self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted.double())
+        self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted)
 
     def expression(self, batch: Batch) -> Tensor:
-        return (batch.image_embedding - self.mean) @ self.weight + self.gene_mean
+        return (batch.image_embedding[batch.inner] - self.mean) @ self.weight + self.gene_mean

@@ -1,17 +1,17 @@
 """LightningModule of the strict form."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 
 from hespotex.errors import InputError
-from hespotex.modules.base import ExpressionModule, sections
-from hespotex.modules.inputs import standardised_log
-from hespotex.nn.losses import gene_correlation, latent_alignment, mean_over_genes
-from hespotex.nn.published import DualStreamOutput
+from hespotex.metrics import GeneMoments
+from hespotex.modules.base import ExpressionModule, blocks
+from hespotex.modules.linear import Readout, add_up
+from hespotex.nn.losses import latent_alignment
 from hespotex.nn.ridge import NeighbourRidge
 from hespotex.nn.strict import StrictDecoder
 
@@ -56,40 +56,60 @@ class StrictModule(ExpressionModule):
         self.linear_share, self.linear = linear_share, NeighbourRidge(d_image, n_genes, linear_alpha)
         self.decoder = StrictDecoder(d_image + (nuclei == "covariate"), n_genes, **decoder)
 
-    def forward(self, batch: Batch) -> DualStreamOutput:
-        """Standardised expression and patch latent of all spots of the batch."""
+    @property
+    def n_hops(self) -> int:
+        return max(len(self.decoder.layers), int(self.linear_share > 0))
+
+    def forward(self, batch: Batch) -> tuple[Readout, Tensor]:
+        """The network's standardised expression of the own spots of the batch, as a readout, and their patch latent."""
         x = batch.image_embedding
         if self.nuclei == "covariate":
-            x = torch.cat([x, torch.cat([standardised_log(batch.nuclei[spots]) for spots in sections(batch)])], dim=1)
-        out: DualStreamOutput = self.decoder(x, batch.edge_index)
-        if self.nuclei == "factor":
-            factor = torch.cat([1 + n / n.max().clamp(min=1) for n in (batch.nuclei[spots] for spots in sections(batch))])
-            expression = (out.expression * self.gene_std + self.gene_mean) * factor
-            out = out._replace(expression=(expression - self.gene_mean) / self.gene_std)
-        return out
+            x = torch.cat([x, batch.nuclei_log], dim=1)
+        found, (weight, bias) = self.decoder(x, batch.edge_index, batch.inner), self.decoder.gene_weights()
+        features = found.features.float()
+        if self.nuclei == "factor":  # (z * std + mean) * factor, put back into units of the spread
+            factor, shift = (1 + batch.nuclei / batch.nuclei_most.clamp(min=1))[batch.inner], self.gene_mean / self.gene_std
+            features = factor * torch.cat([features, torch.ones_like(factor)], dim=1)
+            weight, bias = torch.cat([weight, (bias + shift)[:, None]], dim=1), -shift
+        return Readout(features, weight, bias), found.latent.float()
 
-    def fit_closed_form(self, train: Sequence[Data], val: Sequence[Data]) -> None:
-        self.linear.fit(train, [(section.expression - self.gene_mean) / self.gene_std for section in train])
+    def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        if self.linear_share:
+            self.linear.fit(add_up(self.linear, ((batch.image_embedding, batch) for batch in train)), self.gene_std)
+
+    def readout(self, batch: Batch) -> Readout:
+        """The prediction in units of the target: the network's part and the linear one."""
+        z, _ = self(batch)
+        if self.linear_share:
+            x = self.linear.inputs(batch.image_embedding, batch.edge_index)[batch.inner] - self.linear.mean
+            z = z.mixed(Readout(x, self.linear.weight.T, torch.zeros_like(z.bias)), self.linear_share)
+        return Readout(z.features, z.weight * self.gene_std[:, None], z.bias * self.gene_std + self.gene_mean)
 
     def expression(self, batch: Batch) -> Tensor:
-        z = self(batch).expression
-        z = (1 - self.linear_share) * z + self.linear_share * self.linear(batch.image_embedding, batch.edge_index)
-        return z * self.gene_std + self.gene_mean
+        return self.readout(batch).expression()
+
+    def moments(self, batch: Batch) -> list[tuple[str, GeneMoments]]:
+        readout, parts = self.readout(batch), zip(batch.section_id, blocks(batch), batch.target, strict=True)
+        return [(section_id, readout.moments(spots, target)) for section_id, spots, target in parts]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        out, target = self(batch), (batch.expression - self.gene_mean) / self.gene_std
-        losses = [self._section_loss(out, target, batch, spots) for spots in sections(batch)]
+        z, latent = self(batch)
+        in_target_units = Readout(z.features, z.weight * self.gene_std[:, None], z.bias * self.gene_std + self.gene_mean)
+        losses = [
+            self._block_loss(in_target_units.moments(spots, target), latent[spots], batch, spots)
+            for spots, target in zip(blocks(batch), batch.target, strict=True)
+        ]
         loss = (torch.stack(losses) * batch.weight).sum()
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(losses))
         return loss
 
-    def _section_loss(self, out: DualStreamOutput, target: Tensor, batch: Batch, spots: slice) -> Tensor:
-        predicted, measured = out.expression[spots], target[spots]
-        loss = self.mse_weight * mean_over_genes((predicted - measured).square())
+    def _block_loss(self, moments: GeneMoments, latent: Tensor, batch: Batch, spots: slice) -> Tensor:
+        """Over the genes that were measured; a constant gene counts as r = 0."""
+        loss = self.mse_weight * (moments.mse() / self.gene_std.square()).nanmean()
         if self.correlation_weight:
-            loss = loss + self.correlation_weight * gene_correlation(predicted, measured)
+            loss = loss + self.correlation_weight * (1 - moments.correlation().nanmean())
         if self.latent_weight:
-            loss = loss + self.latent_weight * latent_alignment(out.latent[spots], batch.latent[spots])
+            loss = loss + self.latent_weight * latent_alignment(latent, batch.latent[spots])
         return loss
 
     def configure_optimizers(self) -> Any:

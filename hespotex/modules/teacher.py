@@ -1,12 +1,14 @@
 """LightningModule of stage 1."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Batch
 
+from hespotex.modules.base import collect
 from hespotex.modules.strict import Optimizer
 from hespotex.nn.autoencoder import ExpressionAutoencoder
 
@@ -15,7 +17,7 @@ class ExpressionAutoencoderModule(pl.LightningModule):
     """Reconstructs expression through a latent that later teaches the image stream.
 
     Args:
-        n_genes: width of the expression.
+        n_genes: width of the expression, or of what stands for it.
         optimizer: partial of a torch optimiser (released: Adam, lr 1e-3, weight decay 1e-4).
         d_hidden, d_latent: see `ExpressionAutoencoder`.
     """
@@ -25,15 +27,16 @@ class ExpressionAutoencoderModule(pl.LightningModule):
         self.optimizer = optimizer
         self.autoencoder = ExpressionAutoencoder(n_genes, d_hidden, d_latent)
 
-    def training_step(self, batch: Data, batch_idx: int) -> Tensor:
-        loss = torch.nn.functional.mse_loss(self.autoencoder(batch.expression, batch.edge_index)[1], batch.expression)
-        self.log("teacher/mse", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=batch.num_nodes)
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        found = self.autoencoder(batch.expression, batch.edge_index)[1]
+        loss = torch.nn.functional.mse_loss(found[batch.inner].float(), batch.expression[batch.inner])
+        self.log("teacher/mse", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.spot))
         return loss
 
     @torch.no_grad()
-    def latent(self, section: Data) -> Tensor:
-        """Spot latent (n_spots, d_latent) of one section."""
-        return self.autoencoder(section.expression, section.edge_index)[0]
+    def latents(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+        """Spot latents `{section_id: (n_spots, d_latent)}` of sections that come whole or in blocks."""
+        return collect(batches, lambda batch: self.autoencoder(batch.expression, batch.edge_index)[0][batch.inner])
 
     def configure_optimizers(self) -> Any:
         return self.optimizer(self.parameters())

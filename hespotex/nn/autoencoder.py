@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from hespotex.nn.aggregate import edge_softmax
+from hespotex.sparse import Edges
 
 
 class ExpressionAutoencoder(nn.Module):
@@ -30,19 +30,20 @@ class ExpressionAutoencoder(nn.Module):
             nn.init.xavier_normal_(weight, gain=2**0.5)
 
     def forward(self, expression: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor]:
-        """Expression (n, n_genes) and edges (2, n_edges) -> latent (n, d_latent), reconstruction (n, n_genes)."""
-        hidden = expression @ self.w1
-        attention = self._attention(hidden, edge_index)
-        latent = _attend(hidden, edge_index, attention) @ self.w2
-        return latent, _attend(latent @ self.w2.T, edge_index, attention) @ self.w1.T
+        """Expression (n, n_genes) and edges (2, n_edges) -> latent (n, d_latent), reconstruction (n, n_genes).
 
-    def _attention(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
-        source, target = edge_index
-        logits = (hidden @ self.att_src.T)[source, 0] + (hidden @ self.att_dst.T)[target, 0]
-        return edge_softmax(torch.sigmoid(logits), target, len(hidden))
+        Attention mixes spots and W mixes columns, so their order is free: mixing is done where there are fewest columns.
+        """
+        edges = Edges(edge_index, len(expression))
+        narrow = self.w1.shape[0] < self.w1.shape[1]
+        hidden = expression if narrow else expression @ self.w1
+        attention = self._attention(hidden, edges, self.w1 if narrow else None)
+        mixed = edges.weighted_sum(hidden, attention)
+        latent = nn.functional.elu(mixed @ self.w1 if narrow else mixed) @ self.w2
+        back = nn.functional.elu(edges.weighted_sum(latent, attention) @ self.w2.T)
+        return latent, back @ self.w1.T
 
-
-def _attend(x: Tensor, edge_index: Tensor, attention: Tensor) -> Tensor:
-    source, target = edge_index
-    mixed = torch.zeros_like(x).index_add_(0, target, attention[:, None] * x[source])
-    return nn.functional.elu(mixed)
+    def _attention(self, hidden: Tensor, edges: Edges, weight: Tensor | None) -> Tensor:
+        src, dst = (att.T if weight is None else weight @ att.T for att in (self.att_src, self.att_dst))
+        logits = (hidden @ src)[:, 0].index_select(0, edges.source) + (hidden @ dst)[:, 0].index_select(0, edges.target)
+        return edges.softmax(torch.sigmoid(logits.float()))

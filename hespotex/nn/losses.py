@@ -17,11 +17,6 @@ def latent_alignment(patch_latent: Tensor, spot_latent: Tensor) -> Tensor:
     return 1 - row_pearson(patch_latent, spot_latent).mean()
 
 
-def gene_correlation(predicted: Tensor, measured: Tensor) -> Tensor:
-    """1 - Pearson of each gene over the spots of one section, mean over genes; a constant gene counts as r = 0."""
-    return 1 - row_pearson(predicted.T, measured.T).mean()
-
-
 def mean_over_genes(squared_error: Tensor) -> Tensor:
     """Mean over the entries that were measured (not NaN)."""
     return torch.nanmean(squared_error)

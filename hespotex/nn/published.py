@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from hespotex.nn.aggregate import in_degree, neighbour_sum
 
 N_LAYERS = 4
+Inner = Tensor | slice  # of the spots of a block, those that are its own and not its halo
+ALL = slice(None)
 
 
 class DualStreamOutput(NamedTuple):
@@ -64,14 +66,21 @@ class PublishedDecoder(nn.Module):
         self.image_decoder = nn.ModuleList(PublishedGraphLayer(d_latent) for _ in range(N_LAYERS))
         self.jknet = JumpingKnowledge(d_latent, n_genes)
 
-    def forward(self, image_embedding: Tensor, edge_index: Tensor, nuclei_factor: Tensor) -> DualStreamOutput:
+    def forward(
+        self, image_embedding: Tensor, edge_index: Tensor, nuclei_factor: Tensor, inner: Inner = ALL
+    ) -> DualStreamOutput:
+        """`nuclei_factor` (n_spots, 1); the output is of the `inner` spots, of all by default."""
         latent = self.latent_head(image_embedding)
-        layers = torch.stack([layer(latent, edge_index) for layer in self.image_decoder], dim=1)
-        expression = (self.jknet(layers) + self.gene_head(latent)) * nuclei_factor
-        return DualStreamOutput(expression, latent)
+        layers = torch.stack([layer(latent, edge_index)[inner] for layer in self.image_decoder], dim=1)
+        expression = (self.jknet(layers) + self.gene_head(latent[inner])) * nuclei_factor[inner]
+        return DualStreamOutput(expression, latent[inner])
 
 
-def published_nuclei_factor(n_labels: Tensor) -> Tensor:
-    """1 + f / max f over the section, f = clip(n, 1, 20); n counts the labels in a patch, background as one."""
-    f = n_labels.float().clamp(1, 20)
-    return 1 + f / f.max()
+def published_nuclei_factor(n_labels: Tensor, most: Tensor) -> Tensor:
+    """1 + f / max f over the section, f = clip(n, 1, 20); n counts the labels in a patch, background as one.
+
+    Args:
+        n_labels: (n_spots, 1).
+        most: the section's largest number, once or for each spot.
+    """
+    return 1 + n_labels.float().clamp(1, 20) / most.float().clamp(1, 20)

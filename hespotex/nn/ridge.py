@@ -1,29 +1,44 @@
-"""Ridge regression in closed form."""
-
-from collections.abc import Sequence
-from typing import Protocol
+"""Ridge regression in closed form, from sums that are added up batch by batch."""
 
 import torch
 from torch import Tensor, nn
 
-from hespotex.nn.aggregate import neighbour_mean
+from hespotex.nn.published import ALL, Inner
+from hespotex.sparse import Edges
 
 
-class ImageGraph(Protocol):
-    """One section: `image_embedding` (n, d_image) and `edge_index` (2, n_edges)."""
+class RidgeSums:
+    """All that a ridge regression must know of its data, float64: cost linear in spots, memory independent of them."""
 
-    image_embedding: Tensor
-    edge_index: Tensor
+    def __init__(self, d: int, n_genes: int) -> None:
+        self.n, self.x, self.y = 0, torch.zeros(d).double(), torch.zeros(n_genes).double()
+        self.xx, self.xy = torch.zeros(d, d).double(), torch.zeros(d, n_genes).double()
 
+    def add(self, x: Tensor, mean: Tensor, cross: Tensor) -> None:
+        """Some spots: inputs x (n, d); of their targets y the mean (n_genes,) and y^T x (n_genes, d)."""
+        x = x.double()
+        self.n += len(x)
+        self.x += x.sum(0)
+        self.y += len(x) * mean.double().nan_to_num()
+        self.xx += x.T @ x
+        self.xy += cross.double().T
 
-def ridge_weights(x: Tensor, y: Tensor, alpha: float) -> Tensor:
-    """W minimising |x W - y|^2 + alpha |W|^2, in float64.  (n, d), (n, n_genes) -> (d, n_genes) float32
+    def mean(self) -> Tensor:
+        """Of the inputs, (d,)."""
+        return self.x / self.n
 
-    x and y are centred by the caller: there is no intercept.
-    """
-    x, y = x.double(), y.double()
-    gram = x.T @ x + alpha * torch.eye(x.shape[1], dtype=torch.float64, device=x.device)
-    return torch.linalg.solve(gram, x.T @ y).float()
+    def gram(self) -> Tensor:
+        """Of the centred inputs, (d, d)."""
+        return self.xx - torch.outer(self.x, self.x) / self.n
+
+    def cross(self) -> Tensor:
+        """Centred inputs by targets, (d, n_genes)."""
+        return self.xy - torch.outer(self.x, self.y) / self.n
+
+    def weights(self, alpha: float) -> Tensor:
+        """W minimising |(x - mean) W - (y - mean)|^2 + alpha |W|^2, (d, n_genes) float64."""
+        penalty = alpha * torch.eye(len(self.x), dtype=torch.float64)
+        return torch.linalg.solve(self.gram() + penalty, self.cross())
 
 
 class NeighbourRidge(nn.Module):
@@ -46,18 +61,20 @@ class NeighbourRidge(nn.Module):
         self.register_buffer("weight", torch.zeros(d_image * (1 + neighbours), n_genes))
         self.register_buffer("mean", torch.zeros(d_image * (1 + neighbours)))
 
-    def fit(self, train: Sequence[ImageGraph], targets: Sequence[Tensor]) -> None:
-        """Fit on these sections; targets (n_spots, n_genes) are standardised expression."""
-        x, y = torch.cat([self._inputs(s.image_embedding, s.edge_index) for s in train]), torch.cat(list(targets))
-        self.mean.copy_(x.mean(dim=0))
-        self.weight.copy_(ridge_weights(x - self.mean, y, self.alpha))
+    def fit(self, sums: RidgeSums, unit: Tensor) -> None:
+        """Take the weights for the present penalty, for targets in this `unit` (n_genes,), such as their spread."""
+        weights = sums.weights(self.alpha) / unit.double()
         if self.rescale:
-            fitted = (x - self.mean) @ self.weight
-            self.weight.mul_((fitted * y).sum() / fitted.square().sum().clamp(min=1e-12))
+            fitted = (weights * sums.cross() / unit.double()).sum()
+            squares = (weights * (sums.gram() @ weights)).sum()
+            weights *= fitted / squares.clamp(min=1e-12)
+        self.mean.copy_(sums.mean())
+        self.weight.copy_(weights)
 
-    def forward(self, image_embedding: Tensor, edge_index: Tensor) -> Tensor:
-        """(n, d_image), (2, n_edges) -> standardised expression (n, n_genes)"""
-        return (self._inputs(image_embedding, edge_index) - self.mean) @ self.weight
+    def forward(self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL) -> Tensor:
+        """(n, d_image), (2, n_edges) -> standardised expression (n_inner, n_genes)"""
+        return (self.inputs(image_embedding, edge_index)[inner] - self.mean) @ self.weight
 
-    def _inputs(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return torch.cat([x, neighbour_mean(x, edge_index)], dim=1) if self.neighbours else x
+    def inputs(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        """(n, d_image) -> (n, d), with the neighbours' mean if asked for."""
+        return torch.cat([x, Edges(edge_index, len(x)).mean(x)], dim=1) if self.neighbours else x

@@ -1,9 +1,20 @@
 """Stage 2, strict: the same idea as released, with a stack of graph layers and a readout linear in n_genes."""
 
+from typing import NamedTuple
+
+import torch
 from torch import Tensor, nn
 
-from hespotex.nn.aggregate import neighbour_mean
-from hespotex.nn.published import DualStreamOutput
+from hespotex.nn.dropout import Dropout
+from hespotex.nn.published import ALL, Inner
+from hespotex.sparse import Edges
+
+
+class ReadoutFeatures(NamedTuple):
+    """`features` (n, 2 d_latent), which expression is linear in, and `latent` (n, d_latent), the patch latent."""
+
+    features: Tensor
+    latent: Tensor
 
 
 class NeighbourLayer(nn.Module):
@@ -15,16 +26,16 @@ class NeighbourLayer(nn.Module):
     def __init__(self, d: int, dropout: float) -> None:
         super().__init__()
         self.norm, self.own, self.neighbours = nn.LayerNorm(d), nn.Linear(d, d), nn.Linear(d, d)
-        self.activation = nn.Sequential(nn.GELU(), nn.Dropout(dropout))
+        self.activation = nn.Sequential(nn.GELU(), Dropout(dropout))
 
-    def forward(self, h: Tensor, edge_index: Tensor) -> Tensor:
+    def forward(self, h: Tensor, edges: Edges) -> Tensor:
         u = self.norm(h)
-        change: Tensor = self.activation(self.own(u) + self.neighbours(neighbour_mean(u, edge_index)))
+        change: Tensor = self.activation(self.own(u) + self.neighbours(edges.mean(u)))
         return h + change
 
 
 class StrictDecoder(nn.Module):
-    """Image embedding and spot graph to standardised expression.
+    """Image embedding and spot graph to features that standardised expression is linear in.
 
     The patch latent is the bottleneck: what passes it is pulled towards the teacher's spot latent, and the
     readout (n_genes x d_latent weights) makes every gene a mixture of the same d_latent programmes.
@@ -41,21 +52,27 @@ class StrictDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_head = nn.Sequential(
-            nn.Dropout(dropout / 2),
+            Dropout(dropout / 2),
             nn.Linear(d_image, d_hidden),
             nn.GELU(),
             nn.LayerNorm(d_hidden),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(d_hidden, d_latent),
         )
         self.layers = nn.ModuleList(NeighbourLayer(d_latent, dropout) for _ in range(n_layers))
         self.readout = nn.Linear(d_latent, n_genes)
-        self.gene_head = nn.Sequential(nn.LayerNorm(d_latent), nn.Linear(d_latent, n_genes))
+        self.gene_norm, self.gene_head = nn.LayerNorm(d_latent), nn.Linear(d_latent, n_genes)
 
-    def forward(self, image_embedding: Tensor, edge_index: Tensor) -> DualStreamOutput:
-        """(n, d_image), (2, n_edges) -> standardised expression (n, n_genes), patch latent (n, d_latent)."""
+    def forward(self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL) -> ReadoutFeatures:
+        """(n, d_image), (2, n_edges) -> features and patch latent of the `inner` spots, all by default."""
         latent = self.latent_head(image_embedding)
-        h = latent
+        h, edges = latent, Edges(edge_index, len(latent))
         for layer in self.layers:
-            h = layer(h, edge_index)
-        return DualStreamOutput(self.readout(h) + self.gene_head(latent), latent)
+            h = layer(h, edges)
+        latent = latent[inner]
+        return ReadoutFeatures(torch.cat([h[inner], self.gene_norm(latent)], dim=1), latent)
+
+    def gene_weights(self) -> tuple[Tensor, Tensor]:
+        """W (n_genes, d) and b (n_genes,): standardised expression is f W^T + b, with f the features."""
+        weight = torch.cat([self.readout.weight, self.gene_head.weight], dim=1)
+        return weight, self.readout.bias + self.gene_head.bias

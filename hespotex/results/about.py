@@ -12,7 +12,7 @@ BRIEF = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fin
 
 def describe(config: Config, datamodule: SectionDataModule, leaks: list[str]) -> dict[str, Any]:
     """What a reader of any output of this run must know."""
-    reader = datamodule.reader
+    reader = datamodule.source.reader
     return {
         "model": config["model"]["name"],
         "role": config["model"]["role"],

@@ -42,7 +42,7 @@ def write_sections(
     """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
     genes, rows, frames = datamodule.panel.genes, [], []
     for section_id, predicted in predictions.items():
-        section, measured = datamodule.sections[section_id], datamodule.data[section_id].expression
+        section, measured = datamodule.sections[section_id], datamodule.targets[section_id]
         where = layout(section)
         per_gene = gene_metrics(predicted, measured, where, datamodule.expression.lowest)
         key = datamodule.keys[section_id]
@@ -53,7 +53,7 @@ def write_sections(
         frames.append(table)
         tables = {
             name: spot_table(section, genes, values.numpy(), about)
-            for name, values in (("measured", measured), ("predicted", predicted))
+            for name, values in (("measured", measured.dense()), ("predicted", predicted))
         }
         for name, adata in tables.items():
             write_h5ad(adata, folder / "predictions" / f"{section_id}_{name}.h5ad")

@@ -1,6 +1,6 @@
 """With a leak planted by hand in each place, the audit fails on that very rule."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import torch
 from conftest import Run
-from torch_geometric.data import Data
 
 from hespotex import run as run_module
 from hespotex import teacher as teacher_module
@@ -17,9 +16,9 @@ from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.expression import PearsonResiduals
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
-from hespotex.data.loader import SectionLoader
+from hespotex.data.loader import BlockLoader
 from hespotex.data.section import Section
-from hespotex.nn.ridge import NeighbourRidge
+from hespotex.data.spot_graph import SpotGraph
 from hespotex.results.findings import FAIL, PASS
 
 from .findings import RIDGE, SHORT, audit, edit, failed
@@ -98,7 +97,7 @@ class TestPlantedInTheCode:
     @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
     def test_scaling_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
         def leaky(self: SectionDataModule) -> tuple[torch.Tensor, torch.Tensor]:
-            values = torch.cat([self.data[i].expression for i in [*self.split.train, *self.split.test]])
+            values = torch.cat([self.data[i].whole().expression for i in [*self.split.train, *self.split.test]])
             return values.mean(0), values.std(0, correction=0)
 
         monkeypatch.setattr(SectionDataModule, "scaling", leaky)
@@ -108,17 +107,12 @@ class TestPlantedInTheCode:
 
     @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
     def test_closed_form_weights_that_saw_a_test_section(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
-        fitted, fit = run_module.fitted_closed_form, NeighbourRidge.fit
+        fitted = run_module.fitted_closed_form
 
         def leaky(config: Any, datamodule: SectionDataModule) -> Any:
-            extra = datamodule.data[datamodule.split.test[0]]
-            mean, std = datamodule.scaling()
-
-            def fit_on_more(self: NeighbourRidge, train: Sequence[Any], targets: Sequence[torch.Tensor]) -> None:
-                fit(self, [*train, extra], [*targets, (extra.expression - mean) / std])
-
+            loader, test = datamodule.loader, datamodule.split.test[:1]
             with monkeypatch.context() as patch:
-                patch.setattr(NeighbourRidge, "fit", fit_on_more)
+                patch.setattr(datamodule, "loader", lambda ids: loader(ids + test if ids == datamodule.split.train else ids))
                 return fitted(config, datamodule)
 
         monkeypatch.setattr(run_module, "fitted_closed_form", leaky)
@@ -127,11 +121,10 @@ class TestPlantedInTheCode:
     def test_a_teacher_that_saw_a_test_section_under_another_name(self, train: Run, monkeypatch: Patch) -> None:
         graph = teacher_module._expression_graph
 
-        def leaky(datamodule: SectionDataModule, section_id: str, settings: dict[str, Any]) -> Data:
+        def leaky(datamodule: SectionDataModule, section_id: str, *settings: Any) -> SpotGraph:
             first = section_id == datamodule.split.train[0]
-            data = graph(datamodule, datamodule.split.test[0] if first else section_id, settings)
-            data.section_id = section_id
-            return data
+            taken = graph(datamodule, datamodule.split.test[0] if first else section_id, *settings)
+            return replace(taken, section_id=section_id)
 
         monkeypatch.setattr(teacher_module, "_expression_graph", leaky)
         folder = train(*SHORT, "model.module.latent_weight=0")  # as many spots or not, the latents do not matter here
@@ -139,8 +132,8 @@ class TestPlantedInTheCode:
         assert "is not the expression of these sections" in audit(folder)["teacher"].reason
 
     def test_an_epoch_that_the_test_sections_chose(self, train: Run, monkeypatch: Patch) -> None:
-        def leaky(self: SectionDataModule) -> SectionLoader:
-            return SectionLoader([self.data[i] for i in self.split.test])
+        def leaky(self: SectionDataModule) -> BlockLoader:
+            return self.loader(self.split.test)
 
         monkeypatch.setattr(SectionDataModule, "val_dataloader", leaky)
         folder = train(*SHORT)
@@ -148,10 +141,10 @@ class TestPlantedInTheCode:
         assert "that is what the test sections give" in audit(folder)["epoch"].reason
 
     def test_a_test_section_among_the_training_batches(self, train: Run, monkeypatch: Patch) -> None:
-        def leaky(self: SectionDataModule) -> SectionLoader:
-            extra = self.data[self.split.test[0]].clone()
-            extra.latent = torch.zeros(extra.num_nodes, 64)
-            return SectionLoader([*(self.data[i] for i in self.split.train), extra])
+        def leaky(self: SectionDataModule) -> BlockLoader:
+            test = self.split.test[0]
+            self.data[test].outcomes["latent"] = torch.zeros(len(self.data[test]), 64)
+            return self.loader([*self.split.train, test])
 
         monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
         assert failed(train(*SHORT)) == ["training"]
@@ -161,9 +154,9 @@ class TestPlantedInTheCode:
 
         def leaky(trainer: Any, module: Any, datamodule: SectionDataModule) -> dict[str, torch.Tensor]:
             parts = [datamodule.data[i] for i in datamodule.split.test]
-            pooled = standardize(torch.cat([part.image_embedding + n for n, part in enumerate(parts)]).numpy())
-            for part, rows in zip(parts, torch.split(torch.from_numpy(pooled), [p.num_nodes for p in parts]), strict=True):
-                part.image_embedding = rows
+            pooled = standardize(torch.cat([part.whole().image_embedding + n for n, part in enumerate(parts)]).numpy())
+            for part, rows in zip(parts, torch.split(torch.from_numpy(pooled), [len(p) for p in parts]), strict=True):
+                part.inputs["image_embedding"] = rows
             return predict(trainer, module, datamodule)
 
         monkeypatch.setattr(run_module, "predict_test", leaky)

@@ -1,11 +1,16 @@
 """Counts to log-normalised expression, by hand."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import torch
+from scipy import sparse
 
-from hespotex.data.expression import LogNormalised, LogRaw, PearsonResiduals, smooth
+from hespotex.data.expression import LogNormalised, LogRaw, PearsonResiduals
 from hespotex.data.genes import GenePanel
 from hespotex.data.section import Section
+from hespotex.data.target import SmoothedTarget, Target
 from hespotex.errors import InputError
 
 from .builders import section
@@ -23,7 +28,7 @@ def spots() -> Section:
     [("all", [4.0, 1.0, 100.0]), ("panel", [3.0, 1.0, 80.0])],  # an empty spot divides by one and stays zero
 )
 def test_by_hand(spots: Section, library: str, divisors: list[float]) -> None:
-    found = LogNormalised(1000, library)(spots, GenePanel(["CCC", "AAA"] if library == "all" else ["CCC"], []))
+    found = LogNormalised(1000, library)(spots, GenePanel(["CCC", "AAA"] if library == "all" else ["CCC"], [])).dense().numpy()
     columns = [2, 0] if library == "all" else [2]
     divisors = divisors if library == "all" else [3.0, 1.0, 70.0]
     expected = np.log1p(1000 * COUNTS[:, columns] / np.array(divisors)[:, None])
@@ -32,20 +37,20 @@ def test_by_hand(spots: Section, library: str, divisors: list[float]) -> None:
 
 
 def test_the_default_library_is_ten_thousand_over_all_genes(spots: Section) -> None:
-    found = LogNormalised()(spots, GenePanel(["AAA", "BBB", "CCC"], []))
+    found = LogNormalised()(spots, GenePanel(["AAA", "BBB", "CCC"], [])).dense()
     np.testing.assert_allclose(np.expm1(found).sum(axis=1), [1e4, 0, 1e4], rtol=1e-5)
 
 
 @pytest.mark.parametrize("library", ["all", "panel"])
 def test_genes_not_measured_are_nan_and_zero_counts_are_not(spots: Section, library: str) -> None:
-    found = LogNormalised(library=library)(spots, GenePanel(["NEW", "BBB", "AAA"], []))
+    found = LogNormalised(library=library)(spots, GenePanel(["NEW", "BBB", "AAA"], [])).dense().numpy()
     np.testing.assert_array_equal(np.isnan(found), [[True, False, False]] * 3)
     assert found[0, 1] == 0 and found[0, 2] > 0
-    assert np.isnan(LogNormalised(library=library)(spots, GenePanel(["NEW", "OTHER"], []))).all()
+    assert np.isnan(LogNormalised(library=library)(spots, GenePanel(["NEW", "OTHER"], [])).dense()).all()
 
 
 def test_log_raw(spots: Section) -> None:
-    found = LogRaw()(spots, GenePanel(["CCC", "NEW", "AAA"], []))
+    found = LogRaw()(spots, GenePanel(["CCC", "NEW", "AAA"], [])).dense().numpy()
     np.testing.assert_allclose(found[:, [0, 2]], np.log1p(COUNTS[:, [2, 0]]), rtol=1e-6)
     assert np.isnan(found[:, 1]).all()
 
@@ -57,7 +62,7 @@ def test_pearson_residuals_by_hand(spots: Section) -> None:
     mu = np.array([[4.0], [0.0], [100.0]]) * [0.6, 0.15]
     with np.errstate(invalid="ignore"):
         expected = np.nan_to_num((COUNTS[:, [2, 0]] - mu) / np.sqrt(mu + mu**2 / 50))
-    np.testing.assert_allclose(target(spots, panel), np.clip(expected, -3, 3), rtol=1e-6)
+    np.testing.assert_allclose(target(spots, panel).dense(), np.clip(expected, -3, 3), rtol=1e-6)
     assert target.fitted_on == ["T1"]
     assert target.lowest < 0
 
@@ -67,8 +72,8 @@ def test_residuals_are_cut_at_the_root_of_the_training_spots(spots: Section) -> 
     target.fit([spots], GenePanel(["BBB", "AAA"], []))
     assert target.limit == pytest.approx(3**0.5)
     target.share = np.array([1e-9, 0.5])
-    assert target(spots, panel)[2, 0] == pytest.approx(3**0.5)
-    assert np.isnan(target(spots, panel)[:, 1]).all()
+    assert target(spots, panel).dense()[2, 0] == pytest.approx(3**0.5)
+    assert np.isnan(target(spots, panel).dense()[:, 1]).all()
 
 
 def test_depth_is_no_part_of_the_residuals() -> None:
@@ -77,7 +82,7 @@ def test_depth_is_no_part_of_the_residuals() -> None:
     one, panel = section(counts, ["AAA", "BBB", "CCC"], pos=np.zeros((3, 2))), GenePanel(["AAA", "BBB"], [])
     target = PearsonResiduals()
     target.fit([one], panel)
-    np.testing.assert_allclose(target(one, panel), 0, atol=1e-5)
+    np.testing.assert_allclose(target(one, panel).dense(), 0, atol=1e-5)
 
 
 def test_an_unknown_library_is_refused() -> None:
@@ -86,9 +91,29 @@ def test_an_unknown_library_is_refused() -> None:
 
 
 def test_smoothing_mixes_in_the_neighbours() -> None:
-    expression = np.array([[0.0, np.nan], [4.0, np.nan], [8.0, np.nan], [9.0, np.nan]], dtype=np.float32)
+    target = Target(sparse.csr_matrix([[0.0, 0], [4, 0], [8, 0], [9, 0]]), np.array([True, False]))
     edges = np.array([[1, 2, 0], [0, 0, 1]])  # 0 has neighbours 1 and 2, 1 has 0; 2 and 3 have none
-    found = smooth(expression, edges, 0.25)
-    np.testing.assert_allclose(found[:, 0], [1.5, 3.0, 8.0, 9.0])
-    assert np.isnan(found[:, 1]).all()
-    np.testing.assert_array_equal(smooth(expression, edges, 0.0), expression)
+    found = SmoothedTarget(target, edges, 0.25)
+    every = torch.arange(4)
+    np.testing.assert_allclose(found[every][:, 0], [1.5, 3.0, 8.0, 9.0])
+    np.testing.assert_allclose(found[torch.tensor([3, 1])][:, 0], [9.0, 3.0])
+    assert np.isnan(found[every][:, 1]).all()
+    torch.testing.assert_close(SmoothedTarget(target, edges, 0.0)[every], target.dense(), equal_nan=True)
+
+
+@pytest.mark.parametrize("make", [LogRaw, LogNormalised, PearsonResiduals])
+def test_rows_genes_and_selections_are_parts_of_one_table(make: type[LogRaw] | type[PearsonResiduals]) -> None:
+    counts = np.random.default_rng(0).poisson(1.0, (30, 4)).astype(np.float32)
+    one = section(counts, ["AAA", "BBB", "CCC", "DDD"], pos=np.zeros((30, 2)))
+    panel, expression = GenePanel(["DDD", "NEW", "AAA", "BBB"], []), make()
+    expression.fit([one], GenePanel(["DDD", "AAA", "BBB", "CCC"], []))
+    if isinstance(expression, PearsonResiduals):
+        expression.share = np.array([0.2, 0.0, 0.3, 0.4])
+    target = expression(one, panel)
+    whole, spots = target.dense(), torch.tensor([7, 2, 29])
+    assert whole.dtype == torch.float32 and whole[:, 1].isnan().all() and not whole[:, [0, 2, 3]].isnan().any()
+    same = partial(torch.testing.assert_close, rtol=0, atol=0, equal_nan=True)
+    same(target[spots], whole[spots])
+    same(target.genes(1, 3), whole[:, 1:3])
+    same(target.select(np.array([3, 1])).dense(), whole[:, [3, 1]])
+    same(target.select(np.array([3, 1]))[spots], whole[spots][:, [3, 1]])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.embed import embed_section, fill, is_filled
-from hespotex.data.loader import SectionLoader, draw_view
+from hespotex.data.loader import BlockLoader, draw_view
 from hespotex.data.patch_reader import iterate_patches, patch_reader
 from hespotex.data.patches import PatchSpec
 from hespotex.data.pipeline import N_VIEWS, encode_spots, read_ahead, turn
@@ -104,7 +104,7 @@ class LeftRight(MeanColour):
 
 
 def test_views_are_files_of_their_own(spots: Section, store: EmbeddingStore) -> None:
-    plain, mirrored = (embed_section(spots, LeftRight(), store, view) for view in (0, 4))
+    plain, mirrored = (embed_section(spots, LeftRight(), store, view)[:] for view in (0, 4))
     np.testing.assert_allclose(mirrored, -plain, atol=1e-4)
     assert len(list(store.root.rglob("*.h5"))) == 2
 
@@ -154,17 +154,18 @@ def test_two_encoders_side_by_side(spots: Section, store: EmbeddingStore) -> Non
     class Pair(MeanColour):
         parts = (MeanColour([40.0]), LeftRight([100.0], patch_px=32, version=2))
 
-    both = embed_section(spots, Pair(), store)
-    np.testing.assert_array_equal(both, np.hstack([embed_section(spots, part, store) for part in Pair.parts]))
+    both = embed_section(spots, Pair(), store)[:]
+    np.testing.assert_array_equal(both, np.hstack([embed_section(spots, part, store)[:] for part in Pair.parts]))
 
 
 def test_training_draws_views_by_seed_and_epoch(spots: Section, store: EmbeddingStore) -> None:
-    data = ImageInputs(views=3, standardize="none").assemble(spots, LeftRight(), None, store, views=3)
+    graph = ImageInputs(views=3, standardize="none").assemble(spots, LeftRight(), None, store, views=3)
+    data = graph.whole()
     assert data.image_views.shape == (25, 3, 3)
     torch.testing.assert_close(data.image_views[:, 0], data.image_embedding)
 
     def drawn(epoch: int) -> Iterator[NDArray[np.float32]]:
-        for batch in SectionLoader([data], seed=0, epoch=lambda: epoch):
+        for batch in BlockLoader([graph], seed=0, epoch=lambda: epoch):
             assert "image_views" not in batch
             yield batch.image_embedding.numpy()
 
@@ -173,7 +174,7 @@ def test_training_draws_views_by_seed_and_epoch(spots: Section, store: Embedding
     assert (first != other).any()
     of = (data.image_views.numpy() == first[:, None]).all(axis=2)
     assert of.any(axis=1).all() and of.any(axis=0).all()  # every spot got one of its views, and all views occur
-    (unseeded,) = SectionLoader([data])
+    (unseeded,) = BlockLoader([graph])
     torch.testing.assert_close(unseeded.image_embedding, data.image_embedding)
 
 

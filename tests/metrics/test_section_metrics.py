@@ -8,12 +8,41 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from hespotex.data.graph import knn_edges
-from hespotex.metrics import Layout, MeanOverSections, Raster, gene_metrics, gene_pearson, gene_set_metrics, section_metrics
+from hespotex.metrics import (
+    GeneMoments,
+    Layout,
+    Raster,
+    SectionScores,
+    gene_metrics,
+    gene_pearson,
+    gene_rmse,
+    gene_set_metrics,
+    section_metrics,
+)
 from hespotex.metrics import section as section_module
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
 
 SIDE = 8
 N = SIDE**2
+
+
+class Dense:
+    """A measured table that is in memory."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
+
+    def __getitem__(self, spots: Tensor) -> Tensor:
+        return self.values[spots]
+
+    def genes(self, start: int, stop: int) -> Tensor:
+        return self.values[:, start:stop]
+
+
+def agreement(predicted: Tensor, measured: Tensor) -> float:
+    """`gene_gene_correlation` of tables that come in three pieces."""
+    varies = gene_pearson(predicted, measured).isfinite().numpy()
+    return gene_gene_correlation(zip(predicted.tensor_split(3), measured.tensor_split(3), strict=True), varies)
 
 
 @pytest.fixture
@@ -36,8 +65,8 @@ def pair() -> tuple[Tensor, Tensor]:
 def test_row_of_a_section(pair: tuple[Tensor, Tensor], layout: Layout) -> None:
     predicted, measured = pair
     measured[:, 0], predicted[:, 1] = torch.nan, 2.0
-    per_gene = gene_metrics(predicted, measured, layout)
-    row = section_metrics(per_gene, predicted, measured, layout)
+    per_gene = gene_metrics(predicted, Dense(measured), layout)
+    row = section_metrics(per_gene, predicted, Dense(measured), layout)
     pcc = np.array([pearsonr(predicted[:, g].double(), measured[:, g].double()).statistic for g in range(2, 10)])
     assert row["n_genes_scored"] == 8
     assert row["pcc_gene"] == pytest.approx(pcc.mean()) and row["pcc_gene_median"] == pytest.approx(np.median(pcc))
@@ -52,16 +81,22 @@ def test_row_of_a_section(pair: tuple[Tensor, Tensor], layout: Layout) -> None:
 
 
 def test_blocks_of_genes_change_nothing(pair: tuple[Tensor, Tensor], layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = gene_metrics(*pair, layout)
+    predicted, measured = pair[0], Dense(pair[1])
+    whole = gene_metrics(predicted, measured, layout)
+    row = section_metrics(whole, predicted, measured, layout)
     monkeypatch.setattr(section_module, "BLOCK", 3)
-    for name, values in gene_metrics(*pair, layout).items():
-        np.testing.assert_allclose(values, whole[name], rtol=1e-12, err_msg=name)
+    for values in (3 * N, 70):
+        monkeypatch.setattr(section_module, "VALUES", values)
+        for name, each in gene_metrics(predicted, measured, layout).items():
+            np.testing.assert_allclose(each, whole[name], rtol=1e-12, err_msg=name)
+        again = section_metrics(whole, predicted, measured, layout)
+        assert again == pytest.approx(row, rel=1e-9, nan_ok=True)
 
 
 def test_a_constant_prediction_has_errors_and_no_correlation(pair: tuple[Tensor, Tensor], layout: Layout) -> None:
     measured = pair[1]
     predicted = measured.mean(0).expand(N, -1)
-    row = section_metrics(gene_metrics(predicted, measured, layout), predicted, measured, layout)
+    row = section_metrics(gene_metrics(predicted, Dense(measured), layout), predicted, Dense(measured), layout)
     assert row["n_genes_scored"] == 0
     for name in (
         "pcc_gene",
@@ -100,11 +135,11 @@ def test_gene_gene_correlation_is_that_of_the_upper_triangles(pair: tuple[Tensor
     predicted = predicted + torch.randn(N, 10, generator=torch.Generator().manual_seed(3))
     upper = np.triu_indices(10, 1)
     pairs = [np.corrcoef(values.double().numpy().T)[upper] for values in (predicted, measured)]
-    assert gene_gene_correlation(predicted, measured) == pytest.approx(pearsonr(*pairs).statistic)
+    assert agreement(predicted, measured) == pytest.approx(pearsonr(*pairs).statistic)
     measured[:, 0], predicted[:, 1] = torch.nan, 1.0
-    rest = gene_gene_correlation(predicted[:, 2:], measured[:, 2:])
-    assert gene_gene_correlation(predicted, measured) == pytest.approx(rest)
-    assert np.isnan(gene_gene_correlation(predicted[:, :3], measured[:, :3]))
+    rest = agreement(predicted[:, 2:], measured[:, 2:])
+    assert agreement(predicted, measured) == pytest.approx(rest)
+    assert np.isnan(agreement(predicted[:, :3], measured[:, :3]))
 
 
 def test_clusters_against_labels() -> None:
@@ -120,22 +155,22 @@ def test_clusters_against_labels() -> None:
     assert np.isnan(cluster_agreement(torch.ones(90, 3), labels)).all()
 
 
-@pytest.mark.parametrize(
-    ("sections", "mean"),
-    [
-        ([[1.0], [2.0]], 1.5),
-        ([[1.0, 3.0, torch.nan], [8.0]], 5.0),
-        ([[torch.nan], [2.0], [4.0]], 3.0),
-        ([[torch.nan]], torch.nan),
-    ],
-)
-def test_training_metric_averages_genes_then_sections(sections: list[list[float]], mean: float) -> None:
-    metric = MeanOverSections(lambda predicted, _: predicted.mean(0))
-    for values in sections:
-        n_spots = 2 + len(values)
-        metric.update(torch.tensor([values] * n_spots, requires_grad=True), torch.zeros(n_spots, len(values)))
-    assert metric.compute().item() == pytest.approx(mean, nan_ok=True)
-    assert not metric.total.requires_grad
-    metric.reset()
-    metric.update(torch.tensor([[7.0]]), torch.zeros(1, 1))
-    assert metric.compute().item() == 7
+def test_scores_while_training_are_means_over_genes_then_sections() -> None:
+    """Added up over pieces, far from 0, with constant and unmeasured genes."""
+    generator, scores, expected = torch.Generator().manual_seed(0), SectionScores(), []
+    for number in range(3):
+        measured = 100 + torch.randn(50, 6, generator=generator)
+        predicted = measured + torch.randn(50, 6, generator=generator) - 3
+        measured[:, 0], measured[:, 1], predicted[:, 2] = torch.nan, 7.0, 2.5
+        if number == 2:
+            predicted[:] = 1.0  # no correlation at all: the section is left out of that mean
+        for p, m in zip(predicted.tensor_split(4), measured.tensor_split(4), strict=True):
+            scores.update(f"S{number}", GeneMoments.of(p.requires_grad_(), m))
+        expected.append((gene_pearson(predicted, measured).nanmean(), gene_rmse(predicted, measured).nanmean()))
+    found = scores.compute()
+    pcc, rmse = torch.tensor(expected).unbind(1)
+    assert found["pcc_gene"].item() == pytest.approx(pcc.nanmean().item(), rel=1e-5)
+    assert found["rmse"].item() == pytest.approx(rmse.nanmean().item(), rel=1e-4)
+    assert not found["rmse"].requires_grad
+    scores.reset()
+    assert scores.compute()["pcc_gene"].isnan()

@@ -12,15 +12,27 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from hespotex.data.assemble import standardize
+from hespotex.data.block_target import BlockTarget
 from hespotex.data.graph import knn_edges
+from hespotex.data.spot_graph import SpotGraph
+from hespotex.data.target import Rows
 from hespotex.errors import InputError
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.ceiling import CeilingModule
 from hespotex.modules.closed_form import GeneMeanModule
-from hespotex.modules.inputs import exponents, position_terms, standardised_log
 from hespotex.modules.retrieval import RetrievalModule
-from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, NucleiModule, RidgeModule
+from hespotex.modules.ridge import (
+    CoordinatesModule,
+    HestRidgeModule,
+    NucleiModule,
+    RidgeModule,
+    exponents,
+    position_terms,
+)
+
+from .tables import Table
 
 D, GENES = 8, ["image", "place", "cells", "noise"]
 ALPHAS = [1.0, 10.0, 100.0]
@@ -35,30 +47,36 @@ def section(name: str, side: int = 12, seed: int = 0) -> Data:
     place = np.hypot(*(pos - pos.mean(axis=0)).T) / 200
     follows = [image[:, 0] + image[:, 1], place, np.log1p(nuclei[:, 0]) * 3, np.zeros(n)]
     expression = np.stack(follows, axis=1) + 0.3 * rng.normal(size=(n, 4)) + 5
-    arrays = {"image_embedding": image, "nuclei": nuclei, "pos": pos, "expression": expression}
-    return Data(
-        **{key: torch.from_numpy(np.asarray(value, dtype=np.float32)) for key, value in arrays.items()},
-        edge_index=torch.from_numpy(knn_edges(pos, 6)), section_id=name, num_nodes=n,
-    )  # fmt: skip
+    arrays = {
+        "image_embedding": image,
+        "nuclei": nuclei,
+        "nuclei_log": standardize(np.log1p(nuclei)),
+        "place": standardize(pos),
+    }
+    inputs: dict[str, Rows] = {key: torch.from_numpy(np.asarray(value, dtype=np.float32)) for key, value in arrays.items()}
+    return SpotGraph(name, pos, knn_edges(pos, 6), inputs, Table(torch.from_numpy(expression.astype(np.float32)))).whole()
 
 
 TRAIN, VAL, TEST = [section("A", seed=1), section("B", 10, seed=2)], [section("C", seed=3)], section("D", 9, seed=4)
 
 
+def batches(data: Sequence[Data]) -> list[Batch]:
+    return [Batch.from_data_list([each]) for each in data]
+
+
 def fitted(module: ExpressionModule, train: Sequence[Data] = TRAIN, val: Sequence[Data] = VAL) -> ExpressionModule:
-    values = torch.cat([s.expression for s in train])
+    values = torch.cat([s.target.dense() for s in train])
     module.set_scaling(values.mean(0), values.std(0))
-    module.fit_closed_form(train, val)
+    module.fit_closed_form(batches(train), batches(val))
     return module
 
 
 def predict(module: ExpressionModule, *data: Data) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = module.predict_step(Batch.from_data_list(list(data)), 0)
-    return found
+    return module.predict([Batch.from_data_list(list(data))])
 
 
 def correlations(module: ExpressionModule) -> dict[str, float]:
-    found = gene_pearson(predict(module, TEST)["D"], TEST.expression)
+    found = gene_pearson(predict(module, TEST)["D"], TEST.target.dense())
     return dict(zip(GENES, found.nan_to_num(0).tolist(), strict=True))
 
 
@@ -82,9 +100,9 @@ def test_each_finds_its_gene_only(module: ExpressionModule, gene: str) -> None:
 def test_gene_mean_is_constant_and_as_wrong_as_the_spread() -> None:
     module = fitted(GeneMeanModule(D, 4))
     predicted = predict(module, TEST)["D"]
-    assert predicted.shape == TEST.expression.shape
-    assert gene_pearson(predicted, TEST.expression).isnan().all()
-    torch.testing.assert_close(predicted[0], torch.cat([s.expression for s in TRAIN]).mean(0))
+    assert predicted.shape == TEST.target.dense().shape
+    assert gene_pearson(predicted, TEST.target.dense()).isnan().all()
+    torch.testing.assert_close(predicted[0], torch.cat([s.target.dense() for s in TRAIN]).mean(0))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +129,7 @@ def test_a_batch_and_a_checkpoint_change_nothing(make: Callable[[], ExpressionMo
 def test_hest_ridge_is_the_recipe() -> None:
     """Scaler, PCA with seed 1 and ridge of scikit-learn, with the penalty of the benchmark; targets centred."""
     wide = [section("A", seed=1)]
-    x, y = wide[0].image_embedding.double().numpy() @ np.diag([1, 2, 3, 4, 5, 6, 7, 8]), wide[0].expression.double().numpy()
+    x, y = wide[0].image_embedding.double().numpy() @ np.diag([1, 2, 3, 4, 5, 6, 7, 8]), wide[0].target.dense().double().numpy()
     wide[0].image_embedding = torch.from_numpy(x).float() + 3
     module = fitted(HestRidgeModule(D, 4, n_components=5), wide, [])
     scaled = StandardScaler().fit(x)
@@ -123,25 +141,24 @@ def test_hest_ridge_is_the_recipe() -> None:
 
 def test_retrieval_averages_the_nearest_by_cosine() -> None:
     module = fitted(RetrievalModule(D, 4, k=7))
-    x, y = (torch.cat([s[key] for s in TRAIN]).double().numpy() for key in ("image_embedding", "expression"))
+    x, y = (
+        torch.cat(parts).double().numpy() for parts in zip(*((s.image_embedding, s.target.dense()) for s in TRAIN), strict=True)
+    )
     mean, std = x.mean(axis=0), x.std(axis=0)
     search = NearestNeighbors(n_neighbors=7, metric="cosine").fit((x - mean) / std)
     nearest = search.kneighbors((TEST.image_embedding.double().numpy() - mean) / std, return_distance=False)
     np.testing.assert_allclose(predict(module, TEST)["D"], y[nearest].mean(axis=1), rtol=1e-4, atol=1e-4)
     few = fitted(RetrievalModule(D, 4, k=10_000))
-    torch.testing.assert_close(predict(few, TEST)["D"][0], torch.cat([s.expression for s in TRAIN]).mean(0))
+    torch.testing.assert_close(predict(few, TEST)["D"][0], torch.cat([s.target.dense() for s in TRAIN]).mean(0))
 
 
-def test_coordinates_are_those_of_the_section_alone() -> None:
+def test_coordinates_are_a_polynomial_of_the_place() -> None:
     assert len(exponents(4)) == 14 and (4, 0) in exponents(4) and (0, 0) not in exponents(4)
-    terms = position_terms(TEST.pos, 4)
-    torch.testing.assert_close(position_terms(TEST.pos * 3 + 1000, 4), terms, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(terms.mean(0), torch.zeros(14), atol=1e-5, rtol=0)
-    torch.testing.assert_close(terms.std(0, correction=0), torch.ones(14))
-
-
-def test_equal_counts_give_no_nuclei_signal() -> None:
-    assert (standardised_log(torch.full((5, 1), 3.0)) == 0).all()
+    side = torch.linspace(-(3**0.5), 3**0.5, 401)
+    even = torch.stack(torch.meshgrid(side, side, indexing="ij"), dim=-1).reshape(-1, 2)
+    terms = position_terms(even, 4)
+    assert terms.shape == (len(even), 14)
+    torch.testing.assert_close(terms.square().mean(0).sqrt(), torch.ones(14), atol=0.02, rtol=0)
 
 
 class TestCeiling:
@@ -156,9 +173,8 @@ class TestCeiling:
             noise = torch.randn(len(pattern), D, generator=torch.Generator().manual_seed(number))
             values = pattern + 0.2 * noise
             data.image_embedding = (values - values.mean(0)) / values.std(0)
-            data.expression = pattern[:, :4] + 0.3 * torch.randn(
-                len(pattern), 4, generator=torch.Generator().manual_seed(7 + number)
-            )
+            jitter = torch.randn(len(pattern), 4, generator=torch.Generator().manual_seed(7 + number))
+            data.target = BlockTarget.of_table(pattern[:, :4] + 0.3 * jitter)
         turn = torch.tensor([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], dtype=torch.float32)
         other.pos = other.pos @ turn + torch.tensor([4000.0, -700.0])
         return {"A": one, "B": other, "L": section("L")}
@@ -170,14 +186,14 @@ class TestCeiling:
         module.lowest.fill_(-torch.inf)
         module.fit_replicates(data, {"A": "P1", "B": "P1", "L": "P2"})  # type: ignore[operator]
         found = predict(module, data["A"], data["L"])
-        assert gene_pearson(found["A"], data["A"].expression).min() > 0.6
-        assert gene_pearson(found["L"], data["L"].expression).isnan().all()  # nobody of its group: gene means
+        assert gene_pearson(found["A"], data["A"].target.dense()).min() > 0.6
+        assert gene_pearson(found["L"], data["L"].target.dense()).isnan().all()  # nobody of its group: gene means
 
     def test_expression_plays_no_part_in_the_registration(self) -> None:
         data, modules = self.pair(0.4), [fitted(CeilingModule(D, 4)) for _ in range(2)]
         groups = {"A": "P1", "B": "P1", "L": "P2"}
         modules[0].fit_replicates(data, groups)  # type: ignore[operator]
-        data["A"].expression = torch.rand_like(data["A"].expression)
+        data["A"].target = BlockTarget.of_table(torch.rand_like(data["A"].target.dense()))
         modules[1].fit_replicates(data, groups)  # type: ignore[operator]
         assert torch.equal(*(predict(module, data["A"])["A"] for module in modules))
 

@@ -1,0 +1,104 @@
+"""Products with sparse matrices that gradients pass through on either side."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")  # torch's word, once a process
+
+
+def from_scipy(matrix: sparse.csr_matrix) -> Tensor:
+    """The same as a torch tensor, with 32-bit numbers of columns, as CPU and GPU libraries want them."""
+    starts, columns = torch.from_numpy(matrix.indptr.astype(np.int32)), torch.from_numpy(matrix.indices.astype(np.int32))
+    values = torch.from_numpy(matrix.data.astype(np.float32))
+    return torch.sparse_csr_tensor(starts, columns, values, matrix.shape, check_invariants=False)
+
+
+def csr(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Sparse matrix of entries that are sorted by row."""
+    starts = torch.zeros(shape[0] + 1, dtype=torch.int32, device=rows.device)
+    starts[1:] = torch.bincount(rows, minlength=shape[0]).cumsum(0)
+    return torch.sparse_csr_tensor(starts, columns.int(), values, shape, check_invariants=False)
+
+
+class Edges:
+    """Edges of a spot graph, sorted by the spot they enter, and once more by the spot they leave.
+
+    Args:
+        edge_index: (2, n_edges), row 0 the neighbour j, row 1 the spot i.
+        n: spots.
+    """
+
+    def __init__(self, edge_index: Tensor, n: int) -> None:
+        source, target = edge_index
+        order = torch.argsort(target, stable=True)
+        self.n, self.source, self.target = n, source[order], target[order]
+        self.back = torch.argsort(self.source, stable=True)  # of the sorted edges, by the spot they leave
+
+    def matrix(self, values: Tensor) -> Tensor:
+        """A (n, n) with A_ij the value of edge j -> i; one value an edge, in sorted order."""
+        return csr(self.target, self.source, values, (self.n, self.n))
+
+    def transposed(self, values: Tensor) -> Tensor:
+        """A^T"""
+        return csr(self.source[self.back], self.target[self.back], values[self.back], (self.n, self.n))
+
+    def mean(self, x: Tensor) -> Tensor:
+        """m_i = mean of x_j over edges j -> i; 0 for a spot without neighbours.  (n, d) -> (n, d)"""
+        degree = torch.bincount(self.target, minlength=self.n)
+        return self.weighted_sum(x, (1.0 / degree.clamp(min=1)).index_select(0, self.target))
+
+    def weighted_sum(self, x: Tensor, values: Tensor) -> Tensor:
+        """s_i = sum of value_ij x_j over edges j -> i.  (n, d), (n_edges,) in sorted order -> (n, d)"""
+        wide = torch.promote_types(x.dtype, torch.float32)
+        out: Tensor = WeightedSum.apply(x.to(wide), values.to(wide), self)
+        return out.to(x.dtype)
+
+    def softmax(self, logits: Tensor) -> Tensor:
+        """Over the edges that enter the same spot, of logits that are small.  (n_edges,) in sorted order"""
+        weight = logits.exp()
+        total = torch.zeros(self.n, dtype=weight.dtype, device=weight.device).index_add(0, self.target, weight)
+        return weight / total.index_select(0, self.target)
+
+
+class WeightedSum(torch.autograd.Function):
+    """A x for a sparse A: products with A and A^T only, and of the gradient of A its own entries only."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, values: Tensor, edges: Edges) -> Tensor:
+        ctx.save_for_backward(x, values)
+        ctx.edges = edges
+        return _product(edges.matrix(values), x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+        (x, values), edges = ctx.saved_tensors, ctx.edges
+        to_x = _product(edges.transposed(values), grad) if ctx.needs_input_grad[0] else None
+        to_values = None
+        if ctx.needs_input_grad[1]:
+            pattern = edges.matrix(torch.zeros_like(values))
+            to_values = torch.sparse.sampled_addmm(pattern, grad.contiguous(), x.T).values()
+        return to_x, to_values, None
+
+
+class FixedProduct(torch.autograd.Function):
+    """A x for a sparse A that is no parameter, with A^T at hand."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+        ctx.transposed = transposed
+        return _product(matrix, x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        return _product(ctx.transposed, grad), None, None
+
+
+def _product(matrix: Tensor, x: Tensor) -> Tensor:
+    """In single precision under autocast too: sparse products are not there in 16 bits."""
+    with torch.autocast(x.device.type, enabled=False):
+        return matrix @ x
