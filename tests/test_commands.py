@@ -1,6 +1,7 @@
 """The command lines as a user types them: help, sweeps, devices, predictions."""
 
 import json
+import os
 from pathlib import Path
 
 import anndata as ad
@@ -54,11 +55,21 @@ def test_cross_validation_summary_and_prediction(words: list[str], small_demo: P
     assert "already" in command("predict.py", f"checkpoint={checkpoint}", f"slides={slide}", f"output={output}", store).stdout
 
 
-def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path) -> None:
-    """DDP over gloo on sections of unequal size and odd number: same validation scores, same weights, no hang."""
-    same = ["model.module.dropout=0", "model.teacher=null", "model.module.latent_weight=0", "data.batching.blocks=2"]
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2"]
+
+
+@pytest.mark.parametrize(("launcher", "block_gib"), [([], 2.0), (TORCHRUN, 0.0)], ids=["whole", "blocks by torchrun"])
+def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path, launcher: list[str], block_gib: float) -> None:
+    """DDP over gloo on sections, or blocks, of unequal size and odd number: same scores, same weights, no hang."""
+    same = [
+        "model.module.dropout=0",
+        "model.teacher=null",
+        "model.module.latent_weight=0",
+        f"data.batching.block_gib={block_gib}",
+    ]
+    same += ["data.batching.blocks=3"]
     one = command("train.py", *words, *same, "trainer=cpu", "name=one")
-    two = command("train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
+    two = command(*launcher, "train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
     assert one.returncode == 0, one.stderr
     assert two.returncode == 0, two.stderr
     folders = [tmp_path / name / "fold0_seed0" for name in ("one", "two")]
@@ -81,7 +92,10 @@ def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     done = command("train.py", "-m", *words, *joblib, "model=ridge", "fold.index=range(3)", "name=side")
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "side").glob("*/metrics.json"))) == 3
+    facts = [json.loads(path.read_text()) for path in (tmp_path / "side").glob("*/metrics.json")]
+    assert len(facts) == 3
+    cores = len(os.sched_getaffinity(0))
+    assert {fact["cost"]["threads"] for fact in facts} == {max(cores // 2, 1)}  # two folds share the cores
 
 
 def test_optuna_search(words: list[str], tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from scipy import sparse
 
 Numbers = NDArray[np.int64]
 BYTES_PER_VALUE = 64  # memory of a training step for each spot and gene: expression, prediction, losses and their gradients
-FEWEST = 256  # spots of a block, however many genes there are
+FEWEST, MOST = 16, 8192  # spots of a block; beyond, sparse products miss the cache (experiments/speed)
 
 
 def block_spots(gib: float, n_genes: int) -> int:
-    """Spots of a block whose training step takes about this much memory."""
-    return max(FEWEST, int(gib * 2**30 / (BYTES_PER_VALUE * n_genes)))
+    """Spots of a block whose training step takes about this much memory, even where all genes are held densely."""
+    return min(MOST, max(FEWEST, int(gib * 2**30 / (BYTES_PER_VALUE * n_genes))))
 
 
 @dataclass(frozen=True)

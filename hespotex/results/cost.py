@@ -15,12 +15,13 @@ def cost(module: torch.nn.Module, seconds: dict[str, float], n_spots: int) -> di
 
     `parameters`: numbers that were fitted, in closed form or by epochs, and are kept for prediction. `spots_per_second`:
     prediction of the `n_spots` test spots, from embeddings. `peak_memory_gb` is that of the process so far: in a
-    sweep, of all its runs up to this one. `peak_gpu_gb`: None without a GPU.
+    sweep, of all its runs up to this one. `threads`: of torch. `peak_gpu_gb`: None without a GPU.
     """
     state = module.state_dict()
     return {
         "seconds": seconds,
         "spots_per_second": n_spots / max(seconds["predict"], 1e-9),
+        "threads": torch.get_num_threads(),
         "parameters": sum(value.numel() for name, value in state.items() if name not in SCALING),
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e9,
         "peak_gpu_gb": torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else None,

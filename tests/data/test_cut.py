@@ -68,5 +68,7 @@ def test_a_section_that_fits_is_one_block_as_it_is() -> None:
 
 
 def test_size_of_a_block_by_memory() -> None:
-    assert block_spots(2.0, 1000) == 2 * block_spots(1.0, 1000) == pytest.approx(2 * block_spots(2.0, 2000), abs=2)
-    assert block_spots(0.0, 1000) == 256
+    assert block_spots(0.2, 1000) == pytest.approx(2 * block_spots(0.1, 1000), abs=2)
+    assert block_spots(0.2, 1000) == pytest.approx(2 * block_spots(0.2, 2000), abs=2)
+    assert block_spots(100.0, 10) == 8192
+    assert block_spots(0.0, 1000) == 16

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -65,6 +66,18 @@ def test_rows_come_in_the_order_of_the_barcodes(tmp_path: Path) -> None:
     backwards = np.array([2, 1, 0])
     np.testing.assert_array_equal(store.load(request(), compute, lambda: backwards)[:], ROWS[::-1])
     np.testing.assert_array_equal(store.load(replace(request(), barcodes=["c", "a"]), compute)[:], ROWS[[0, 2]])
+
+
+def test_rows_are_mapped_and_cannot_be_changed(tmp_path: Path) -> None:
+    """What several processes read is in memory once; a file in chunks, of an older version, is read as well."""
+    store, wanted = EmbeddingStore(str(tmp_path)), request()
+    rows = store.load(wanted, Counted()).rows
+    assert isinstance(rows, np.memmap) and not rows.flags.writeable
+    with h5py.File(store.path(wanted), "r+") as file:
+        values = file["embedding"][:]
+        del file["embedding"]
+        file.create_dataset("embedding", data=values, chunks=(2, values.shape[1]))
+    np.testing.assert_array_equal(store.load(wanted, fail)[:], ROWS)
 
 
 def test_half_precision_unless_the_numbers_are_too_large(tmp_path: Path) -> None:
