@@ -12,25 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 from slide import make_slide
+from stand_in import RandomTimm
 
 from hespotex.build import build
 from hespotex.data.embed import patch_specs
 from hespotex.data.patch_reader import iterate_patches
 from hespotex.data.pipeline import default_workers, encode_spots
 from hespotex.data.section import Section
-from hespotex.encoders.timm_encoder import TimmEncoder
 
 log = logging.getLogger("speed")
 COMMON = {"patch_um": [112.0], "patch_px": 224, "hub_id": "none", "hub_files": [], "licence": "none", "gated": False}
 VITS = {"vit_b32": "vit_base_patch32_224", "vit_l16": "vit_large_patch16_224"}
 Row = dict[str, Any]
-
-
-class RandomTimm(TimmEncoder):
-    """The true architecture with random weights: they take the same time."""
-
-    def build(self) -> torch.nn.Module:
-        return self.with_pooling(self.empty_network())
 
 
 def make_encoder(name: str) -> Any:

@@ -16,19 +16,23 @@ MPP, TILE, PITCH_UM, MARGIN_PX = 0.5, 256, 100.0, 500
 
 def make_slide(tissue: Path, side_px: int, path: Path) -> Section:
     """Write `side_px` squared px (JPEG tiles of a real image, no pyramid); spots at 100 um all over it."""
-    pieces = tissue_tiles(tissue)
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tifffile.imwrite(
-            path,
-            _mosaic(pieces, -(-side_px // TILE)),
-            shape=(side_px, side_px, 3),
-            dtype=np.uint8,
-            tile=(TILE, TILE),
-            compression="jpeg",
-            photometric="rgb",
-        )
+        write_mosaic(path, tissue_tiles(tissue), side_px)
     return _section(path, side_px)
+
+
+def write_mosaic(path: Path, pieces: list[NDArray[np.uint8]], side_px: int, seed: int = 0) -> None:
+    """A tiled TIFF of `side_px` squared px out of these tiles (256, 256, 3), drawn at random."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(
+        path,
+        _mosaic(pieces, -(-side_px // TILE), seed),
+        shape=(side_px, side_px, 3),
+        dtype=np.uint8,
+        tile=(TILE, TILE),
+        compression="jpeg",
+        photometric="rgb",
+    )
 
 
 def tissue_tiles(tissue: Path) -> list[NDArray[np.uint8]]:
@@ -42,8 +46,22 @@ def tissue_tiles(tissue: Path) -> list[NDArray[np.uint8]]:
     return [np.ascontiguousarray(tile) for tile in tiles if tile.mean() < 215]
 
 
-def _mosaic(pieces: list[NDArray[np.uint8]], n: int) -> Iterator[NDArray[np.uint8]]:
+def drawn_tiles(n: int = 64) -> list[NDArray[np.uint8]]:
+    """Tiles in the colours of H&E where there is no picture at hand: smooth pink, with dark round nuclei."""
     rng = np.random.default_rng(0)
+    tiles = []
+    for _ in range(n):
+        texture = cv2.resize(rng.normal(0, 12, (32, 32, 1)).astype(np.float32), (TILE, TILE), interpolation=cv2.INTER_CUBIC)
+        tile = np.array([225.0, 170.0, 200.0]) + texture[:, :, None] + rng.normal(0, 4, (TILE, TILE, 3))
+        image = np.clip(tile, 0, 255).astype(np.uint8)
+        for x, y in rng.integers(0, TILE, (40, 2)).tolist():
+            cv2.circle(image, (x, y), int(rng.integers(5, 10)), (90, 60, 140), -1)
+        tiles.append(image)
+    return tiles
+
+
+def _mosaic(pieces: list[NDArray[np.uint8]], n: int, seed: int) -> Iterator[NDArray[np.uint8]]:
+    rng = np.random.default_rng(seed)
     return (pieces[rng.integers(len(pieces))] for _ in range(n * n))
 
 

@@ -1,0 +1,171 @@
+"""Each stage of a run on one data set, measured through the project's own functions; a process for each row of the table.
+
+One training section of the spots asked for, and a validation and a test section of at most `HELD_OUT` spots.
+"""
+
+import argparse
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from measuring import Stages, hand_over
+from omegaconf import OmegaConf, open_dict
+from stand_in import vit_b32
+from synthetic import Assay, assay_of, write_sections
+
+from hespotex.build import Config, build, build_datamodule, build_trainer
+from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.embed import fill
+from hespotex.results.about import describe
+from hespotex.results.cost import cost
+from hespotex.results.scores import write_scores
+from hespotex.run import fitted_closed_form, predict_test
+from hespotex.teacher import attach_latents
+
+CONF = Path(__file__).parents[2] / "conf"
+MEASURED_GENES, HELD_OUT = 6000, 10_000
+HD_PATCH_UM, VISIUM_PATCH_UM = 32.0, 112.0
+SPLIT = "fold,section_id,split\n0,TRAIN,train\n0,VAL,val\n0,TEST,test\n"
+
+
+def make_config(root: Path, run: Path, overrides: list[str], encoder: dict[str, Any]) -> Config:
+    """The project's default config on a data set of `write_sections`, with another encoder."""
+    fixed = [f"data.reader.root={root}", f"paths.store={run / 'store'}", "nuclei=none", "~callbacks.progress"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", ["data=h5ad", *fixed, "data.panel.min_spot_fraction=0", *overrides], return_hydra_config=True)
+    with open_dict(config):
+        config.paths.run, config.encoder = str(run), encoder
+        config.pop("hydra")
+    resolved: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    return resolved
+
+
+def patch_um(assay: Assay) -> float:
+    """Side of a patch: two bins of Visium HD, or a Visium spot with its surroundings."""
+    return VISIUM_PATCH_UM if assay.hexagonal else HD_PATCH_UM
+
+
+def data_set(folder: Path, spots: int) -> Path:
+    """Training, validation and test section; made once."""
+    held_out = min(spots, HELD_OUT)
+    sizes = {"TRAIN": spots, "VAL": held_out, "TEST": held_out}
+    root = write_sections(folder / f"stages-{spots}", sizes, MEASURED_GENES, assay_of(spots))
+    (root / "split.csv").write_text(SPLIT)
+    return root
+
+
+def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) -> None:
+    """All stages of one run but the encoder: the embeddings come from a cheap one."""
+    overrides = [f"data.n_genes_at_most={stages.genes}", f"model={options.model}", *options.overrides]
+    overrides += ["fold=files", f"fold.path={root / 'split.csv'}", f"model.max_epochs={options.epochs}"]
+    overrides += ["model.teacher.max_epochs=1"]
+    encoder = {"_target_": "stand_in.PixelEncoder", "name": "pixels", "patch_um": patch_um(assay_of(stages.spots))}
+    config = make_config(root, run, overrides, encoder)
+    reader = build(config["data"]["reader"])
+    with stages.stage("read", stages.spots):
+        reader.read("TRAIN")
+    datamodule = build_datamodule(config)
+    every = stages.spots + 2 * min(stages.spots, HELD_OUT)
+    with stages.stage("read and fill the store (cheap encoder)", every):
+        datamodule.prepare_data()
+    with stages.stage("set up (panel, targets, graph)", every):
+        datamodule.setup()
+    if config["model"]["teacher"]:
+        teach(stages, config, datamodule, options.epochs)
+    fit_and_score(stages, config, datamodule, run)
+
+
+def teach(stages: Stages, config: Config, datamodule: SectionDataModule, epochs: int) -> None:
+    """Stage 1 with one epoch, then with more: the difference is what an epoch costs."""
+    with stages.stage("teacher, all but the epochs", stages.spots):
+        attach_latents(config, datamodule)
+    config["model"]["teacher"]["max_epochs"] = 1 + epochs
+    with stages.stage("teacher, an epoch", stages.spots):
+        attach_latents(config, datamodule)
+    once, more = (row.seconds or 0.0 for row in stages.rows[-2:])
+    each = max(more - once, 0.0) / epochs
+    stages.rows[-2:] = [replace(stages.rows[-2], seconds=max(once - each, 0.0)), replace(stages.rows[-1], seconds=each)]
+
+
+class Clock(pl.Callback):
+    """Seconds of each epoch's training and of its validation."""
+
+    def __init__(self) -> None:
+        self.train, self.validate, self.started = list[float](), list[float](), 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.started = time.perf_counter()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.train.append(time.perf_counter() - self.started)
+        self.started = time.perf_counter()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.validate.append(time.perf_counter() - self.started)
+
+
+def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path) -> None:
+    """Stage 2 and the evaluation of the test section, as `hespotex.run` does them."""
+    with stages.stage("closed form part", stages.spots):
+        module = fitted_closed_form(config, datamodule)
+    clock = Clock()
+    quiet = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False}
+    trainer = build_trainer(config, callbacks=[clock], **quiet)
+    with stages.stage("fit, an epoch", stages.spots):
+        trainer.fit(module, datamodule=datamodule)
+    fit = replace(stages.rows[-1], seconds=median(clock.train))
+    validated = replace(fit, stage="validate", unit_spots=min(stages.spots, HELD_OUT), seconds=median(clock.validate))
+    stages.rows[-1:] = [fit, validated]
+    predictions: dict[str, torch.Tensor] = {}
+    held_out = min(stages.spots, HELD_OUT)
+    with stages.stage("predict", held_out):
+        predictions |= predict_test(trainer, module, datamodule)
+    about = describe(config, datamodule, []) | {"val_score": 0.0}
+    seconds = {"predict": stages.rows[-1].seconds or 0.0}
+    with stages.stage("evaluate and write", held_out):
+        write_scores(run, datamodule, predictions, about | {"cost": cost(module, seconds, held_out)})
+
+
+def embed(stages: Stages, root: Path, run: Path, patches: int) -> None:
+    """ViT-B/32 on the first patches of the training section, read from its tiled TIFF."""
+    config = make_config(root, run / "vit", [], vit_b32(patch_um(assay_of(stages.spots))))
+    n = min(patches, stages.spots)
+    part = build(config["data"]["reader"]).read("TRAIN").keep(list(range(n)))
+    encoder, store = build(config["encoder"]), build(config["store"])
+    encoder(torch.zeros(1, 224, 224, 3, dtype=torch.uint8), 0.5)  # builds the network
+    with stages.stage("embed, ViT-B/32", n, note="" if n == stages.spots else f"the first {n:,} spots"):
+        fill(part, encoder, None, store)
+
+
+def main() -> None:
+    """One row of the table."""
+    parser = argparse.ArgumentParser(description="Stages of one run; rows go to standard output as JSON.")
+    parser.add_argument("--spots", type=int, required=True)
+    parser.add_argument("--genes", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder for synthetic sections")
+    parser.add_argument("--model", default="strict")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs that are averaged")
+    parser.add_argument("--patches", type=int, default=512, help="patches for the row of the encoder; 0 for none")
+    parser.add_argument("--overrides", nargs="*", default=[], help="of the config")
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    stages = Stages(options.spots, options.genes)
+    root = data_set(options.data, options.spots)
+    try:
+        with TemporaryDirectory(dir=options.data) as run:
+            measure(stages, root, Path(run), options)
+            if options.patches:
+                embed(stages, root, Path(run), options.patches)
+    finally:
+        hand_over(stages.rows)
+
+
+if __name__ == "__main__":
+    main()
