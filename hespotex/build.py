@@ -75,7 +75,7 @@ def build_teacher(config: Config, n_genes: int) -> ExpressionAutoencoderModule:
 
 def build_trainer(config: Config, **kwargs: Any) -> pl.Trainer:
     """A Trainer as `trainer` says, with these callbacks and loggers."""
-    trainer: pl.Trainer = build(config["trainer"], **kwargs)
+    trainer: pl.Trainer = build(config["trainer"], **{"precision": precision(config["trainer"]), **kwargs})
     return trainer
 
 

@@ -3,7 +3,7 @@
 What it does as released: the image encoder (ViT-B/32) runs again on the raw patches in every epoch, the graph is a dense
 matrix (n, n), stage 1 is the graph attention autoencoder on dense expression section after section, the readout of stage 2
 is an LSTM of about 12 n_genes^2 weights, and the epoch is chosen by a correlation that goes through the genes one by one.
-The autoencoder and stage 2 are the project's bug-for-bug modules, which give the released numbers. In its favour: patches
+Weights and stage 2 are the project's bug-for-bug modules, which give the released numbers. In its favour: patches
 are in memory already, and the teacher is counted once instead of once a fold.
 """
 
@@ -29,6 +29,24 @@ from hespotex.nn.published import PublishedDecoder, PublishedGraphLayer, publish
 D_IMAGE, K_TEACHER, K = 512, 8, 4
 MEMORY_LIMIT_GIB, SECONDS_LIMIT = 16.0, 900.0
 ASSUMED_FLOPS = 60e9  # only to leave out what would take too long
+
+
+class ReleasedAutoencoder(ExpressionAutoencoder):
+    """Stage 1 in the released order: both attentions through arrays of n_edges x 512 numbers."""
+
+    def forward(self, expression: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+        source, target = edges
+        hidden = expression @ self.w1
+        logits = torch.sigmoid((hidden @ self.att_src.T)[source, 0] + (hidden @ self.att_dst.T)[target, 0])
+        highest = torch.full((len(hidden),), -torch.inf).scatter_reduce(0, target, logits.detach(), reduce="amax")
+        weight = (logits - highest[target]).exp()
+        attention = weight / torch.zeros(len(hidden)).index_add_(0, target, weight)[target]
+
+        def attend(x: Tensor) -> Tensor:
+            return nn.functional.elu(torch.zeros_like(x).index_add_(0, target, attention[:, None] * x[source]))
+
+        latent = attend(hidden) @ self.w2
+        return latent, attend(latent @ self.w2.T) @ self.w1.T
 
 
 class DenseGraphLayer(PublishedGraphLayer):
@@ -96,9 +114,9 @@ class NaiveSection:
         self.patches = torch.randint(256, (n_patches, 224, 224, 3), dtype=torch.uint8, generator=generator)
         self.embedding = nn.functional.normalize(torch.randn(n, D_IMAGE, generator=generator), dim=1)
         self.latent = torch.randn(n, 64, generator=generator)
-        self.factor = published_nuclei_factor(torch.randint(1, 20, (n, 1), generator=generator))
+        self.factor = published_nuclei_factor(torch.randint(1, 20, (n, 1), generator=generator), torch.tensor(19))
         self.encoder = open_clip.create_model("ViT-B-32", pretrained=None, force_quick_gelu=True).visual.eval()
-        self.autoencoder, self.decoder = ExpressionAutoencoder(n_genes), dense_decoder(n_genes)
+        self.autoencoder, self.decoder = ReleasedAutoencoder(n_genes), dense_decoder(n_genes)
         self.adjacency = torch.empty(0)
 
     def graph(self) -> None:

@@ -1,6 +1,6 @@
 """Each stage of a run on one data set, measured through the project's own functions; a process for each row of the table.
 
-One training section of the spots asked for, and a validation and a test section of at most `HELD_OUT` spots.
+One training section of the spots asked for, and a validation and a test section of at most `--held-out` spots.
 """
 
 import argparse
@@ -52,11 +52,10 @@ def patch_um(assay: Assay) -> float:
     return VISIUM_PATCH_UM if assay.hexagonal else HD_PATCH_UM
 
 
-def data_set(folder: Path, spots: int) -> Path:
+def data_set(folder: Path, spots: int, held_out: int) -> Path:
     """Training, validation and test section; made once."""
-    held_out = min(spots, HELD_OUT)
     sizes = {"TRAIN": spots, "VAL": held_out, "TEST": held_out}
-    root = write_sections(folder / f"stages-{spots}", sizes, MEASURED_GENES, assay_of(spots))
+    root = write_sections(folder / f"stages-{spots}-{held_out}", sizes, MEASURED_GENES, assay_of(spots))
     (root / "split.csv").write_text(SPLIT)
     return root
 
@@ -72,14 +71,14 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
     with stages.stage("read", stages.spots):
         reader.read("TRAIN")
     datamodule = build_datamodule(config)
-    every = stages.spots + 2 * min(stages.spots, HELD_OUT)
+    every = stages.spots + 2 * options.held_out
     with stages.stage("read and fill the store (cheap encoder)", every):
         datamodule.prepare_data()
     with stages.stage("set up (panel, targets, graph)", every):
         datamodule.setup()
     if config["model"]["teacher"]:
         teach(stages, config, datamodule, options.epochs)
-    fit_and_score(stages, config, datamodule, run)
+    fit_and_score(stages, config, datamodule, run, options.held_out)
 
 
 def teach(stages: Stages, config: Config, datamodule: SectionDataModule, epochs: int) -> None:
@@ -111,7 +110,7 @@ class Clock(pl.Callback):
         self.validate.append(time.perf_counter() - self.started)
 
 
-def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path) -> None:
+def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path, held_out: int) -> None:
     """Stage 2 and the evaluation of the test section, as `hespotex.run` does them."""
     with stages.stage("closed form part", stages.spots):
         module = fitted_closed_form(config, datamodule)
@@ -121,10 +120,9 @@ def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule,
     with stages.stage("fit, an epoch", stages.spots):
         trainer.fit(module, datamodule=datamodule)
     fit = replace(stages.rows[-1], seconds=median(clock.train))
-    validated = replace(fit, stage="validate", unit_spots=min(stages.spots, HELD_OUT), seconds=median(clock.validate))
+    validated = replace(fit, stage="validate", unit_spots=held_out, seconds=median(clock.validate))
     stages.rows[-1:] = [fit, validated]
     predictions: dict[str, torch.Tensor] = {}
-    held_out = min(stages.spots, HELD_OUT)
     with stages.stage("predict", held_out):
         predictions |= predict_test(trainer, module, datamodule)
     about = describe(config, datamodule, []) | {"val_score": 0.0}
@@ -152,12 +150,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder for synthetic sections")
     parser.add_argument("--model", default="strict")
     parser.add_argument("--epochs", type=int, default=3, help="epochs that are averaged")
+    parser.add_argument("--held-out", type=int, default=HELD_OUT, help="spots of validation and test section, at most")
     parser.add_argument("--patches", type=int, default=512, help="patches for the row of the encoder; 0 for none")
     parser.add_argument("--overrides", nargs="*", default=[], help="of the config")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
+    options.held_out = min(options.spots, options.held_out)
     stages = Stages(options.spots, options.genes)
-    root = data_set(options.data, options.spots)
+    root = data_set(options.data, options.spots, options.held_out)
     try:
         with TemporaryDirectory(dir=options.data) as run:
             measure(stages, root, Path(run), options)

@@ -10,6 +10,8 @@ from stages import MEASURED_GENES, make_config, patch_um
 from stand_in import vit_b32
 from synthetic import assay_of, write_sections
 
+from hespotex.build import build_sections
+from hespotex.data.sections import Sections
 from hespotex.run import train_fold
 
 log = logging.getLogger("speed")
@@ -23,12 +25,14 @@ def measure(stages: Stages, folder: Path, sections: int, overrides: list[str]) -
     common = ["fold=leave_one_section_out", f"data.n_genes_at_most={stages.genes}", *overrides]
     with TemporaryDirectory(dir=folder) as run:
         store = f"paths.store={Path(run) / 'store'}"
+        shared: Sections | None = None
         for fold in range(sections):
             config = make_config(
                 root, Path(run) / f"fold{fold}", [*common, f"fold.index={fold}", store], vit_b32(patch_um(assay_of(each)))
             )
+            shared = shared or build_sections(config, keep=True)
             with stages.stage(f"whole: fold {fold}", stages.spots):
-                train_fold(config)
+                train_fold(config, shared)
 
 
 def main() -> None:
