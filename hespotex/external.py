@@ -102,7 +102,7 @@ def describe(config: Config, predictor: Predictor, datamodule: ExternalDataModul
         "leaks": datamodule.split.leaks,
         "data_fingerprint": datamodule.fingerprint(),
         "section_facts": datamodule.facts,
-        "sample_table": getattr(datamodule.reader, "table_fingerprint", None),
+        "sample_table": getattr(datamodule.source.reader, "table_fingerprint", None),
         "genes": datamodule.panel.genes,
         "missing_genes": datamodule.missing,
         "remarks": datamodule.remarks(),

@@ -37,9 +37,9 @@ def test_only_training_targets_are_smoothed(make: Make) -> None:
     assert plain.split == smoothed.split
     assert plain.split.val
     for section_id in [*plain.split.val, *plain.split.test]:
-        assert torch.equal(plain.data[section_id].whole().expression, smoothed.data[section_id].whole().expression)
+        assert torch.equal(plain.data[section_id].whole().target.dense(), smoothed.data[section_id].whole().target.dense())
     for section_id in plain.split.train:
-        before, after = plain.data[section_id].whole().expression, smoothed.data[section_id].whole().expression
+        before, after = plain.data[section_id].whole().target.dense(), smoothed.data[section_id].whole().target.dense()
         assert after.std(0).mean() < before.std(0).mean()
 
 
@@ -54,7 +54,7 @@ def test_residuals_are_fitted_on_training_sections(make: Make) -> None:
     assert found.leaks() == []
     found.expression.fitted_on = found.split.test
     assert found.leaks() == ["the target saw the test section"]
-    values = torch.cat([found.data[i].whole().expression for i in found.split.train])
+    values = torch.cat([found.data[i].whole().target.dense() for i in found.split.train])
     assert abs(float(values.mean())) < 0.1
     assert float(values.min()) < -0.5
 

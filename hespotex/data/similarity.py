@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hespotex.data.images import open_image
-from hespotex.data.images.region import thumbnail
+from hespotex.data.images.region import thumbnail_of
 from hespotex.data.section import Section
 from hespotex.files import file_fingerprint
 
@@ -49,7 +48,7 @@ def look_at(section: Section, thumbnails: bool = False) -> Look:
     """Gather the signals of a section; a thumbnail is decoded only if asked for."""
     pixels = None
     if thumbnails and section.image is not None:
-        pixels = thumbnail(open_image(section.image), 512)[0]
+        pixels = thumbnail_of(section.image, 512)[0]
     counts = np.asarray(section.adata.X.sum(axis=1), dtype=float).ravel() if section.adata.n_vars else None
     return Look(
         section.section_id,

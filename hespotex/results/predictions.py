@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.data.images import open_image
-from hespotex.data.images.region import thumbnail
+from hespotex.data.images.region import thumbnail_of
 from hespotex.data.section import Section
 from hespotex.files import atomic_path
 
@@ -42,7 +41,7 @@ def _library(section: Section) -> dict[str, Any]:
 def section_picture(section: Section, longest: int = THUMBNAIL_PX) -> tuple[NDArray[np.uint8], float]:
     """Thumbnail of the section, white where only patches are stored, and its px per full-resolution px."""
     if section.image is not None:
-        return thumbnail(open_image(section.image), longest)
+        return thumbnail_of(section.image, longest)
     extent = section.pos_px.max(axis=0) + section.pitch_um / section.mpp
     scale = min(1.0, longest / extent.max())
     width, height = (extent * scale).astype(int)

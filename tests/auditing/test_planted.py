@@ -97,7 +97,7 @@ class TestPlantedInTheCode:
     @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
     def test_scaling_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
         def leaky(self: SectionDataModule) -> tuple[torch.Tensor, torch.Tensor]:
-            values = torch.cat([self.data[i].whole().expression for i in [*self.split.train, *self.split.test]])
+            values = torch.cat([self.data[i].whole().target.dense() for i in [*self.split.train, *self.split.test]])
             return values.mean(0), values.std(0, correction=0)
 
         monkeypatch.setattr(SectionDataModule, "scaling", leaky)

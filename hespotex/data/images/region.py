@@ -100,6 +100,19 @@ def best_level(image: RegionReader, downsample: float) -> int:
     return max(fine, key=lambda level: image.downsamples[level], default=0)
 
 
+def thumbnail_of(path: Path, longest: int) -> tuple[NDArray[np.uint8], float]:
+    """`thumbnail` of an image file, decoded once while it does not change; not to be written to."""
+    facts = path.stat()
+    return _thumbnail_of(path, longest, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _thumbnail_of(path: Path, longest: int, _size: int, _modified: int) -> tuple[NDArray[np.uint8], float]:
+    picture, scale = thumbnail(open_image(path), longest)
+    picture.flags.writeable = False
+    return picture, scale
+
+
 def thumbnail(image: RegionReader, longest: int) -> tuple[NDArray[np.uint8], float]:
     """The whole image with its longer side at most `longest` px, and its scale (thumbnail px per level-0 px)."""
     scale = min(1.0, longest / max(image.size))
