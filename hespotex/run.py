@@ -43,6 +43,7 @@ def train(cfg: DictConfig) -> float:
         validation sections. The mean over folds, where there are several.
     """
     _check_devices(cfg, HydraConfig.get().mode)
+    _check_search(cfg)
     if cfg.fold.index != ALL:
         return train_fold(_resolved(cfg))
     scores, folder = [], Path(cfg.paths.run)
@@ -175,6 +176,14 @@ def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule
     module.to(device)
     predicted: dict[str, Tensor] = module.predict(datamodule.test_dataloader(), device)
     return predicted
+
+
+def _check_search(cfg: DictConfig) -> None:
+    searches = "optuna" in str(HydraConfig.get().sweeper.get("_target_")).lower() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if searches and cfg.model.select_on != "validation":
+        raise InputError(
+            "a search wants a validation score, and this model sets no section aside: add model.select_on=validation"
+        )
 
 
 def _check_devices(cfg: DictConfig, mode: RunMode | None) -> None:

@@ -14,10 +14,10 @@ from torch import Tensor
 from hespotex.build import Config, build, build_teacher, build_trainer
 from hespotex.callbacks.progress import EpochProgress
 from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.directions import Directions
 from hespotex.data.graph import knn_edges, undirected_with_loops
 from hespotex.data.loader import Batching, BlockLoader
 from hespotex.data.moments import moments
-from hespotex.data.programmes import Programmes
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.target import Rows, in_chunks
 from hespotex.files import atomic_path, digest
@@ -41,8 +41,8 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
     ids = datamodule.split.train if teacher["fit"] == "joint" else datamodule.section_ids
     scale = teacher_scaling(datamodule.scaling(), teacher["standardize"])
     expression = [target for i in ids if (target := datamodule.data[i].target)]
-    programmes = Programmes.fit(expression, scale, teacher["n_components"], config["seed"])
-    graphs = [_expression_graph(datamodule, i, teacher["n_neighbours"], programmes) for i in ids]
+    directions = Directions.fit(expression, scale, teacher["n_components"], config["seed"])
+    graphs = [_expression_graph(datamodule, i, teacher["n_neighbours"], directions) for i in ids]
     batching = {name: value for name, value in config["data"]["batching"].items() if name != "keep_gib"}
     inputs = {"sections": [(g.section_id, g.fingerprint()) for g in graphs], "teacher": teacher, "batching": batching}
     key = digest({"format": FORMAT, **inputs, "seed": config["seed"]})
@@ -54,7 +54,7 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
         else:
             with atomic_path(path) as part:
                 seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
-                about = {"fitted_on": list(seen), "input_means": seen, "directions": programmes.directions}  # for the audit
+                about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}  # for the audit
                 torch.save({**about, "latents": _latents(config, graphs)}, part)
     fitted = torch.load(path, weights_only=True)
     datamodule.set_latents(fitted["latents"])
@@ -76,13 +76,13 @@ def mean_row(rows: Rows) -> Tensor:
     return torch.from_numpy(moments(chunk.numpy() for chunk in in_chunks(rows))[0]).float()
 
 
-def _expression_graph(datamodule: SectionDataModule, section_id: str, k: int, programmes: Programmes) -> SpotGraph:
+def _expression_graph(datamodule: SectionDataModule, section_id: str, k: int, directions: Directions) -> SpotGraph:
     """Expression and stage 1 graph of a section: k nearest neighbours, undirected, with self loops."""
     graph, target = datamodule.data[section_id], datamodule.data[section_id].target
     if target is None:
         raise ValueError(f"{section_id} has no expression to teach")
     edges = undirected_with_loops(knn_edges(graph.pos, k), len(graph))
-    return SpotGraph(section_id, graph.pos, edges, {"expression": programmes(target)})
+    return SpotGraph(section_id, graph.pos, edges, {"expression": directions(target)})
 
 
 def _latents(config: Config, graphs: Sequence[SpotGraph]) -> dict[str, Tensor]:

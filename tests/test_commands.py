@@ -101,6 +101,7 @@ def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
 def test_optuna_search(words: list[str], tmp_path: Path) -> None:
     search = [
         "hydra/sweeper=optuna",
+        "model.select_on=validation",
         "hydra.sweeper.direction=maximize",
         "hydra.sweeper.n_trials=2",
         "model.module.optimizer.lr=interval(1e-4,1e-2)",

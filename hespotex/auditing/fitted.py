@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hespotex.auditing.case import Case
 from hespotex.build import build_module
-from hespotex.data.programmes import Programmes
+from hespotex.data.directions import Directions
 from hespotex.errors import InputError
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.teacher import mean_row, teacher_path, teacher_scaling
@@ -144,8 +144,8 @@ def check_teacher(case: Case) -> Finding:
             return leak
         state = case.record.checkpoint["state_dict"]
         scale = teacher_scaling((state["gene_mean"], state["gene_std"]), settings["standardize"])
-        programmes = Programmes(*scale, fitted["directions"])
-        inputs = {i: mean_row(programmes(case.target(i))) for i in set(seen)}
+        directions = Directions(*scale, fitted["directions"])
+        inputs = {i: mean_row(directions(case.target(i))) for i in set(seen)}
         wrong = sorted(i for i, given in fitted["input_means"].items() if not _same([given], [inputs[i]]))
         if wrong:
             return Finding("teacher", FAIL, f"what it saw as {' '.join(wrong)} is not the expression of these sections")

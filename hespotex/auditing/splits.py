@@ -6,6 +6,7 @@ from dataclasses import replace
 from hespotex.auditing.case import Case
 from hespotex.auditing.record import SIDES
 from hespotex.build import build, check_trusted
+from hespotex.data.datamodule import selected
 from hespotex.data.duplicates import DuplicatePair, compare, known_pairs
 from hespotex.data.folds import FoldStrategy, Split
 from hespotex.errors import InputError
@@ -41,7 +42,7 @@ def _split_again(case: Case) -> Split:
     check_trusted(settings)
     strategy: FoldStrategy = build(settings)
     split = replace(strategy, allow_leak=True).split(list(case.data_set.keys.values()))
-    return split.validated_on_test() if case.record.config["model"]["select_on"] == "test" else split
+    return selected(split, case.record.config["model"]["select_on"])
 
 
 def check_groups(case: Case) -> Finding:

@@ -45,7 +45,7 @@ class SectionDataModule(pl.LightningDataModule):
         batching: how sections become the batches of a step.
         smooth_training: share of the mean of the neighbours in the targets of training spots, 0 to 1; what
             validates and tests is never smoothed.
-        select_on: "validation", or "test" as released: the epoch is then chosen on the test sections, and said so.
+        select_on: what chooses the epoch; see `selected`.
         seed: of the order of the sections.
         detect_duplicates: refuse, or label, a test section that looks like the tissue of a training section.
     """
@@ -62,7 +62,7 @@ class SectionDataModule(pl.LightningDataModule):
         store: EmbeddingStore,
         batching: Batching,
         smooth_training: float = 0.0,
-        select_on: str = "validation",
+        select_on: str | None = "validation",
         seed: int = 0,
         detect_duplicates: bool = True,
     ) -> None:
@@ -75,8 +75,7 @@ class SectionDataModule(pl.LightningDataModule):
         self.batching, self.smooth_training, self.seed = batching, smooth_training, seed
         self.split: Split = fold.split(list(self.keys.values()))
         self.allow_leak, self.detect_duplicates = fold.allow_leak, detect_duplicates
-        if select_on == "test":
-            self.split = self.split.validated_on_test()
+        self.split = selected(self.split, select_on)
         self.n_hops = 0  # that the model looks away from a spot; whoever builds the model sets it
         self.data: dict[str, SpotGraph] = {}
         self.targets: dict[str, Target] = {}
@@ -193,6 +192,15 @@ class SectionDataModule(pl.LightningDataModule):
         return self.loader(self.split.test)
 
     predict_dataloader = test_dataloader
+
+
+def selected(split: Split, on: str | None) -> Split:
+    """The split for a model whose epoch is chosen "on" its validation sections, on "test" as released, or on nothing (None)."""
+    if on not in ("validation", "test", None):
+        raise InputError(f"model.select_on: expected validation, test or null, got {on!r}")
+    if on == "validation":
+        return split
+    return split.validated_on_test() if on == "test" else split.without_validation()
 
 
 def scaling(expression: Iterable[Expressed | None]) -> tuple[Tensor, Tensor]:

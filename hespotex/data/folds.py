@@ -27,6 +27,10 @@ class Split:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def without_validation(self) -> "Split":
+        """All sections but the test sections train: nothing is chosen on any."""
+        return replace(self, train=[*self.train, *self.val], val=[])
+
     def validated_on_test(self) -> "Split":
         """As released: all other sections train, and the test sections choose the epoch."""
         leak = "the epoch was chosen on the test section"

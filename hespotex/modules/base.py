@@ -82,8 +82,8 @@ class ExpressionModule(pl.LightningModule):
         return {section_id: self.postprocess(values) for section_id, values in whole.items()}
 
     def postprocess(self, expression: Tensor) -> Tensor:
-        """Of one section: no value is below what the target can be."""
-        return expression.clamp_(min=float(self.lowest))
+        """Of one whole section. Values below what the target can be are left: they still rank the spots."""
+        return expression
 
 
 def blocks(batch: Batch) -> list[slice]:

@@ -1,6 +1,6 @@
 """Predictions that are linear in few features: fitted, scored and learned from without a table of spots by genes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch_geometric.data import Batch
 
 from hespotex.metrics import GeneMoments
 from hespotex.modules.base import blocks
-from hespotex.nn.ridge import NeighbourRidge, RidgeSums
+from hespotex.nn.ridge import RidgeSums
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,12 @@ class Readout:
         return Readout(torch.cat([self.features, other.features], dim=1), weight, bias)
 
 
-def add_up(linear: NeighbourRidge, batches: Iterable[tuple[Tensor, Batch]]) -> RidgeSums:
-    """What the regression must know of these batches and their inputs (n, d)."""
-    sums = RidgeSums(*linear.weight.shape)
-    for x, batch in batches:
-        add_targets(sums, linear.inputs(x, batch.edge_index)[batch.inner], batch)
+def add_up(inputs: Callable[[Batch], Tensor], batches: Iterable[Batch]) -> dict[str, RidgeSums]:
+    """What a regression on `inputs` (n_inner, d) must know of each section, which may come in blocks."""
+    sums: dict[str, RidgeSums] = {}
+    for batch in batches:
+        x = inputs(batch)
+        for section_id, spots, target in zip(batch.section_id, blocks(batch), batch.target, strict=True):
+            part = RidgeSums.of(x[spots], target.mean, target.variance, target.times(x[spots]))
+            sums[section_id] = sums[section_id] + part if section_id in sums else part
     return sums
-
-
-def add_targets(sums: RidgeSums, x: Tensor, batch: Batch) -> None:
-    """Add the spots of a batch with their regressors x (n_inner, d)."""
-    for spots, target in zip(blocks(batch), batch.target, strict=True):
-        sums.add(x[spots], target.mean, target.times(x[spots]))

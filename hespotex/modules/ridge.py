@@ -1,7 +1,9 @@
 """Ridge regression in the same harness: on the embeddings, and on what is no image at all."""
 
 import math
+import operator
 from collections.abc import Iterable
+from functools import reduce
 
 import numpy as np
 import torch
@@ -10,25 +12,24 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.metrics import SectionScores
 from hespotex.modules.closed_form import ClosedFormModule
-from hespotex.modules.linear import add_targets, add_up
+from hespotex.modules.linear import add_up
 from hespotex.nn.ridge import NeighbourRidge, RidgeSums
 
 
 class RidgeModule(ClosedFormModule):
-    """Ridge regression on all training spots.
+    """Ridge regression on all training spots, its penalty chosen by gene-wise Pearson.
 
     Args:
-        alphas: penalties to choose from on the validation sections, for inputs of unit variance; without
-            validation sections the middle one is taken.
+        alphas: penalties to choose from, for inputs of unit variance: on the validation sections; without these by
+            leaving each training section out in turn; with one training section the middle penalty is taken.
         neighbours: append the mean input of the neighbouring spots.
     """
 
     def __init__(self, d_image: int, n_genes: int, alphas: list[float], neighbours: bool = False) -> None:
         super().__init__(d_image, n_genes)
-        self.alphas, width = sorted(alphas), self.width(d_image)
-        self.linear = NeighbourRidge(width, n_genes, self.alphas[len(alphas) // 2], neighbours, rescale=False)
+        self.alphas = sorted(alphas)
+        self.linear = NeighbourRidge(self.width(d_image), n_genes, neighbours)
 
     def width(self, d_image: int) -> int:
         """Of `inputs`."""
@@ -44,26 +45,32 @@ class RidgeModule(ClosedFormModule):
         return int(self.linear.neighbours)
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        sums, scores = add_up(self.linear, ((self.inputs(batch), batch) for batch in train)), {}
-        for alpha in self.alphas:
-            self.linear.alpha = alpha
-            self.linear.fit(sums, self.gene_std)
-            scores[alpha] = self._score(val)
-        middle = self.alphas[len(self.alphas) // 2]
-        known = {alpha: score for alpha, score in scores.items() if not math.isnan(score)}
-        self.linear.alpha = max(known, key=known.__getitem__, default=middle)
-        self.linear.fit(sums, self.gene_std)
+        ours, held_out = (add_up(self._regressors, batches) for batches in (train, val))
+        whole = _total(ours.values())
+        if held_out:
+            pairs = [(whole, section) for section in held_out.values()]
+        else:
+            pairs = [(whole - section, section) for section in ours.values()] if len(ours) > 1 else []
+        self.linear.fit(whole, self._best(pairs))
 
-    def _score(self, val: Iterable[Batch]) -> float:
-        """NaN without validation sections."""
-        scores = SectionScores()
-        for batch in val:
-            for section_id, moments in self.moments(batch):
-                scores.update(section_id, moments)
-        return float(scores.compute()["pcc_gene"])
+    def _regressors(self, batch: Batch) -> Tensor:
+        return self.linear.inputs(self.inputs(batch), batch.edge_index)[batch.inner]
+
+    def _best(self, pairs: list[tuple[RidgeSums, RidgeSums]]) -> float:
+        """The penalty with which the first of each pair predicts the second best."""
+        scores = {}
+        for alpha in self.alphas if pairs else []:
+            each = torch.stack([test.pearson(train.weights(alpha)).nanmean() for train, test in pairs])
+            scores[alpha] = float(each.nanmean())
+        known = {alpha: score for alpha, score in scores.items() if not math.isnan(score)}
+        return max(known, key=known.__getitem__, default=self.alphas[len(self.alphas) // 2])
 
     def expression(self, batch: Batch) -> Tensor:
-        return self.linear(self.inputs(batch), batch.edge_index, batch.inner) * self.gene_std + self.gene_mean
+        return self.linear(self.inputs(batch), batch.edge_index, batch.inner) + self.gene_mean
+
+
+def _total(sums: Iterable[RidgeSums]) -> RidgeSums:
+    return reduce(operator.add, sums)
 
 
 class CoordinatesModule(RidgeModule):
@@ -135,11 +142,12 @@ class HestRidgeModule(ClosedFormModule):
         x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(np.float64)
         scaler = StandardScaler().fit(x)
         pca = PCA(min(self.n_components, *x.shape), random_state=self.seed).fit(scaler.transform(x))
-        sums = RidgeSums(pca.n_components_, self.n_genes)
-        for batch in train:
-            components = pca.transform(scaler.transform(batch.image_embedding[batch.inner].double().numpy()))
-            add_targets(sums, torch.from_numpy(components), batch)
-        fitted = sums.weights(100 / (pca.n_components_ * self.n_genes))
+
+        def components(batch: Batch) -> Tensor:
+            own = batch.image_embedding[batch.inner].double().numpy()
+            return torch.from_numpy(pca.transform(scaler.transform(own)))
+
+        fitted = _total(add_up(components, train).values()).weights(100 / (pca.n_components_ * self.n_genes))
         self.mean.copy_(torch.from_numpy(scaler.mean_))
         self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted)
 

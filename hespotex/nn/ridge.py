@@ -1,31 +1,52 @@
 """Ridge regression in closed form, from sums that are added up batch by batch."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from hespotex.nn.published import ALL, Inner
 from hespotex.sparse import Edges
 
+TINY = 1e-10  # variance below which a gene is constant
 
+
+@dataclass
 class RidgeSums:
-    """All that a ridge regression must know of its data, float64: cost linear in spots, memory independent of them."""
+    """All that a ridge regression must know of some spots, float64: cost linear in spots, memory independent of them.
 
-    def __init__(self, d: int, n_genes: int) -> None:
-        self.n, self.x, self.y = 0, torch.zeros(d).double(), torch.zeros(n_genes).double()
-        self.xx, self.xy = torch.zeros(d, d).double(), torch.zeros(d, n_genes).double()
+    Of inputs x (n, d) and targets y (n, n_genes): their number and the sums of x, y, y^2, x^T x and x^T y.
+    """
 
-    def add(self, x: Tensor, mean: Tensor, cross: Tensor) -> None:
-        """Some spots: inputs x (n, d); of their targets y the mean (n_genes,) and y^T x (n_genes, d)."""
-        x = x.double()
-        self.n += len(x)
-        self.x += x.sum(0)
-        self.y += len(x) * mean.double().nan_to_num()
-        self.xx += x.T @ x
-        self.xy += cross.double().T
+    n: int
+    x: Tensor
+    y: Tensor
+    yy: Tensor
+    xx: Tensor
+    xy: Tensor
 
-    def mean(self) -> Tensor:
-        """Of the inputs, (d,)."""
-        return self.x / self.n
+    @classmethod
+    def of(cls, x: Tensor, mean: Tensor, variance: Tensor, cross: Tensor) -> "RidgeSums":
+        """Of spots with inputs x; of their targets mean and variance (n_genes,), and y^T x (n_genes, d).
+
+        A gene that was not measured counts as 0.
+        """
+        x, mean, variance = x.double(), mean.double().nan_to_num(), variance.double().nan_to_num()
+        n = len(x)
+        return cls(n, x.sum(0), n * mean, n * (variance + mean.square()), x.T @ x, cross.double().T)
+
+    def __add__(self, other: "RidgeSums") -> "RidgeSums":
+        """Of the spots of both."""
+        sums = (a + b for a, b in zip(self._sums(), other._sums(), strict=True))
+        return RidgeSums(self.n + other.n, *sums)
+
+    def __sub__(self, other: "RidgeSums") -> "RidgeSums":
+        """Of the spots of this that are not the other's."""
+        sums = (a - b for a, b in zip(self._sums(), other._sums(), strict=True))
+        return RidgeSums(self.n - other.n, *sums)
+
+    def _sums(self) -> tuple[Tensor, ...]:
+        return self.x, self.y, self.yy, self.xx, self.xy
 
     def gram(self) -> Tensor:
         """Of the centred inputs, (d, d)."""
@@ -35,10 +56,21 @@ class RidgeSums:
         """Centred inputs by targets, (d, n_genes)."""
         return self.xy - torch.outer(self.x, self.y) / self.n
 
+    def variance(self) -> Tensor:
+        """Of each gene, (n_genes,)."""
+        return (self.yy / self.n - (self.y / self.n).square()).clamp(min=0)
+
     def weights(self, alpha: float) -> Tensor:
         """W minimising |(x - mean) W - (y - mean)|^2 + alpha |W|^2, (d, n_genes) float64."""
-        penalty = alpha * torch.eye(len(self.x), dtype=torch.float64)
-        return torch.linalg.solve(self.gram() + penalty, self.cross())
+        return torch.linalg.solve(self.gram() + alpha * torch.eye(len(self.x), dtype=torch.float64), self.cross())
+
+    def pearson(self, weights: Tensor) -> Tensor:
+        """Correlation of x W with y for each gene over these spots, (n_genes,); NaN for a constant gene."""
+        predicted = (weights * (self.gram() @ weights)).sum(0) / self.n
+        measured = self.variance()
+        spread = (predicted * measured).clamp(min=TINY**2).sqrt()
+        constant = (predicted < TINY) | (measured < TINY)
+        return torch.where(constant, torch.nan, (weights * self.cross()).sum(0) / self.n / spread)
 
 
 class NeighbourRidge(nn.Module):
@@ -46,33 +78,25 @@ class NeighbourRidge(nn.Module):
 
     Args:
         d_image, n_genes: widths.
-        alpha: penalty, for embeddings of unit variance.
         neighbours: append the neighbours' mean.
-        rescale: undo the penalty's shrinkage of the whole, by one factor that fits the training spots best; the
-            direction stays that of the strong penalty.
     """
 
     weight: Tensor
     mean: Tensor
 
-    def __init__(self, d_image: int, n_genes: int, alpha: float, neighbours: bool = True, rescale: bool = True) -> None:
+    def __init__(self, d_image: int, n_genes: int, neighbours: bool = True) -> None:
         super().__init__()
-        self.alpha, self.neighbours, self.rescale = alpha, neighbours, rescale
+        self.neighbours = neighbours
         self.register_buffer("weight", torch.zeros(d_image * (1 + neighbours), n_genes))
         self.register_buffer("mean", torch.zeros(d_image * (1 + neighbours)))
 
-    def fit(self, sums: RidgeSums, unit: Tensor) -> None:
-        """Take the weights for the present penalty, for targets in this `unit` (n_genes,), such as their spread."""
-        weights = sums.weights(self.alpha) / unit.double()
-        if self.rescale:
-            fitted = (weights * sums.cross() / unit.double()).sum()
-            squares = (weights * (sums.gram() @ weights)).sum()
-            weights *= fitted / squares.clamp(min=1e-12)
-        self.mean.copy_(sums.mean())
-        self.weight.copy_(weights)
+    def fit(self, sums: RidgeSums, alpha: float) -> None:
+        """Take the weights for this penalty."""
+        self.mean.copy_(sums.x / sums.n)
+        self.weight.copy_(sums.weights(alpha))
 
     def forward(self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL) -> Tensor:
-        """(n, d_image), (2, n_edges) -> standardised expression (n_inner, n_genes)"""
+        """(n, d_image), (2, n_edges) -> expression less the mean of each gene, (n_inner, n_genes)"""
         return (self.inputs(image_embedding, edge_index)[inner] - self.mean) @ self.weight
 
     def inputs(self, x: Tensor, edge_index: Tensor) -> Tensor:

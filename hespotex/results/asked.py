@@ -32,7 +32,7 @@ def facts(runs: Runs) -> Facts:
         "Genes": f"{', '.join(map(str, panels))}; chosen on training sections",
         "Models": _unique(runs, lambda run: run["model"]),
         "Seeds": _unique(runs, lambda run: run["seed"]),
-        "Epoch chosen on": _unique(configs, lambda found: found.get("model", {}).get("select_on")),
+        "Epoch chosen on": _unique(configs, lambda found: found.get("model", {}).get("select_on") or "nothing"),
         "Data fingerprint": fingerprint(runs),
         "Git commit": _unique(runs, lambda run: run.get("git_commit")),
     }

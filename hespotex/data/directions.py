@@ -13,7 +13,7 @@ SAMPLE = 20_000  # training spots that the directions are fitted on, at most
 
 
 @dataclass(frozen=True)
-class Programmes:
+class Directions:
     """Expression in units of each gene's spread, along some directions of gene space.
 
     Cost grows with n_components and no longer with n_genes: 128 directions of 2,500 genes make stage 1 some 20 times
@@ -21,17 +21,17 @@ class Programmes:
 
     Args:
         mean, std: of each gene, (n_genes,).
-        directions: orthonormal, (n_genes, n_components); None keeps the genes.
+        axes: orthonormal, (n_genes, n_components); None keeps the genes.
     """
 
     mean: Tensor
     std: Tensor
-    directions: Tensor | None
+    axes: Tensor | None
 
     @classmethod
     def fit(
         cls, expression: Sequence[Rows], scaling: tuple[Tensor, Tensor], n_components: int | None, seed: int
-    ) -> "Programmes":
+    ) -> "Directions":
         """Principal directions of these sections' spots, or of a sample of many."""
         plain = cls(*scaling, None)
         rng = np.random.default_rng(seed)
@@ -45,28 +45,28 @@ class Programmes:
 
     def __call__(self, expression: Rows) -> Rows:
         """(n_spots, n_genes) -> (n_spots, d)"""
-        if self.directions is None:
+        if self.axes is None:
             return Scaled(self, expression)
         return torch.cat([self.of(rows) for rows in in_chunks(expression)])
 
     def of(self, expression: Tensor) -> Tensor:
         """(n, n_genes) -> (n, d); genes that were not measured count as 0."""
         scaled = (torch.nan_to_num(expression) - self.mean) / self.std
-        return scaled if self.directions is None else scaled @ self.directions
+        return scaled if self.axes is None else scaled @ self.axes
 
 
 @dataclass(frozen=True)
 class Scaled:
     """All genes of a section, made dense where they are looked at."""
 
-    programmes: Programmes
+    directions: Directions
     expression: Rows
 
     def __len__(self) -> int:
         return len(self.expression)
 
     def __getitem__(self, spots: Tensor) -> Tensor:
-        return self.programmes.of(self.expression[spots])
+        return self.directions.of(self.expression[spots])
 
 
 def _some(n: int, share: float, rng: np.random.Generator) -> Tensor:

@@ -1,0 +1,46 @@
+"""What the strict module learns, and words that it refuses."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch_geometric.data import Batch
+
+from hespotex.errors import InputError
+from hespotex.metrics import gene_pearson
+from hespotex.modules.strict import StrictModule
+
+from .test_blocks import TRAIN, D, G, fitted
+
+ADAM = partial(torch.optim.Adam, lr=3e-3)
+
+
+@pytest.mark.parametrize("learn", ["programmes", "genes"])
+def test_the_loss_falls_and_the_network_alone_predicts(learn: str) -> None:
+    """Both ways of learning lead from the image to the genes, in the units of the target."""
+    make = partial(StrictModule, D, G, ADAM, latent_weight=0.0, dropout=0.0, linear_share=0.0, learn=learn)
+    module = fitted(make, 10**6)
+    batch = Batch.from_data_list([graph.whole() for graph in TRAIN])
+    batch.weight = torch.tensor([0.5, 0.5])
+    module.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
+    optimizer, losses = ADAM(module.parameters()), []
+    for _ in range(150):
+        loss = module.training_step(batch, 0)  # type: ignore[operator]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.75 * losses[0]
+    with torch.no_grad():
+        predicted, measured = module.expression(batch), torch.cat([target.dense() for target in batch.target])
+    assert gene_pearson(predicted, measured).mean() > 0.5
+    assert (predicted.mean(0) - measured.mean(0)).abs().max() < 0.5
+
+
+def test_words_that_are_refused() -> None:
+    with pytest.raises(InputError, match=r"model.module.nuclei: expected covariate, factor or none, got 'some'"):
+        StrictModule(D, G, ADAM, nuclei="some")
+    with pytest.raises(InputError, match=r"model.module.learn: expected programmes or genes, got 'all'"):
+        StrictModule(D, G, ADAM, learn="all")
+    with pytest.raises(InputError, match=r"needs model.module.learn=genes"):
+        StrictModule(D, G, ADAM, nuclei="factor")
