@@ -1,28 +1,34 @@
 """Each stage of a run on one data set, measured through the project's own functions; a process for each row of the table.
 
-One training section of the spots asked for, and a validation and a test section of at most `--held-out` spots.
+One training section of the spots asked for, a validation section of at most `HELD_OUT` spots and a test section of `--test`
+spots. Beyond `HELD_OUT` spots no image is read: embeddings are drawn at random into the store, where all else finds them.
 """
 
 import argparse
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from measuring import Stages, hand_over
 from omegaconf import OmegaConf, open_dict
-from stand_in import vit_b32
+from stand_in import D_IMAGE, PixelEncoder, vit_b32
 from synthetic import Assay, assay_of, write_sections
 
 from hespotex.build import Config, build, build_datamodule, build_trainer
+from hespotex.data import embed as embedding
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.embed import fill
+from hespotex.data.patches import PatchSpec
+from hespotex.data.section import Section
 from hespotex.results.about import describe
 from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
@@ -52,33 +58,43 @@ def patch_um(assay: Assay) -> float:
     return VISIUM_PATCH_UM if assay.hexagonal else HD_PATCH_UM
 
 
-def data_set(folder: Path, spots: int, held_out: int) -> Path:
+def data_set(folder: Path, spots: int, test: int) -> Path:
     """Training, validation and test section; made once."""
-    sizes = {"TRAIN": spots, "VAL": held_out, "TEST": held_out}
-    root = write_sections(folder / f"stages-{spots}-{held_out}", sizes, MEASURED_GENES, assay_of(spots))
+    sizes = {"TRAIN": spots, "VAL": min(spots, HELD_OUT), "TEST": test}
+    root = write_sections(folder / f"stages-{spots}-{test}", sizes, MEASURED_GENES, assay_of(max(spots, test)))
     (root / "split.csv").write_text(SPLIT)
     return root
+
+
+def drawn(section: Section, _: PatchSpec, encoder: PixelEncoder, start: int = 0, **__: Any) -> Iterator[np.ndarray]:
+    """Embeddings as wide as the encoder's, without an image."""
+    rng, n = np.random.default_rng(0), len(section.adata)
+    for first in range(start, n, encoder.batch_size):
+        yield rng.standard_normal((min(encoder.batch_size, n - first), D_IMAGE), dtype=np.float32)
 
 
 def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) -> None:
     """All stages of one run but the encoder: the embeddings come from a cheap one."""
     overrides = [f"data.n_genes_at_most={stages.genes}", f"model={options.model}", *options.overrides]
     overrides += ["fold=files", f"fold.path={root / 'split.csv'}", f"model.max_epochs={options.epochs}"]
-    overrides += ["model.teacher.max_epochs=1"]
+    overrides += ["model.teacher.max_epochs=1", "model.select_on=validation"]
     encoder = {"_target_": "stand_in.PixelEncoder", "name": "pixels", "patch_um": patch_um(assay_of(stages.spots))}
     config = make_config(root, run, overrides, encoder)
     reader = build(config["data"]["reader"])
     with stages.stage("read", stages.spots):
         reader.read("TRAIN")
     datamodule = build_datamodule(config)
-    every = stages.spots + 2 * options.held_out
-    with stages.stage("read and fill the store (cheap encoder)", every):
+    every = stages.spots + min(stages.spots, HELD_OUT) + options.test
+    large = max(stages.spots, options.test) > HELD_OUT
+    if large:
+        embedding.encode_spots = drawn  # type: ignore[assignment]
+    with stages.stage("read and fill the store", every, note="drawn embeddings" if large else "cheap encoder"):
         datamodule.prepare_data()
     with stages.stage("set up (panel, targets, graph)", every):
         datamodule.setup()
     if config["model"]["teacher"]:
         teach(stages, config, datamodule, options.epochs)
-    fit_and_score(stages, config, datamodule, run, options.held_out)
+    fit_and_score(stages, config, datamodule, run, options.test)
 
 
 def teach(stages: Stages, config: Config, datamodule: SectionDataModule, epochs: int) -> None:
@@ -110,7 +126,7 @@ class Clock(pl.Callback):
         self.validate.append(time.perf_counter() - self.started)
 
 
-def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path, held_out: int) -> None:
+def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path, test: int) -> None:
     """Stage 2 and the evaluation of the test section, as `hespotex.run` does them."""
     with stages.stage("closed form part", stages.spots):
         module = fitted_closed_form(config, datamodule)
@@ -120,15 +136,15 @@ def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule,
     with stages.stage("fit, an epoch", stages.spots):
         trainer.fit(module, datamodule=datamodule)
     fit = replace(stages.rows[-1], seconds=median(clock.train))
-    validated = replace(fit, stage="validate", unit_spots=held_out, seconds=median(clock.validate))
+    validated = replace(fit, stage="validate", unit_spots=min(stages.spots, HELD_OUT), seconds=median(clock.validate))
     stages.rows[-1:] = [fit, validated]
     predictions: dict[str, torch.Tensor] = {}
-    with stages.stage("predict", held_out):
+    with stages.stage("predict", test):
         predictions |= predict_test(trainer, module, datamodule)
     about = describe(config, datamodule, []) | {"val_score": 0.0}
     seconds = {"predict": stages.rows[-1].seconds or 0.0}
-    with stages.stage("evaluate and write", held_out):
-        write_scores(run, datamodule, predictions, about | {"cost": cost(module, seconds, held_out)})
+    with stages.stage("evaluate and write", test):
+        write_scores(run, datamodule, predictions, about | {"cost": cost(module, seconds, test)})
 
 
 def embed(stages: Stages, root: Path, run: Path, patches: int) -> None:
@@ -150,14 +166,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder for synthetic sections")
     parser.add_argument("--model", default="strict")
     parser.add_argument("--epochs", type=int, default=3, help="epochs that are averaged")
-    parser.add_argument("--held-out", type=int, default=HELD_OUT, help="spots of validation and test section, at most")
+    parser.add_argument("--test", type=int, help=f"spots of the test section (default: --spots, at most {HELD_OUT:,})")
     parser.add_argument("--patches", type=int, default=512, help="patches for the row of the encoder; 0 for none")
     parser.add_argument("--overrides", nargs="*", default=[], help="of the config")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    options.held_out = min(options.spots, options.held_out)
+    options.test = options.test or min(options.spots, HELD_OUT)
     stages = Stages(options.spots, options.genes)
-    root = data_set(options.data, options.spots, options.held_out)
+    root = data_set(options.data, options.spots, options.test)
     try:
         with TemporaryDirectory(dir=options.data) as run:
             measure(stages, root, Path(run), options)
