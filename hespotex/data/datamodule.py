@@ -184,9 +184,9 @@ class SectionDataModule(pl.LightningDataModule):
         order = {"seed": self.seed, "epoch": lambda: trainer.current_epoch}
         return self.loader(self.split.train, **order, rank=trainer.global_rank, world_size=trainer.world_size)
 
-    def val_dataloader(self) -> BlockLoader:
-        """Every rank validates all sections: they are few, and no rank waits for another."""
-        return self.loader(self.split.val)
+    def val_dataloader(self) -> BlockLoader | list[Any]:
+        """Every rank validates all sections: they are few, and no rank waits for another. Empty where there are none."""
+        return self.loader(self.split.val) if self.split.val else []
 
     def test_dataloader(self) -> BlockLoader:
         return self.loader(self.split.test)
