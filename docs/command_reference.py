@@ -48,7 +48,7 @@ def page() -> str:
         texts[f"-m {verb}"] = _argparse_help(verb) if by_argparse else _hydra_help(["-m", verb])
     lines = ["# Commands", "", "What each command says of itself with `--help`.", ""]
     for words, text in texts.items():
-        lines += [f"## `python {words}`", "", "```text", text.strip(), "```", ""]
+        lines += [f"## `python {words}`", "", "```none", text.strip(), "```", ""]
     return "\n".join(lines)
 
 
@@ -62,4 +62,4 @@ def _hydra_help(words: list[str]) -> str:
     done = subprocess.run(
         [sys.executable, *words, "--help"], cwd=CHECKOUT, env=env, capture_output=True, text=True, check=True
     )
-    return re.sub(r"\n+Powered by Hydra.*", "", done.stdout, flags=re.DOTALL)
+    return re.sub(r"^[^\n]* is powered by Hydra\.\n|\n+Powered by Hydra.*", "", done.stdout, flags=re.DOTALL)

@@ -11,7 +11,6 @@ from sphinx.application import Sphinx
 import hespotex
 
 project, author, release = "HESpotEx", "the HESpotEx authors", hespotex.__version__
-project_copyright = "MIT licence"
 extensions = ["mathml", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["generated/tables"]  # included in other pages
 
@@ -35,6 +34,7 @@ html_static_path = ["static"]
 html_css_files = ["tables.css"]
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 
 
 def setup(app: Sphinx) -> None:

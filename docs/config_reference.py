@@ -68,7 +68,7 @@ def _parents(content: dict[str, Any]) -> list[str]:
 
 
 def _keys(node: yaml.MappingNode, lines: list[str], prefix: str, left_out: tuple[str, ...] = ()) -> Iterator[Key]:
-    """Every leaf; a part that builds an object stands before its keys, with the class as its default."""
+    """Every leaf; a part that builds an object stands before its keys, with the class's name as its default."""
     for name, value in node.value:
         if name.value in left_out or name.value in (TARGET, "_partial_"):
             continue
@@ -76,7 +76,7 @@ def _keys(node: yaml.MappingNode, lines: list[str], prefix: str, left_out: tuple
         if isinstance(value, yaml.MappingNode) and not value.flow_style:
             built, comment = _target(value), _comment(lines[name.end_mark.line])
             if built or comment:
-                yield Key(path, built, comment)
+                yield Key(path, built.rpartition(".")[2], comment)
             yield from _keys(value, lines, f"{path}.")
         else:
             start, end = value.start_mark, value.end_mark
@@ -108,7 +108,7 @@ def _index(groups: list[str], names: list[str]) -> str:
 
 def _page(group: str, options: list[Option]) -> str:
     own = [option for option in options if option.group == group]
-    title = f"`{group}=`" if group else "Configs of the commands"
+    title = f"Group `{group}`" if group else "Configs of the commands"
     lines = [f"# {title}", ""]
     for option in own:
         lines += [f"## {_title(option)}", "", option.about, ""]

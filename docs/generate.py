@@ -1,5 +1,6 @@
 """Pages that are made from the code at every build and never committed: configuration, commands, columns, API."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
 
@@ -47,7 +48,7 @@ def column_table(columns: dict[str, str]) -> str:
 
 def api_pages() -> dict[str, str]:
     """A page for each room of the package; a room without a sentence in `ROOMS` gets one all the same."""
-    modules = [module.name for module in walk_packages(hespotex.__path__, "hespotex.")]
+    modules = [module.name for module in walk_packages(hespotex.__path__, "hespotex.") if _says_something(module.name)]
     by_room: dict[str, list[str]] = {room: [] for room in ROOMS}
     for name in modules:
         parts = name.split(".")
@@ -56,6 +57,12 @@ def api_pages() -> dict[str, str]:
     pages = {room: _api_page(room, names) for room, names in by_room.items() if names}
     toctree = ["```{toctree}", ":maxdepth: 1", "", *pages, "```"]
     return pages | {"index": "\n".join(["# API", "", "From the docstrings.", "", *toctree]) + "\n"}
+
+
+def _says_something(module: str) -> bool:
+    """An empty `__init__.py` does not."""
+    spec = find_spec(module)
+    return spec is not None and spec.origin is not None and Path(spec.origin).stat().st_size > 0
 
 
 def _api_page(room: str, modules: list[str]) -> str:

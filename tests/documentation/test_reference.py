@@ -19,7 +19,7 @@ def test_a_key_with_default_and_comment() -> None:
     assert option.parents == ["base"]
     assert option.about.startswith("HEST-1k folder")
     assert (keys["data.download"].default, keys["data.download"].comment[:5]) == ("false", "fetch")
-    assert keys["data.reader"].default == "hespotex.data.readers.hest.HestReader"
+    assert keys["data.reader"].default == "HestReader"
     assert keys["data.select"].comment.startswith("each a value or a list")
     assert keys["data.reader.patient_pattern"].default == "null"
 
