@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,11 @@ def read_option(path: Path) -> Option:
     is_global = "# @package _global_" in lines
     head = [line.removeprefix("# ") for line in _head(lines) if not line.startswith("# @package")]
     prefix = "" if is_global or not group else f"{_package(group)}."
-    keys = [] if node is None else list(_keys(node, lines, prefix, left_out=("defaults",) if group else ("defaults", "hydra")))
-    return Option(group, path.stem, "\n".join(head), _parents(yaml.safe_load(text) or {}), keys, _target(node) if node else "")
+    left_out = ("defaults",) if group else ("defaults", "hydra")
+    option = Option(group, path.stem, "\n".join(head), _parents(yaml.safe_load(text) or {}), [])
+    if not isinstance(node, yaml.MappingNode):  # nothing but comments
+        return option
+    return replace(option, keys=list(_keys(node, lines, prefix, left_out)), built=_target(node))
 
 
 def _head(lines: list[str]) -> list[str]:
@@ -97,10 +100,10 @@ def pages() -> dict[str, str]:
     options = read_options()
     groups = sorted({option.group for option in options})
     found = {"commands" if not group else group.replace("/", "-"): _page(group, options) for group in groups}
-    return found | {"index": _index(groups, list(found))}
+    return found | {"index": _index(list(found))}
 
 
-def _index(groups: list[str], names: list[str]) -> str:
+def _index(names: list[str]) -> str:
     lines = ["# Configuration", "", "Made from `conf/`: group, option, key, default, and the line that says what it does.", ""]
     lines += ["```{toctree}", ":maxdepth: 1", "", *[name for name in names if name != "commands"], "commands", "```"]
     return "\n".join(lines) + "\n"

@@ -43,7 +43,9 @@ def write_all(folder: Path) -> None:
 
 def column_table(columns: dict[str, str]) -> str:
     """Columns and what they mean."""
-    return "\n".join(["| column | meaning |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in columns.items())]) + "\n"
+    return (
+        "\n".join(["| column | meaning |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in columns.items())]) + "\n"
+    )
 
 
 def api_pages() -> dict[str, str]:

@@ -6,17 +6,20 @@ import sys
 import tomllib
 from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
 from conftest import CHECKOUT, compose_config
-from documentation.pages import split
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf
 
+from documentation.pages import split
+
 SCRIPTS = {"train.py": "train", "predict.py": "predict"}
-UNQUOTED = re.compile(r"""'[^']*'|"[^"]*"|([*?\[\]{}()])""")  # what a shell would take for itself, outside quotes
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+FOR_THE_SHELL = re.compile(r"[*?\[\]{}()]")  # what a shell would take for itself, outside quotes
 PLACEHOLDER = "..."
 
 
@@ -24,64 +27,85 @@ class WrongCommandError(Exception):
     """The command would not do what the page says."""
 
 
-def check(line: str, folder: Path) -> None:
+@dataclass(frozen=True)
+class Line:
+    """A command line: as it is written, the words still to be understood, and a folder for outputs."""
+
+    text: str
+    words: list[str]
+    folder: Path
+
+    def after(self, n: int) -> "Line":
+        """The line less its first words."""
+        return replace(self, words=self.words[n:])
+
+
+def check(text: str, folder: Path) -> None:
     """Understand one command line.
 
     Raises:
         Exception: of Hydra, argparse or our own, where a user would get an error too.
     """
-    first, *rest = split(line)
-    if first not in KINDS:
-        raise WrongCommandError(f"no check for {first!r}: add one to tests/documentation/checks.py")
-    KINDS[first](rest, line, folder)
+    _check(Line(text, split(text), folder))
 
 
-def _python(words: list[str], line: str, folder: Path) -> None:
-    if words[0] in SCRIPTS:
-        _hydra(SCRIPTS[words[0]], words[1:], line, folder)
-    elif words[0] == "-m" and words[1] == "jupyter":
-        _file(words[3:], line, folder)
-    elif words[0] == "-m":
-        _verb(words[1], words[2:], line, folder)
+def _check(line: Line) -> None:
+    if line.words[0] not in KINDS:
+        raise WrongCommandError(f"no check for {line.words[0]!r}: add one to tests/documentation/checks.py")
+    KINDS[line.words[0]](line.after(1))
+
+
+def _python(line: Line) -> None:
+    first, *rest = line.words
+    if first in SCRIPTS:
+        _hydra(SCRIPTS[first], line.after(1))
+    elif first == "-m" and rest[0] == "jupyter":
+        _file(line.after(3))
+    elif first == "-m":
+        _verb(rest[0], line.after(2))
     else:
-        _script(CHECKOUT / words[0], words[1:])
+        _script(CHECKOUT / first, rest)
 
 
-def _verb(verb: str, words: list[str], line: str, folder: Path) -> None:
+def _verb(verb: str, line: Line) -> None:
     from command_reference import parser_of, verbs
 
     if verb not in verbs():
         raise WrongCommandError(f"no such command: python -m {verb}")
     if not verbs()[verb]:
-        _hydra(verb.removeprefix("hespotex."), words, line, folder)
-    elif words:
-        parser_of(verb).parse_args(words)
+        _hydra(verb.removeprefix("hespotex."), line)
+    elif line.words:
+        parser_of(verb).parse_args(line.words)
 
 
-def _hydra(config: str, words: list[str], line: str, folder: Path) -> None:
-    sweep, overrides = _overrides(words)
-    if UNQUOTED.sub(lambda match: "!" if match[1] else "", line).count("!"):
+def _hydra(config: str, line: Line) -> None:
+    if "--config-dir" in line.words:  # options of the reader's own
+        return
+    overrides = _overrides(line.words)
+    if FOR_THE_SHELL.search(QUOTED.sub("", line.text)):
         raise WrongCommandError("brackets and stars want quotes")
     parsed = OverridesParser.create().parse_overrides(overrides)
     several = [override.input_line for override in parsed if override.is_sweep_override()]
-    if several and not sweep:
+    if several and "-m" not in line.words:
         raise WrongCommandError(f"{several} without -m")
-    composed = compose_config(config, [_first(override) for override in parsed], folder)
+    composed = compose_config(config, [_first(override) for override in parsed], line.folder)
     if config == "predict":
-        composed = OmegaConf.masked_copy(composed, [key for key in composed if key != "data"])  # the checkpoint brings the rest of it
-    if any("=" in word for word in words):  # the bare command may lack what every call must give
+        composed = OmegaConf.masked_copy(
+            composed, [str(key) for key in composed if key != "data"]
+        )  # the checkpoint brings its rest
+    if overrides:  # the bare command may lack what every call must give
         OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
 
 
-def _overrides(words: list[str]) -> tuple[bool, list[str]]:
-    """Whether it is a sweep, and the words that change the config."""
+def _overrides(words: list[str]) -> list[str]:
+    """The words that change the config."""
     kept, rest = [], iter(words)
     for word in rest:
         if word == "--cfg":
             next(rest)
         elif not word.startswith("-") and not word.endswith(PLACEHOLDER):
             kept.append(word)
-    return "-m" in words, kept
+    return kept
 
 
 def _first(override: Override) -> str:
@@ -100,7 +124,7 @@ class _Parsed(BaseException):
 def _script(path: Path, words: list[str]) -> None:
     real, beside = ArgumentParser.parse_args, {file.stem for file in path.parent.glob("*.py")}
 
-    def parse(parser: ArgumentParser, args: list[str] | None = None) -> None:
+    def parse(parser: ArgumentParser, *_: object) -> None:
         real(parser, words)
         raise _Parsed
 
@@ -117,41 +141,32 @@ def _script(path: Path, words: list[str]) -> None:
     raise WrongCommandError(f"{path} reads no words")
 
 
-def _torchrun(words: list[str], line: str, folder: Path) -> None:
-    _python(words[1:], line, folder)
-
-
-def _make(words: list[str], line: str, folder: Path) -> None:
+def _make(line: Line) -> None:
     targets = re.findall(r"^(\w+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
-    if set(words) - set(targets):
+    if set(line.words) - set(targets):
         raise WrongCommandError(f"make knows {targets}")
 
 
-def _pip(words: list[str], line: str, folder: Path) -> None:
+def _pip(line: Line) -> None:
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    asked = re.fullmatch(r"\.\[([\w,]+)\]", words[1])
+    asked = re.fullmatch(r"\.\[([\w,]+)\]", line.words[1])
     if asked is None or set(asked[1].split(",")) - set(extras):
         raise WrongCommandError(f"pyproject.toml has the extras {list(extras)}")
 
 
-def _file(words: list[str], line: str, folder: Path) -> None:
-    if not (CHECKOUT / words[0]).is_file():
-        raise WrongCommandError(f"no such file: {words[0]}")
+def _file(line: Line) -> None:
+    if not (CHECKOUT / line.words[0]).is_file():
+        raise WrongCommandError(f"no such file: {line.words[0]}")
 
 
-def _of_others(words: list[str], line: str, folder: Path) -> None:
+def _of_others(_: Line) -> None:
     """Of another program, which is not ours to test."""
 
 
-def _environment(words: list[str], line: str, folder: Path) -> None:
-    """`PYTHONPATH=. python ...`"""
-    check(line.split(maxsplit=1)[1], folder)
-
-
-KINDS: dict[str, Callable[[list[str], str, Path], None]] = {
+KINDS: dict[str, Callable[[Line], None]] = {
     "python": _python,
-    "PYTHONPATH=.": _environment,
-    "torchrun": _torchrun,
+    "PYTHONPATH=.": _check,
+    "torchrun": lambda line: _python(line.after(1)),
     "make": _make,
     "pip": _pip,
     "source": _of_others,

@@ -6,14 +6,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import cv2
 import pandas as pd
 from conftest import CHECKOUT
 from data.nuclei.formats import known_nuclei
-from documentation.pages import blocks, commands, split
 
+from documentation.pages import blocks, commands, split
 from hespotex.data.images import open_image
 from hespotex.data.readers.hest import HestReader
 
@@ -87,7 +88,7 @@ def _as_tables(demo: Path, root: Path) -> Path:
     return root
 
 
-def _frame(adata: ad.AnnData, columns: list[str], values: object) -> pd.DataFrame:
+def _frame(adata: ad.AnnData, columns: list[str], values: Any) -> pd.DataFrame:
     return pd.DataFrame(values, index=adata.obs_names, columns=columns)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import CHECKOUT, compose_config
-from documentation import pages as _  # noqa: F401, puts docs/ on the path
 from omegaconf import OmegaConf
+
+from documentation import pages as _  # noqa: F401, puts docs/ on the path
 
 FILES = sorted((CHECKOUT / "conf").rglob("*.yaml"))
 
@@ -30,7 +31,9 @@ def test_every_config_is_read_and_says_what_it_is(path: Path) -> None:
 
     option = read_option(path)
     assert option.about, "a config starts with a comment that says what it is"
-    own = [key for key in yaml.safe_load(path.read_text()) or {} if key not in ("defaults", "hydra") and not key.startswith("_")]
+    own = [
+        key for key in yaml.safe_load(path.read_text()) or {} if key not in ("defaults", "hydra") and not key.startswith("_")
+    ]
     assert len(option.keys) >= len(own)
 
 

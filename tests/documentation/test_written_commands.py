@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT
+
 from documentation.checks import check
 from documentation.pages import commands, pages, spans, split
 
