@@ -22,7 +22,6 @@ default_role = "code"  # our docstrings write `code` in single backticks
 autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
 napoleon_use_rtype = False
 add_module_names = False
 toc_object_entries = False

@@ -1,5 +1,6 @@
 """Every command of every page would be understood, and every key in running text exists."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -90,3 +91,18 @@ def test_an_unknown_key_is_found() -> None:
     assert _is_known("encoder@encoder.parts.second", "uni")
     assert not _is_known("model", "rigde")
     assert not _is_known("data.standardise", "none")
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_files_named_in_running_text_exist(path: Path) -> None:
+    named = [span for span in spans(path) if re.fullmatch(r"(hespotex|conf|experiments|tests|docs)/[\w./-]*", span)]
+    assert not [name for name in named if not (CHECKOUT / name).exists()]
+
+
+def test_a_run_leaves_the_files_that_the_page_lists(ridge_run: Path) -> None:
+    page = (CHECKOUT / "docs" / "reference" / "formats.md").read_text()
+    table = page[page.index("## A run") : page.index("## A sweep")]
+    listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    later = {"audit.json", "maps/ID_best_GENE.png"}  # by the summary; and not drawn by this fixture
+    assert later < set(listed)
+    assert not [name for name in set(listed) - later if not list(ridge_run.glob(name.replace("ID", "*")))]
