@@ -30,6 +30,7 @@ class Option:
     name: str
     about: str
     parents: list[str]
+    chosen: list[str]
     keys: list[Key]
     built: str = ""
 
@@ -49,7 +50,8 @@ def read_option(path: Path) -> Option:
     head = [line.removeprefix("# ") for line in _head(lines) if not line.startswith("# @package")]
     prefix = "" if is_global or not group else f"{_package(group)}."
     left_out = ("defaults",) if group else ("defaults", "hydra")
-    option = Option(group, path.stem, "\n".join(head), _parents(yaml.safe_load(text) or {}), [])
+    content = yaml.safe_load(text) or {}
+    option = Option(group, path.stem, "\n".join(head), _parents(content), _chosen(content), [])
     if not isinstance(node, yaml.MappingNode):  # nothing but comments
         return option
     return replace(option, keys=list(_keys(node, lines, prefix, left_out)), built=_target(node))
@@ -68,6 +70,15 @@ def _package(group: str) -> str:
 def _parents(content: dict[str, Any]) -> list[str]:
     """Options of the same group that an option starts from."""
     return [entry.split("@")[0] for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+
+
+def _chosen(content: dict[str, Any]) -> list[str]:
+    """Options of other groups that it takes, as `GROUP=OPTION`."""
+    entries = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]
+    pairs = [
+        (str(group).removeprefix("override ").removeprefix("/"), option) for entry in entries for group, option in entry.items()
+    ]
+    return [f"{group}={option}" for group, option in pairs if option is not None and not group.startswith("optional ")]
 
 
 def _keys(node: yaml.MappingNode, lines: list[str], prefix: str, left_out: tuple[str, ...] = ()) -> Iterator[Key]:
@@ -117,6 +128,8 @@ def _page(group: str, options: list[Option]) -> str:
         lines += [f"## {_title(option)}", "", option.about, ""]
         if option.parents:
             lines += [f"Starts from {', '.join(f'`{name}`' for name in option.parents)}.", ""]
+        if option.chosen:
+            lines += [f"Takes {', '.join(f'`{choice}`' for choice in option.chosen)}.", ""]
         if option.built:
             lines += [f"Builds `{option.built}`.", ""]
         if option.keys:

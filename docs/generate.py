@@ -29,7 +29,7 @@ ROOMS = {  # packages by page, with the sentence that opens it
 
 
 def write_all(folder: Path) -> None:
-    """Write every page below `folder`; a page that did not change keeps its date, so that Sphinx skips it."""
+    """Make `folder` hold these pages and no others; one that did not change keeps its date, so that Sphinx skips it."""
     pages = {f"config/{name}": text for name, text in config_reference.pages().items()}
     pages |= {f"api/{name}": text for name, text in api_pages().items()}
     pages |= {f"tables/{name}": column_table(columns) for name, columns in TABLES.items()}
@@ -39,6 +39,9 @@ def write_all(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+    for path in folder.rglob("*.md"):
+        if path.relative_to(folder).with_suffix("").as_posix() not in pages:
+            path.unlink()
 
 
 def column_table(columns: dict[str, str]) -> str:

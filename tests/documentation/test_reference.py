@@ -25,6 +25,13 @@ def test_a_key_with_default_and_comment() -> None:
     assert keys["data.reader.patient_pattern"].default == "null"
 
 
+def test_what_a_config_takes_from_other_groups() -> None:
+    from config_reference import read_option
+
+    assert "encoder=histology" in read_option(CHECKOUT / "conf" / "train.yaml").chosen
+    assert read_option(CHECKOUT / "conf" / "data" / "hest_benchmark.yaml").chosen == ["panel=list"]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CHECKOUT / "conf")))
 def test_every_config_is_read_and_says_what_it_is(path: Path) -> None:
     from config_reference import read_option
@@ -62,14 +69,16 @@ def test_the_parser_of_a_command() -> None:
     assert (words.older, words.yes) == (90.0, False)
 
 
-def test_pages_that_did_not_change_keep_their_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_written_once_and_those_that_are_gone_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import command_reference
     import generate
 
     monkeypatch.setattr(command_reference, "page", lambda: "commands")
     generate.write_all(tmp_path)
+    (tmp_path / "config" / "gone.md").write_text("an option of yesterday")
     dates = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.md")}
     generate.write_all(tmp_path)
+    del dates[tmp_path / "config" / "gone.md"]
     assert dates == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.md")}
     assert {"index.md", "data.md", "commands.md"} <= {path.name for path in (tmp_path / "api").iterdir()}
     assert "`pcc_gene`" in (tmp_path / "tables" / "sections.md").read_text()
