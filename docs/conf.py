@@ -1,7 +1,9 @@
 """Sphinx: `make docs` builds this folder into `outputs/docs`, with every warning an error. Nothing is fetched."""
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]  # the generator, and the package of this checkout
 
@@ -36,6 +38,16 @@ html_show_sphinx = False
 html_show_copyright = False
 
 
+BAR = re.compile(r"(`[^`]*`)|\|")  # Sphinx takes |x| for a substitution, we mean a norm
+
+
 def setup(app: Sphinx) -> None:
     """Write the pages that come from the code, then let Sphinx read them."""
     generate.write_all(Path(app.srcdir) / "generated")
+    app.connect("autodoc-process-docstring", _keep_bars)
+
+
+def _keep_bars(*arguments: Any) -> None:
+    """The last argument is the docstring's lines, to be changed in place; code in backticks stays as it is."""
+    lines: list[str] = arguments[-1]
+    lines[:] = [BAR.sub(lambda match: match[1] or r"\|", line) for line in lines]

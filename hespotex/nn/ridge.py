@@ -17,7 +17,7 @@ class ImageGraph(Protocol):
 
 
 def ridge_weights(x: Tensor, y: Tensor, alpha: float) -> Tensor:
-    """W minimising `|x W - y|^2 + alpha |W|^2`, in float64.  (n, d), (n, n_genes) -> (d, n_genes) float32
+    """W minimising |x W - y|^2 + alpha |W|^2, in float64.  (n, d), (n, n_genes) -> (d, n_genes) float32
 
     x and y are centred by the caller: there is no intercept.
     """
