@@ -1,11 +1,11 @@
-# Two commands: `make demo` and `make test`. Both need only Python 3.11-3.13 and make.
+# `make demo`, `make test` and `make docs`. All need only Python 3.11-3.13 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= 2
 
-.PHONY: demo test browser lint clean
+.PHONY: demo test docs browser lint clean
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/python train.py -m experiment=demo
@@ -16,6 +16,10 @@ demo: $(VENV)/.demo-ready
 
 test: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+docs: $(VENV)/.docs-ready
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs outputs/docs
+	@echo "Documentation: outputs/docs/index.html"
 
 # The pages' tests need a Chromium; without one they are skipped.
 browser:
@@ -34,7 +38,11 @@ $(VENV)/.demo-ready: $(VENV)/.python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test-ready: $(VENV)/.demo-ready
-	$(PIP) install --progress-bar off --quiet -c constraints.txt -e ".[sweep,test]"
+	$(PIP) install --progress-bar off --quiet -c constraints.txt -e ".[sweep,test,docs,tutorial]"
+	touch $@
+
+$(VENV)/.docs-ready: $(VENV)/.demo-ready
+	$(PIP) install --progress-bar off --quiet -c constraints.txt -e ".[sweep,docs]"
 	touch $@
 
 clean:
