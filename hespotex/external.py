@@ -18,6 +18,7 @@ from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
 from hespotex.files import digest
 from hespotex.inference import Predictor
+from hespotex.progress import progress
 from hespotex.provenance import git_commit, versions
 from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
@@ -45,7 +46,7 @@ def evaluate(cfg: DictConfig) -> None:
     place = {gene: i for i, gene in enumerate(predictor.genes)}
     columns = [place[gene] for gene in datamodule.panel.genes]
     predictions: dict[str, Tensor] = {}
-    for data in datamodule.data.values():
+    for data in progress(datamodule.data.values(), "section", "predictions"):
         predictions |= {name: values[:, columns] for name, values in predictor.ensemble(Batch.from_data_list([data])).items()}
     for remark in datamodule.remarks():
         log.warning("%s", remark)

@@ -22,6 +22,7 @@ from hespotex.errors import InputError
 from hespotex.files import write_json
 from hespotex.modules.ceiling import LEAK as CEILING
 from hespotex.modules.ceiling import CeilingModule
+from hespotex.progress import progress
 from hespotex.provenance import flat
 from hespotex.results.about import describe
 from hespotex.results.cost import cost
@@ -162,7 +163,10 @@ def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule
     device = trainer.strategy.root_device
     module.to(device)
     with torch.inference_mode():
-        parts = [module.predict_step(batch.to(device), 0) for batch in datamodule.test_dataloader()]
+        parts = [
+            module.predict_step(batch.to(device), 0)
+            for batch in progress(datamodule.test_dataloader(), "section", "predictions")
+        ]
     return {section_id: values for part in parts for section_id, values in part.items()}
 
 

@@ -14,6 +14,7 @@ from hespotex.modules.base import sections
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.inputs import exponents, position_terms, standardised_log
 from hespotex.nn.ridge import NeighbourRidge, ridge_weights
+from hespotex.progress import progress
 
 
 @dataclass
@@ -49,7 +50,7 @@ class RidgeModule(ClosedFormModule):
         graphs = [_Graph(self.inputs(Batch.from_data_list([section])), section.edge_index) for section in train]
         targets = [(section.expression - self.gene_mean) / self.gene_std for section in train]
         scores = {}
-        for alpha in self.alphas if val else []:
+        for alpha in progress(self.alphas if val else [], "fit", "ridge"):
             self.linear.alpha = alpha
             self.linear.fit(graphs, targets)
             scores[alpha] = self._score(val)

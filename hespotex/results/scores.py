@@ -14,6 +14,7 @@ from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
 from hespotex.files import atomic_path, write_json
 from hespotex.metrics import Layout, Raster, gene_metrics, gene_set_metrics, section_metrics
+from hespotex.progress import progress
 from hespotex.results.about import brief
 from hespotex.results.aggregate import PER_GENE
 from hespotex.results.maps import draw_pair
@@ -41,7 +42,7 @@ def write_sections(
 ) -> list[dict[str, Any]]:
     """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
     genes, rows, frames = datamodule.panel.genes, [], []
-    for section_id, predicted in predictions.items():
+    for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
         section, measured = datamodule.sections[section_id], datamodule.data[section_id].expression
         where = layout(section)
         per_gene = gene_metrics(predicted, measured, where, datamodule.expression.lowest)

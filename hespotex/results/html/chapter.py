@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hespotex.progress import progress
 from hespotex.results.aggregate import by_section, reference
 from hespotex.results.asked import PROTOCOL, audits
 from hespotex.results.html import cells
@@ -62,7 +63,11 @@ def chapter(tables: Tables) -> Chapter:
     ranked = by_section(tables.sections, main).sort_values("pcc_gene")["section_id"].tolist()
     low = ranked[: min(N_WORST, len(ranked) // 2)]
     typical = dict.fromkeys([ranked[-1], ranked[len(ranked) // 2]])
-    curves = {section: found for section in ranked if (found := calibration(homes[section], section))}
+    curves = {
+        section: found
+        for section in progress(ranked, "section", f"report, {strategy}")
+        if (found := calibration(homes[section], section))
+    }
     drawn = drawings(tables, curves)
     sets = [("pcc_gene", "all", ".3f"), *_gene_sets(tables)]
     return Chapter(
