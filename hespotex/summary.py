@@ -32,6 +32,7 @@ def summarise(folder: Path) -> None:
     from hespotex.auditing.audit import audit_runs
     from hespotex.files import atomic_path
     from hespotex.results.export import FILES, write_results
+    from hespotex.results.guide import GUIDE, guide_sweep
     from hespotex.results.html.chapter import chapters
     from hespotex.results.html.page import write_page
     from hespotex.results.report import render
@@ -48,7 +49,8 @@ def summarise(folder: Path) -> None:
     page, found = folder / "report" / "index.html", chapters(tables)
     write_page(page, tables, found, folder)
     log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
-    log.info("report: %s", page)
+    guide_sweep(folder, tables)
+    log.info("report: %s; what each file is: %s", page, folder / GUIDE)
 
 
 def _show(folder: Path, tables: "Tables", audit: str) -> None:

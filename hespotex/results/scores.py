@@ -17,8 +17,10 @@ from hespotex.metrics import Layout, Raster, gene_metrics, gene_set_metrics, sec
 from hespotex.progress import progress
 from hespotex.results.about import brief
 from hespotex.results.aggregate import PER_GENE
+from hespotex.results.guide import guide_run
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
+from hespotex.words import given_command
 
 Scores = dict[str, float]
 log = logging.getLogger(__name__)
@@ -31,7 +33,9 @@ def write_scores(folder: Path, datamodule: SectionDataModule, predictions: dict[
     rows = write_sections(folder, datamodule, predictions, list(datamodule.panel_rule.markers), brief(about))
     scores = {f"test/{name}": mean_over_sections(rows, name) for name in rows[0] if name not in FACTS}
     facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state", "familiarity")}
-    write_json(folder / "metrics.json", {**facts, "sections": rows, **scores})
+    metrics = {**facts, "command": given_command(), "sections": rows, **scores}
+    guide_run(folder, metrics)
+    write_json(folder / "metrics.json", metrics)
     shown = ", ".join(f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse"))
     log.info("test %s", shown)
     return scores
