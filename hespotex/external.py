@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.build import Config, build, check_trusted
+from hespotex.build import Config, build, build_metrics, check_trusted
 from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
@@ -36,7 +36,7 @@ def evaluate(cfg: DictConfig) -> None:
     _check_words(cfg)
     config = _without_trained_parts(cfg)
     folder = Path(config["output"])
-    predictor = Predictor(config)
+    predictor, metrics = Predictor(config), build_metrics(config)
     if _finished(folder, predictor, config):
         return
     datamodule = external_datamodule(config, predictor)
@@ -52,7 +52,8 @@ def evaluate(cfg: DictConfig) -> None:
         log.warning("%s", remark)
     spots = sum(len(values) for values in predictions.values())
     costs = cost(predictor.ensemble.modules[0], {"predict": perf_counter() - started}, spots)
-    write_scores(folder, datamodule, predictions, describe(config, predictor, datamodule) | {"cost": costs})
+    about = describe(config, predictor, datamodule) | {"cost": costs}
+    write_scores(folder, datamodule, predictions, about, metrics)
     log.info("table: python -m hespotex.summary %s", folder)
 
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from hespotex.build import Config, build, build_datamodule, build_list, build_module, build_trainer
+from hespotex.build import Config, build, build_datamodule, build_list, build_metrics, build_module, build_trainer
 from hespotex.callbacks.provenance import Provenance
 from hespotex.callbacks.seeding import SeedEachEpoch
 from hespotex.checkpoint import load_weights
@@ -85,7 +85,7 @@ def train_fold(config: Config) -> float:
 
 
 def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
-    started = perf_counter()
+    started, metrics = perf_counter(), build_metrics(config)
     datamodule = build_datamodule(config)
     datamodule.prepare_data()
     datamodule.setup()
@@ -109,7 +109,7 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any]) -> float:
             "predict": perf_counter() - fitted,
         }
         costs = cost(module, seconds, sum(len(values) for values in predictions.values()))
-        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs})
+        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs}, metrics)
         log_results(loggers, scores, folder.path)
     return best
 

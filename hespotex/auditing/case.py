@@ -18,6 +18,7 @@ from hespotex.data.encoder import NucleiCounter
 from hespotex.data.expression import Expression, smooth
 from hespotex.data.genes import GenePanel
 from hespotex.data.graph import knn_edges
+from hespotex.data.patches import PatchSpec
 from hespotex.data.store import EmbeddingStore, Request
 from hespotex.errors import InputError
 from hespotex.metrics import gene_pearson
@@ -136,7 +137,7 @@ class KnownEncoder:
             self.parts = [KnownEncoder(settings["parts"][key], own) for key, own in identity["parts"].items()]
             return
         self.patch_um, self.patch_px = [float(um) for um in settings["patch_um"]], int(settings["patch_px"])
-        self.patch_cut = str(settings["patch_cut"])
+        self.patch_cut = str(settings.get("patch_cut", PatchSpec.cut))  # a user's encoder may leave it out
 
     def identity(self) -> dict[str, Any]:
         return self._identity

@@ -3,17 +3,20 @@
 from hespotex.metrics.autocorrelation import morans_i
 from hespotex.metrics.genes import gene_pearson, gene_rmse
 from hespotex.metrics.maps import Raster
+from hespotex.metrics.own import Metric, own_metrics
 from hespotex.metrics.section import Layout, gene_metrics, gene_set_metrics, section_metrics
 from hespotex.metrics.training import MeanOverSections
 
 __all__ = [
     "Layout",
     "MeanOverSections",
+    "Metric",
     "Raster",
     "gene_metrics",
     "gene_pearson",
     "gene_rmse",
     "gene_set_metrics",
     "morans_i",
+    "own_metrics",
     "section_metrics",
 ]

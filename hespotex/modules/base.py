@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from hespotex.errors import InputError
 from hespotex.metrics import MeanOverSections, gene_pearson, gene_rmse
 
 
@@ -45,7 +46,7 @@ class ExpressionModule(pl.LightningModule):
         raise NotImplementedError
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        predicted = self.expression(batch)
+        predicted = self._checked(batch)
         for spots in sections(batch):
             self.val_pcc.update(predicted[spots], batch.expression[spots])
             self.val_rmse.update(predicted[spots], batch.expression[spots])
@@ -60,9 +61,17 @@ class ExpressionModule(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Predicted expression of each section of the batch, as `{section_id: (n_spots, n_genes)}`."""
-        predicted = self.expression(batch).float()
+        predicted = self._checked(batch).float()
         parts = zip(batch.section_id, sections(batch), strict=True)
         return {name: self.postprocess(predicted[spots]).cpu() for name, spots in parts}
+
+    def _checked(self, batch: Batch) -> Tensor:
+        """`expression`, if it has the shape that it should have."""
+        predicted, wanted = self.expression(batch), (batch.num_nodes, self.n_genes)
+        if tuple(predicted.shape) != wanted:
+            found = tuple(predicted.shape)
+            raise InputError(f"{type(self).__name__}.expression: expected (n_spots, n_genes) = {wanted}, got {found}")
+        return predicted
 
     def postprocess(self, expression: Tensor) -> Tensor:
         """Of one section: no value is below what the target can be."""

@@ -9,7 +9,7 @@ import pytest
 from conftest import compose_config
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import open_dict
+from omegaconf import open_dict, read_write
 
 from hespotex.inference import predict
 from hespotex.results.guide import FILES, guide_run, guide_sweep
@@ -89,7 +89,7 @@ class TestCommand:
         compose_config("train", ["fold.index=1", "name=with space"], tmp_path)
         config = HydraConfig.instance().cfg
         assert config is not None
-        with open_dict(config):
+        with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.job.name, config.hydra.job.num, config.hydra.mode = "train", 3, mode
 
     def test_of_a_single_run(self, tmp_path: Path) -> None:

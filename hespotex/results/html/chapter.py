@@ -14,7 +14,7 @@ from hespotex.results.html.calibration import calibration
 from hespotex.results.html.cells import Cells
 from hespotex.results.html.figures import Drawing, drawings
 from hespotex.results.html.pictures import Picture, maps, svg
-from hespotex.results.report import METRICS, few_groups, notes, title
+from hespotex.results.report import few_groups, further, notes, title
 from hespotex.results.statistics import FEW_GROUPS
 from hespotex.results.tables import Tables
 
@@ -85,7 +85,7 @@ def chapter(tables: Tables) -> Chapter:
         sections=cells.places(tables, ["section_id", "group"]),
         groups=cells.places(tables, ["group"]),
         gene_sets=cells.per_model(tables, sets),
-        metrics=cells.per_model(tables, METRICS),
+        metrics=cells.per_model(tables, further(tables.models)),
         genes={model: cells.genes(tables, model) for model in _with_genes(tables)},
         worst=cells.worst(tables, low),
         worst_maps=[picture for section in low for picture in maps(homes[section], section, ("median", "named"))],
