@@ -110,7 +110,10 @@ def _check_target(target: str) -> None:
     try:
         found = get_object(target)
     except (ImportError, ValueError) as error:
-        raise InputError(f"the checkpoint wants to build {target!r}: {error}; is its folder on PYTHONPATH?") from error
+        raise InputError(
+            f"the checkpoint wants to build {target!r}, which cannot be imported here: it is of another version, or its "
+            "folder is not on PYTHONPATH"
+        ) from error
     if not (isinstance(found, type) and _within(found.__module__, packages)):
         raise InputError(f"the checkpoint wants to build {target!r}, which is no class of {', '.join(packages)}: not loaded")
 

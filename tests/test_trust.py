@@ -22,7 +22,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"_target_": "hespotex.provenance._git"}, "which is no class of hespotex"),
     ({"deep": [{"er": {"_target_": "builtins.eval"}}]}, "'builtins.eval', which is not part of HESpotEx"),
     ({"name": "${oc.create:{_target_: os.system}}"}, "which is no plain value"),
-    ({"_target_": "hespotex.data.folds.Gone"}, "'hespotex.data.folds.Gone'.*is its folder on PYTHONPATH"),
+    ({"_target_": "hespotex.data.folds.Gone"}, "'hespotex.data.folds.Gone'.*its folder is not on PYTHONPATH"),
 ]
 
 
@@ -45,5 +45,5 @@ def test_packages_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     check_trusted(theirs)
     with pytest.raises(InputError, match=r"'os.system'.* not part"):
         check_trusted({"_target_": "os.system"})
-    with pytest.raises(InputError, match=r"'mylab.encoder.MeanColour'.*is its folder on PYTHONPATH"):
+    with pytest.raises(InputError, match=r"'mylab.encoder.MeanColour'.*its folder is not on PYTHONPATH"):
         check_trusted({"_target_": "mylab.encoder.MeanColour"})
