@@ -1,19 +1,56 @@
-"""What the entry points share: errors in words, and exit codes."""
+"""What the entry points share: where `conf/` is, errors in words, near matches of typos, and exit codes."""
 
+import argparse
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from hespotex.errors import InputError
 
 log = logging.getLogger("hespotex")
+Main = Callable[..., Any]
 
 
-def plain_errors(main: Callable[..., Any]) -> Callable[..., Any]:
+def config_folder() -> Path:
+    """`conf/`: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())
+
+
+def command(config_name: str) -> Callable[[Main], Callable[[], None]]:
+    """Make a function of the composed config a command line: `conf/`, errors in words, near matches of typos."""
+
+    def decorate(task: Main) -> Callable[[], None]:
+        import hydra
+
+        from hespotex.typos import near_misses, register_help
+
+        start = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(plain_errors(task))
+
+        @wraps(task)
+        def main() -> None:
+            register_help()
+            try:
+                start()
+            except SystemExit as stop:
+                for line in near_misses(stop, config_folder(), config_name, sys.argv[1:]):
+                    sys.stderr.write(f"{line}\n")
+                raise
+            except ValueError as error:  # of Hydra's options; those of a task have been shown
+                sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+
+        return main
+
+    return decorate
+
+
+def plain_errors(main: Main) -> Main:
     """Show an `InputError` as one message and exit with 2; anything else is a defect and keeps its traceback."""
 
     @wraps(main)
@@ -28,6 +65,31 @@ def plain_errors(main: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(2)
 
     return wrapper
+
+
+class VerbParser(argparse.ArgumentParser):
+    """Parser of `python -m hespotex.VERB`: examples under the options, and near matches of what is misspelt.
+
+    Args:
+        verb: its name.
+        about: what it does, laid out as it is shown.
+        examples: words that follow the command, and what they do.
+    """
+
+    def __init__(self, verb: str, about: str, examples: dict[str, str]) -> None:
+        program = f"python -m hespotex.{verb}"
+        width = max(map(len, examples)) + 2
+        shown = "\n".join(f"  {program} {words:{width}} {does}".rstrip() for words, does in examples.items())
+        layout = argparse.RawDescriptionHelpFormatter
+        super().__init__(program, description=about, epilog=f"examples:\n{shown}", formatter_class=layout)
+
+    def error(self, message: str) -> NoReturn:
+        """The message, what was perhaps meant, and where help is."""
+        from hespotex.typos import near
+
+        known = [name for action in self._actions for name in (*action.option_strings, *(action.choices or ()))]
+        meant = [near(word, known) for word in re.findall(r"--[\w-]+|(?<=choice: ')\w+", message)]
+        self.exit(2, "\n".join([f"{self.prog}: {message}", *filter(None, meant), f"{self.prog} --help tells more\n"]))
 
 
 def _quiet() -> None:

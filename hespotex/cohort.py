@@ -1,12 +1,11 @@
 """Tables of a cohort out of predicted slides: `python -m hespotex.cohort PREDICTED_DIR`."""
 
-import argparse
 import logging
 from pathlib import Path
 
 import pandas as pd
 
-from hespotex.cli import plain_errors
+from hespotex.cli import VerbParser, plain_errors
 from hespotex.cohorts.bulk import correlations, read_bulk
 from hespotex.cohorts.signatures import signature_scores
 from hespotex.cohorts.slides import DONE, patient_means, pseudobulk, value_columns
@@ -16,6 +15,13 @@ from hespotex.files import atomic_path
 from hespotex.results.slide.gene_sets import read_gmt
 
 log = logging.getLogger("hespotex.cohort")
+ABOUT = """Tables of a cohort out of the slides that predict.py has predicted: pseudobulk (mean over spots) of every slide, and
+where there is input for them gene-set scores, correlation with bulk RNA, and C-indices of survival."""
+EXAMPLES = {
+    "predicted": "predicted/cohort/pseudobulk.csv",
+    "predicted --slides slides.csv --gene-sets sets.gmt": "scores by patient, survival if slides.csv has time and event",
+    "predicted --slides slides.csv --bulk rna.csv": "against bulk RNA of the same patients",
+}
 
 
 def tables(
@@ -68,14 +74,16 @@ def _read_slides(path: Path) -> pd.DataFrame:
 @plain_errors
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hespotex.cohort", description="Tables of a cohort out of predicted slides."
+    parser = VerbParser("cohort", ABOUT, EXAMPLES)
+    parser.add_argument("folder", type=Path, metavar="PREDICTED_DIR", help="output of predict.py")
+    parser.add_argument(
+        "--slides", type=Path, metavar="CSV", help="CSV: slide, patient, and time and event where there is follow-up"
     )
-    parser.add_argument("folder", type=Path, help="output of predict.py")
-    parser.add_argument("--slides", type=Path, help="CSV: slide, patient, and time and event where there is follow-up")
-    parser.add_argument("--gene-sets", type=Path, help="GMT file: a score for each set, and a C-index with follow-up")
-    parser.add_argument("--bulk", type=Path, help="CSV of bulk RNA: genes x patients or patients x genes")
-    parser.add_argument("--output", type=Path, help="folder of the tables; FOLDER/cohort by default")
+    parser.add_argument(
+        "--gene-sets", type=Path, metavar="GMT", help="GMT file: a score for each set, and a C-index with follow-up"
+    )
+    parser.add_argument("--bulk", type=Path, metavar="CSV", help="CSV of bulk RNA: genes x patients or patients x genes")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the tables; PREDICTED_DIR/cohort by default")
     words = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     output = words.output or words.folder / "cohort"

@@ -1,18 +1,24 @@
 """Compare two sweeps, paired by section and gene: `python -m hespotex.compare A B`."""
 
-import argparse
 import logging
 from pathlib import Path
 
 import pandas as pd
 
-from hespotex.cli import plain_errors
+from hespotex.cli import VerbParser, plain_errors
 from hespotex.errors import InputError
 from hespotex.files import atomic_path
 from hespotex.results import comparison
 from hespotex.results.aggregate import Runs, read_runs
 
 log = logging.getLogger("hespotex.compare")
+ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: a row for each model that both have, with
+intervals, and a word where they do not compare (other data, other splits, other genes)."""
+EXAMPLES = {
+    "outputs/uni outputs/quiltnet": "the same models on two encoders",
+    "outputs/demo outputs/demo --model-a ridge --model-b strict": "two models of one sweep",
+    "outputs/a outputs/b --output pairs.csv": "keep the paired scores",
+}
 
 
 def compare(a: Path, b: Path, model_a: str | None = None, model_b: str | None = None, output: Path | None = None) -> str:
@@ -51,14 +57,12 @@ def _models(a: Runs, b: Runs, model_a: str | None, model_b: str | None) -> list[
 @plain_errors
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hespotex.compare", description="Difference of two sweeps, paired by fold strategy, section and gene."
-    )
+    parser = VerbParser("compare", ABOUT, EXAMPLES)
     parser.add_argument("a", type=Path, metavar="A", help="folder of a sweep, such as outputs/demo")
     parser.add_argument("b", type=Path, metavar="B", help="another; the same, to compare two of its models")
-    parser.add_argument("--model-a", help="model of A; without, every model that both have")
-    parser.add_argument("--model-b", help="model of B; without, as in A")
-    parser.add_argument("--output", type=Path, help="CSV for the paired scores")
+    parser.add_argument("--model-a", metavar="MODEL", help="model of A; without, every model that both have")
+    parser.add_argument("--model-b", metavar="MODEL", help="model of B; without, as in A")
+    parser.add_argument("--output", type=Path, metavar="CSV", help="CSV for the paired scores")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = parser.parse_args()
     log.info("%s", compare(arguments.a, arguments.b, arguments.model_a, arguments.model_b, arguments.output))

@@ -3,16 +3,14 @@
 import logging
 import sys
 
-import hydra
 from omegaconf import DictConfig
 
-from hespotex.cli import plain_errors
+from hespotex.cli import command
 
 log = logging.getLogger("hespotex.doctor")
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="doctor")
-@plain_errors
+@command("doctor")
 def main(cfg: DictConfig) -> None:
     from hespotex.checkup.walk import check_up
 

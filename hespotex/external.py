@@ -10,13 +10,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from hespotex.build import Config, build, build_sections, check_trusted
+from hespotex.build import Config, build, build_metrics, build_sections, check_trusted
 from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
 from hespotex.files import digest
 from hespotex.inference import Predictor
+from hespotex.progress import progress
 from hespotex.provenance import git_commit, versions
 from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
@@ -34,7 +35,7 @@ def evaluate(cfg: DictConfig) -> None:
     _check_words(cfg)
     config = _without_trained_parts(cfg)
     folder = Path(config["output"])
-    predictor = Predictor(config)
+    predictor, metrics = Predictor(config), build_metrics(config)
     if _finished(folder, predictor, config):
         return
     datamodule = external_datamodule(config, predictor)
@@ -44,13 +45,14 @@ def evaluate(cfg: DictConfig) -> None:
     place = {gene: i for i, gene in enumerate(predictor.genes)}
     columns = [place[gene] for gene in datamodule.panel.genes]
     predictions: dict[str, Tensor] = {}
-    for graph in datamodule.data.values():
+    for graph in progress(datamodule.data.values(), "section", "predictions"):
         predictions |= {name: values[:, columns] for name, values in predictor.ensemble(predictor.batches(graph)).items()}
     for remark in datamodule.remarks():
         log.warning("%s", remark)
     spots = sum(len(values) for values in predictions.values())
     costs = cost(predictor.ensemble.modules[0], {"predict": perf_counter() - started}, spots)
-    write_scores(folder, datamodule, predictions, describe(config, predictor, datamodule) | {"cost": costs})
+    about = describe(config, predictor, datamodule) | {"cost": costs}
+    write_scores(folder, datamodule, predictions, about, metrics)
     log.info("table: python -m hespotex.summary %s", folder)
 
 

@@ -9,6 +9,7 @@ from hespotex.build import Config, build
 from hespotex.data.embed import fill, is_filled, patch_specs
 from hespotex.data.sections import Sections
 from hespotex.errors import InputError
+from hespotex.progress import progress
 from hespotex.shares import own_share
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def fill_store(cfg: DictConfig) -> None:
     """
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     filler, failed = Filler(config), {}
-    for section_id in filler.section_ids:
+    for section_id in progress(filler.section_ids, "section", "sections"):
         try:
             filler(section_id)
         except InputError as error:

@@ -5,16 +5,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from hespotex.cli import plain_errors
+from hespotex.cli import command
 
 log = logging.getLogger("hespotex.hest_benchmark")
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="hest_benchmark")
-@plain_errors
+@command("hest_benchmark")
 def main(cfg: DictConfig) -> None:
     """Command line."""
     log.info("\n%s", benchmark(cfg))

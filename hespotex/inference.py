@@ -19,6 +19,7 @@ from hespotex.errors import InputError
 from hespotex.progress import progress_bar
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
+from hespotex.results.guide import guide_slides
 from hespotex.results.slide.failed import FAILED, note_outcome
 from hespotex.shares import own_share
 from hespotex.slide import SlideWriter
@@ -45,6 +46,7 @@ def predict(cfg: DictConfig) -> None:
             note_outcome(Path(config["output"]), slide.name, reason)
             failed += [slide.path.name] if reason else []
             bar.update()
+    guide_slides(Path(config["output"]), config["checkpoint"])
     if failed:
         where = Path(config["output"]) / FAILED
         raise InputError(f"{len(failed)} of {len(slides)} slides failed: {', '.join(failed)}; the reasons are in {where}")

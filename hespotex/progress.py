@@ -1,23 +1,76 @@
-"""Progress bars that also read well in a log file."""
+"""How far long work is and how much longer it takes: a bar on a terminal, lines in a log."""
 
+import logging
 import sys
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from time import monotonic
+from typing import Any, Protocol, Self, TypeVar
 
 from tqdm import tqdm
 
-TERMINAL_SECONDS, LOG_SECONDS = 0.2, 30.0
+TERMINAL_SECONDS, LOG_SECONDS = 0.2, 30.0  # between two signs of life
+SHORT = 1.0  # seconds; what takes no longer leaves no line in a log
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+log = logging.getLogger(__name__)
 
 
-def progress_bar(total: int, unit: str, description: str, initial: int = 0, disable: bool = False) -> "tqdm[Any]":
+class Items(Sized, Iterable[T_co], Protocol[T_co]):
+    """What is gone through, and how much of it there is."""
+
+
+class LogBar:
+    """A line every half minute and one at the end: how far, how fast, how much longer.
+
+    Args:
+        total, initial: of `unit`, the latter done before this bar was made.
+    """
+
+    def __init__(self, total: int, unit: str, description: str, initial: int = 0) -> None:
+        self.total, self.unit, self.description, self.initial = total, unit, description, initial
+        self.n, self.facts, self.started = initial, "", monotonic()
+        self.shown_at, self.shown_n = self.started, -1
+
+    def update(self, n: int = 1) -> None:
+        """So many more are done."""
+        self.n += n
+        if monotonic() - self.shown_at >= LOG_SECONDS:
+            self._show()
+
+    def set_postfix(self, values: Mapping[str, Any], refresh: bool = True) -> None:
+        """What else the next line says."""
+        self.facts = "".join(f", {name} {value}" for name, value in values.items())
+
+    def close(self) -> None:
+        """The last line, unless all took a moment only."""
+        if monotonic() - self.started >= SHORT and self.shown_n != self.n:
+            self._show()
+
+    def _show(self) -> None:
+        self.shown_at, self.shown_n = monotonic(), self.n
+        seconds, done = self.shown_at - self.started, self.n - self.initial
+        left = tqdm.format_interval(seconds * (self.total - self.n) / done) if done else "unknown time"
+        what = f"{self.description}: {self.unit} {self.n} of {self.total}"
+        pace = f"{tqdm.format_interval(seconds)} gone, {left} left, {done / seconds:.3g}/s"
+        log.info("%s, %s%s", what, pace, self.facts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def progress_bar(total: int, unit: str, description: str, initial: int = 0, disable: bool = False) -> "LogBar | tqdm[Any]":
     """A bar with rate and time left; a log without a terminal gets a line every half minute and one at the end."""
-    terminal = sys.stderr.isatty()
-    seconds = TERMINAL_SECONDS if terminal else LOG_SECONDS
-    return tqdm(
-        total=total,
-        unit=unit,
-        desc=description,
-        initial=initial,
-        disable=disable,
-        mininterval=seconds,
-        delay=0 if terminal else 1,
-    )
+    if disable or sys.stderr.isatty():
+        return tqdm(total=total, unit=unit, desc=description, initial=initial, disable=disable, mininterval=TERMINAL_SECONDS)
+    return LogBar(total, unit, description, initial)
+
+
+def progress(items: Items[T], unit: str, description: str) -> Iterator[T]:
+    """The items under a bar; a single one has none."""
+    with progress_bar(len(items), unit, description, disable=len(items) < 2) as bar:
+        for item in items:
+            yield item
+            bar.update()

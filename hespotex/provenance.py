@@ -28,8 +28,13 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout, with "+changes" where files differ from it; None outside a checkout."""
+    """Commit of the checkout, with "+changes" where files differ from it; None outside a checkout.
+
+    An installed package may lie inside a checkout of something else, which does not know it.
+    """
     folder = Path(hespotex.__file__).parents[1]
+    if _git(folder, "ls-files", "--error-unmatch", "hespotex/__init__.py") is None:
+        return None
     commit = _git(folder, "rev-parse", "--short=12", "HEAD")
     return commit and commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
 

@@ -13,7 +13,17 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from hespotex.build import Config, build, build_datamodule, build_list, build_module, build_sections, build_trainer, precision
+from hespotex.build import (
+    Config,
+    build,
+    build_datamodule,
+    build_list,
+    build_metrics,
+    build_module,
+    build_sections,
+    build_trainer,
+    precision,
+)
 from hespotex.callbacks.provenance import Provenance
 from hespotex.callbacks.seeding import SeedEachEpoch
 from hespotex.checkpoint import load_weights
@@ -23,6 +33,7 @@ from hespotex.errors import InputError
 from hespotex.files import write_json
 from hespotex.modules.ceiling import LEAK as CEILING
 from hespotex.modules.ceiling import CeilingModule
+from hespotex.progress import progress
 from hespotex.provenance import flat
 from hespotex.results.about import describe
 from hespotex.results.cost import cost
@@ -94,7 +105,7 @@ def train_fold(config: Config, sections: Sections | None = None) -> float:
 
 
 def _run(config: Config, folder: RunFolder, loggers: list[Any], datamodule: SectionDataModule) -> float:
-    started = perf_counter()
+    started, metrics = perf_counter(), build_metrics(config)
     datamodule.prepare_data()
     datamodule.setup()
     if rank_zero_only.rank == 0:
@@ -119,7 +130,7 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any], datamodule: Sect
             "predict": perf_counter() - fitted,
         }
         costs = cost(module, seconds, sum(len(values) for values in predictions.values()))
-        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs})
+        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs}, metrics)
         log_results(loggers, scores, folder.path)
     return best
 
@@ -174,7 +185,8 @@ def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule
     module.eval()
     device = trainer.strategy.root_device
     module.to(device)
-    predicted: dict[str, Tensor] = module.predict(datamodule.test_dataloader(), device)
+    batches = progress(datamodule.test_dataloader(), "batch", "predictions")
+    predicted: dict[str, Tensor] = module.predict(batches, device)
     return predicted
 
 

@@ -4,11 +4,19 @@ import argparse
 import logging
 from pathlib import Path
 
-from hespotex.cli import plain_errors
+from hespotex.cli import VerbParser, plain_errors
 from hespotex.data.store_files import StoredFile, remove, stored_files
 from hespotex.errors import InputError
 
 log = logging.getLogger("hespotex.store")
+ABOUT = """What is in the embedding store, and what of it may go. Nothing in it is ever stale: a change of image, weights or
+patches makes a new table, and the old one stays until it is cleaned away. What is gone is made again when needed."""
+EXAMPLES = {
+    "list": "every table: section, what made it, patch, size, age",
+    "list --encoder uni": "of one encoder",
+    "clean --unfinished --yes": "remove what interrupted runs left",
+    "clean --older 90": "show what is older than 90 days; --yes removes it",
+}
 
 
 def listing(entries: list[StoredFile]) -> str:
@@ -47,13 +55,13 @@ def _chosen(options: argparse.Namespace) -> list[StoredFile]:
 @plain_errors
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hespotex.store", description="What is in the embedding store, and what of it may go."
-    )
+    parser = VerbParser("store", ABOUT, EXAMPLES)
     parser.add_argument("verb", choices=["list", "clean"], help="list tables, or remove them (shows them first)")
-    parser.add_argument("--root", type=Path, default=Path("outputs/store"), help="folder of the store (default: %(default)s)")
-    parser.add_argument("--section", help="only this section id")
-    parser.add_argument("--encoder", help="only this encoder, or source of nuclei, as the listing names it")
+    parser.add_argument(
+        "--root", type=Path, default=Path("outputs/store"), metavar="DIR", help="folder of the store (%(default)s)"
+    )
+    parser.add_argument("--section", metavar="ID", help="only this section id")
+    parser.add_argument("--encoder", metavar="NAME", help="only this encoder, or source of nuclei, as the listing names it")
     parser.add_argument("--older", type=float, default=0.0, metavar="DAYS", help="only what was written that long ago")
     parser.add_argument("--unfinished", action="store_true", help="only what interrupted runs left")
     parser.add_argument("--yes", action="store_true", help="really remove")

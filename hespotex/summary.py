@@ -1,20 +1,22 @@
 """Aggregate the runs below a folder: `python -m hespotex.summary outputs/NAME`."""
 
-import argparse
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hespotex.auditing.audit import audit_runs
-from hespotex.cli import plain_errors
-from hespotex.files import atomic_path
-from hespotex.results.export import FILES, write_results
-from hespotex.results.html.chapter import chapters
-from hespotex.results.html.page import write_page
-from hespotex.results.report import across, headline, notes, render, title
-from hespotex.results.tables import Tables
-from hespotex.results.wandb_summary import log_summary
+from hespotex.cli import VerbParser, plain_errors
+
+if TYPE_CHECKING:
+    from hespotex.results.tables import Tables
 
 log = logging.getLogger("hespotex.summary")
+ABOUT = """Tables and report of all finished runs below a folder, at any time and again: missing folds are named, and every run
+is audited for leaks. Writes report/index.html (open it), summary.md, results.json, sections.csv and genes.csv."""
+EXAMPLES = {
+    "outputs/demo": "a sweep; train.py -m does this at its end",
+    "outputs/external": "what predict.py evaluate=true has scored",
+    "outputs": "several sweeps in one report",
+}
 
 
 def summarise(folder: Path) -> None:
@@ -27,6 +29,16 @@ def summarise(folder: Path) -> None:
     Raises:
         InputError: no finished run.
     """
+    from hespotex.auditing.audit import audit_runs
+    from hespotex.files import atomic_path
+    from hespotex.results.export import FILES, write_results
+    from hespotex.results.guide import GUIDE, guide_sweep
+    from hespotex.results.html.chapter import chapters
+    from hespotex.results.html.page import write_page
+    from hespotex.results.report import render
+    from hespotex.results.tables import Tables
+    from hespotex.results.wandb_summary import log_summary
+
     tables = Tables.read(folder)
     write_results(folder, tables)
     audit = "\n".join(["## Leakage audit", "", *audit_runs(tables.runs)])
@@ -37,11 +49,14 @@ def summarise(folder: Path) -> None:
     page, found = folder / "report" / "index.html", chapters(tables)
     write_page(page, tables, found, folder)
     log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
-    log.info("report: %s", page)
+    guide_sweep(folder, tables)
+    log.info("report: %s; what each file is: %s", page, folder / GUIDE)
 
 
-def _show(folder: Path, tables: Tables, audit: str) -> None:
+def _show(folder: Path, tables: "Tables", audit: str) -> None:
     """The main tables on the screen."""
+    from hespotex.results.report import across, headline, notes, title
+
     for own in map(tables.of, tables.strategies):
         by_section = across(own.sections, ["group", "section_id"])
         shown = [title(own.strategies[0], own.runs), headline(own.models), by_section, *notes(own.models)]
@@ -52,12 +67,11 @@ def _show(folder: Path, tables: Tables, audit: str) -> None:
 @plain_errors
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hespotex.summary", description="Table and report of all finished runs below a folder."
-    )
-    parser.add_argument("folder", type=Path, help="folder of a sweep, such as outputs/demo")
+    parser = VerbParser("summary", ABOUT, EXAMPLES)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a sweep, such as outputs/demo")
+    folder = parser.parse_args().folder
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    summarise(parser.parse_args().folder)
+    summarise(folder)
 
 
 if __name__ == "__main__":

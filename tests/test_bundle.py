@@ -14,9 +14,9 @@ import torch
 from conftest import Run, command, compose_config
 
 from hespotex.auditing.audit import audit_run
-from hespotex.bundle import pack
 from hespotex.errors import InputError
 from hespotex.inference import predict
+from hespotex.packing import pack
 from hespotex.results.statistics import bootstrap_interval
 
 SAFE = {

@@ -1,7 +1,7 @@
 """All rules on a run, and the audits of many runs in one summary."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
 from hespotex.auditing.record import read_record
 from hespotex.errors import InputError
+from hespotex.progress import progress
 from hespotex.results.findings import FAIL, UNCHECKED, Finding, count, write_audit
 
 log = logging.getLogger(__name__)
@@ -30,18 +31,19 @@ RULES: dict[str, Callable[[Case], Finding]] = {
 }
 
 
-def audit_run(folder: Path, data_sets: DataSets | None) -> list[Finding]:
+def audit_run(folder: Path, data_sets: DataSets | None, rules: Iterable[str] = tuple(RULES)) -> list[Finding]:
     """Every rule's finding on a finished run, also written to its `audit.json`.
 
     Args:
         folder: of the run.
         data_sets: shared by the runs of one audit; None takes the recorded facts only.
+        rules: which ones, in their order.
 
     Raises:
         InputError: no finished run there.
     """
     case = Case(read_record(folder), data_sets)
-    findings = [_finding(name, case) for name in RULES]
+    findings = [_finding(name, case) for name in rules]
     write_audit(folder, findings, quick=data_sets is None)
     return findings
 
@@ -61,7 +63,7 @@ def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:
     spots = sum(known["n_spots"] for run in runs for known in run.get("section_facts", {}).values())
     data_sets = DataSets() if spots <= SMALL else None
     lines = []
-    for run in sorted(runs, key=lambda run: (run["model"], run["split"]["index"], run["seed"])):
+    for run in progress(sorted(runs, key=lambda run: (run["model"], run["split"]["index"], run["seed"])), "run", "audit"):
         name = f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
         try:
             lines.append(f"- {name}: audit: {_words(audit_run(Path(run['folder']), data_sets))}")

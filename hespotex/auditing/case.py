@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from hespotex.data.expression import Expression
 from hespotex.data.genes import GenePanel
 from hespotex.data.graph import knn_edges
 from hespotex.data.loader import Batching, BlockLoader
+from hespotex.data.patches import PatchSpec
 from hespotex.data.rows import StoredRows
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore, Request
@@ -130,7 +130,7 @@ class Case:
         scores = []
         for section_id, values in self._bare(ids).items():
             scores.append(float(gene_pearson(values, self.measured(section_id)).nanmean()))
-        return float(np.nanmean(scores))
+        return float(torch.tensor(scores, dtype=torch.float64).nanmean())  # NaN of nothing, without a warning
 
     @torch.inference_mode()
     def _bare(self, ids: list[str]) -> dict[str, Tensor]:
@@ -151,7 +151,7 @@ class KnownEncoder:
             self.parts = [KnownEncoder(settings["parts"][key], own) for key, own in identity["parts"].items()]
             return
         self.patch_um, self.patch_px = [float(um) for um in settings["patch_um"]], int(settings["patch_px"])
-        self.patch_cut = str(settings["patch_cut"])
+        self.patch_cut = str(settings.get("patch_cut", PatchSpec.cut))  # a user's encoder may leave it out
 
     def identity(self) -> dict[str, Any]:
         return self._identity

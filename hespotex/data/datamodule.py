@@ -29,6 +29,7 @@ from hespotex.data.store import EmbeddingStore
 from hespotex.data.target import Expressed, Rows, SmoothedTarget, Target, in_chunks
 from hespotex.errors import InputError
 from hespotex.files import digest
+from hespotex.progress import progress
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class SectionDataModule(pl.LightningDataModule):
     def prepare_data(self) -> None:
         """Fill the store: the only place where images are read and encoders run."""
         self._check_duplicates()
-        for section_id in [] if self.data else self.section_ids:
+        for section_id in progress([] if self.data else self.section_ids, "section", "sections"):
             fill(self.source[section_id], self.encoder, self.nuclei, self.store, self._views(section_id))
 
     def setup(self, stage: str | None = None) -> None:

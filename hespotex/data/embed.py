@@ -13,6 +13,7 @@ from hespotex.data.pipeline import encode_spots
 from hespotex.data.rows import Embeddings, StoredRows
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore, Request
+from hespotex.errors import InputError
 from hespotex.files import digest, file_fingerprint
 
 
@@ -60,7 +61,15 @@ def count_nuclei(section: Section, counter: NucleiCounter | None, store: Embeddi
     """Nuclei (n_spots, 1) at each spot; 0 everywhere without a counter."""
     if counter is None:
         return np.zeros((len(section.adata), 1), dtype=np.float32)
-    return store.load(_count_request(section, counter), lambda _: [counter(section)[:, None]])[:]
+    return store.load(_count_request(section, counter), lambda _: [_counted(section, counter)])[:]
+
+
+def _counted(section: Section, counter: NucleiCounter) -> NDArray[np.float32]:
+    """What a counter gave, if it is a number a spot, as a column."""
+    counts, n = np.asarray(counter(section)), len(section.adata)
+    if counts.shape != (n,):
+        raise InputError(f"{counter.name} of {section.section_id}: expected counts ({n},), one a spot, got {counts.shape}")
+    return counts[:, None]
 
 
 def _count_request(section: Section, counter: NucleiCounter) -> Request:

@@ -65,7 +65,7 @@ class FoldStrategy:
         Raises:
             InputError: no such fold, an empty side, or a leak that was not asked for.
         """
-        folds = self.folds(keys)
+        folds = [_checked(fold, keys, type(self).__name__) for fold in self.folds(keys)]
         if not isinstance(self.index, int):
             raise InputError(f"fold.index={self.index!r}: expected the number of a fold, from 0; train.py also takes all")
         if not 0 <= self.index < len(folds):
@@ -129,6 +129,19 @@ class GroupKFold(FoldStrategy):
         shuffled = np.random.default_rng(self.seed).permutation(groups)
         parts = [set(part) for part in np.array_split(shuffled, self.n_folds)]
         return [_partition(keys, {k for k in keys if k.group in part}) for part in parts]
+
+
+def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
+    """A fold, if its two sides are sections of the data set that do not meet."""
+    try:
+        rest, test = map(list, fold)
+        strangers, both = {*rest, *test} - set(keys), set(rest) & set(test)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}.folds: expected pairs of lists of section keys, training and test, got {fold!r}") from error
+    if strangers or both:
+        what = "not in the data set" if strangers else "on both sides of the split"
+        raise InputError(f"{name}.folds: {what}: {sorted(map(str, strangers or both))}")
+    return rest, test
 
 
 def _partition(keys: Sequence[SectionKey], test: set[SectionKey]) -> Fold:

@@ -16,6 +16,7 @@ from hespotex.data.encoder import Encoder
 from hespotex.data.patch_reader import PatchReader, Spots, batches, patch_reader
 from hespotex.data.patches import Patches, PatchSpec
 from hespotex.data.section import Section
+from hespotex.errors import InputError
 from hespotex.progress import progress_bar
 
 IN_FLIGHT = 2  # batches that a GPU may be behind
@@ -42,7 +43,7 @@ def encode_spots(
     pending: deque[Tensor] = deque()
     with progress_bar(len(read.order), "patch", label, initial=start) as bar:
         for batch in patches:
-            pending.append(encoder(batch, spec.mpp))
+            pending.append(_checked(encoder(batch, spec.mpp), len(batch), encoder.name))
             bar.update(len(batch))
             if len(pending) > IN_FLIGHT:
                 yield _rows(pending.popleft())
@@ -76,6 +77,15 @@ def turn(patches: Patches, view: int) -> Patches:
     """(n, px, px, 3) rotated by `view` mod 4 quarter turns, mirrored from view 4 on."""
     turned = np.rot90(patches, view % 4, axes=(1, 2))
     return np.ascontiguousarray(turned[:, :, ::-1] if view >= 4 else turned)
+
+
+def _checked(embedding: Tensor, n: int, name: str) -> Tensor:
+    """What an encoder gave, if it is one row a patch."""
+    shape = tuple(getattr(embedding, "shape", ()))
+    if not isinstance(embedding, Tensor) or len(shape) != 2 or shape[0] != n:
+        found = f"{type(embedding).__name__} of shape {shape}"
+        raise InputError(f"encoder {name}: expected a tensor of shape ({n}, d) for {n} patches, got {found}")
+    return embedding
 
 
 def _rows(embedding: Tensor) -> Rows:

@@ -43,6 +43,15 @@ class Section:
     image: Path | None = None
     patches: Path | None = None  # HEST patches/{id}.h5, used where there is no image
 
+    def __post_init__(self) -> None:
+        """Refuse what no reader may give, whoever wrote it."""
+        pos, n = np.asarray(self.adata.obsm.get("spatial", ())), len(self.adata)
+        if pos.shape != (n, 2):
+            raise InputError(f'{self.section_id}: expected obsm["spatial"] of shape ({n}, 2), px, x then y, got {pos.shape}')
+        for name in ("mpp", "pitch_um", "spot_diameter_um"):
+            if not (np.isfinite(length := getattr(self, name)) and length > 0):
+                raise InputError(f"{self.section_id}: expected {name} above 0, got {length}; it is data.reader that gave it")
+
     @property
     def section_id(self) -> str:
         return self.key.section_id

@@ -4,12 +4,14 @@ from hespotex.metrics.autocorrelation import morans_i
 from hespotex.metrics.genes import gene_pearson, gene_rmse
 from hespotex.metrics.maps import Raster
 from hespotex.metrics.moments import GeneMoments
+from hespotex.metrics.own import Metric, own_metrics
 from hespotex.metrics.section import Layout, gene_metrics, gene_set_metrics, section_metrics
 from hespotex.metrics.training import SectionScores
 
 __all__ = [
     "GeneMoments",
     "Layout",
+    "Metric",
     "Raster",
     "SectionScores",
     "gene_metrics",
@@ -17,5 +19,6 @@ __all__ = [
     "gene_rmse",
     "gene_set_metrics",
     "morans_i",
+    "own_metrics",
     "section_metrics",
 ]

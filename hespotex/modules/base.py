@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from hespotex.errors import InputError
 from hespotex.metrics import GeneMoments, SectionScores
 
 
@@ -56,7 +57,7 @@ class ExpressionModule(pl.LightningModule):
 
     def moments(self, batch: Batch) -> list[tuple[str, GeneMoments]]:
         """Of each block: its section, and the moments of its predicted and measured expression."""
-        predicted, parts = self.expression(batch).float(), zip(batch.section_id, blocks(batch), batch.target, strict=True)
+        predicted, parts = self._checked(batch).float(), zip(batch.section_id, blocks(batch), batch.target, strict=True)
         return [(section_id, GeneMoments.of(predicted[spots], target.dense())) for section_id, spots, target in parts]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -73,13 +74,21 @@ class ExpressionModule(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Predicted expression (n_inner, n_genes) of the blocks, before `postprocess`, which is of whole sections."""
-        return self.expression(batch).float()
+        return self._checked(batch).float()
 
     @torch.inference_mode()
     def predict(self, batches: Iterable[Batch], device: str | torch.device = "cpu") -> dict[str, Tensor]:
         """Expression `{section_id: (n_spots, n_genes)}` of sections that come whole or in blocks."""
         whole = collect(batches, lambda batch: self.predict_step(batch.to(device), 0))
         return {section_id: self.postprocess(values) for section_id, values in whole.items()}
+
+    def _checked(self, batch: Batch) -> Tensor:
+        """`expression`, if it has the shape that it should have."""
+        predicted, wanted = self.expression(batch), (len(batch.spot), self.n_genes)
+        if tuple(predicted.shape) != wanted:
+            found = tuple(predicted.shape)
+            raise InputError(f"{type(self).__name__}.expression: expected (n_spots, n_genes) = {wanted}, got {found}")
+        return predicted
 
     def postprocess(self, expression: Tensor) -> Tensor:
         """Of one whole section. Values below what the target can be are left: they still rank the spots."""

@@ -15,6 +15,7 @@ from torch_geometric.data import Batch
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.linear import add_up
 from hespotex.nn.ridge import NeighbourRidge, RidgeSums
+from hespotex.progress import progress
 
 
 class RidgeModule(ClosedFormModule):
@@ -59,7 +60,7 @@ class RidgeModule(ClosedFormModule):
     def _best(self, pairs: list[tuple[RidgeSums, RidgeSums]]) -> float:
         """The penalty with which the first of each pair predicts the second best."""
         scores = {}
-        for alpha in self.alphas if pairs else []:
+        for alpha in progress(self.alphas if pairs else [], "penalty", "ridge"):
             each = torch.stack([test.pearson(train.weights(alpha)).nanmean() for train, test in pairs])
             scores[alpha] = float(each.nanmean())
         known = {alpha: score for alpha, score in scores.items() if not math.isnan(score)}

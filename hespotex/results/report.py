@@ -7,7 +7,8 @@ import pandas as pd
 
 from hespotex.data.folds import LEAK
 from hespotex.results.aggregate import Runs
-from hespotex.results.markdown import NOTHING, interval, markdown, number, numbers
+from hespotex.results.markdown import NOTHING, Column, interval, markdown, number, numbers
+from hespotex.results.schema import MODELS
 from hespotex.results.statistics import FEW_GROUPS
 
 HEADLINE = [
@@ -33,6 +34,12 @@ COST = [
     ("spots_per_second", "spots/s (predict)", ",.0f"), ("peak_memory_gb", "peak memory, GB", ".2f"),
     ("peak_gpu_gb", "peak GPU memory, GB", ".2f"),
 ]  # fmt: skip
+
+
+def further(models: pd.DataFrame) -> list[Column]:
+    """`METRICS`, and after them the user's own, which no list of ours knows."""
+    own = [str(name) for name in models if str(name) not in MODELS and "@" not in str(name)]
+    return [*METRICS, *((name, name, ".3f") for name in own)]
 
 
 def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Path) -> str:
@@ -63,7 +70,7 @@ def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[st
         "### Gene sets (PCC; chosen on training sections, but for the oracle's, which are the best on the test section itself)",
         numbers(models, [("pcc_gene", "all", ".3f"), *((name, name.removeprefix("pcc_gene@"), ".3f") for name in sets)]),
         "### Further metrics (means over the genes that have a value, then as above)",
-        numbers(models, METRICS),
+        numbers(models, further(models)),
         "### Cost of a run (its mean; memory is that of the process so far)",
         numbers(models, COST),
     ]

@@ -1,6 +1,7 @@
 """Scores of one run: per section in `metrics.json`, per gene in `per_gene.csv`, maps of chosen genes."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
 from hespotex.files import atomic_path, write_json
-from hespotex.metrics import Layout, Raster, gene_metrics, gene_set_metrics, section_metrics
+from hespotex.metrics import Layout, Metric, Raster, gene_metrics, gene_set_metrics, own_metrics, section_metrics
+from hespotex.progress import progress
 from hespotex.results.about import brief
 from hespotex.results.aggregate import PER_GENE
+from hespotex.results.guide import guide_run
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
+from hespotex.results.schema import SECTIONS
+from hespotex.words import given_command
 
 Scores = dict[str, float]
 log = logging.getLogger(__name__)
@@ -25,35 +30,59 @@ MORAN_NEIGHBOURS = 6  # nearest spots that count as neighbours; not those of the
 FACTS = ("section_id", "group", "n_spots", "n_genes")  # of a section's row; the rest are metrics
 
 
-def write_scores(folder: Path, datamodule: SectionDataModule, predictions: dict[str, Tensor], about: dict[str, Any]) -> Scores:
-    """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as finished."""
-    rows = write_sections(folder, datamodule, predictions, list(datamodule.panel_rule.markers), brief(about))
+def write_scores(
+    folder: Path,
+    datamodule: SectionDataModule,
+    predictions: dict[str, Tensor],
+    about: dict[str, Any],
+    metrics: Mapping[str, Metric],
+) -> Scores:
+    """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as finished.
+
+    Args:
+        folder: of the run.
+        datamodule: the measured sections.
+        predictions: (n_spots, n_genes) of each test section.
+        about: see `describe`.
+        metrics: the user's own, by name.
+    """
+    rows = write_sections(folder, datamodule, predictions, list(datamodule.panel_rule.markers), brief(about), metrics)
     scores = {f"test/{name}": mean_over_sections(rows, name) for name in rows[0] if name not in FACTS}
     facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state", "familiarity")}
-    write_json(folder / "metrics.json", {**facts, "sections": rows, **scores})
+    content = {**facts, "command": given_command(), "sections": rows, **scores}
+    guide_run(folder, content)
+    write_json(folder / "metrics.json", content)
     shown = ", ".join(f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse"))
     log.info("test %s", shown)
     return scores
 
 
 def write_sections(
-    folder: Path, datamodule: SectionDataModule, predictions: dict[str, Tensor], map_genes: list[str], about: dict[str, Any]
+    folder: Path,
+    datamodule: SectionDataModule,
+    predictions: dict[str, Tensor],
+    map_genes: list[str],
+    about: dict[str, Any],
+    metrics: Mapping[str, Metric],
 ) -> list[dict[str, Any]]:
     """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
     genes, rows, frames = datamodule.panel.genes, [], []
-    for section_id, predicted in predictions.items():
+    for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
         section, measured = datamodule.sections[section_id], datamodule.targets[section_id]
         where = layout(section)
         per_gene = gene_metrics(predicted, measured, where, datamodule.expression.lowest)
         key = datamodule.keys[section_id]
         facts = dict(zip(FACTS, (section_id, key.group, len(predicted), len(genes)), strict=True))
         of_sets = gene_set_metrics(per_gene["pcc"], genes, datamodule.gene_sets.sets)
-        rows.append(facts | section_metrics(per_gene, predicted, measured, where) | of_sets)
-        table = pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene})
+        row = facts | section_metrics(per_gene, predicted, measured, where) | of_sets
+        table_measured = measured.dense()
+        own, means = own_metrics(metrics, predicted, table_measured, where, taken=[*row, *per_gene, *SECTIONS])
+        rows.append(row | means)
+        table = pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene, **own})
         frames.append(table)
         tables = {
             name: spot_table(section, genes, values.numpy(), about)
-            for name, values in (("measured", measured.dense()), ("predicted", predicted))
+            for name, values in (("measured", table_measured), ("predicted", predicted))
         }
         for name, adata in tables.items():
             write_h5ad(adata, folder / "predictions" / f"{section_id}_{name}.h5ad")

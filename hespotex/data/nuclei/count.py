@@ -37,7 +37,10 @@ class NucleiPerSpot:
         return {"source": self.source.identity(section), "count_um": self.count_um, "shape": self.shape}
 
     def __call__(self, section: Section) -> NDArray[np.float32]:
-        centroids = self.source.nuclei(section).centroids
+        centroids = np.asarray(self.source.nuclei(section).centroids)
+        if centroids.ndim != 2 or centroids.shape[1] != 2:
+            what = "expected centroids of shape (n_nuclei, 2), px, x then y"
+            raise InputError(f"{self.name} of {section.section_id}: {what}, got {centroids.shape}")
         return count_around(centroids, section.pos_px, self.count_um / 2 / section.mpp, self.shape)
 
     def expected_seconds(self, section: Section) -> float | None:

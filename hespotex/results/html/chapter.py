@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hespotex.progress import progress
 from hespotex.results.aggregate import by_section, reference
 from hespotex.results.asked import PROTOCOL, audits
 from hespotex.results.html import cells
@@ -13,7 +14,7 @@ from hespotex.results.html.calibration import calibration
 from hespotex.results.html.cells import Cells
 from hespotex.results.html.figures import Drawing, drawings
 from hespotex.results.html.pictures import Picture, maps, svg
-from hespotex.results.report import METRICS, few_groups, notes, title
+from hespotex.results.report import few_groups, further, notes, title
 from hespotex.results.statistics import FEW_GROUPS
 from hespotex.results.tables import Tables
 
@@ -62,7 +63,11 @@ def chapter(tables: Tables) -> Chapter:
     ranked = by_section(tables.sections, main).sort_values("pcc_gene")["section_id"].tolist()
     low = ranked[: min(N_WORST, len(ranked) // 2)]
     typical = dict.fromkeys([ranked[-1], ranked[len(ranked) // 2]])
-    curves = {section: found for section in ranked if (found := calibration(homes[section], section))}
+    curves = {
+        section: found
+        for section in progress(ranked, "section", f"report, {strategy}")
+        if (found := calibration(homes[section], section))
+    }
     drawn = drawings(tables, curves)
     sets = [("pcc_gene", "all", ".3f"), *_gene_sets(tables)]
     return Chapter(
@@ -80,7 +85,7 @@ def chapter(tables: Tables) -> Chapter:
         sections=cells.places(tables, ["section_id", "group"]),
         groups=cells.places(tables, ["group"]),
         gene_sets=cells.per_model(tables, sets),
-        metrics=cells.per_model(tables, METRICS),
+        metrics=cells.per_model(tables, further(tables.models)),
         genes={model: cells.genes(tables, model) for model in _with_genes(tables)},
         worst=cells.worst(tables, low),
         worst_maps=[picture for section in low for picture in maps(homes[section], section, ("median", "named"))],

@@ -1,0 +1,21 @@
+"""Predict on slides, or score on another data set: `python predict.py`, installed `python -m hespotex.predict`."""
+
+from omegaconf import DictConfig
+
+from hespotex.cli import command
+
+
+@command("predict")
+def main(cfg: DictConfig) -> None:
+    if cfg.evaluate:
+        from hespotex.external import evaluate
+
+        evaluate(cfg)
+    else:
+        from hespotex.inference import predict
+
+        predict(cfg)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""`run.txt`: what a folder of results holds, what made it, how good it is, and what to do next."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import hespotex
+from hespotex.files import atomic_path
+from hespotex.results.markdown import number
+from hespotex.results.tables import Tables
+from hespotex.words import given_command, sweep_command
+
+GUIDE = "run.txt"
+FILES = {  # in the order in which a reader wants them
+    "report/index.html": "the report: open it in any browser",
+    "summary.md": "the same tables as text",
+    "results.json": "every number of the tables, and what each column means",
+    "sections.csv": "a row for each run and test section",
+    "genes.csv": "a row for each model and gene, with false discovery rate",
+    "metrics.json": "scores: test/* over the test sections, then each section; leaks, cost, versions",
+    "per_gene.csv": "a row for each test section and gene",
+    "predictions/*_predicted.h5ad": "what the model says of each test section (AnnData; positions and thumbnail inside)",
+    "predictions/*_measured.h5ad": "what was measured there, in the same unit",
+    "maps/*.png": "maps of chosen genes",
+    "*.html": "a slide to pan and zoom, gene by gene: open it in any browser",
+    "*.h5ad": "prediction of a slide (AnnData: expression, positions, strangeness, nuclei)",
+    "*_spots.csv": "the same as a table",
+    "*_spots.parquet": "the same as a table",
+    "*_spots.geojson": "spots with the values of map_genes, for QuPath",
+    "*_tissue.geojson": "outline of the tissue that was found, for QuPath",
+    "*_tissue.png": "the same drawn on the slide: look at it",
+    "*.zarr": "SpatialData",
+    "failed.csv": "slides without a prediction, and why",
+    "checkpoints/best.ckpt": "the model of the chosen epoch: predict.py checkpoint=... takes it",
+    "checkpoints/last.ckpt": "where an interrupted run goes on",
+    "audit.json": "what each fitted thing has seen, derived anew",
+    "split.json": "which sections train, validate and test",
+    "config.json": "every setting of the run",
+    "csv/metrics.csv": "loss and validation scores of each epoch",
+    "wandb/": "the run as W&B keeps it",
+    "multirun.yaml": "the words of the sweep, as Hydra keeps them",
+    ".hydra/": "the words of the run, as Hydra keeps them",
+    "*.log": "messages",
+}
+
+
+def write_guide(folder: Path, about: list[str], then: dict[str, str], missing_yet: tuple[str, ...] = ()) -> None:
+    """Write `run.txt`.
+
+    Args:
+        folder: of the results.
+        about: first lines: what this is and how good.
+        then: commands, and what they do.
+        missing_yet: files of `FILES` that are about to be written.
+    """
+    here = {name: text for name, text in FILES.items() if name in missing_yet or any(folder.glob(name.rstrip("/")))}
+    made = f"Written {datetime.now():%Y-%m-%d %H:%M} by HESpotEx {hespotex.__version__}."
+    lines = [*about, made, "", "What is here", *_columns(here), "", "What to do next", *_columns(then)]
+    with atomic_path(folder / GUIDE) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _columns(table: dict[str, str]) -> list[str]:
+    width = max(map(len, table), default=0)
+    return [f"  {name:{width}}  {text}".rstrip() for name, text in table.items()]
+
+
+def guide_run(folder: Path, metrics: dict[str, Any]) -> None:
+    """The guide of one run, from what its `metrics.json` will say."""
+    split, sections = metrics["split"], metrics["sections"]
+    fold = "" if metrics["fold_strategy"] == "external" else f", fold {split['index']} of {split['n_folds']}"
+    each = ", ".join(f"{row['section_id']} {number(row['pcc_gene'])}" for row in sections)
+    about = [
+        f"{metrics['model']} on {metrics['data']}, encoder {metrics['encoder']}{fold} ({metrics['fold_strategy']}), "
+        f"seed {metrics['seed']}",
+        f"PCC {number(metrics['test/pcc_gene'])} over genes and test sections ({each}); RMSE {metrics['test/rmse']:.3f}",
+        f"Trained on {_names(split['train'])}; epoch chosen on {_names(split['val'])}; tested on {_names(split['test'])}.",
+        "Leaks: " + ("; ".join(metrics["leaks"]) or "none that the run knows of"),
+        f"Made by: {metrics.get('command') or 'a call from Python'}",
+    ]
+    home = _shown(folder)
+    then = {f"python -m hespotex.summary {home.parent}": "tables and report of all runs beside this one"}
+    if (folder / "checkpoints" / "best.ckpt").is_file():
+        then[f"python -m hespotex.audit {home}"] = "fit everything again on the training sections alone, and compare"
+        then[f"python predict.py checkpoint={home}/checkpoints/best.ckpt slides=..."] = "predict slides"
+        then["the same command again"] = "goes on after an interruption, else finds it finished; restart=true repeats it"
+    write_guide(folder, about, then, missing_yet=("metrics.json",))
+
+
+def guide_sweep(folder: Path, tables: Tables) -> None:
+    """The guide of a folder of runs; a run's own folder keeps its own."""
+    if (folder / "metrics.json").is_file():
+        return
+    about = [f"{len(tables.runs)} finished runs on {tables.runs[0]['data']}", *_scores(tables.models), *_runs(tables, folder)]
+    home = _shown(folder)
+    then = {
+        f"open {home}/report/index.html": "read",
+        f"python -m hespotex.summary {home}": "make tables and report again, when runs have come or gone",
+        f"python predict.py checkpoint={home} slides=...": "predict slides with the mean of all folds (one model only)",
+        f"python -m hespotex.bundle {home} --model {tables.main.partition(',')[0]}": "pack a model with its scores, to share",
+        "the same command again": "runs what is missing, skips what is finished",
+    }
+    write_guide(folder, [*about, f"Made by: {sweep_command(folder) or 'single runs'}"], then)
+
+
+def _scores(models: pd.DataFrame) -> list[str]:
+    """A line for each fold strategy and model."""
+    return [
+        f"{row['model']}, {row['fold_strategy']}: PCC {number(row['pcc_gene'])} over {row['n_groups']} groups"
+        + (f"; folds missing: {row['missing_folds']}" if row["missing_folds"] else "")
+        + ("; LEAK" if row["leaks"] else "")
+        for row in models.to_dict("records")
+    ]
+
+
+def _runs(tables: Tables, folder: Path) -> list[str]:
+    named = {
+        Path(run["folder"]).relative_to(folder).as_posix(): f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
+        for run in tables.runs
+    }
+    return ["", "Runs, each with a run.txt of its own", *_columns(named), ""]
+
+
+def guide_slides(folder: Path, checkpoint: Any) -> None:
+    """The guide of a folder of predicted slides."""
+    n, home = len(list(folder.glob("*.h5ad"))), _shown(folder)
+    then = {
+        f"open {home}/*.html": "look",
+        f"python -m hespotex.cohort {home}": "one table of all slides: pseudobulk, gene sets, bulk RNA, survival",
+        "the same command again": "predicts what is missing; restart=true predicts all anew",
+    }
+    write_guide(folder, [f"{n} slides, predicted with {checkpoint}", f"Made by: {given_command()}"], then)
+
+
+def _shown(folder: Path) -> Path:
+    """As one would type it in the folder where the command was given."""
+    here, path = Path.cwd(), folder.absolute()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _names(ids: list[str]) -> str:
+    """Up to six section ids."""
+    return (", ".join(ids[:6]) + (f" and {len(ids) - 6} more" if len(ids) > 6 else "")) or "nothing"

@@ -1,0 +1,16 @@
+"""Train one model on one fold: `python train.py`, or `python -m hespotex.train` where the package is installed."""
+
+from omegaconf import DictConfig
+
+from hespotex.cli import command
+
+
+@command("train")
+def main(cfg: DictConfig) -> float:
+    from hespotex.run import train
+
+    return train(cfg)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""A metric: of the spots where a gene is highest, the share that the prediction finds."""
+
+from torch import Tensor
+
+from hespotex.metrics import Layout
+
+
+class TopSpots:
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def __call__(self, predicted: Tensor, measured: Tensor, layout: Layout) -> Tensor:
+        k = max(1, round(self.share * len(measured)))
+        found, wanted = predicted.topk(k, dim=0).indices, measured.topk(k, dim=0).indices  # (k, n_genes)
+        return (found[:, None] == wanted).any(0).double().mean(0)  # (n_genes,): one number a gene; a single one would do too
