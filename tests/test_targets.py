@@ -24,7 +24,7 @@ def make(small: list[str], tmp_path: Path) -> Make:
     """A data module that is ready to serve."""
 
     def build(*overrides: str) -> SectionDataModule:
-        config = compose_config("train", [*small, *overrides], tmp_path)
+        config = compose_config("train", [*small, "model.select_on=validation", *overrides], tmp_path)
         found = build_datamodule(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
         found.setup()
         return found

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import Run, compose_config
 
-SHORT = ["model.max_epochs=3", "model.teacher.max_epochs=3"]
+SHORT = ["model.max_epochs=3", "model.teacher.max_epochs=3", "model.select_on=validation"]
 
 
 def weights(folder: Path, name: str = "last") -> dict[str, torch.Tensor]:

@@ -9,8 +9,9 @@ from hespotex.auditing.audit import RULES, audit_run
 from hespotex.auditing.dataset import DataSets
 from hespotex.results.findings import FAIL, UNCHECKED, Finding
 
-SHORT = ["model.max_epochs=2", "model.teacher.max_epochs=2", "data.panel.n_top=40"]
-RIDGE = ["model=ridge", "data.panel.n_top=40"]
+VALIDATED = "model.select_on=validation"
+SHORT = ["model.max_epochs=2", "model.teacher.max_epochs=2", "data.panel.n_top=40", VALIDATED]
+RIDGE = ["model=ridge", "data.panel.n_top=40", VALIDATED]
 
 
 def audit(folder: Path) -> dict[str, Finding]:

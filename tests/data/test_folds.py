@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hespotex.data.datamodule import selected
 from hespotex.data.folds import LEAK, FoldStrategy, GroupKFold, LeaveOneGroupOut, LeaveOneSectionOut, Split
 from hespotex.data.section import SectionKey
 from hespotex.data.split_file import FileSplit
@@ -131,6 +132,16 @@ def test_validated_on_test_says_so() -> None:
     assert released.val == released.test == split.test and sorted(released.train) == sorted([*split.train, *split.val])
     assert released.leaks == ["the epoch was chosen on the test section"] and split.leaks == []
     assert released.to_dict()["train"] == released.train
+
+
+def test_what_chooses_the_epoch() -> None:
+    split = LeaveOneGroupOut(validation=0.3).split(keys(*"ABCDE"))
+    assert selected(split, "validation") == split and selected(split, "test") == split.validated_on_test()
+    everything = selected(split, None)
+    assert everything.val == [] and everything.test == split.test and everything.leaks == []
+    assert sorted(everything.train) == sorted([*split.train, *split.val])
+    with pytest.raises(InputError, match=r"model.select_on: expected validation, test or null, got 'train'"):
+        selected(split, "train")
 
 
 @pytest.mark.parametrize("validation", [0.9, 1.0])

@@ -97,6 +97,24 @@ def test_each_finds_its_gene_only(module: ExpressionModule, gene: str) -> None:
     assert all(abs(value) < 0.4 for value in found.values()), found
 
 
+def test_ridge_chooses_its_penalty_by_leaving_sections_out() -> None:
+    """Without validation sections: the penalty that predicts each of three training sections best from the other two."""
+    train, alphas = [section(name, 10, seed) for name, seed in (("A", 1), ("B", 2), ("E", 5))], [1.0, 300.0, 1e6]
+    scores = []
+    for alpha in alphas:
+        each = []
+        for number, held_out in enumerate(train):
+            rest = [data for other, data in enumerate(train) if other != number]
+            found = predict(fitted(RidgeModule(D, 4, [alpha]), rest, []), held_out)[held_out.section_id]
+            each.append(gene_pearson(found, held_out.target.dense()).nanmean())
+        scores.append(torch.stack(each).mean())
+    best = alphas[int(torch.stack(scores).argmax())]
+    chosen, expected = fitted(RidgeModule(D, 4, alphas), train, []), fitted(RidgeModule(D, 4, [best]), train, [])
+    torch.testing.assert_close(chosen.state_dict(), expected.state_dict())
+    alone = fitted(RidgeModule(D, 4, alphas), train[:1], [])
+    torch.testing.assert_close(alone.state_dict(), fitted(RidgeModule(D, 4, [300.0]), train[:1], []).state_dict())
+
+
 def test_gene_mean_is_constant_and_as_wrong_as_the_spread() -> None:
     module = fitted(GeneMeanModule(D, 4))
     predicted = predict(module, TEST)["D"]
