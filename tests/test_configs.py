@@ -31,7 +31,7 @@ NEEDS = dict.fromkeys(
 def test_every_option_trains(train: Run, option: str) -> None:
     extra = {
         "model=published": ["model.teacher.max_epochs=1"],
-        "model=strict": ["model.teacher.max_epochs=1"],
+        "model=strict": ["model.teacher.fit=joint", "model.teacher.max_epochs=1", "model.module.latent_weight=0.1"],
         "model=shuffled": ["model.teacher.max_epochs=1"],
         "fold=kfold": ["fold.n_folds=3"],
         "logger=wandb": ["logger.wandb.offline=true"],

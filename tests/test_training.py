@@ -11,7 +11,8 @@ import pytest
 import torch
 from conftest import Run, compose_config
 
-SHORT = ["model.max_epochs=3", "model.teacher.max_epochs=3", "model.select_on=validation"]
+TAUGHT = ["model.teacher.fit=joint", "model.teacher.max_epochs=3", "model.module.latent_weight=0.1"]
+SHORT = ["model.max_epochs=3", *TAUGHT, "model.select_on=validation"]
 
 
 def weights(folder: Path, name: str = "last") -> dict[str, torch.Tensor]:

@@ -43,7 +43,7 @@ class StrictModule(ExpressionModule):
         d_image: int,
         n_genes: int,
         optimizer: Optimizer,
-        latent_weight: float = 0.1,
+        latent_weight: float = 0.0,
         mse_weight: float = 1.0,
         correlation_weight: float = 1.0,
         nuclei: str = "covariate",
@@ -142,6 +142,8 @@ class StrictModule(ExpressionModule):
         if self.correlation_weight:
             loss = loss + self.correlation_weight * (1 - moments.correlation().nanmean())
         if self.latent_weight:
+            if "latent" not in batch:
+                raise InputError("model.module.latent_weight wants a teacher: add model.teacher.fit=joint")
             loss = loss + self.latent_weight * latent_alignment(latent[spots], batch.latent[spots])
         return loss
 

@@ -10,7 +10,8 @@ from hespotex.auditing.dataset import DataSets
 from hespotex.results.findings import FAIL, UNCHECKED, Finding
 
 VALIDATED = "model.select_on=validation"
-SHORT = ["model.max_epochs=2", "model.teacher.max_epochs=2", "data.panel.n_top=40", VALIDATED]
+TAUGHT = ["model.teacher.fit=joint", "model.teacher.max_epochs=2", "model.module.latent_weight=0.1"]
+SHORT = ["model.max_epochs=2", *TAUGHT, "data.panel.n_top=40", VALIDATED]
 RIDGE = ["model=ridge", "data.panel.n_top=40", VALIDATED]
 
 
