@@ -84,7 +84,7 @@ class TestOutputs:
         names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
         assert names == {
             "bare.h5ad", "bare.html", "bare_tissue.png", "bare_tissue.geojson", "bare_spots.geojson", "bare_spots.parquet",
-            f"maps/bare_{first}.png", "maps/bare_set_PAIR.png",
+            f"maps/bare_{first}.png", "maps/bare_set_PAIR.png", "run.txt",
         }  # fmt: skip
         table = ad.read_h5ad(out / "bare.h5ad")
         assert {"tissue_fraction", "nuclei", "strangeness"} <= set(table.obs)

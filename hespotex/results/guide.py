@@ -124,8 +124,10 @@ def _runs(tables: Tables, folder: Path) -> list[str]:
 
 
 def guide_slides(folder: Path, checkpoint: Any) -> None:
-    """The guide of a folder of predicted slides."""
+    """The guide of a folder of predicted slides; none where there is no slide."""
     n, home = len(list(folder.glob("*.h5ad"))), _shown(folder)
+    if not n:
+        return
     then = {
         f"open {home}/*.html": "look",
         f"python -m hespotex.cohort {home}": "one table of all slides: pseudobulk, gene sets, bulk RNA, survival",
