@@ -167,6 +167,7 @@ KINDS: dict[str, Callable[[Line], None]] = {
     "python": _python,
     "PYTHONPATH=.": _check,
     "torchrun": lambda line: _python(line.after(1)),
+    "srun": lambda line: _check(line.after(2)),
     "make": _make,
     "pip": _pip,
     "source": _of_others,
