@@ -109,7 +109,7 @@ def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFacto
     kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
     if not (kept / "metrics.json").is_file():
         monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-        train("model=ridge", "data.panel.n_top=40", folder=kept)
+        train("model=ridge", "model.select_on=validation", "data.panel.n_top=40", folder=kept)
     return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 
 
