@@ -147,7 +147,7 @@ class TestPlantedInTheCode:
             return self.loader([*self.split.train, test])
 
         monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
-        assert failed(train(*SHORT)) == ["training"]
+        assert failed(train(*SHORT, "model.module.learn=genes")) == ["training"]
 
     def test_embeddings_standardised_over_several_sections(self, train: Run, monkeypatch: Patch) -> None:
         predict = run_module.predict_test
