@@ -77,7 +77,9 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
     """All stages of one run but the encoder: the embeddings come from a cheap one."""
     overrides = [f"data.n_genes_at_most={stages.genes}", f"model={options.model}", *options.overrides]
     overrides += ["fold=files", f"fold.path={root / 'split.csv'}", f"model.max_epochs={options.epochs}"]
-    overrides += ["model.teacher.max_epochs=1", "model.select_on=validation"]
+    overrides += ["model.select_on=validation"]
+    if options.model == "strict":  # off by default
+        overrides += ["model.teacher.fit=joint", "model.teacher.max_epochs=1", "model.module.latent_weight=0.1"]
     encoder = {"_target_": "stand_in.PixelEncoder", "name": "pixels", "patch_um": patch_um(assay_of(stages.spots))}
     config = make_config(root, run, overrides, encoder)
     reader = build(config["data"]["reader"])
@@ -144,7 +146,7 @@ def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule,
     about = describe(config, datamodule, []) | {"val_score": 0.0}
     seconds = {"predict": stages.rows[-1].seconds or 0.0}
     with stages.stage("evaluate and write", test):
-        write_scores(run, datamodule, predictions, about | {"cost": cost(module, seconds, test)})
+        write_scores(run, datamodule, predictions, about | {"cost": cost(module, seconds, test)}, {})
 
 
 def embed(stages: Stages, root: Path, run: Path, patches: int) -> None:
