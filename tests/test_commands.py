@@ -67,7 +67,7 @@ def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path,
         "model.module.latent_weight=0",
         f"data.batching.block_gib={block_gib}",
     ]
-    same += ["data.batching.blocks=3"]
+    same += ["data.batching.blocks=3", "model.select_on=validation"]
     one = command("train.py", *words, *same, "trainer=cpu", "name=one")
     two = command(*launcher, "train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
     assert one.returncode == 0, one.stderr
