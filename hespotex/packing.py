@@ -1,5 +1,6 @@
 """A cross-validated model as one folder to share: fold checkpoints, genes with their scores, facts and a model card."""
 
+import json
 import logging
 import shutil
 from pathlib import Path, PurePath
@@ -138,8 +139,9 @@ def _genes(ensemble: Ensemble) -> pd.DataFrame:
 def _copy(run: Path, fold: Path) -> None:
     """The run's scores, and its checkpoint less what only training needs."""
     (fold / BEST).parent.mkdir(parents=True)
-    for name in (PER_GENE, "metrics.json"):
-        shutil.copy(run / name, fold / name)
+    shutil.copy(run / PER_GENE, fold / PER_GENE)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    write_json(fold / "metrics.json", {key: value for key, value in metrics.items() if key != "command"})  # it names places
     content = read_checkpoint(run / BEST)
     config = {key: value for key, value in content[KEY]["config"].items() if key in NEEDED}
     about = content[KEY] | {"config": _without_places(config)}
