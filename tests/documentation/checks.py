@@ -171,6 +171,7 @@ KINDS: dict[str, Callable[[Line], None]] = {
     "make": _make,
     "pip": _pip,
     "source": _of_others,
+    "export": _of_others,
     "hf": _of_others,
     "wandb": _of_others,
     ".venv/bin/pre-commit": _of_others,
