@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 THETA = 100.0  # overdispersion of technical replicates, as in the paper
-BLOCK = 500  # genes made dense at a time
+BLOCK, VALUES = 500, 4_000_000  # genes at a time, and spots times genes: what is dense at once
 
 
 def pearson_residuals(
@@ -32,7 +32,8 @@ def residual_variance(counts: sparse.csr_matrix, theta: float = THETA) -> NDArra
 
 def gene_blocks(counts: sparse.csr_matrix) -> Iterator[tuple[slice, NDArray[np.float64]]]:
     """Some genes at a time: their place and their counts (n_spots, n), dense."""
-    columns = sparse.csc_matrix(counts, dtype=np.float64)
-    for start in range(0, columns.shape[1], BLOCK):
-        genes = slice(start, min(start + BLOCK, columns.shape[1]))
-        yield genes, columns[:, genes].toarray()
+    columns = sparse.csc_matrix(counts)
+    size = max(1, min(BLOCK, VALUES // max(columns.shape[0], 1)))
+    for start in range(0, columns.shape[1], size):
+        genes = slice(start, min(start + size, columns.shape[1]))
+        yield genes, columns[:, genes].toarray().astype(np.float64)

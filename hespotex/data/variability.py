@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 log = logging.getLogger(__name__)
+BLOCK = 256  # genes at a time
+Floats = NDArray[np.float64]
 SPANS = (0.3, 0.5, 0.8, 1.0)  # loess is singular on small sparse sections: widen, then fall back
 
 
@@ -16,24 +18,33 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     The expected standard deviation of a gene comes from a loess of log variance on log mean over all genes;
     values are clipped at sqrt(n_spots) standard deviations.
     """
-    counts = sparse.csc_matrix(counts, dtype=np.float64)
-    n = counts.shape[0]
-    total = np.asarray(counts.sum(axis=0)).ravel()  # sums of integers are exact: equal means stay equal
+    columns = sparse.csc_matrix(counts)
+    n = columns.shape[0]
+    total, squares = _sums(columns)  # of integers: exact, so equal means stay equal
     mean = total / n
-    variance = (np.asarray(counts.multiply(counts).sum(axis=0)).ravel() - total**2 / n) / max(n - 1, 1)
+    variance = (squares - total**2 / n) / max(n - 1, 1)
     varies = variance > 1e-12
-    result = np.zeros(counts.shape[1])
+    result = np.zeros(columns.shape[1])
     if varies.sum() < 3:
         return result
     expected = np.ones_like(mean)
     expected[varies] = 10 ** (_trend(np.log10(mean[varies]), np.log10(variance[varies])) / 2)
-    ceiling = expected * np.sqrt(n) + mean
-    clipped = counts.copy()
-    column = np.repeat(np.arange(counts.shape[1]), np.diff(counts.indptr))
-    clipped.data = np.minimum(clipped.data, ceiling[column])
-    values, squares = (np.asarray(m.sum(axis=0)).ravel() for m in (clipped, clipped.multiply(clipped)))
+    values, squares = _sums(columns, ceiling=expected * np.sqrt(n) + mean)
     result[varies] = ((n * mean**2 + squares - 2 * values * mean) / ((n - 1) * expected**2))[varies]
     return result
+
+
+def _sums(columns: sparse.csc_matrix, ceiling: NDArray[np.float64] | None = None) -> tuple[Floats, Floats]:
+    """Of the values of each column, cut at its ceiling, and of their squares: some columns at a time, in float64."""
+    sums = []
+    for start in range(0, columns.shape[1], BLOCK):
+        part = columns[:, start : start + BLOCK].astype(np.float64)
+        if ceiling is not None:
+            own = ceiling[start : start + BLOCK]
+            part.data = np.minimum(part.data, np.repeat(own, np.diff(part.indptr)))
+        sums.append([np.asarray(values.sum(axis=0)).ravel() for values in (part, part.multiply(part))])
+    values, squares = (np.concatenate(each) for each in zip(*sums, strict=True))
+    return values, squares
 
 
 def _trend(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
