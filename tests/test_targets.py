@@ -76,8 +76,8 @@ def test_human_and_mouse_do_not_mix(make: Make, monkeypatch: pytest.MonkeyPatch)
         make()
 
 
-@pytest.mark.parametrize(("target", "lowest"), [("pearson_residuals", -float("inf")), ("log_raw", 0.0)])
-def test_prediction_equals_the_test_step(train: Run, small_demo: Path, tmp_path: Path, target: str, lowest: float) -> None:
+@pytest.mark.parametrize("target", ["pearson_residuals", "log_raw"])
+def test_prediction_equals_the_test_step(train: Run, small_demo: Path, tmp_path: Path, target: str) -> None:
     from hespotex.inference import predict
 
     folder = train("model=ridge", f"data/expression={target}")
@@ -85,7 +85,6 @@ def test_prediction_equals_the_test_step(train: Run, small_demo: Path, tmp_path:
     facts = json.loads((folder / "metrics.json").read_text())
     assert bool(facts["expression_fitted_on"]) == (target == "pearson_residuals")
     assert "DEMO1" not in facts["expression_fitted_on"]
-    assert (expected.X.min() < 0) == (lowest < 0)
     positions = pd.DataFrame(expected.obsm["spatial"], columns=["x", "y"]).assign(barcode=list(expected.obs_names))
     positions.to_csv(tmp_path / "spots.csv", index=False)
     words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={small_demo}/wsis/DEMO1.tif", f"output={tmp_path / 'out'}"]
