@@ -169,7 +169,8 @@ def _fit(
         enable_version_counter=False,
     )
     callbacks = [checkpoint, Provenance(about), SeedEachEpoch(config["seed"]), *build_list(config["callbacks"])]
-    trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, use_distributed_sampler=False)
+    never = {} if validated else {"limit_val_batches": 0}  # Lightning warns of an empty loader
+    trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, use_distributed_sampler=False, **never)
     for logger in loggers:
         logger.log_hyperparams(flat(config))
     trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
