@@ -130,7 +130,7 @@ def test_sections_of_one_patient_are_labelled(train: Run) -> None:
 def test_a_sweep_score_is_no_test_score(small: list[str], tmp_path: Path) -> None:
     from hespotex.run import train as run_train
 
-    config = compose_config("train", [*small, "model=ridge"], tmp_path)
+    config = compose_config("train", [*small, "model=ridge", "model.select_on=validation"], tmp_path)
     score = run_train(config)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert score == metrics["val_score"]
