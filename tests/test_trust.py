@@ -41,9 +41,9 @@ def test_packages_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = {"_target_": "collections.Counter"}
     with pytest.raises(InputError, match="HESPOTEX_TRUST=collections before the command"):
         check_trusted(theirs)
-    monkeypatch.setenv("HESPOTEX_TRUST", "mylab,collections")
+    monkeypatch.setenv("HESPOTEX_TRUST", "theirlab,collections")
     check_trusted(theirs)
     with pytest.raises(InputError, match=r"'os.system'.* not part"):
         check_trusted({"_target_": "os.system"})
-    with pytest.raises(InputError, match=r"'mylab.encoder.MeanColour'.*its folder is not on PYTHONPATH"):
-        check_trusted({"_target_": "mylab.encoder.MeanColour"})
+    with pytest.raises(InputError, match=r"'theirlab.encoder.MeanColour'.*its folder is not on PYTHONPATH"):
+        check_trusted({"_target_": "theirlab.encoder.MeanColour"})

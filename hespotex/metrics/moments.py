@@ -57,6 +57,7 @@ class GeneMoments:
             features: f (n, d); weight: W (n_genes, d); bias: b (n_genes,).
         """
         with torch.autocast(features.device.type, enabled=False):  # differences of large sums want single precision
+            features, weight, bias = features.float(), weight.float(), bias.float()
             mean_f = features.mean(0)
             f, n = features - mean_f, len(features)
             spread, cross = f.T @ f / n, target.times(f) / n

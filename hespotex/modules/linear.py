@@ -22,8 +22,9 @@ class Readout:
     bias: Tensor
 
     def expression(self) -> Tensor:
-        """(n, n_genes)"""
-        return torch.addmm(self.bias, self.features, self.weight.T)
+        """(n, n_genes), in single precision under autocast too"""
+        with torch.autocast(self.features.device.type, enabled=False):
+            return torch.addmm(self.bias.float(), self.features.float(), self.weight.T.float())
 
     def moments(self, spots: slice, target: Any) -> GeneMoments:
         """Of these spots, whose measured expression is the target."""
