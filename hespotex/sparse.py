@@ -18,11 +18,11 @@ def from_scipy(matrix: sparse.csr_matrix) -> Tensor:
     return torch.sparse_csr_tensor(starts, columns, values, matrix.shape, check_invariants=False)
 
 
-def csr(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Sparse matrix of entries that are sorted by row."""
-    starts = torch.zeros(shape[0] + 1, dtype=torch.int32, device=rows.device)
-    starts[1:] = torch.bincount(rows, minlength=shape[0]).cumsum(0)
-    return torch.sparse_csr_tensor(starts, columns.int(), values, shape, check_invariants=False)
+def row_starts(rows: Tensor, n: int) -> Tensor:
+    """Where each of n rows begins among entries that are sorted by row, (n + 1,) int32."""
+    starts = torch.zeros(n + 1, dtype=torch.int32, device=rows.device)
+    starts[1:] = torch.bincount(rows, minlength=n).cumsum(0)
+    return starts
 
 
 class Edges:
@@ -38,18 +38,20 @@ class Edges:
         order = torch.argsort(target, stable=True)
         self.n, self.source, self.target = n, source[order], target[order]
         self.back = torch.argsort(self.source, stable=True)  # of the sorted edges, by the spot they leave
+        self.into = row_starts(self.target, n), self.source.int()
+        self.out_of = row_starts(self.source, n), self.target[self.back].int()
 
     def matrix(self, values: Tensor) -> Tensor:
         """A (n, n) with A_ij the value of edge j -> i; one value an edge, in sorted order."""
-        return csr(self.target, self.source, values, (self.n, self.n))
+        return torch.sparse_csr_tensor(*self.into, values, (self.n, self.n), check_invariants=False)
 
     def transposed(self, values: Tensor) -> Tensor:
         """A^T"""
-        return csr(self.source[self.back], self.target[self.back], values[self.back], (self.n, self.n))
+        return torch.sparse_csr_tensor(*self.out_of, values[self.back], (self.n, self.n), check_invariants=False)
 
     def mean(self, x: Tensor) -> Tensor:
         """m_i = mean of x_j over edges j -> i; 0 for a spot without neighbours.  (n, d) -> (n, d)"""
-        degree = torch.bincount(self.target, minlength=self.n)
+        degree = self.into[0].diff()
         return self.weighted_sum(x, (1.0 / degree.clamp(min=1)).index_select(0, self.target))
 
     def weighted_sum(self, x: Tensor, values: Tensor) -> Tensor:

@@ -104,5 +104,5 @@ def _train(config: Config, module: pl.LightningModule, loader: Callable[..., Blo
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
     bar = EpochProgress(label)
     trainer = build_trainer(config, **own, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar])
-    trainer.fit(module, loader(seed=config["seed"], epoch=lambda: trainer.current_epoch))
+    trainer.fit(module, loader(seed=config["seed"], epoch=lambda: trainer.current_epoch, epochs=True))
     module.cpu()

@@ -116,6 +116,7 @@ def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFacto
 def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a Python command line as a user would, and wait for it."""
     env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    env = {name: value for name, value in env.items() if value}  # "" takes one away
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600
     )

@@ -90,7 +90,7 @@ def test_ddp_in_a_sweep_is_refused(words: list[str]) -> None:
 
 def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    done = command("train.py", "-m", *words, *joblib, "model=ridge", "fold.index=range(3)", "name=side")
+    done = command("train.py", "-m", *words, *joblib, "model=ridge", "fold.index=range(3)", "name=side", OMP_NUM_THREADS="")
     assert done.returncode == 0, done.stderr
     facts = [json.loads(path.read_text()) for path in (tmp_path / "side").glob("*/metrics.json")]
     assert len(facts) == 3

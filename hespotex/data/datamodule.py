@@ -182,12 +182,12 @@ class SectionDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> BlockLoader:
         trainer: Any = self.trainer
-        order = {"seed": self.seed, "epoch": lambda: trainer.current_epoch}
+        order = {"seed": self.seed, "epoch": lambda: trainer.current_epoch, "epochs": True}
         return self.loader(self.split.train, **order, rank=trainer.global_rank, world_size=trainer.world_size)
 
     def val_dataloader(self) -> BlockLoader | list[Any]:
         """Every rank validates all sections: they are few, and no rank waits for another. Empty where there are none."""
-        return self.loader(self.split.val) if self.split.val else []
+        return self.loader(self.split.val, epochs=True) if self.split.val else []
 
     def test_dataloader(self) -> BlockLoader:
         return self.loader(self.split.test)

@@ -16,8 +16,7 @@ SAMPLE = 20_000  # training spots that the directions are fitted on, at most
 class Directions:
     """Expression in units of each gene's spread, along some directions of gene space.
 
-    Cost grows with n_components and no longer with n_genes: 128 directions of 2,500 genes make stage 1 some 20 times
-    cheaper, and leave out little but the noise of single genes.
+    Cost grows with n_components and no longer with n_genes (figures: experiments/speed).
 
     Args:
         mean, std: of each gene, (n_genes,).

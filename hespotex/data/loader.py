@@ -32,10 +32,17 @@ class Batching:
     block_gib: float = 2.0
     keep_gib: float = 2.0
 
-    def loader(self, graphs: Sequence[SpotGraph], n_genes: int, n_hops: int, **order: Any) -> "BlockLoader":
-        """Batches of these sections for a model of `n_genes` that looks `n_hops` away; `order`: see `BlockLoader`."""
-        most = block_spots(self.block_gib, n_genes)
-        return BlockLoader(graphs, most, n_hops, batch_blocks=self.blocks, keep_gib=self.keep_gib, **order)
+    def loader(
+        self, graphs: Sequence[SpotGraph], n_genes: int, n_hops: int, epochs: bool = False, **order: Any
+    ) -> "BlockLoader":
+        """Batches of these sections for a model of `n_genes` that looks `n_hops` away.
+
+        Args:
+            epochs: they are gone through many times, so that keeping blocks pays.
+            order: see `BlockLoader`.
+        """
+        most, keep = block_spots(self.block_gib, n_genes), self.keep_gib if epochs else 0.0
+        return BlockLoader(graphs, most, n_hops, batch_blocks=self.blocks, keep_gib=keep, **order)
 
     def n_steps(self, sizes: Sequence[int], n_genes: int) -> int:
         """Steps of an epoch over sections of so many spots."""

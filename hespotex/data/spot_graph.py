@@ -40,15 +40,13 @@ class SpotGraph:
         return cut(self.pos, self.edges, most, n_hops)
 
     def fingerprint(self) -> str:
-        """Hash of all rows of all fields, of places and edges."""
+        """Hash of all rows of all fields, of the target, of places and edges."""
         fields = {
             name: [digest(part.contiguous().numpy().tobytes()) for part in in_chunks(rows)]
-            for name, rows in sorted(self._rows().items())
+            for name, rows in sorted((self.inputs | self.outcomes).items())
         }
-        return digest([fields, digest(self.pos.tobytes()), digest(self.edges.tobytes())])
-
-    def _rows(self) -> dict[str, Rows]:
-        return self.inputs | self.outcomes | ({"target": self.target} if self.target else {})
+        target = self.target.fingerprint() if self.target else None
+        return digest([fields, target, digest(self.pos.tobytes()), digest(self.edges.tobytes())])
 
     def whole(self) -> Data:
         """All spots in one."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hespotex.data.block_target import BlockTarget
 from hespotex.data.residuals import pearson_residuals
+from hespotex.files import digest
 
 Numbers = NDArray[np.int64]
 CHUNK = 4096  # rows at a time where all are gone through
@@ -25,6 +26,8 @@ class Expressed(Protocol):
     def __getitem__(self, spots: Tensor) -> Tensor: ...
 
     def block(self, spots: Tensor) -> BlockTarget: ...
+
+    def fingerprint(self) -> str: ...
 
 
 class Rows(Protocol):
@@ -50,7 +53,7 @@ class Target:
     """
 
     def __init__(self, values: sparse.csr_matrix, known: NDArray[np.bool_]) -> None:
-        self.values, self.known = sparse.csr_matrix(values, dtype=np.float32), known
+        self.values, self.known = sparse.csr_matrix(values, dtype=np.float32).sorted_indices(), known
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -63,6 +66,11 @@ class Target:
         """(len(spots), n_genes)"""
         numbers = spots.numpy()
         return self._tensor(self.values[numbers].toarray(), numbers, np.arange(self.n_genes))
+
+    def fingerprint(self) -> str:
+        """Hash of the values, without making them dense."""
+        parts = (self.values.data, self.values.indices, self.values.indptr, self.known)
+        return digest([*map(str, self.values.shape), *(digest(part.tobytes()) for part in parts)])
 
     def block(self, spots: Tensor) -> BlockTarget:
         """What a model learns at these spots."""
@@ -120,6 +128,10 @@ class ResidualTarget(Target):
     def block(self, spots: Tensor) -> BlockTarget:
         return BlockTarget.of_table(self[spots])
 
+    def fingerprint(self) -> str:
+        parts = (self.library, self.share, np.array([self.theta, self.limit]))
+        return digest([super().fingerprint(), *(digest(part.tobytes()) for part in parts)])
+
     def _scaled(self, values: NDArray[np.float32], spots: Numbers, genes: Numbers) -> NDArray[np.float32]:
         expected = self.library[spots, None] * self.share[genes]
         residuals = pearson_residuals(values.astype(np.float64), expected, self.theta, self.limit)
@@ -154,3 +166,7 @@ class SmoothedTarget:
     def block(self, spots: Tensor) -> BlockTarget:
         """What a model learns at these spots."""
         return BlockTarget.of_table(self[spots])
+
+    def fingerprint(self) -> str:
+        """Hash of the target and the share; the edges are those of the section's graph."""
+        return digest([self.target.fingerprint(), self.share])

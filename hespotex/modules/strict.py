@@ -70,11 +70,16 @@ class StrictModule(ExpressionModule):
         self.decoder = StrictDecoder(d_image + (nuclei == "covariate"), width, **decoder)
 
     @property
+    def regresses(self) -> bool:
+        """Whether the regression is fitted: it is part of the prediction, or of what the network learns."""
+        return self.learn == "programmes" or self.linear_share > 0
+
+    @property
     def n_hops(self) -> int:
-        return max(len(self.decoder.layers), self.linear.hops if self.linear_share else 0)
+        return max(len(self.decoder.layers), self.linear.hops if self.regresses else 0)
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        if self.learn == "programmes" or self.linear_share:
+        if self.regresses:
             sums = add_up(lambda b: self.linear.inputs(b.image_embedding, b.edge_index)[b.inner], train)
             self.scales = self.linear.fit(sums, self.gene_std)
             self.linear.fit_unit(

@@ -117,3 +117,10 @@ def test_rows_genes_and_selections_are_parts_of_one_table(make: type[LogRaw] | t
     same(target.genes(1, 3), whole[:, 1:3])
     same(target.select(np.array([3, 1])).dense(), whole[:, [3, 1]])
     same(target.select(np.array([3, 1]))[spots], whole[spots][:, [3, 1]])
+    other = counts.copy()
+    other[3, 0] += 1
+    again, changed = (expression(section(c, list(one.adata.var_names), pos=np.zeros((30, 2))), panel) for c in (counts, other))
+    assert again.fingerprint() == target.fingerprint() != changed.fingerprint()
+    assert (
+        len({target.fingerprint(), *(SmoothedTarget(target, np.array([[1], [0]]), s).fingerprint() for s in (0.1, 0.2))}) == 3
+    )

@@ -3,6 +3,7 @@
 import torch
 
 from hespotex.data.block_target import BlockTarget
+from hespotex.files import digest
 
 
 class Table:
@@ -16,6 +17,9 @@ class Table:
 
     def __getitem__(self, spots: torch.Tensor) -> torch.Tensor:
         return self.values[spots]
+
+    def fingerprint(self) -> str:
+        return digest(self.values.numpy().tobytes())
 
     def block(self, spots: torch.Tensor) -> BlockTarget:
         return BlockTarget.of_table(self.values[spots])

@@ -27,10 +27,11 @@ ADAM = partial(torch.optim.Adam, lr=1e-3)
 Make = Callable[[], ExpressionModule]
 MODELS: dict[str, Make] = {
     "strict": lambda: StrictModule(D, G, ADAM),
+    "strict, programmes of a regression that it leaves out": lambda: StrictModule(D, G, ADAM, n_layers=0, linear_share=0.0),
     "strict, genes": lambda: StrictModule(D, G, ADAM, learn="genes", n_layers=1),
     "strict, nuclei as factor": lambda: StrictModule(D, G, ADAM, nuclei="factor", learn="genes", n_layers=3),
     "strict, no graph layer": lambda: StrictModule(D, G, ADAM, n_layers=0),
-    "strict, nothing but the spot": lambda: StrictModule(D, G, ADAM, n_layers=0, linear_share=0.0),
+    "strict, nothing but the spot": lambda: StrictModule(D, G, ADAM, n_layers=0, linear_share=0.0, learn="genes"),
     "published": lambda: PublishedModule(D, G, ADAM),
     "ridge": lambda: RidgeModule(D, G, [10.0, 100.0]),
     "ridge on neighbours": lambda: RidgeModule(D, G, [10.0, 100.0], neighbours=True),
@@ -91,7 +92,18 @@ def test_a_halo_one_step_short_is_seen(name: str) -> None:
     assert (parts - whole).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["strict", "strict, genes", "ridge", "ridge on neighbours", "nuclei", "ridge of HEST"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "strict",
+        "strict, programmes of a regression that it leaves out",
+        "strict, genes",
+        "ridge",
+        "ridge on neighbours",
+        "nuclei",
+        "ridge of HEST",
+    ],
+)
 def test_a_fit_in_blocks_is_that_of_the_whole(name: str) -> None:
     whole, blocks = fitted(MODELS[name], 10**6), fitted(MODELS[name], 60)
     for key, value in whole.state_dict().items():
