@@ -29,6 +29,7 @@ from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.embed import fill
 from hespotex.data.patches import PatchSpec
 from hespotex.data.section import Section
+from hespotex.heap import return_freed_memory
 from hespotex.results.about import describe
 from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
@@ -172,6 +173,7 @@ def main() -> None:
     parser.add_argument("--patches", type=int, default=512, help="patches for the row of the encoder; 0 for none")
     parser.add_argument("--overrides", nargs="*", default=[], help="of the config")
     options = parser.parse_args()
+    return_freed_memory()
     logging.disable(logging.WARNING)
     options.test = options.test or min(options.spots, HELD_OUT)
     stages = Stages(options.spots, options.genes)

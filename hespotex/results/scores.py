@@ -66,34 +66,51 @@ def write_sections(
     metrics: Mapping[str, Metric],
 ) -> list[dict[str, Any]]:
     """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
-    genes, rows, frames = datamodule.panel.genes, [], []
+    rows, frames = [], []
     for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
-        section, measured = datamodule.sections[section_id], datamodule.targets[section_id]
-        where = layout(section)
-        per_gene = gene_metrics(predicted, measured, where, datamodule.expression.lowest)
-        key = datamodule.keys[section_id]
-        facts = dict(zip(FACTS, (section_id, key.group, len(predicted), len(genes)), strict=True))
-        of_sets = gene_set_metrics(per_gene["pcc"], genes, datamodule.gene_sets.sets)
-        row = facts | section_metrics(per_gene, predicted, measured, where) | of_sets
-        table_measured = measured.dense()
-        own, means = own_metrics(metrics, predicted, table_measured, where, taken=[*row, *per_gene, *SECTIONS])
-        rows.append(row | means)
-        table = pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene, **own})
+        row, table = _scored(datamodule, section_id, predicted, metrics)
+        rows.append(row)
         frames.append(table)
-        tables = {
-            name: spot_table(section, genes, values.numpy(), about)
-            for name, values in (("measured", table_measured), ("predicted", predicted))
-        }
-        for name, adata in tables.items():
-            write_h5ad(adata, folder / "predictions" / f"{section_id}_{name}.h5ad")
-        for label, gene, pcc in _chosen(table, map_genes):
-            title = f"{section_id}   {gene} ({label})   r = {pcc:.2f}"
-            draw_pair(
-                tables["measured"], tables["predicted"], gene, title, folder / "maps" / f"{section_id}_{label}_{gene}.png"
-            )
+        _write_expression(folder, datamodule, section_id, predicted, _chosen(table, map_genes), about)
     with atomic_path(folder / PER_GENE) as part:
         pd.concat(frames).to_csv(part, index=False, float_format="%.6g")
     return rows
+
+
+def _scored(
+    datamodule: SectionDataModule, section_id: str, predicted: Tensor, metrics: Mapping[str, Metric]
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """A section's row of the table, and its scores per gene."""
+    genes, measured = datamodule.panel.genes, datamodule.targets[section_id]
+    where = layout(datamodule.sections[section_id])
+    per_gene = gene_metrics(predicted, measured, where, datamodule.expression.lowest)
+    facts = (section_id, datamodule.keys[section_id].group, len(predicted), len(genes))
+    of_sets = gene_set_metrics(per_gene["pcc"], genes, datamodule.gene_sets.sets)
+    row = dict(zip(FACTS, facts, strict=True)) | section_metrics(per_gene, predicted, measured, where) | of_sets
+    if metrics:
+        own, means = own_metrics(metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS])
+        per_gene, row = per_gene | own, row | means
+    return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene})
+
+
+def _write_expression(
+    folder: Path,
+    datamodule: SectionDataModule,
+    section_id: str,
+    predicted: Tensor,
+    chosen: list[tuple[str, str, float]],
+    about: dict[str, Any],
+) -> None:
+    """Measured and predicted expression as AnnData, never both dense at once, and maps of the chosen genes."""
+    section, mapped = datamodule.sections[section_id], {}
+    for name, values in (("measured", datamodule.targets[section_id].dense), ("predicted", lambda: predicted)):
+        table = spot_table(section, datamodule.panel.genes, values().numpy(), about)
+        write_h5ad(table, folder / "predictions" / f"{section_id}_{name}.h5ad")
+        mapped[name] = table[:, list(dict.fromkeys(gene for _, gene, _ in chosen))].copy()
+        del table
+    for label, gene, pcc in chosen:
+        title = f"{section_id}   {gene} ({label})   r = {pcc:.2f}"
+        draw_pair(mapped["measured"], mapped["predicted"], gene, title, folder / "maps" / f"{section_id}_{label}_{gene}.png")
 
 
 def layout(section: Section) -> Layout:
