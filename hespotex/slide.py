@@ -77,7 +77,9 @@ class SlideWriter:
             log.warning("%s: %d spots: %s", section.section_id, len(section.adata), TOO_FEW)
         graph = own.inputs.assemble(section, own.encoder, own.nuclei, own.store)
         mean, spread = own.ensemble.with_spread(own.batches(graph))[section.section_id]
-        spots: dict[str, NDArray[np.float32]] = {"nuclei": count_nuclei(section, own.nuclei, own.store)[:, 0]}
+        spots: dict[str, NDArray[np.float32]] = {}
+        if own.nuclei:
+            spots["nuclei"] = count_nuclei(section, own.nuclei, own.store)[:, 0]
         strange = own.ensemble.strangeness(embed_section(section, own.encoder, own.store))
         if strange is not None:
             spots["strangeness"] = strange

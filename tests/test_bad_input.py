@@ -72,6 +72,7 @@ def test_broken_data(train: Run, broken: Path, tmp_path: Path, case: str) -> Non
         ("fold.index=7", r"fold.index=7, but there are 3 folds.*range\(3\)"),
         ("data.panel.min_spot_fraction=1.1", r"lower data.panel.min_spot_fraction"),
         ("data.min_counts=1000000", r"no spot has 1000000 counts.*data.min_counts"),
+        ("model.module.nuclei=covariate", r"wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin"),
         ("model.module.nuclei=maybe", r"expected covariate, factor or none, got 'maybe'"),
     ],
 )

@@ -66,10 +66,9 @@ def test_every_nuclei_source_trains(train: Run, nuclei_folder: Path, option: str
         "cellpose": f"nuclei.counter.source.weights={nuclei_folder}/weights",
     }
     extra = [settings[option]] if option in settings else []
+    read = "none" if option == "none" else "covariate"
     sections = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
-    folder = train(
-        "model=strict", "model.teacher=null", "model.module.latent_weight=0", *FAST, f"nuclei={option}", sections, *extra
-    )
+    folder = train("model=strict", f"model.module.nuclei={read}", *FAST, f"nuclei={option}", sections, *extra)
     assert (folder / "metrics.json").is_file()
 
 

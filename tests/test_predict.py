@@ -87,7 +87,7 @@ class TestOutputs:
             f"maps/bare_{first}.png", "maps/bare_set_PAIR.png", "run.txt",
         }  # fmt: skip
         table = ad.read_h5ad(out / "bare.h5ad")
-        assert {"tissue_fraction", "nuclei", "strangeness"} <= set(table.obs)
+        assert {"tissue_fraction", "strangeness"} <= set(table.obs)
         assert np.isfinite(table.X).all() and table.n_vars == 40 and "fold_std" not in table.layers
         assert table.uns["hespotex"]["model"] == "ridge" and table.obsm["gene_sets"].shape == (table.n_obs, 1)
         assert table.uns["spatial"]["bare"]["scalefactors"]["microns_per_pixel"] == pytest.approx(MPP, rel=1e-3)

@@ -1,13 +1,13 @@
-"""Wall time and peak memory of a stage, one process for each row."""
+"""Processor time and peak memory of a stage, one process for each row."""
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from json import dumps, loads
 from pathlib import Path
+from time import process_time
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 NOT_RUN = "not run"
@@ -15,7 +15,11 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; `unit_spots` went through the stage once in `seconds`."""
+    """A line of the table; `unit_spots` went through the stage once in `seconds`.
+
+    Seconds are of the process on its processors, all threads together: on one thread what it would take on an idle machine
+    but for waiting for files, and other work beside it does not count.
+    """
 
     stage: str
     spots: int
@@ -40,7 +44,7 @@ class Row:
         return f"| {' | '.join([*cells, self.note])} |"
 
 
-HEADER = "| stage | spots | genes | seconds | spots/s | peak GiB | note |\n|---|---|---|---|---|---|---|"
+HEADER = "| stage | spots | genes | CPU seconds | spots/s | peak GiB | note |\n|---|---|---|---|---|---|---|"
 
 
 def _number(value: float | None, form: str) -> str:
@@ -57,14 +61,14 @@ class Stages:
     def stage(self, name: str, unit_spots: int, rounds: int = 1, note: str = "") -> Iterator[None]:
         """Measure what is done inside, which is `rounds` equal rounds; a failure becomes a row that says so."""
         reset_peak()
-        started = time.perf_counter()
+        started = process_time()
         row = Row(name, self.spots, self.genes, unit_spots, note=note)
         try:
             yield
         except (MemoryError, RuntimeError) as error:
             self.rows.append(replace(row, note=f"failed: {str(error).splitlines()[0][:80]}"))
             raise
-        seconds = (time.perf_counter() - started) / rounds
+        seconds = (process_time() - started) / rounds
         self.rows.append(replace(row, seconds=seconds, peak_gib=peak_gib()))
 
     def skip(self, name: str, reason: str) -> None:

@@ -6,12 +6,12 @@ spots. Beyond `HELD_OUT` spots no image is read: embeddings are drawn at random 
 
 import argparse
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from hespotex.data import embed as embedding
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.embed import fill
 from hespotex.data.patches import PatchSpec
+from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
 from hespotex.heap import return_freed_memory
 from hespotex.results.about import describe
@@ -119,14 +120,14 @@ class Clock(pl.Callback):
         self.train, self.validate, self.started = list[float](), list[float](), 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.started = time.perf_counter()
+        self.started = process_time()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.train.append(time.perf_counter() - self.started)
-        self.started = time.perf_counter()
+        self.train.append(process_time() - self.started)
+        self.started = process_time()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.validate.append(time.perf_counter() - self.started)
+        self.validate.append(process_time() - self.started)
 
 
 def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path, test: int) -> None:
@@ -156,6 +157,7 @@ def embed(stages: Stages, root: Path, run: Path, patches: int) -> None:
     n = min(patches, stages.spots)
     part = build(config["data"]["reader"]).read("TRAIN").keep(list(range(n)))
     encoder, store = build(config["encoder"]), build(config["store"])
+    embedding.encode_spots = encode_spots
     encoder(torch.zeros(1, 224, 224, 3, dtype=torch.uint8), 0.5)  # builds the network
     with stages.stage("embed, ViT-B/32", n, note="" if n == stages.spots else f"the first {n:,} spots"):
         fill(part, encoder, None, store)

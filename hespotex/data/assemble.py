@@ -48,30 +48,31 @@ class ImageInputs:
     ) -> SpotGraph:
         """The image side of a section, with n spots:
 
-        `image_embedding` (n, d_image); `nuclei` (n, 1), count per spot; `nuclei_log` (n, 1), log(1 + count) standardised
-        over the section; `nuclei_most` (n, 1), the section's highest count; `place` (n, 2), x and y standardised over
-        the section; with more than one of `views`, `image_views` (n, views, d_image), the first as in
-        `image_embedding`. All float32. What needs the whole section is here, so that a model may see blocks of it.
-        The data module adds the outcomes `expression` (n, n_genes) and, from the teacher, `latent` (n, d_latent); a
-        batch has `weight`, one a block.
+        `image_embedding` (n, d_image); `place` (n, 2), x and y standardised over the section; with a nuclei counter
+        `nuclei` (n, 1), count per spot, `nuclei_log` (n, 1), log(1 + count) standardised over the section, and
+        `nuclei_most` (n, 1), the section's highest count; with more than one of `views`, `image_views`
+        (n, views, d_image), the first as in `image_embedding`. All float32. What needs the whole section is here, so that
+        a model may see blocks of it. The data module adds `target` and the teacher `latent` (n, d_latent): see `SpotGraph`.
         """
         order = np.random.default_rng(len(section.adata)).permutation(len(section.adata)) if self.shuffle else None
         scale = self.standardize == "section"
         rows = [ImageRows(embed_section(section, encoder, store, view), scale, order) for view in range(views)]
-        counts = count_nuclei(section, nuclei, store)
-        counts = counts if order is None else counts[order]
-        inputs: dict[str, Rows] = {
-            "image_embedding": rows[0],
-            "nuclei": torch.from_numpy(counts),
-            "nuclei_log": torch.from_numpy(standardize(np.log1p(counts))),
-            "nuclei_most": torch.from_numpy(np.full_like(counts, counts.max())),
-            "place": torch.from_numpy(standardize(section.pos)),
-        }
-        views_too: dict[str, Rows] = {"image_views": Views(rows)} if views > 1 else {}
-        return SpotGraph(section.section_id, section.pos, knn_edges(section.pos, self.n_neighbours), inputs | views_too)
+        inputs: dict[str, Rows] = {"image_embedding": rows[0], "place": torch.from_numpy(standardize(section.pos))}
+        if views > 1:
+            inputs["image_views"] = Views(rows)
+        if nuclei:
+            counts = count_nuclei(section, nuclei, store)
+            inputs |= nuclei_rows(counts if order is None else counts[order])
+        return SpotGraph(section.section_id, section.pos, knn_edges(section.pos, self.n_neighbours), inputs)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def nuclei_rows(counts: NDArray[np.float32]) -> dict[str, Rows]:
+    """What models may want of the counts (n, 1) of a section; see `ImageInputs.assemble`."""
+    fields = {"nuclei": counts, "nuclei_log": standardize(np.log1p(counts)), "nuclei_most": np.full_like(counts, counts.max())}
+    return {name: torch.from_numpy(values) for name, values in fields.items()}
 
 
 def standardize(values: NDArray[np.floating]) -> NDArray[np.float32]:

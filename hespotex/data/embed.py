@@ -30,7 +30,8 @@ def fill(section: Section, encoder: Encoder, nuclei: NucleiCounter | None, store
     """Put all that a section needs into the store."""
     for view in range(views):
         embed_section(section, encoder, store, view)
-    count_nuclei(section, nuclei, store)
+    if nuclei:
+        count_nuclei(section, nuclei, store)
 
 
 def is_filled(section: Section, encoder: Encoder, nuclei: NucleiCounter | None, store: EmbeddingStore, views: int = 1) -> bool:
@@ -57,10 +58,8 @@ def _load(section: Section, encoder: Encoder, spec: PatchSpec, store: EmbeddingS
     return store.load(request, lambda start: compute(start=start), lambda: patch_reader(section, spec).order)
 
 
-def count_nuclei(section: Section, counter: NucleiCounter | None, store: EmbeddingStore) -> NDArray[np.float32]:
-    """Nuclei (n_spots, 1) at each spot; 0 everywhere without a counter."""
-    if counter is None:
-        return np.zeros((len(section.adata), 1), dtype=np.float32)
+def count_nuclei(section: Section, counter: NucleiCounter, store: EmbeddingStore) -> NDArray[np.float32]:
+    """Nuclei (n_spots, 1) at each spot; counted now if the store lacks them."""
     return store.load(_count_request(section, counter), lambda _: [_counted(section, counter)])[:]
 
 

@@ -95,6 +95,16 @@ class ExpressionModule(pl.LightningModule):
         return expression
 
 
+def counted(batch: Batch, field: str) -> Tensor:
+    """A field of the nuclei counts, (n_spots, 1); see `hespotex.data.assemble`."""
+    if field not in batch:
+        raise InputError(
+            "this model wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin, or another source"
+        )
+    counts: Tensor = batch[field]
+    return counts
+
+
 def blocks(batch: Batch) -> list[slice]:
     """The own spots of each block among those of the batch: rows of a prediction and of the outcomes."""
     ends = batch.n_inner.cumsum(0).tolist()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.modules.base import ExpressionModule, blocks
+from hespotex.modules.base import ExpressionModule, blocks, counted
 from hespotex.modules.strict import Optimizer
 from hespotex.nn.losses import latent_alignment, mean_over_genes
 from hespotex.nn.published import DualStreamOutput, PublishedDecoder, published_nuclei_factor
@@ -33,7 +33,7 @@ class PublishedModule(ExpressionModule):
         return 1
 
     def forward(self, batch: Batch) -> DualStreamOutput:
-        factor = published_nuclei_factor(batch.nuclei, batch.nuclei_most)
+        factor = published_nuclei_factor(counted(batch, "nuclei"), counted(batch, "nuclei_most"))
         out: DualStreamOutput = self.decoder(batch.image_embedding, batch.edge_index, factor, batch.inner)
         return out
 

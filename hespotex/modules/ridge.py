@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from hespotex.modules.base import counted
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.linear import add_up
 from hespotex.nn.ridge import NeighbourRidge, RidgeSums
@@ -99,8 +100,7 @@ class NucleiModule(RidgeModule):
         return 1
 
     def inputs(self, batch: Batch) -> Tensor:
-        x: Tensor = batch.nuclei_log
-        return x
+        return counted(batch, "nuclei_log")
 
 
 def exponents(degree: int) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from torch_geometric.data import Batch
 
 from hespotex.errors import InputError
 from hespotex.metrics import GeneMoments
-from hespotex.modules.base import ExpressionModule, blocks
+from hespotex.modules.base import ExpressionModule, blocks, counted
 from hespotex.modules.linear import Readout, add_up
 from hespotex.nn.losses import latent_alignment
 from hespotex.nn.programmes import ProgrammeRidge, Scale
@@ -19,7 +19,7 @@ Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
 class StrictModule(ExpressionModule):
-    """Learns expression from image embeddings, taught by the teacher's spot latents.
+    """Learns expression from image embeddings: a regression of low rank and a graph network beside it.
 
     Args:
         optimizer: partial of a torch optimiser.
@@ -45,8 +45,8 @@ class StrictModule(ExpressionModule):
         optimizer: Optimizer,
         latent_weight: float = 0.0,
         mse_weight: float = 1.0,
-        correlation_weight: float = 1.0,
-        nuclei: str = "covariate",
+        correlation_weight: float = 0.0,
+        nuclei: str = "none",
         linear_share: float = 0.8,
         linear_alpha: float = 0.35,
         linear_rank: int = 12,
@@ -90,11 +90,12 @@ class StrictModule(ExpressionModule):
         """What the network says of the own spots of the batch, programmes or standardised genes, and their patch latent."""
         x = batch.image_embedding
         if self.nuclei == "covariate":
-            x = torch.cat([x, batch.nuclei_log], dim=1)
+            x = torch.cat([x, counted(batch, "nuclei_log")], dim=1)
         found, (weight, bias) = self.decoder(x, batch.edge_index, batch.inner), self.decoder.gene_weights()
         features = found.features.float()
         if self.nuclei == "factor":  # (z * std + mean) * factor, put back into units of the spread
-            factor, shift = (1 + batch.nuclei / batch.nuclei_most.clamp(min=1))[batch.inner], self.gene_mean / self.gene_std
+            relative = counted(batch, "nuclei") / counted(batch, "nuclei_most").clamp(min=1)
+            factor, shift = (1 + relative)[batch.inner], self.gene_mean / self.gene_std
             features = factor * torch.cat([features, torch.ones_like(factor)], dim=1)
             weight, bias = torch.cat([weight, (bias + shift)[:, None]], dim=1), -shift
         return Readout(features, weight, bias), found.latent.float()

@@ -27,6 +27,7 @@ ADAM = partial(torch.optim.Adam, lr=1e-3)
 Make = Callable[[], ExpressionModule]
 MODELS: dict[str, Make] = {
     "strict": lambda: StrictModule(D, G, ADAM),
+    "strict, nuclei as covariate": lambda: StrictModule(D, G, ADAM, nuclei="covariate", correlation_weight=1.0),
     "strict, programmes of a regression that it leaves out": lambda: StrictModule(D, G, ADAM, n_layers=0, linear_share=0.0),
     "strict, genes": lambda: StrictModule(D, G, ADAM, learn="genes", n_layers=1),
     "strict, nuclei as factor": lambda: StrictModule(D, G, ADAM, nuclei="factor", learn="genes", n_layers=3),
@@ -96,6 +97,7 @@ def test_a_halo_one_step_short_is_seen(name: str) -> None:
     "name",
     [
         "strict",
+        "strict, nuclei as covariate",
         "strict, programmes of a regression that it leaves out",
         "strict, genes",
         "ridge",
