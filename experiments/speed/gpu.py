@@ -6,6 +6,7 @@ The authors report about 15 hours for their leave-one-section-out of this size o
 import argparse
 import logging
 from pathlib import Path
+from time import perf_counter
 
 import torch
 from measuring import HEADER, Stages
@@ -25,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options.data.mkdir(parents=True, exist_ok=True)
-    stages = Stages(options.spots, GENES)
+    stages = Stages(options.spots, GENES, clock=perf_counter)
     measure(stages, options.data, SECTIONS, [f"trainer={options.trainer}", *options.overrides])
     seconds = sum(row.seconds or 0.0 for row in stages.rows)
     log.info("\n%s\n%s", HEADER, "\n".join(row.markdown() for row in stages.rows))

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from json import dumps, loads
@@ -54,21 +54,21 @@ def _number(value: float | None, form: str) -> str:
 class Stages:
     """Rows of one process, in the order in which they were measured."""
 
-    def __init__(self, spots: int, genes: int) -> None:
-        self.spots, self.genes, self.rows = spots, genes, list[Row]()
+    def __init__(self, spots: int, genes: int, clock: Callable[[], float] = process_time) -> None:
+        self.spots, self.genes, self.clock, self.rows = spots, genes, clock, list[Row]()
 
     @contextmanager
     def stage(self, name: str, unit_spots: int, rounds: int = 1, note: str = "") -> Iterator[None]:
         """Measure what is done inside, which is `rounds` equal rounds; a failure becomes a row that says so."""
         reset_peak()
-        started = process_time()
+        started = self.clock()
         row = Row(name, self.spots, self.genes, unit_spots, note=note)
         try:
             yield
         except (MemoryError, RuntimeError) as error:
             self.rows.append(replace(row, note=f"failed: {str(error).splitlines()[0][:80]}"))
             raise
-        seconds = (process_time() - started) / rounds
+        seconds = (self.clock() - started) / rounds
         self.rows.append(replace(row, seconds=seconds, peak_gib=peak_gib()))
 
     def skip(self, name: str, reason: str) -> None:

@@ -62,7 +62,7 @@ def test_fields_and_shapes(spots: Section, embeddings: EmbeddingStore) -> None:
 
 def test_without_a_counter_there_are_no_nuclei(spots: Section, embeddings: EmbeddingStore) -> None:
     data = ImageInputs().assemble(spots, MeanColour(), None, embeddings).whole()
-    assert not [name for name in data.keys() if "nuclei" in name]
+    assert not [name for name in data.to_dict() if "nuclei" in name]
 
 
 def test_standardize_none_keeps_the_numbers(spots: Section, embeddings: EmbeddingStore) -> None:
