@@ -2,16 +2,13 @@
 
 import logging
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
 
 from hespotex.build import (
     Config,
@@ -19,28 +16,22 @@ from hespotex.build import (
     build_datamodule,
     build_list,
     build_metrics,
-    build_module,
     build_sections,
-    build_trainer,
     precision,
 )
-from hespotex.callbacks.provenance import Provenance
-from hespotex.callbacks.seeding import SeedEachEpoch
-from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.sections import Sections
 from hespotex.errors import InputError
 from hespotex.files import write_json
+from hespotex.fit import fit, predict_test, prepared_module
 from hespotex.modules.ceiling import LEAK as CEILING
-from hespotex.modules.ceiling import CeilingModule
-from hespotex.progress import progress
-from hespotex.provenance import flat
 from hespotex.results.about import describe
-from hespotex.results.cost import cost
+from hespotex.results.cost import Laps, cost
 from hespotex.results.loggers import close, log_results
 from hespotex.results.run_folder import RunFolder
 from hespotex.results.scores import write_scores
-from hespotex.teacher import LEAK, attach_latents
+from hespotex.teacher import LEAK as TAUGHT
+from hespotex.teacher import attach_latents
 
 log = logging.getLogger(__name__)
 ALL = "all"  # fold.index: every fold, one after the other
@@ -105,90 +96,31 @@ def train_fold(config: Config, sections: Sections | None = None) -> float:
 
 
 def _run(config: Config, folder: RunFolder, loggers: list[Any], datamodule: SectionDataModule) -> float:
-    started, metrics = perf_counter(), build_metrics(config)
+    clock, metrics = Laps(), build_metrics(config)
     datamodule.prepare_data()
     datamodule.setup()
     if rank_zero_only.rank == 0:
         write_json(folder.path / "split.json", datamodule.split.to_dict())
-    embedded = perf_counter()
+    clock.lap("embed")
     teacher = attach_latents(config, datamodule)
-    about = describe(config, datamodule, _leaks(config, datamodule, teacher["fitted_on"] if teacher else [])) | {
-        "teacher": teacher
-    }
-    taught = perf_counter()
-    module = fitted_closed_form(config, datamodule)
-    if config["compile"]:
-        module.compile_networks()
-    trainer, best = _fit(config, folder, datamodule, module, loggers, about)
-    fitted = perf_counter()
+    about = describe(config, datamodule, _leaks(config, datamodule, teacher)) | {"teacher": teacher}
+    clock.lap("teacher")
+    module = prepared_module(config, datamodule)
+    trainer, best = fit(config, folder, datamodule, module, loggers, about)
+    clock.lap("fit")
     predictions = predict_test(trainer, module, datamodule)
+    clock.lap("predict")
     if rank_zero_only.rank == 0:
-        seconds = {
-            "embed": embedded - started,
-            "teacher": taught - embedded,
-            "fit": fitted - taught,
-            "predict": perf_counter() - fitted,
-        }
-        costs = cost(module, seconds, sum(len(values) for values in predictions.values()))
+        costs = cost(module, clock.seconds, sum(len(values) for values in predictions.values()))
         scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs}, metrics)
         log_results(loggers, scores, folder.path)
     return best
 
 
-def fitted_closed_form(config: Config, datamodule: SectionDataModule) -> Any:
-    """The module for this fold, with scaling and whatever else needs no epochs taken from the training sections."""
-    pl.seed_everything(config["seed"], workers=True, verbose=False)
-    module = build_module(config, datamodule.sizes())
-    module.set_scaling(*datamodule.scaling(), datamodule.expression.lowest)
-    datamodule.n_hops = module.n_hops
-    with torch.no_grad():
-        module.fit_closed_form(datamodule.loader(datamodule.split.train), datamodule.loader(datamodule.split.val))
-    if isinstance(module, CeilingModule):
-        whole = {i: graph.whole() for i, graph in datamodule.data.items()}
-        module.fit_replicates(whole, {i: datamodule.keys[i].group for i in datamodule.section_ids})
-    return module
-
-
-def _leaks(config: Config, datamodule: SectionDataModule, taught: list[str]) -> list[str]:
-    """What the model itself has seen of the test sections; `taught`: the sections that the teacher saw."""
-    by_teacher = [LEAK] if set(taught) & set(datamodule.split.test) else []
-    return [*by_teacher, *([CEILING] if config["model"]["role"] == "ceiling" else [])]
-
-
-def _fit(
-    config: Config, folder: RunFolder, datamodule: SectionDataModule, module: Any, loggers: list[Any], about: dict[str, Any]
-) -> tuple[pl.Trainer, float]:
-    """Train to the last epoch, going on from a checkpoint if there is one; leaves the chosen epoch in `module`."""
-    validated = bool(datamodule.split.val)
-    checkpoint = pl.callbacks.ModelCheckpoint(
-        folder.checkpoints,
-        filename="best",
-        monitor="val/pcc_gene" if validated else None,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
-    callbacks = [checkpoint, Provenance(about), SeedEachEpoch(config["seed"]), *build_list(config["callbacks"])]
-    never = {} if validated else {"limit_val_batches": 0}  # Lightning warns of an empty loader
-    trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, use_distributed_sampler=False, **never)
-    for logger in loggers:
-        logger.log_hyperparams(flat(config))
-    trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
-    if not checkpoint.best_model_path:  # a closed form takes no optimiser step, so Lightning sees nothing to save
-        trainer.save_checkpoint(folder.checkpoints / "best.ckpt")
-        return trainer, float(trainer.callback_metrics.get("val/pcc_gene", torch.nan))
-    load_weights(module, Path(checkpoint.best_model_path))
-    return trainer, float(checkpoint.best_model_score) if checkpoint.best_model_score is not None else float("nan")
-
-
-def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule) -> dict[str, Tensor]:
-    """Predicted expression (n_spots, n_genes) of each test section; every rank predicts all of them."""
-    module.eval()
-    device = trainer.strategy.root_device
-    module.to(device)
-    batches = progress(datamodule.test_dataloader(), "batch", "predictions")
-    predicted: dict[str, Tensor] = module.predict(batches, device)
-    return predicted
+def _leaks(config: Config, datamodule: SectionDataModule, teacher: Config | None) -> list[str]:
+    """What the model itself has seen of the test sections."""
+    taught = teacher is not None and set(teacher["fitted_on"]) & set(datamodule.split.test)
+    return [*([TAUGHT] if taught else []), *([CEILING] if config["model"]["role"] == "ceiling" else [])]
 
 
 def _check_search(cfg: DictConfig) -> None:

@@ -30,11 +30,11 @@ from hespotex.data.embed import fill
 from hespotex.data.patches import PatchSpec
 from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
+from hespotex.fit import predict_test, prepared_module
 from hespotex.heap import return_freed_memory
 from hespotex.results.about import describe
 from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
-from hespotex.run import fitted_closed_form, predict_test
 from hespotex.teacher import attach_latents
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -131,9 +131,9 @@ class Clock(pl.Callback):
 
 
 def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path, test: int) -> None:
-    """Stage 2 and the evaluation of the test section, as `hespotex.run` does them."""
+    """Stage 2 and the evaluation of the test section, as `hespotex.fit` does them."""
     with stages.stage("closed form part", stages.spots):
-        module = fitted_closed_form(config, datamodule)
+        module = prepared_module(config, datamodule)
     clock = Clock()
     quiet = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = build_trainer(config, callbacks=[clock], **quiet)

@@ -11,7 +11,6 @@ from hespotex.auditing.record import RunRecord
 from hespotex.build import build, check_trusted
 from hespotex.checkpoint import load_module
 from hespotex.data.assemble import ImageInputs
-from hespotex.data.datamodule import scaling
 from hespotex.data.encoder import NucleiCounter
 from hespotex.data.expression import Expression
 from hespotex.data.genes import GenePanel
@@ -19,6 +18,7 @@ from hespotex.data.graph import knn_edges
 from hespotex.data.loader import Batching, BlockLoader
 from hespotex.data.patches import PatchSpec
 from hespotex.data.rows import StoredRows
+from hespotex.data.scaling import scaling
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore, Request
 from hespotex.data.target import Expressed, SmoothedTarget

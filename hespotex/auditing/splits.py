@@ -6,9 +6,9 @@ from dataclasses import replace
 from hespotex.auditing.case import Case
 from hespotex.auditing.record import SIDES
 from hespotex.build import build, check_trusted
-from hespotex.data.datamodule import selected
 from hespotex.data.duplicates import DuplicatePair, compare, known_pairs
-from hespotex.data.folds import FoldStrategy, Split
+from hespotex.data.folds import FoldStrategy
+from hespotex.data.split import Split, selected
 from hespotex.errors import InputError
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 

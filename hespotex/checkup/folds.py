@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hespotex.checkup.findings import Findings
-from hespotex.data.folds import FoldStrategy, Split
+from hespotex.data.folds import FoldStrategy
 from hespotex.data.section import SectionKey
+from hespotex.data.split import Split
 
 SHOWN = 12  # ids in one list
 

@@ -44,7 +44,7 @@ class SectionCheck:
         read = findings.attempt(lambda: self.genes(self.reader.read(name)), name)
         if read is None:
             return None, [name, key.group, *["-"] * (len(HEADER) - 3), "BROKEN"]
-        section = findings.attempt(lambda: read.with_counts(self.min_counts), name)
+        section = findings.attempt(lambda: read.measured_spots(self.min_counts), name)
         if section is not None:
             findings.attempt(lambda: self._pixels(section), name)
         if section is not None and len(findings.problems) == before:

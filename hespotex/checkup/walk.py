@@ -14,9 +14,9 @@ from hespotex.checkup.findings import Findings
 from hespotex.checkup.folds import check_folds
 from hespotex.checkup.sections import HEADER, SectionCheck
 from hespotex.data.duplicates import duplicate_leaks
-from hespotex.data.folds import Split
 from hespotex.data.naming import check_names, naming, species
 from hespotex.data.section import Section, SectionKey
+from hespotex.data.split import Split
 from hespotex.progress import progress_bar
 from hespotex.results.markdown import markdown
 

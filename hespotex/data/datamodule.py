@@ -1,11 +1,10 @@
 """LightningDataModule of one fold: sections on disk to batches."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -16,17 +15,18 @@ from hespotex.data.embed import embed_section, fill
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.expression import Expression
 from hespotex.data.familiarity import Familiarity
-from hespotex.data.folds import FoldStrategy, Split
+from hespotex.data.folds import FoldStrategy
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel, PanelRule
 from hespotex.data.loader import Batching, BlockLoader
-from hespotex.data.moments import CONSTANT, moments
 from hespotex.data.naming import check_names, log_overlap
+from hespotex.data.scaling import scaling
 from hespotex.data.section import Section, section_facts
 from hespotex.data.sections import Sections
+from hespotex.data.split import Split, selected
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore
-from hespotex.data.target import Expressed, Rows, SmoothedTarget, Target, in_chunks
+from hespotex.data.target import Rows, SmoothedTarget, Target
 from hespotex.errors import InputError
 from hespotex.files import digest
 from hespotex.progress import progress
@@ -74,10 +74,9 @@ class SectionDataModule(pl.LightningDataModule):
         self.encoder, self.nuclei, self.store = encoder, nuclei, store
         self.panel_rule, self.expression, self.inputs = panel, expression, inputs
         self.batching, self.smooth_training, self.seed = batching, smooth_training, seed
-        self.split: Split = fold.split(list(self.keys.values()))
-        self.allow_leak, self.detect_duplicates = fold.allow_leak, detect_duplicates
-        self.split = selected(self.split, select_on)
-        self.n_hops = 0  # that the model looks away from a spot; whoever builds the model sets it
+        self.split: Split = selected(fold.split(list(self.keys.values())), select_on)
+        self.allow_leak, self.compared = fold.allow_leak, not detect_duplicates
+        self.n_hops: int | None = None  # that the model looks away from a spot; whoever builds the model sets it
         self.data: dict[str, SpotGraph] = {}
         self.targets: dict[str, Target] = {}
         self.sections: dict[str, Section] = {}
@@ -124,9 +123,9 @@ class SectionDataModule(pl.LightningDataModule):
 
     def _check_duplicates(self) -> None:
         """Once, before anything is embedded: no test section is the tissue of a training section under another name."""
-        if not self.detect_duplicates:
+        if self.compared:
             return
-        self.detect_duplicates = False
+        self.compared = True
         test = [self.source[i] for i in self.split.test]
         rest = [self.source[i] for i in self.section_ids if i not in self.split.test]
         leaks = duplicate_leaks(test, rest, self.allow_leak)
@@ -177,7 +176,9 @@ class SectionDataModule(pl.LightningDataModule):
             self.data[section_id].outcomes["latent"] = latent
 
     def loader(self, section_ids: Sequence[str], **order: Any) -> BlockLoader:
-        """These sections, in the given order or as `order` says."""
+        """These sections, in the given order or as `order` says, for the model that `n_hops` was set for."""
+        if self.n_hops is None:
+            raise ValueError("n_hops is not set: without the model's, blocks would lack their halo")
         return self.batching.loader([self.data[i] for i in section_ids], len(self.panel.genes), self.n_hops, **order)
 
     def train_dataloader(self) -> BlockLoader:
@@ -191,20 +192,3 @@ class SectionDataModule(pl.LightningDataModule):
 
     def test_dataloader(self) -> BlockLoader:
         return self.loader(self.split.test)
-
-    predict_dataloader = test_dataloader
-
-
-def selected(split: Split, on: str | None) -> Split:
-    """The split for a model whose epoch is chosen "on" its validation sections, on "test" as released, or on nothing (None)."""
-    if on not in ("validation", "test", None):
-        raise InputError(f"model.select_on: expected validation, test or null, got {on!r}")
-    if on == "validation":
-        return split
-    return split.validated_on_test() if on == "test" else split.without_validation()
-
-
-def scaling(expression: Iterable[Expressed | None]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each gene, (n_genes,), over all spots; 1 for a gene that does not vary."""
-    mean, std = moments(rows.numpy() for target in expression if target for rows in in_chunks(target))
-    return torch.from_numpy(mean).float(), torch.from_numpy(np.where(std > CONSTANT, std, 1.0)).float()

@@ -10,11 +10,12 @@ import numpy as np
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.duplicates import known_pairs
 from hespotex.data.expression import Expression
-from hespotex.data.folds import FoldStrategy, Split, section_ids
+from hespotex.data.folds import FoldStrategy, section_ids
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
 from hespotex.data.section import Section, SectionKey, section_facts
+from hespotex.data.split import Split
 from hespotex.data.target import Target
 from hespotex.errors import InputError
 
@@ -105,9 +106,9 @@ class ExternalDataModule(SectionDataModule):
 
     def _check_duplicates(self) -> None:
         """Once, before anything is embedded: no section is one that the model has seen, nor of its patient or tissue."""
-        if not self.detect_duplicates:
+        if self.compared:
             return
-        self.detect_duplicates = False
+        self.compared = True
         leaks = [leak for section_id in self.split.test for leak in self._seen(section_id)]
         if leaks and not self.allow_leak:
             raise InputError(

@@ -1,40 +1,16 @@
 """Splits by group: which sections train, validate and test."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from hespotex.data.section import SectionKey
+from hespotex.data.split import Split
 from hespotex.errors import InputError
 
 Fold = tuple[list[SectionKey], list[SectionKey]]  # training (validation still inside), test
 LEAK = "sections of one group (patient) on both sides of the split"
-
-
-@dataclass(frozen=True)
-class Split:
-    """Section ids of one fold. `leaks` says in words what a reader of its numbers must know."""
-
-    index: int
-    n_folds: int
-    train: list[str]
-    val: list[str]
-    test: list[str]
-    leaks: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def without_validation(self) -> "Split":
-        """All sections but the test sections train: nothing is chosen on any."""
-        return replace(self, train=[*self.train, *self.val], val=[])
-
-    def validated_on_test(self) -> "Split":
-        """As released: all other sections train, and the test sections choose the epoch."""
-        leak = "the epoch was chosen on the test section"
-        return replace(self, train=[*self.train, *self.val], val=self.test, leaks=[*self.leaks, leak])
 
 
 @dataclass(frozen=True)

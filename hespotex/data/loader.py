@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from hespotex.data.cut import block_spots
-from hespotex.data.pipeline import read_ahead
+from hespotex.data.read_ahead import read_ahead
 from hespotex.data.spot_graph import SpotGraph
 
 WHOLE = 2**62  # spots: no section is larger

@@ -2,10 +2,8 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor
 from hespotex.data.encoder import Encoder
 from hespotex.data.patch_reader import PatchReader, Spots, batches, patch_reader
 from hespotex.data.patches import Patches, PatchSpec
+from hespotex.data.read_ahead import read_ahead
 from hespotex.data.section import Section
 from hespotex.errors import InputError
 from hespotex.progress import progress_bar
@@ -22,8 +21,6 @@ from hespotex.progress import progress_bar
 IN_FLIGHT = 2  # batches that a GPU may be behind
 N_VIEWS = 8  # four rotations, each as it is and mirrored
 Rows = NDArray[np.float32]
-T = TypeVar("T")
-S = TypeVar("S")
 
 
 def encode_spots(
@@ -53,18 +50,6 @@ def encode_spots(
 def default_workers() -> int:
     """One beside a CPU encoder, which needs the cores itself; a GPU is fed by up to eight."""
     return min(8, len(os.sched_getaffinity(0))) if torch.cuda.is_available() else 1
-
-
-def read_ahead(read: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
-    """`read` of each item in order, by threads that are at most two items a thread ahead of who asks."""
-    waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for item in items:
-            waiting.append(pool.submit(read, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _read(read: PatchReader, view: int, spots: Spots) -> Tensor:

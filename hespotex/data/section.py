@@ -89,7 +89,7 @@ class Section:
         """The same section with these spots only."""
         return replace(self, adata=self.adata[np.asarray(spots)].copy())
 
-    def with_counts(self, min_counts: int) -> "Section":
+    def measured_spots(self, min_counts: int) -> "Section":
         """The same section less the spots with fewer than `min_counts` counts in all; logs how many.
 
         Raises:

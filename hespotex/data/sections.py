@@ -21,7 +21,7 @@ class Sections:
 
     def __getitem__(self, section_id: str) -> Section:
         if section_id not in self._read:
-            self._read[section_id] = self.names(self.reader.read(section_id)).with_counts(self.min_counts)
+            self._read[section_id] = self.names(self.reader.read(section_id)).measured_spots(self.min_counts)
         return self._read[section_id]
 
     def release(self) -> None:

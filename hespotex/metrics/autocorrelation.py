@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-TINY = 1e-12  # sum of squares below which a gene is constant
+from hespotex.metrics.genes import TINY
 
 
 def morans_i(values: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -23,5 +23,5 @@ def morans_i(values: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[
     squares = (z**2).sum(axis=0)
     weights = sparse.csr_matrix((np.ones(n_edges), (edges[1], edges[0])), shape=(n, n))
     products = (z * (weights @ z)).sum(axis=0)
-    known = (squares > TINY) & (n_edges > 0)
+    known = (squares / n >= TINY) & (n_edges > 0)
     return np.where(known, n / max(n_edges, 1) * products / np.maximum(squares, TINY), np.nan)

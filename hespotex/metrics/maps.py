@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from scipy.spatial import cKDTree
 
+from hespotex.metrics.genes import TINY
+
 Array = NDArray[np.float64]
 WINDOW = 7  # px, side of the square in which two maps are compared
 K1, K2 = 0.01, 0.03  # Wang et al. 2004
 REACH = 0.75  # pitches: on square and hexagonal grids every place between spots is nearer than this to one
 NEXT = 1.25  # pitches: nearer spots are neighbours on the grid, not the diagonal ones of a square
 HEXAGONAL = 0.5 * 3**0.5  # pitches between rows
-TINY = 1e-10
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def ssim(predicted: Array, measured: Array, raster: Raster) -> Array:
     dynamic range is that of the measured gene in the section. Maps are compared in the target's unit, so a prediction
     that is shrunk towards the mean scores lower. NaN where the measured gene is constant or not measured.
     """
-    span = np.ptp(measured, axis=0)
-    known = span > TINY
+    span, known = np.ptp(measured, axis=0), measured.var(axis=0) >= TINY
     p, m = (raster.draw(values) for values in (predicted, measured))
     covered = _window_mean(raster.tissue[None].astype(np.float64)).clip(1e-12)
     mean_p, mean_m = (_window_mean(x) / covered for x in (p, m))

@@ -11,6 +11,8 @@ from torch_geometric.data import Batch
 from hespotex.errors import InputError
 from hespotex.metrics import GeneMoments, SectionScores
 
+Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+
 
 class ExpressionModule(pl.LightningModule):
     """Base of the predictors: a subclass gives `expression(batch)` in units of the target.
@@ -25,7 +27,7 @@ class ExpressionModule(pl.LightningModule):
 
     def __init__(self, d_image: int, n_genes: int) -> None:
         super().__init__()
-        self.d_image, self.n_genes = d_image, n_genes
+        self.n_genes = n_genes
         self.register_buffer("gene_mean", torch.zeros(n_genes))
         self.register_buffer("gene_std", torch.ones(n_genes))
         self.register_buffer("lowest", torch.tensor(0.0))
@@ -68,9 +70,6 @@ class ExpressionModule(pl.LightningModule):
         for name, value in self.scores.compute().items():
             self.log(f"val/{name}", value, prog_bar=True)
         self.scores.reset()
-
-    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self.predict_step(batch, batch_idx)
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Predicted expression (n_inner, n_genes) of the blocks, before `postprocess`, which is of whole sections."""

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.modules.base import ExpressionModule, blocks, counted
-from hespotex.modules.strict import Optimizer
+from hespotex.modules.base import ExpressionModule, Optimizer, blocks, counted
 from hespotex.nn.losses import latent_alignment, mean_over_genes
 from hespotex.nn.published import DualStreamOutput, PublishedDecoder, published_nuclei_factor
 

@@ -1,6 +1,6 @@
 """LightningModule of the strict form."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -9,13 +9,11 @@ from torch_geometric.data import Batch
 
 from hespotex.errors import InputError
 from hespotex.metrics import GeneMoments
-from hespotex.modules.base import ExpressionModule, blocks, counted
+from hespotex.modules.base import ExpressionModule, Optimizer, blocks, counted
 from hespotex.modules.linear import Readout, add_up
 from hespotex.nn.losses import latent_alignment
 from hespotex.nn.programmes import ProgrammeRidge, Scale
 from hespotex.nn.strict import StrictDecoder
-
-Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
 class StrictModule(ExpressionModule):

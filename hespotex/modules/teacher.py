@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.modules.base import collect
-from hespotex.modules.strict import Optimizer
+from hespotex.modules.base import Optimizer, collect
 from hespotex.nn.autoencoder import ExpressionAutoencoder
 
 

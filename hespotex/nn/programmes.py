@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hespotex.nn.published import ALL, Inner
+from hespotex.nn.inner import ALL, Inner
 from hespotex.nn.ridge import RidgeSums
 from hespotex.sparse import Edges
 

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from hespotex.nn.aggregate import in_degree, neighbour_sum
+from hespotex.nn.inner import ALL, Inner
 
 N_LAYERS = 4
-Inner = Tensor | slice  # of the spots of a block, those that are its own and not its halo
-ALL = slice(None)
 
 
 class DualStreamOutput(NamedTuple):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hespotex.nn.published import ALL, Inner
+from hespotex.nn.inner import ALL, Inner
 from hespotex.sparse import Edges
 
 TINY = 1e-10  # variance below which a gene is constant

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hespotex.nn.dropout import Dropout
-from hespotex.nn.published import ALL, Inner
+from hespotex.nn.inner import ALL, Inner
 from hespotex.sparse import Edges
 
 

@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -26,3 +27,16 @@ def cost(module: torch.nn.Module, seconds: dict[str, float], n_spots: int) -> di
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e9,
         "peak_gpu_gb": torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else None,
     }
+
+
+class Laps:
+    """Wall time of each part of a run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.started = perf_counter()
+
+    def lap(self, name: str) -> None:
+        """What was done since the last lap is called so."""
+        now = perf_counter()
+        self.seconds[name], self.started = now - self.started, now

@@ -19,6 +19,7 @@ from hespotex.data.genes import GenePanel
 from hespotex.data.loader import BlockLoader
 from hespotex.data.section import Section
 from hespotex.data.spot_graph import SpotGraph
+from hespotex.fit import predict_test, prepared_module
 from hespotex.results.findings import FAIL, PASS
 
 from .findings import RIDGE, SHORT, audit, edit, failed
@@ -107,7 +108,7 @@ class TestPlantedInTheCode:
 
     @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
     def test_closed_form_weights_that_saw_a_test_section(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
-        fitted = run_module.fitted_closed_form
+        fitted = prepared_module
 
         def leaky(config: Any, datamodule: SectionDataModule) -> Any:
             loader, test = datamodule.loader, datamodule.split.test[:1]
@@ -115,7 +116,7 @@ class TestPlantedInTheCode:
                 patch.setattr(datamodule, "loader", lambda ids: loader(ids + test if ids == datamodule.split.train else ids))
                 return fitted(config, datamodule)
 
-        monkeypatch.setattr(run_module, "fitted_closed_form", leaky)
+        monkeypatch.setattr(run_module, "prepared_module", leaky)
         assert failed(train(*words)) == ["closed form"]
 
     def test_a_teacher_that_saw_a_test_section_under_another_name(self, train: Run, monkeypatch: Patch) -> None:
@@ -150,7 +151,7 @@ class TestPlantedInTheCode:
         assert failed(train(*SHORT, "model.module.learn=genes")) == ["training"]
 
     def test_embeddings_standardised_over_several_sections(self, train: Run, monkeypatch: Patch) -> None:
-        predict = run_module.predict_test
+        predict = predict_test
 
         def leaky(trainer: Any, module: Any, datamodule: SectionDataModule) -> dict[str, torch.Tensor]:
             parts = [datamodule.data[i] for i in datamodule.split.test]

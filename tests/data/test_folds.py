@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hespotex.data.datamodule import selected
-from hespotex.data.folds import LEAK, FoldStrategy, GroupKFold, LeaveOneGroupOut, LeaveOneSectionOut, Split
+from hespotex.data.folds import LEAK, FoldStrategy, GroupKFold, LeaveOneGroupOut, LeaveOneSectionOut
 from hespotex.data.section import SectionKey
+from hespotex.data.split import Split, selected
 from hespotex.data.split_file import FileSplit
 from hespotex.errors import InputError
 

@@ -18,7 +18,8 @@ from hespotex.data.embed import embed_section, fill, is_filled
 from hespotex.data.loader import BlockLoader, draw_view
 from hespotex.data.patch_reader import iterate_patches, patch_reader
 from hespotex.data.patches import PatchSpec
-from hespotex.data.pipeline import N_VIEWS, encode_spots, read_ahead, turn
+from hespotex.data.pipeline import N_VIEWS, encode_spots, turn
+from hespotex.data.read_ahead import read_ahead
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError

@@ -350,12 +350,12 @@ def test_empty_spots_are_dropped_and_counted(tmp_path: Path, caplog: pytest.LogC
     counts = write_hest(tmp_path)
     section = HestReader(str(tmp_path)).read("T1")
     with caplog.at_level(logging.INFO):
-        kept = section.with_counts(20)
+        kept = section.measured_spots(20)
     assert kept.adata.n_obs == (counts.sum(axis=1) >= 20).sum() < 25
     assert f"T1: dropped {25 - kept.adata.n_obs} spots with fewer than 20 counts" in caplog.text
     assert section.without_counts().adata.shape == (25, 0)
     with pytest.raises(InputError, match=r"T1: no spot has 9999 counts; .* lower data.min_counts"):
-        section.with_counts(9999)
+        section.measured_spots(9999)
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ def test_her2st_labels_of_a_pathologist(tmp_path: Path) -> None:
     assert section.labels is not None
     named = {barcode: label for barcode, label in zip(section.barcodes, section.labels, strict=True) if label}
     assert named == {"1x0": "invasive cancer", "3x2": "adipose tissue"}
-    assert section.with_counts(1).without_counts().labels == section.labels
+    assert section.measured_spots(1).without_counts().labels == section.labels
     assert Her2stReader(str(tmp_path)).read("A2").labels is None
     (folder / "A1_labeled_coordinates.tsv").write_text("x\ty\n1\t0\n")
     with pytest.raises(InputError, match=r"A1_labeled_coordinates.tsv: columns missing: \['label'\]"):

@@ -111,6 +111,18 @@ def test_a_constant_prediction_has_errors_and_no_correlation(pair: tuple[Tensor,
     assert row["pcc_spot"] > 0.05  # the mean profile alone
 
 
+@pytest.mark.parametrize(("spread", "constant"), [(3e-6, True), (3e-5, False)])
+def test_all_metrics_agree_on_what_is_constant(
+    pair: tuple[Tensor, Tensor], layout: Layout, spread: float, constant: bool
+) -> None:
+    predicted, measured = pair
+    measured = measured.double().clone()
+    measured[:, 0] = 1 + spread * torch.linspace(-1, 1, N)
+    scores = gene_metrics(predicted.double(), Dense(measured), layout)
+    for name in ("pcc", "r2", "ccc", "ssim", "moran_measured", "variance_ratio"):
+        assert np.isnan(scores[name][0]) == constant, name
+
+
 def test_gene_sets_are_means_over_their_genes(pair: tuple[Tensor, Tensor]) -> None:
     pcc = gene_pearson(*pair).numpy()
     pcc[2] = np.nan
