@@ -50,7 +50,7 @@ def check_panel(case: Case) -> Finding:
 
 
 def check_target(case: Case) -> Finding:
-    """What the target was fitted to (such as the genes' shares) comes from the training sections alone."""
+    """What the target was fitted to (such as the largest residual) comes from the training sections alone."""
     about = case.record.about
     if not about["expression_fitted_on"] and not about.get("expression_state"):
         return Finding("target", PASS, f"{about['unit']}: nothing is fitted")

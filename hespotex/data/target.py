@@ -106,7 +106,7 @@ class ResidualTarget(Target):
 
     Args:
         counts: (n_spots, n_genes).
-        library: counts of each spot over all genes, (n_spots,); share: of each gene in all counts, (n_genes,).
+        library: counts of each spot over all genes, (n_spots,); share: of each gene in all counts of the section, (n_genes,).
         theta, limit: overdispersion; largest absolute residual.
     """
 
