@@ -8,8 +8,7 @@ import torch
 from hespotex.build import build_module, check_trusted
 from hespotex.errors import InputError
 from hespotex.modules.base import ExpressionModule
-
-KEY = "hespotex"  # where a Lightning checkpoint keeps our facts
+from hespotex.provenance import KEY
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -42,7 +41,11 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
         words = " ".join(str(error).split())[:200]
-        raise InputError(f"the checkpoint's weights do not fit this version of its model ({words})") from error
+        wrote = about.get("versions", {}).get("hespotex", "unknown")
+        raise InputError(
+            f"the checkpoint's weights do not fit this version of its model ({words}); it was written by HESpotEx {wrote}, "
+            f"commit {about.get('git_commit')}: predict with that, or train again"
+        ) from error
     return module.eval()
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.checkpoint import KEY, load_module, read_checkpoint
+from hespotex.checkpoint import load_module, read_checkpoint
 from hespotex.data.familiarity import Familiarity
 from hespotex.data.rows import Embeddings
 from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
+from hespotex.provenance import KEY
 
 log = logging.getLogger(__name__)
 BEST = "checkpoints/best.ckpt"

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from hespotex.checkpoint import KEY, read_checkpoint
+from hespotex.checkpoint import read_checkpoint
 from hespotex.ensemble import BEST, Ensemble
 from hespotex.errors import InputError
 from hespotex.files import atomic_path, write_json
+from hespotex.provenance import KEY
 from hespotex.results.aggregate import PER_GENE, Runs, read_runs
 from hespotex.results.card import model_card
 from hespotex.results.findings import FAIL, count, read_audit

@@ -8,6 +8,7 @@ from typing import Any
 
 import hespotex
 
+KEY = "hespotex"  # where a Lightning checkpoint keeps our facts
 PACKAGES = (
     "torch",
     "pytorch-lightning",

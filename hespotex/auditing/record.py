@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from hespotex.build import Config
-from hespotex.checkpoint import KEY, read_checkpoint
+from hespotex.checkpoint import read_checkpoint
 from hespotex.errors import InputError
+from hespotex.provenance import KEY
 
 SIDES = ("train", "val", "test")
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from hespotex.provenance import KEY
+
 
 class Provenance(pl.Callback):
     """Adds plain facts under `checkpoint["hespotex"]`: config, gene panel, preprocessing, split, versions."""
@@ -12,4 +14,4 @@ class Provenance(pl.Callback):
         self.about = about
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["hespotex"] = self.about
+        checkpoint[KEY] = self.about

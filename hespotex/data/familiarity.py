@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.data.moments import CONSTANT, moments
-from hespotex.data.rows import Embeddings
+from hespotex.data.rows import LARGEST, Embeddings
 
 Floats = NDArray[np.float32]
 USUAL = 0.99  # share of the training spots whose distance is called usual
-LARGEST = 6.0  # one number of an embedding counts at most as so many standard deviations
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from hespotex.data.block_target import BlockTarget
 from hespotex.data.residuals import pearson_residuals
+from hespotex.data.rows import CHUNK
 from hespotex.files import digest
 
 Numbers = NDArray[np.int64]
-CHUNK = 4096  # rows at a time where all are gone through
 
 
 class Expressed(Protocol):
