@@ -9,14 +9,12 @@ from typing import Any
 
 import anndata as ad
 import cv2
-import numpy as np
 import pytest
 from conftest import command, compose_config
 from omegaconf import OmegaConf
 from test_bad_input import corrupt_image, empty_h5ad, no_spatial, outside
 
 from hespotex.build import build_datamodule
-from hespotex.checkup.costs import duration, size
 from hespotex.checkup.findings import Findings
 from hespotex.checkup.walk import check_up
 from hespotex.data.genes import GenePanel
@@ -245,9 +243,3 @@ def test_a_problem_is_written_down_once_and_placed() -> None:
     for _ in range(2):
         assert found.attempt(fail, "S1") is None
     assert found.problems == ["S1: broken; mend it"]
-
-
-def test_units() -> None:
-    assert [size(n) for n in (2000, 3.5e6, 2.25e9)] == ["2 kB", "3.5 MB", "2.25 GB"]
-    assert [duration(s) for s in (5, 600, 36000)] == ["5 s", "10 min", "10 h"]
-    assert np.isfinite(float(duration(3e6).split()[0]))

@@ -21,7 +21,7 @@ from hespotex.progress import progress_bar
 from hespotex.results.markdown import markdown
 
 log = logging.getLogger(__name__)
-PARTS = ("reader", "genes", "panel", "expression")
+PARTS = ("reader", "genes", "panel", "expression", "inputs", "batching")
 
 
 def check_up(cfg: DictConfig) -> Findings:
@@ -30,7 +30,7 @@ def check_up(cfg: DictConfig) -> Findings:
     findings = Findings()
     folder = Path(HydraConfig.get().runtime.output_dir) if config["overlays"] else None
     settings = {name: config["data"][name] for name in PARTS}
-    settings |= {"encoder": config["encoder"], "nuclei": config["nuclei"]["counter"], "fold": config["fold"]}
+    settings |= {name: config[name] for name in ("encoder", "fold", "store")} | {"nuclei": config["nuclei"]["counter"]}
     parts = {name: findings.attempt(lambda part=part: build(part)) for name, part in settings.items()}  # type: ignore[misc]
     if not findings.problems:
         Walk(config, parts, findings, folder)()
@@ -61,7 +61,7 @@ class Walk:
                 self._duplicates(sections, split)
         n_genes = self._genes(sections, names, splits)
         if sections:
-            costs = self.findings.attempt(lambda: self._costs(list(sections.values()), n_genes))
+            costs = self.findings.attempt(lambda: self._costs(sections, splits, n_genes))
             if costs and n_genes:
                 self.findings.attempt(lambda: build_module(self.config, {"d_image": costs.width, "n_genes": n_genes}))
 
@@ -111,11 +111,11 @@ class Walk:
         self.findings.notes += [f"{i} lacks {n} genes of the panel: not scored there" for i, n in missing.items()]
         return len(panel.genes)
 
-    def _costs(self, sections: Sequence[Section], n_genes: int) -> Costs:
-        """Time, disk and memory."""
-        encoder = self.parts["encoder"]
-        costs = estimate(sections, encoder, self.parts["nuclei"], n_genes or self.config["data"]["panel"].get("n_top", 1000))
-        log.info(describe(costs, encoder))
-        self.findings.attempt(lambda: check_disk(costs, Path(self.config["paths"]["store"])))
+    def _costs(self, sections: dict[str, Section], splits: Sequence[Split], n_genes: int) -> Costs:
+        """Time, disk and memory; where no fold can be made, as if all sections trained."""
+        splits = splits or [Split(0, 1, list(sections), [], [])]
+        costs = estimate(sections, splits, self.parts, n_genes or self.config["data"]["n_genes_at_most"])
+        log.info(describe(costs, self.parts["encoder"]))
+        self.findings.attempt(lambda: check_disk(costs, self.parts["store"].root))
         self.findings.attempt(lambda: check_memory(costs))
         return costs
