@@ -34,6 +34,17 @@ def known_pairs() -> tuple[DuplicatePair, ...]:
     return tuple(DuplicatePair(a, b, reason) for a, b in zip(table["id_a"], table["id_b"], strict=True))
 
 
+def known_pair(a: str, b: str) -> DuplicatePair | None:
+    """The two ids, in this order, if they are one tissue in HEST-1k."""
+    reason = _known_reasons().get(frozenset((a, b)))
+    return DuplicatePair(a, b, reason) if reason else None
+
+
+@lru_cache
+def _known_reasons() -> dict[frozenset[str], str]:
+    return {frozenset((pair.a, pair.b)): pair.reason for pair in known_pairs()}
+
+
 def compare(a: Look, b: Look) -> DuplicatePair | None:
     """The pair, if any signal takes the two for one tissue."""
     reason = a.same_as(b)

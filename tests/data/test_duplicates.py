@@ -13,7 +13,7 @@ from conftest import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hespotex.data.duplicates import DuplicatePair, compare, duplicate_leaks, known_pairs, merge_groups
+from hespotex.data.duplicates import DuplicatePair, compare, duplicate_leaks, known_pair, known_pairs, merge_groups
 from hespotex.data.readers.hest import HestReader
 from hespotex.data.section import Section, SectionKey
 from hespotex.data.similarity import GRID_SHARE, ORIENTATIONS, look_at, same_grid
@@ -26,6 +26,9 @@ def test_known_pairs(shared: Path) -> None:
     pairs = {(pair.a, pair.b) for pair in known_pairs()}
     table = pd.read_csv(shared / "data" / "hest_v1_1_0_duplicate_candidates.csv")
     assert pairs == set(zip(table["id_a"], table["id_b"], strict=True)) and len(pairs) == len(table) == 38
+    reason = "known to be one tissue in HEST-1k"
+    assert all(known_pair(b, a) == DuplicatePair(b, a, reason) == replace(known_pair(a, b), a=b, b=a) for a, b in pairs)
+    assert known_pair("SPA119", "SPA120") is None and known_pair("SPA93", "SPA93") is None
     assert {("SPA119", "SPA93"), ("MEND41", "NCBI535"), ("TENX128", "TENX155")} <= pairs
 
 
