@@ -17,7 +17,7 @@ from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
 from hespotex.files import digest
-from hespotex.inference import Predictor
+from hespotex.predictor import Predictor
 from hespotex.progress import progress
 from hespotex.provenance import git_commit, versions
 from hespotex.results.cost import cost
