@@ -35,7 +35,9 @@ class Predictor:
         self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store: EmbeddingStore = build(config["store"])
-        self.batching: Batching = build(self.about["config"]["data"]["batching"])
+        settings = self.about["config"]["data"]["batching"]
+        check_trusted(settings)
+        self.batching: Batching = build(settings)
         self.provenance = brief(self.about) | {
             "standardize": self.inputs.standardize,
             "checkpoint": " ".join(self.ensemble.fingerprints.values()),
