@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from hespotex.build import build_module, check_trusted
+from hespotex.build import Config, build, build_module, check_trusted
+from hespotex.data.expression import Expression
 from hespotex.errors import InputError
 from hespotex.modules.base import ExpressionModule
 from hespotex.provenance import KEY
@@ -52,3 +53,27 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
 def load_weights(module: ExpressionModule, path: Path) -> None:
     """Put a checkpoint's weights into a module of the same shape."""
     module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+
+
+def fresh_target(config: Config) -> Expression:
+    """The target of a config that comes from a file, fitted on nothing yet."""
+    settings = config["data"]["expression"]
+    check_trusted(settings)
+    target: Expression = build(settings)
+    return target
+
+
+def restored_target(about: dict[str, Any]) -> Expression:
+    """The target of the training run, with what was fitted there.
+
+    Args:
+        about: a checkpoint's facts.
+
+    Raises:
+        InputError: a checkpoint of an older version, which lacks what its target was fitted to.
+    """
+    if about["expression_fitted_on"] and not about.get("expression_state"):
+        raise InputError("the checkpoint, of an older version, does not hold what its target was fitted to; train it again")
+    target = fresh_target(about["config"])
+    target.restore(about.get("expression_state", {}), about["expression_fitted_on"])
+    return target

@@ -10,13 +10,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from hespotex.build import Config, build, build_metrics, build_sections, check_trusted
+from hespotex.build import Config, build_metrics, build_sections
+from hespotex.checkpoint import restored_target
 from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
 from hespotex.files import digest
-from hespotex.inference import Predictor
+from hespotex.predictor import Predictor
 from hespotex.progress import progress
 from hespotex.provenance import git_commit, versions
 from hespotex.results.cost import cost
@@ -70,7 +71,7 @@ def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataMod
         fold=AllTest("external", allow_leak=config["allow_leak"]),
         panel=GeneList(genes=predictor.genes, markers=config["map_genes"]),
         gene_sets=GeneSets.from_dict(predictor.about.get("gene_sets", {})),
-        expression=_expression(predictor.about),
+        expression=FittedExpression(restored_target(predictor.about), predictor.about["genes"]),
         inputs=predictor.inputs,
         encoder=predictor.encoder,
         nuclei=predictor.nuclei,
@@ -80,17 +81,6 @@ def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataMod
 
 def _root(data: Config) -> Path:
     return Path(str(data["reader"].get("root"))).absolute()
-
-
-def _expression(about: dict[str, Any]) -> FittedExpression:
-    """The target of the training run, with what was fitted there."""
-    settings = about["config"]["data"]["expression"]
-    check_trusted(settings)
-    if about["expression_fitted_on"] and not about.get("expression_state"):
-        raise InputError("the checkpoint, of an older version, does not hold what its target was fitted to; train it again")
-    target = build(settings)
-    target.restore(about.get("expression_state", {}), about["expression_fitted_on"])
-    return FittedExpression(target, about["genes"])
 
 
 def describe(config: Config, predictor: Predictor, datamodule: ExternalDataModule) -> dict[str, Any]:

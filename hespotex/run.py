@@ -20,6 +20,7 @@ from hespotex.build import (
     precision,
 )
 from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.folds import ALL
 from hespotex.data.sections import Sections
 from hespotex.errors import InputError
 from hespotex.files import write_json
@@ -34,7 +35,6 @@ from hespotex.teacher import LEAK as TAUGHT
 from hespotex.teacher import attach_latents
 
 log = logging.getLogger(__name__)
-ALL = "all"  # fold.index: every fold, one after the other
 
 
 def train(cfg: DictConfig) -> float:
@@ -65,9 +65,7 @@ def _resolved(cfg: DictConfig) -> Config:
 
 
 def _possible_folds(config: Config, sections: Sections) -> list[int]:
-    """Numbers of the folds that leave something to train on."""
-    folds = build(config["fold"]).folds(list(sections.keys.values()))
-    possible = [index for index, (rest, test) in enumerate(folds) if rest and test]
+    possible: list[int] = build(config["fold"]).possible(list(sections.keys.values()))
     if not possible:
         log.warning("%s: these sections have no such fold, nothing to do", config["fold"]["name"])
     return possible

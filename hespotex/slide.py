@@ -13,6 +13,7 @@ from hespotex.data.readers.slide import pixel_size, read_slide
 from hespotex.data.section import Section
 from hespotex.data.slide_list import SlideFile
 from hespotex.data.tissue import Tissue, slide_tissue
+from hespotex.predictor import Predictor
 from hespotex.results.slide.evidence import earned_pcc
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
 from hespotex.results.slide.table import slide_table
@@ -30,10 +31,10 @@ class SlideWriter:
 
     Args:
         config: of `predict.py`.
-        predictor: a `Predictor`.
+        predictor: what predicts.
     """
 
-    def __init__(self, config: Config, predictor: Any) -> None:
+    def __init__(self, config: Config, predictor: Predictor) -> None:
         self.config, self.predictor = config, predictor
         self.genes: list[str] = config["genes"] or predictor.genes
         self.sets = read_gmt(Path(config["gene_sets"])) if config["gene_sets"] else {}
@@ -56,17 +57,18 @@ class SlideWriter:
 
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
         config, about = self.config, self.predictor.about
-        mpp, _ = pixel_size(slide.path, slide.mpp or config["mpp"])
+        mpp, source = pixel_size(slide.path, slide.mpp or config["mpp"])
         tissue = slide_tissue(slide.path, mpp, **config["tissue"])
         section = read_slide(
             slide.path,
+            mpp=mpp,
+            mpp_source=source,
+            tissue=tissue,
             pitch_um=config["pitch_um"] or about["pitch_um"],
             spot_diameter_um=about["spot_diameter_um"],
-            mpp=slide.mpp or config["mpp"],
             positions=Path(config["positions"]) if config["positions"] else None,
             min_tissue=config["min_tissue"],
             grid=about.get("grid", "square") if config["grid"] == "auto" else config["grid"],
-            tissue=tissue,
         )
         return section, tissue
 

@@ -63,7 +63,7 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
 
 def teacher_path(config: Config, key: str) -> Path:
     """Where a teacher is kept between runs."""
-    return Path(config["paths"]["store"]) / "teachers" / f"{key}.pt"
+    return Path(config["store"]["root"]) / "teachers" / f"{key}.pt"
 
 
 def teacher_scaling(scaling: tuple[Tensor, Tensor], standardize: bool) -> tuple[Tensor, Tensor]:

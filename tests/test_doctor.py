@@ -1,20 +1,24 @@
 """The doctor: what is sound passes, each broken section is named with its cure, and the others are still listed."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import cv2
-import numpy as np
 import pytest
 from conftest import command, compose_config
+from omegaconf import OmegaConf
 from test_bad_input import corrupt_image, empty_h5ad, no_spatial, outside
 
-from hespotex.checkup.costs import duration, size
+from hespotex.build import build_datamodule
 from hespotex.checkup.findings import Findings
 from hespotex.checkup.walk import check_up
+from hespotex.data.genes import GenePanel
+from hespotex.data.section import Section
 from hespotex.errors import InputError
 
 Doctor = Callable[..., tuple[Findings, str]]
@@ -96,7 +100,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 
 
 def test_a_sound_data_set(doctor: Doctor, tmp_path: Path) -> None:
-    found, text = doctor("encoder.patch_um=[112,224]", overlays=True)
+    found, text = doctor("encoder.patch_um=[112,224]", "model.select_on=validation", overlays=True)
     assert found.problems == []
     assert "training can start" in found.verdict()
     assert not [name for name in SECTIONS if f"| {name} " not in text]
@@ -112,13 +116,62 @@ def test_a_sound_data_set(doctor: Doctor, tmp_path: Path) -> None:
 
 def test_real_data(doctor: Doctor, shared: Path, tmp_path: Path) -> None:
     root = shared / "data" / "her2st"
-    words = ["data=her2st", f"data.reader.root={root}", "data.reader.sections=[B4,C2]"]
+    words = ["data=her2st", f"data.reader.root={root}", "data.reader.sections=[B4,C2]", "model.select_on=validation"]
     found, text = doctor(*words, overlays=True)
     assert found.problems == []
     assert "genes: human, symbols" in text
     assert "200 of 200 um" in text
     assert (tmp_path / "doctor" / "C2.png").is_file()
     assert any("no validation section" in note for note in found.notes)
+
+
+SIDES = {  # of fold 0, as training takes them
+    "validation": (r"train (DEMO\d ?)+, validation (DEMO\d ?)+, test DEMO1 DEMO2", []),
+    "null": (r"train DEMO3 DEMO4 DEMO5 DEMO6, validation none \(nothing is chosen on any: .*=null\), test DEMO1 DEMO2", []),
+    "test": (r"train DEMO3 DEMO4 DEMO5 DEMO6, validation DEMO1 DEMO2, test DEMO1 DEMO2", ["chosen on the test section"]),
+}
+
+
+@pytest.mark.parametrize("select_on", SIDES)
+def test_the_split_is_that_of_training(doctor: Doctor, select_on: str) -> None:
+    found, text = doctor("model=ridge", f"model.select_on={select_on}")
+    pattern, notes = SIDES[select_on]
+    assert found.problems == []
+    assert re.search(pattern, text), text
+    assert [words in note for words, note in zip(notes, found.notes, strict=True)] == [True] * len(notes)
+
+
+@pytest.mark.parametrize(("panel", "select_on"), [("hvg", "null"), ("published", "validation")])
+def test_the_panel_is_that_of_training(
+    doctor: Doctor, small: list[str], monkeypatch: pytest.MonkeyPatch, panel: str, select_on: str
+) -> None:
+    seen: list[list[str]] = []
+
+    def fit(_: object, sections: list[Section]) -> GenePanel:
+        seen.append([section.section_id for section in sections])
+        return GenePanel([str(gene) for gene in sections[0].adata.var_names[:5]], [])
+
+    monkeypatch.setattr("hespotex.data.genes.RankedGenes.fit", fit)
+    monkeypatch.setattr("hespotex.data.genes.PublishedGenes.fit", fit)
+    words = ["model=ridge", f"data/panel={panel}", f"model.select_on={select_on}"]
+    assert doctor(*words)[0].problems == []
+    config: Any = OmegaConf.to_container(compose_config("train", [*small, *words], Path()), resolve=True)
+    datamodule = build_datamodule(config)
+    datamodule.fit({section_id: datamodule.source[section_id] for section_id in datamodule.section_ids})
+    assert len(seen) == 2 and seen[0] == seen[1]
+
+
+def test_all_folds_in_turn(doctor: Doctor, broken: Path) -> None:
+    found, text = doctor("fold.index=all", "model=ridge")
+    assert found.problems == []
+    assert not [i for i in range(3) if f"fold {i} of 3" not in text]
+    assert "in fold 0" in text
+    shutil.copy(broken / "wsis" / "DEMO3.tif", broken / "wsis" / "DEMO5.tif")  # of patients that both train in fold 0
+    assert doctor(f"data.reader.root={broken}", "fold.index=0")[0].problems == []
+    found, _ = doctor(f"data.reader.root={broken}", "fold.index=all")
+    assert any("DEMO3 (test) and DEMO5 (training) look like the same tissue" in problem for problem in found.problems)
+    found, _ = doctor("data.reader.sections=[DEMO1,DEMO2]", "fold.index=all")
+    assert ["no fold leaves both" in problem for problem in found.problems] == [True]
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -152,6 +205,8 @@ def test_two_broken_sections_are_two_problems(doctor: Doctor, broken: Path) -> N
         ("data.panel.markers=[XYZ]", "data.panel.markers: "),
         ("data.panel.min_spot_fraction=1.1", "lower data.panel.min_spot_fraction"),
         ("model.module.nuclei=maybe", "expected covariate, factor or none"),
+        ("store.precision=third", "store.precision: expected half or full"),
+        ("data.inputs.views=9", "data.inputs.views: expected 1 to 8"),
         ("data.genes.aliases=nowhere.csv", "alias table not found: nowhere.csv"),
     ],
 )
@@ -190,9 +245,3 @@ def test_a_problem_is_written_down_once_and_placed() -> None:
     for _ in range(2):
         assert found.attempt(fail, "S1") is None
     assert found.problems == ["S1: broken; mend it"]
-
-
-def test_units() -> None:
-    assert [size(n) for n in (2000, 3.5e6, 2.25e9)] == ["2 kB", "3.5 MB", "2.25 GB"]
-    assert [duration(s) for s in (5, 600, 36000)] == ["5 s", "10 min", "10 h"]
-    assert np.isfinite(float(duration(3e6).split()[0]))

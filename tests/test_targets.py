@@ -13,6 +13,7 @@ from conftest import Run, compose_config
 from omegaconf import OmegaConf
 
 from hespotex.build import build_datamodule
+from hespotex.checkpoint import restored_target
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.errors import InputError
 
@@ -92,3 +93,16 @@ def test_prediction_equals_the_test_step(train: Run, small_demo: Path, tmp_path:
     found = ad.read_h5ad(tmp_path / "out" / "DEMO1.h5ad")
     assert found.uns["hespotex"]["unit"] == facts["unit"]
     np.testing.assert_allclose(found[:, expected.var_names].X, expected.X, atol=1e-5)
+
+
+def test_what_a_target_was_fitted_to_comes_back(make: Make) -> None:
+    found = make("data/expression=pearson_residuals")
+    settings = {"_target_": "hespotex.data.expression.PearsonResiduals"}
+    fitted = found.expression
+    about = {"config": {"data": {"expression": settings}}, "expression_fitted_on": fitted.fitted_on}
+    again = restored_target(about | {"expression_state": fitted.state()})
+    assert again.fitted_on == fitted.fitted_on and again.state() == fitted.state() != {}
+    with pytest.raises(InputError, match="of an older version, does not hold what its target was fitted to; train it again"):
+        restored_target(about)
+    with pytest.raises(InputError, match="not part of HESpotEx"):
+        restored_target(about | {"config": {"data": {"expression": {"_target_": "os.getcwd"}}}, "expression_state": {"a": 1}})

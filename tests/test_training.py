@@ -110,16 +110,18 @@ def test_another_config_does_not_overwrite(train: Run) -> None:
 
 
 def test_teacher_is_fitted_once(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train(*SHORT, "model.teacher.max_epochs=2", folder=tmp_path / "first")
+    words = [*SHORT, "model.teacher.max_epochs=2", f"store.root={tmp_path / 'elsewhere'}"]
+    train(*words, folder=tmp_path / "first")
     from hespotex import teacher
 
     def refitted(*_: object) -> None:
         raise AssertionError("the teacher was fitted again")
 
     monkeypatch.setattr(teacher, "_latents", refitted)
-    train(*SHORT, "model.teacher.max_epochs=2", "model.module.n_layers=1", folder=tmp_path / "second")
+    train(*words, "model.module.n_layers=1", folder=tmp_path / "second")
+    assert len(list((tmp_path / "elsewhere" / "teachers").glob("*.pt"))) == 1
     with pytest.raises(AssertionError, match="fitted again"):
-        train(*SHORT, "model.teacher.max_epochs=2", "model.module.d_latent=32", folder=tmp_path / "third")
+        train(*words, "model.module.d_latent=32", folder=tmp_path / "third")
 
 
 def test_sections_of_one_patient_are_labelled(train: Run) -> None:

@@ -1,11 +1,17 @@
 """What a checkpoint's config may make us build: classes of ours, of torch.optim, and of packages that the user names."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from conftest import compose_config
+from omegaconf import OmegaConf
 
 from hespotex.build import check_trusted
+from hespotex.checkpoint import restored_target
 from hespotex.errors import InputError
+from hespotex.predictor import Predictor
 
 FINE: list[Any] = [
     {"_target_": "hespotex.data.folds.GroupKFold", "n_folds": 5},
@@ -47,3 +53,19 @@ def test_packages_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
         check_trusted({"_target_": "os.system"})
     with pytest.raises(InputError, match=r"'theirlab.encoder.MeanColour'.*its folder is not on PYTHONPATH"):
         check_trusted({"_target_": "theirlab.encoder.MeanColour"})
+
+
+def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(ridge_run: Path, tmp_path: Path) -> None:
+    path = ridge_run / "checkpoints" / "best.ckpt"
+    words = [f"checkpoint={path}", "slides=none", f"output={tmp_path}", f"paths.store={tmp_path}"]
+    config: Any = OmegaConf.to_container(compose_config("predict", words, tmp_path), resolve=True)
+    Predictor(config)
+    for place in (("model", "module"), ("encoder",), ("nuclei", "counter"), ("data", "batching"), ("data", "expression")):
+        content = torch.load(path, weights_only=True)
+        part = content["hespotex"]["config"]
+        for key in place:
+            part = part[key]
+        part["_target_"] = "os.system"
+        torch.save(content, tmp_path / "changed.ckpt")
+        with pytest.raises(InputError, match=r"'os.system', which is not part of HESpotEx"):
+            restored_target(Predictor(config | {"checkpoint": str(tmp_path / "changed.ckpt")}).about)

@@ -9,7 +9,7 @@ from torch import Tensor
 from hespotex.auditing.dataset import DataSet, DataSets
 from hespotex.auditing.record import RunRecord
 from hespotex.build import build, check_trusted
-from hespotex.checkpoint import load_module
+from hespotex.checkpoint import fresh_target, load_module, restored_target
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import NucleiCounter
 from hespotex.data.expression import Expression
@@ -58,19 +58,12 @@ class Case:
 
     def fresh_expression(self) -> Expression:
         """The target as the config builds it, fitted on nothing yet."""
-        settings = self.record.config["data"]["expression"]
-        check_trusted(settings)
-        target: Expression = build(settings)
-        return target
+        return fresh_target(self.record.config)
 
     @cached_property
     def _expression(self) -> Expression:
         """The target with what the checkpoint says was fitted."""
-        target, about = self.fresh_expression(), self.record.about
-        if about["expression_fitted_on"] and not about.get("expression_state"):
-            raise InputError("the checkpoint, of an older version, does not hold what its target was fitted to")
-        target.restore(about.get("expression_state", {}), about["expression_fitted_on"])
-        return target
+        return restored_target(self.record.about)
 
     def target(self, section_id: str) -> Expressed:
         """Expression (n_spots, n_genes) as training had it: of training spots smoothed if asked for."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hespotex.benchmark.recipe import FoldScore, score_fold
 from hespotex.data.bundle_split import BundleSplit
-from hespotex.data.duplicates import duplicate_leaks, known_pairs
+from hespotex.data.duplicates import duplicate_leaks, known_pair
 from hespotex.data.embed import embed_section
 from hespotex.data.encoder import Encoder
 from hespotex.data.folds import Fold, section_ids
@@ -108,6 +108,6 @@ def _facts(fold: Fold, score: FoldScore, spots: dict[str, Spots]) -> dict[str, A
 
 def _leaks(train: list[str], test: list[str], spots: dict[str, Spots]) -> list[str]:
     """The bundle's splits are taken as they are; what our own rules would refuse is said in words."""
-    known = [{p.a, p.b} for p in known_pairs() if (p.a in train and p.b in test) or (p.b in train and p.a in test)]
+    known = [pair for a in test for b in train if (pair := known_pair(a, b))]
     look = duplicate_leaks([spots[i].section for i in test], [spots[i].section for i in train], allow_leak=True)
-    return [*(f"{' and '.join(sorted(pair))} are known to be one tissue in HEST-1k" for pair in known), *look]
+    return [*(f"{pair.a} (test) and {pair.b} (training): {pair.reason}" for pair in known), *look]

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -11,24 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hespotex.checkup.memory import fold_memory
 from hespotex.data.embed import patch_specs
 from hespotex.data.encoder import Encoder, NucleiCounter
-from hespotex.data.images import open_image
-from hespotex.data.images.region import OPEN_IMAGES, PLAIN
 from hespotex.data.nuclei import NucleiPerSpot
 from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
+from hespotex.data.split import Split
+from hespotex.data.store import PRECISION
 from hespotex.errors import InputError
 
 FEW, MANY = 8, 32  # spots that are timed; the difference leaves out what is done once
-FLOAT = 4  # bytes
-
-TILE_CACHE = 128 << 20  # bytes a tiled image keeps
 
 
 @dataclass(frozen=True)
 class Costs:
-    """`width`: numbers per spot over all patch sizes. Times in seconds for one CPU or GPU as here, sizes in bytes."""
+    """`width`: numbers per spot over all patch sizes. Times in seconds for one CPU or GPU as here, sizes in bytes.
+
+    `patches`, times and `disk` are of a store that holds nothing yet.
+    """
 
     patches: int
     width: int
@@ -38,26 +39,33 @@ class Costs:
     memory: int
 
 
-def estimate(sections: Sequence[Section], encoder: Encoder, nuclei: NucleiCounter | None, n_genes: int) -> Costs:
-    """Costs of embedding and holding these sections, from some spots of the first."""
-    spots = sum(len(section.adata) for section in sections)
-    specs = patch_specs(encoder)
+def estimate(sections: Mapping[str, Section], splits: Sequence[Split], parts: Mapping[str, Any], n_genes: int) -> Costs:
+    """Costs of embedding and training on these sections, from some spots of the first.
+
+    Args:
+        sections: the sound ones, by id.
+        splits: that are trained, one after the other.
+        parts: `encoder`, `nuclei`, `inputs`, `batching` and `store`, as training gets them.
+    """
+    views, trained = parts["inputs"].views, {i for split in splits for i in split.train}
+    spots = sum(len(section.adata) for section in sections.values())
+    encoded = sum(len(section.adata) * (views if i in trained else 1) for i, section in sections.items())
+    specs, first = patch_specs(parts["encoder"]), next(iter(sections.values()))
     widths: list[int] = []
 
     def encode(section: Section) -> None:
         widths[:] = [_width(encode_spots(section, spec, part)) for part, spec in specs]
 
-    encode_seconds = spots * seconds_per_spot(encode, sections[0])
-    width = sum(widths)
-    tensors = spots * (width + n_genes) * FLOAT
-    counts = sum(_bytes(section.adata.X) for section in sections)
+    encode_seconds = encoded * seconds_per_spot(encode, first)
+    width, nuclei, store = sum(widths), parts["nuclei"], parts["store"]
+    numbers = encoded * width + (spots if nuclei else 0)
     return Costs(
-        spots * len(specs),
+        encoded * len(specs),
         width,
         encode_seconds,
-        _nuclei_seconds(sections, nuclei),
-        disk=spots * (width + 1) * FLOAT,
-        memory=tensors + counts + _images(sections),
+        _nuclei_seconds(list(sections.values()), nuclei),
+        disk=numbers * np.dtype(PRECISION[store.precision]).itemsize,
+        memory=max(fold_memory(sections, split, parts["batching"], width, n_genes, views) for split in splits),
     )
 
 
@@ -92,18 +100,6 @@ def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:
     return max(times[1] - times[0], 0.0) / more if more else times[1] / len(many.adata)
 
 
-def _bytes(counts: Any) -> int:
-    return int(counts.data.nbytes + counts.indices.nbytes + counts.indptr.nbytes)
-
-
-def _images(sections: Sequence[Section]) -> int:
-    """Memory of the images that are open together: JPEG and PNG are decoded whole."""
-    paths = [section.image for section in sections if section.image]
-    whole = {path: 3 * int(np.prod(open_image(path).size)) for path in paths}
-    sizes = [n if path.suffix.lower() in PLAIN else min(n, TILE_CACHE) for path, n in whole.items()]
-    return sum(sorted(sizes)[-OPEN_IMAGES:])
-
-
 def check_disk(costs: Costs, store: Path) -> None:
     """Refuse a store without room."""
     there = next(folder for folder in [store, *store.absolute().parents] if folder.exists())
@@ -117,8 +113,8 @@ def check_memory(costs: Costs) -> None:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if costs.memory > machine:
         raise InputError(
-            f"the sections of a fold take {size(costs.memory)} of memory, this machine has {size(machine)}; "
-            "use fewer with data.reader.sections, or fewer genes with data.panel.n_top"
+            f"a fold takes about {size(costs.memory)} of memory, this machine has {size(machine)}; use fewer sections "
+            "(data.reader.sections), fewer genes (data.n_genes_at_most), or smaller blocks (data.batching.block_gib, keep_gib)"
         )
 
 
@@ -128,7 +124,7 @@ def describe(costs: Costs, encoder: Encoder) -> str:
     return (
         f"encoder {encoder.name}: {costs.patches:,} patches of {sizes} um, {costs.width} numbers a spot\n"
         f"first run: about {duration(costs.encode_seconds)} to encode and {duration(costs.nuclei_seconds)} for nuclei, "
-        f"then kept ({size(costs.disk)} of disk); data in memory about {size(costs.memory)}, and 1 GB for the program"
+        f"then kept ({size(costs.disk)} of disk); at most about {size(costs.memory)} of memory, and 1 GB for the program"
     )
 
 

@@ -21,7 +21,7 @@ from hespotex.progress import progress_bar
 from hespotex.results.markdown import markdown
 
 log = logging.getLogger(__name__)
-PARTS = ("reader", "genes", "panel", "expression")
+PARTS = ("reader", "genes", "panel", "expression", "inputs", "batching")
 
 
 def check_up(cfg: DictConfig) -> Findings:
@@ -30,7 +30,7 @@ def check_up(cfg: DictConfig) -> Findings:
     findings = Findings()
     folder = Path(HydraConfig.get().runtime.output_dir) if config["overlays"] else None
     settings = {name: config["data"][name] for name in PARTS}
-    settings |= {"encoder": config["encoder"], "nuclei": config["nuclei"]["counter"], "fold": config["fold"]}
+    settings |= {name: config[name] for name in ("encoder", "fold", "store")} | {"nuclei": config["nuclei"]["counter"]}
     parts = {name: findings.attempt(lambda part=part: build(part)) for name, part in settings.items()}  # type: ignore[misc]
     if not findings.problems:
         Walk(config, parts, findings, folder)()
@@ -52,15 +52,16 @@ class Walk:
     def __call__(self) -> None:
         keys: list[SectionKey] = self.parts["reader"].section_keys()
         sections = self._sections(keys)
-        split, words = check_folds(self.parts["fold"], keys, self.findings)
+        splits, words = check_folds(self.parts["fold"], keys, self.config["model"]["select_on"], self.findings)
         log.info("\n%s", words)
         names = {name: [str(gene) for gene in section.adata.var_names] for name, section in sections.items()}
         self.findings.attempt(lambda: check_names(names))
-        if split and self.config["data"]["detect_duplicates"] and not self.findings.problems:
-            self._duplicates(sections, split)
-        n_genes = self._genes(sections, names, split)
+        if self.config["data"]["detect_duplicates"] and not self.findings.problems:
+            for split in splits:
+                self._duplicates(sections, split)
+        n_genes = self._genes(sections, names, splits)
         if sections:
-            costs = self.findings.attempt(lambda: self._costs(list(sections.values()), n_genes))
+            costs = self.findings.attempt(lambda: self._costs(sections, splits, n_genes))
             if costs and n_genes:
                 self.findings.attempt(lambda: build_module(self.config, {"d_image": costs.width, "n_genes": n_genes}))
 
@@ -84,35 +85,37 @@ class Walk:
 
     def _duplicates(self, sections: dict[str, Section], split: Split) -> None:
         """No test section is the tissue of a training section under another name."""
-        test, rest = [sections[i] for i in split.test], [sections[i] for i in [*split.train, *split.val]]
+        test = [sections[i] for i in split.test]
+        rest = [sections[i] for i in (*split.train, *split.val) if i not in split.test]
         allowed = self.parts["fold"].allow_leak
         leaks = self.findings.attempt(lambda: duplicate_leaks(test, rest, allowed))
         self.findings.notes += [f"this split is labelled: {leak}" for leak in leaks or []]
 
-    def _genes(self, sections: dict[str, Section], names: Mapping[str, Sequence[str]], split: Split | None) -> int:
-        """Number of genes of the panel, fitted as training would; 0 if it cannot be."""
+    def _genes(self, sections: dict[str, Section], names: Mapping[str, Sequence[str]], splits: Sequence[Split]) -> int:
+        """Number of genes of the first split's panel, fitted as training would; 0 if it cannot be."""
         first = next(iter(names.values()), [])
         kind = f"{species(first) or 'species unknown'}, {naming(first) or 'naming unknown'}"
-        if split is None or self.findings.problems:
+        if not splits or self.findings.problems:
             log.info("genes: %s; no panel before the problems are solved", kind)
             return 0
-        rule, train = self.parts["panel"], sorted(split.train)
-        seen = sorted(sections) if rule.sees_all_sections else train
-        panel = self.findings.attempt(lambda: rule.fit([sections[i] for i in seen]))
+        rule, split = self.parts["panel"], splits[0]
+        train, own = sorted(split.train), sorted({*split.train, *split.val, *split.test})
+        panel = self.findings.attempt(lambda: rule.fit([sections[i] for i in (own if rule.sees_all_sections else train)]))
         if panel is None:
             return 0
         self.findings.attempt(lambda: self.parts["expression"].fit([sections[i] for i in train], panel))
         shared = len(set.intersection(*(set(names[i]) for i in train)))
-        log.info("genes: %s; %d shared by the training sections, a panel of %d", kind, shared, len(panel.genes))
-        missing = {i: n for i in sections if (n := len(set(panel.genes) - set(names[i])))}
+        of = f" in fold {split.index}" if len(splits) > 1 else ""
+        log.info("genes: %s; %d shared by the training sections, a panel of %d%s", kind, shared, len(panel.genes), of)
+        missing = {i: n for i in own if (n := len(set(panel.genes) - set(names[i])))}
         self.findings.notes += [f"{i} lacks {n} genes of the panel: not scored there" for i, n in missing.items()]
         return len(panel.genes)
 
-    def _costs(self, sections: Sequence[Section], n_genes: int) -> Costs:
-        """Time, disk and memory."""
-        encoder = self.parts["encoder"]
-        costs = estimate(sections, encoder, self.parts["nuclei"], n_genes or self.config["data"]["panel"].get("n_top", 1000))
-        log.info(describe(costs, encoder))
-        self.findings.attempt(lambda: check_disk(costs, Path(self.config["paths"]["store"])))
+    def _costs(self, sections: dict[str, Section], splits: Sequence[Split], n_genes: int) -> Costs:
+        """Time, disk and memory; where no fold can be made, as if all sections trained."""
+        splits = splits or [Split(0, 1, list(sections), [], [])]
+        costs = estimate(sections, splits, self.parts, n_genes or self.config["data"]["n_genes_at_most"])
+        log.info(describe(costs, self.parts["encoder"]))
+        self.findings.attempt(lambda: check_disk(costs, self.parts["store"].root))
         self.findings.attempt(lambda: check_memory(costs))
         return costs

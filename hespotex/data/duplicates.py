@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
-from itertools import combinations
+from itertools import product
 
 import pandas as pd
 
@@ -34,15 +34,15 @@ def known_pairs() -> tuple[DuplicatePair, ...]:
     return tuple(DuplicatePair(a, b, reason) for a, b in zip(table["id_a"], table["id_b"], strict=True))
 
 
-def find_duplicates(sections: Sequence[Section], thumbnails: bool = True) -> list[DuplicatePair]:
-    """Pairs of these sections that look like the same tissue, each with the first signal that says so.
+def known_pair(a: str, b: str) -> DuplicatePair | None:
+    """The two ids, in this order, if they are one tissue in HEST-1k."""
+    reason = _known_reasons().get(frozenset((a, b)))
+    return DuplicatePair(a, b, reason) if reason else None
 
-    Args:
-        sections: with images or stored patches, and counts where the grid is to be trusted on a full array.
-        thumbnails: also compare the look of the images, which decodes a thumbnail of each.
-    """
-    looks = [look_at(section, thumbnails) for section in sections]
-    return [pair for a, b in combinations(looks, 2) if (pair := compare(a, b))]
+
+@lru_cache
+def _known_reasons() -> dict[frozenset[str], str]:
+    return {frozenset((pair.a, pair.b)): pair.reason for pair in known_pairs()}
 
 
 def compare(a: Look, b: Look) -> DuplicatePair | None:
@@ -52,13 +52,13 @@ def compare(a: Look, b: Look) -> DuplicatePair | None:
 
 
 def duplicate_leaks(test: Sequence[Section], train: Sequence[Section], allow_leak: bool) -> list[str]:
-    """In words, every test section that is the tissue of a training section by the cheap signals: file and grid.
+    """In words, every test section that is the tissue of a training section by image file and grid of spots.
 
     Raises:
         InputError: there is one, and leaks were not asked for.
     """
-    looks = [look_at(section) for section in train]
-    pairs = [pair for section in test for look in looks if (pair := compare(look_at(section), look))]
+    looks, tested = map(look_at, train), map(look_at, test)
+    pairs = [pair for a, b in product(tested, looks) if (pair := compare(a, b))]
     leaks = [f"{pair.a} (test) and {pair.b} (training) look like the same tissue: {pair.reason}" for pair in pairs]
     if leaks and not allow_leak:
         raise InputError(

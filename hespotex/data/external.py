@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hespotex.data.datamodule import SectionDataModule
-from hespotex.data.duplicates import known_pairs
+from hespotex.data.duplicates import known_pair
 from hespotex.data.expression import Expression
 from hespotex.data.folds import FoldStrategy, section_ids
 from hespotex.data.gene_list import GeneList
@@ -119,17 +119,15 @@ class ExternalDataModule(SectionDataModule):
 
     def _seen(self, section_id: str) -> list[str]:
         """In words, how the model has seen this section."""
-        section, pairs = self.source[section_id], known_pairs()
-        own = section_facts(section)
-        twins = {b if a == section_id else a for a, b in ((p.a, p.b) for p in pairs) if section_id in (a, b)}
+        own = section_facts(self.source[section_id])
         for other, facts in self.trained.items():
             same = [f"{name} file" if name == "image" else name for name in ("image", "counts") if facts.get(name) == own[name]]
             if other == section_id and (self.same_data or not facts):  # an older checkpoint knows the name only
                 return [f"{section_id} was seen in training"]
-            if same or other in twins:
-                return [
-                    f"{section_id} is the tissue of {other}, which was seen in training ({same[0] if same else 'known pair'})"
-                ]
+            if pair := known_pair(section_id, other):
+                same.append(pair.reason)
+            if same:
+                return [f"{section_id} is the tissue of {other}, which was seen in training ({same[0]})"]
             if self.same_data and facts.get("group") == own["group"]:
                 return [f"{section_id} is of {own['group']}, of whom {other} was seen in training"]
         return []

@@ -10,6 +10,7 @@ from hespotex.data.split import Split
 from hespotex.errors import InputError
 
 Fold = tuple[list[SectionKey], list[SectionKey]]  # training (validation still inside), test
+ALL = "all"  # fold.index of train.py and the doctor: every fold that leaves something to train on
 LEAK = "sections of one group (patient) on both sides of the split"
 
 
@@ -34,6 +35,10 @@ class FoldStrategy:
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
         raise NotImplementedError
+
+    def possible(self, keys: Sequence[SectionKey]) -> list[int]:
+        """Numbers of the folds that leave something on both sides."""
+        return [index for index, (rest, test) in enumerate(self.folds(keys)) if rest and test]
 
     def split(self, keys: Sequence[SectionKey]) -> Split:
         """The split of this fold.

@@ -29,7 +29,7 @@ def facts(runs: Runs) -> Facts:
         "Sections tested": f"{len(tested)}, of {len(set(tested.values()))} groups",
         "Encoder": _unique(runs, lambda run: run["encoder"]),
         "Target": _unique(runs, lambda run: run.get("unit")),
-        "Genes": f"{', '.join(map(str, panels))}; chosen on training sections",
+        "Genes": "; ".join(filter(None, [", ".join(map(str, panels)), _unique(runs, panel_choice)])),
         "Models": _unique(runs, lambda run: run["model"]),
         "Seeds": _unique(runs, lambda run: run["seed"]),
         "Epoch chosen on": _unique(configs, lambda found: found.get("model", {}).get("select_on") or "nothing"),
@@ -37,6 +37,20 @@ def facts(runs: Runs) -> Facts:
         "Git commit": _unique(runs, lambda run: run.get("git_commit")),
     }
     return [(question, answer) for question, answer in answers.items() if answer]
+
+
+def panel_choice(run: dict[str, Any]) -> str | None:
+    """What the genes of a run were chosen on, by its own record; None where that is not recorded."""
+    if "panel_fitted_on" not in run:
+        return None
+    if run["fold_strategy"] == "external":
+        return "those of the checkpoint"
+    seen = set(run["panel_fitted_on"])
+    if seen & set(run["split"]["test"]):
+        return "chosen with the test sections, a leak"
+    if beyond := seen - set(run["split"]["train"]):
+        return f"chosen with sections that did not train ({' '.join(sorted(beyond))})"
+    return "chosen on training sections" if seen else "from a list"
 
 
 def fingerprint(runs: Runs) -> str:

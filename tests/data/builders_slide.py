@@ -1,9 +1,14 @@
 """A drawn slide: stained tissue with a hole on noisy glass, dust, and strokes of ink."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+
+from hespotex.data.readers.slide import pixel_size, read_slide
+from hespotex.data.section import Section
+from hespotex.data.tissue import slide_tissue
 
 from .builders import Pixels, halves, write_pyramid
 
@@ -32,3 +37,11 @@ def drawn_slide(seed: int = 0) -> Pixels:
 
 def write_slide(path: Path, picture: Pixels | None = None, mpp: float | None = SLIDE_MPP) -> Path:
     return write_pyramid(path, halves(drawn_slide() if picture is None else picture, 2), mpp, compression="deflate")
+
+
+def read(path: Path, mpp: float | None = None, **changes: Any) -> Section:
+    """The slide as `predict.py` reads it, by default on a square grid of 100 um."""
+    um_per_px, source = pixel_size(path, mpp)
+    plain = {"pitch_um": 100.0, "spot_diameter_um": 55.0, "positions": None, "min_tissue": 0.5, "grid": "square"}
+    tissue = changes.pop("tissue", None) or slide_tissue(path, um_per_px)
+    return read_slide(path, um_per_px, source, tissue, **(plain | changes))

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hespotex.data.grid import ROW_STEP, grid_kind, lay_grid
-from hespotex.data.readers.slide import read_positions, read_slide
+from hespotex.data.readers.slide import read_positions
 from hespotex.data.tissue import Tissue
 from hespotex.errors import InputError
 
 from .builders import section
-from .builders_slide import HOLE, SLIDE_MPP, drawn_slide, glass, write_slide
+from .builders_slide import HOLE, SLIDE_MPP, drawn_slide, glass, read, write_slide
 
 KINDS = st.sampled_from(sorted(ROW_STEP))
 
@@ -73,7 +73,7 @@ class TestSlide:
     @pytest.mark.parametrize("kind", ROW_STEP)
     @pytest.mark.parametrize("pitch_um", [60.0, 100.0])
     def test_grid_on_tissue(self, slide: Path, kind: str, pitch_um: float) -> None:
-        found = read_slide(slide, pitch_um, 55.0, grid=kind)
+        found = read(slide, pitch_um=pitch_um, grid=kind)
         assert found.mpp == pytest.approx(SLIDE_MPP, rel=1e-3) and grid_kind(found.pos_px) == kind
         share = found.adata.obs["tissue_fraction"].to_numpy()
         assert share.min() >= 0.5 and share.max() == 1
@@ -86,7 +86,7 @@ class TestSlide:
         """Measured spots of an h5ad; those on glass stay, with their share of tissue."""
         measured = section(pos=np.array([[300.0, 120.0], [20.0, 20.0], [400.0, 240.0]]))
         measured.adata.write_h5ad(tmp_path / "spots.h5ad")
-        found = read_slide(slide, 100.0, 55.0, positions=tmp_path / "spots.h5ad")
+        found = read(slide, positions=tmp_path / "spots.h5ad")
         assert found.barcodes == ["b000", "b001", "b002"]
         np.testing.assert_array_equal(found.pos_px, measured.pos_px)
         np.testing.assert_allclose(found.adata.obs["tissue_fraction"], [1, 0, 1])
@@ -94,16 +94,16 @@ class TestSlide:
     def test_a_users_mask_goes_before_colour(self, slide: Path) -> None:
         mask = np.zeros((48, 64), bool)
         mask[:10, :10] = True
-        found = read_slide(slide, 100.0, 55.0, tissue=Tissue(mask, 0.1, "drawn"))
+        found = read(slide, tissue=Tissue(mask, 0.1, "drawn"))
         assert len(found.adata) == 16 and found.pos_px.max() < 100
 
     def test_blank(self, tmp_path: Path) -> None:
         path = write_slide(tmp_path / "blank.tif", glass())
         with pytest.raises(InputError, match=r"blank.tif: no grid position of \d+ has 50% tissue; lower min_tissue"):
-            read_slide(path, 100.0, 55.0)
+            read(path)
 
     def test_no_pixel_size(self, tmp_path: Path) -> None:
         path = write_slide(tmp_path / "a.tif", drawn_slide(), mpp=None)
         with pytest.raises(InputError, match=r"a.tif: the file tells no believable pixel size"):
-            read_slide(path, 100.0, 55.0)
-        assert read_slide(path, 100.0, 55.0, mpp=SLIDE_MPP).mpp_source == "mpp="
+            read(path)
+        assert read(path, mpp=SLIDE_MPP).mpp_source == "mpp="

@@ -12,7 +12,7 @@ from hespotex.encoders.histology import HistologyEncoder
 from hespotex.encoders.pair import SideBySide
 from hespotex.encoders.random_vit import RandomViTEncoder
 from hespotex.errors import InputError
-from hespotex.inference import _as_trained, _encoder
+from hespotex.predictor import _as_trained, _encoder
 
 CHOICES = {
     "default": ([], ["histology", "random_vit"]),

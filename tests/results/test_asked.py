@@ -8,7 +8,7 @@ import pytest
 from test_tables import write_run
 
 from hespotex.results.aggregate import read_runs
-from hespotex.results.asked import audits, facts, fingerprint, versions
+from hespotex.results.asked import audits, facts, fingerprint, panel_choice, versions
 from hespotex.results.html.chapter import audit
 from hespotex.results.tables import Tables
 
@@ -37,10 +37,30 @@ def test_answers_are_said_once_and_differences_all(folder: Path) -> None:
     assert answers["Data"] == "toy"
     assert answers["Models"] in ("ridge, strict", "strict, ridge")
     assert answers["Sections tested"] == "3, of 2 groups"
-    assert answers["Genes"].startswith("3;")
+    assert answers["Genes"] == "3"
     runs[0]["git_commit"], runs[1]["versions"] = "def", {"torch": "3", "numpy": "1"}
     assert dict(facts(runs))["Git commit"] in ("def, abc", "abc, def")
     assert dict(versions(runs)) == {"torch": "2, 3", "numpy": "1"}
+
+
+@pytest.mark.parametrize(
+    ("fitted_on", "strategy", "words"),
+    [
+        (["A1", "A2"], "kfold", "chosen on training sections"),
+        (["A1", "A2", "B1"], "kfold", "chosen with the test sections, a leak"),
+        (["A1", "V1"], "kfold", "chosen with sections that did not train (V1)"),
+        ([], "kfold", "from a list"),
+        (["A1", "B1"], "external", "those of the checkpoint"),
+        (None, "kfold", None),
+    ],
+)
+def test_what_the_genes_were_chosen_on(folder: Path, fitted_on: list[str] | None, strategy: str, words: str | None) -> None:
+    runs = read_runs(folder)
+    split = {"index": 0, "n_folds": 2, "train": ["A1", "A2"], "val": ["V1"], "test": ["B1"]}
+    recorded = {} if fitted_on is None else {"panel_fitted_on": fitted_on}
+    runs[0] |= {"fold_strategy": strategy, "split": split, **recorded}
+    assert panel_choice(runs[0]) == words
+    assert dict(facts(runs))["Genes"] == ("3" if words is None else f"3; {words}")
 
 
 def test_the_fingerprint_is_that_of_what_the_folds_were_given(folder: Path) -> None:

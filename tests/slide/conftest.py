@@ -5,9 +5,8 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pytest
-from data.builders_slide import SLIDE_MPP, write_slide
+from data.builders_slide import SLIDE_MPP, read, write_slide
 
-from hespotex.data.readers.slide import read_slide
 from hespotex.data.section import Section
 from hespotex.data.tissue import Tissue, slide_tissue
 from hespotex.results.slide.gene_sets import score_gene_sets
@@ -29,7 +28,7 @@ def slide_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def section(slide_path: Path, tissue: Tissue) -> Section:
-    return read_slide(slide_path, 100.0, 55.0, grid="hexagonal", tissue=tissue)
+    return read(slide_path, grid="hexagonal", tissue=tissue)
 
 
 @pytest.fixture

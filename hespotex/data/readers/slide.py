@@ -14,7 +14,7 @@ from hespotex.data.readers.common import read_h5ad
 from hespotex.data.readers.spaceranger import read_positions as visium_positions
 from hespotex.data.scale import believable, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
-from hespotex.data.tissue import Tissue, find_tissue
+from hespotex.data.tissue import Tissue
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -25,31 +25,30 @@ PITCH_WARNING = 0.25
 
 def read_slide(
     path: Path,
+    mpp: float,
+    mpp_source: str,
+    tissue: Tissue,
     pitch_um: float,
     spot_diameter_um: float,
-    mpp: float | None = None,
-    positions: Path | None = None,
-    min_tissue: float = 0.5,
-    grid: str = "square",
-    tissue: Tissue | None = None,
+    positions: Path | None,
+    min_tissue: float,
+    grid: str,
 ) -> Section:
     """A slide ready to predict on; `obs["tissue_fraction"]` is the share of tissue in a square of one pitch.
 
     Args:
         path: image file.
+        mpp, mpp_source: um per px, and where it is from; see `pixel_size`.
+        tissue: where the tissue is.
         pitch_um, spot_diameter_um: of the training sections; the grid takes them over.
-        mpp: um per px; None takes what the file says.
         positions: see `read_positions`; None lays a grid over the tissue.
         min_tissue: grid positions with a smaller share of tissue around them are left out.
         grid: `square` or `hexagonal`.
-        tissue: where the tissue is; None finds it by colour.
 
     Raises:
-        InputError: unknown pixel size, no tissue, or positions outside the image.
+        InputError: no tissue, or positions outside the image.
     """
     image = open_image(path)
-    mpp, source = pixel_size(path, mpp)
-    tissue = tissue or find_tissue(image, mpp)
     if positions:
         names, pos = read_positions(positions)
         check_positions(path.stem, pos)
@@ -58,7 +57,7 @@ def read_slide(
         names, pos = lay_grid(grid, image.size, pitch_um / mpp)
         names, pos = _on_tissue(path, names, pos, tissue.fraction(pos, pitch_um / mpp) >= min_tissue, min_tissue)
     adata = make_adata(sparse.csr_matrix((len(pos), 0), dtype=np.float32), names, [], pos)
-    section = Section(SectionKey(path.stem, path.stem), adata, mpp, source, pitch_um, spot_diameter_um, image=path)
+    section = Section(SectionKey(path.stem, path.stem), adata, mpp, mpp_source, pitch_um, spot_diameter_um, image=path)
     check_spots(section, *image.size)
     adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
     return section

@@ -9,9 +9,13 @@ from PIL import Image
 
 from data.builders import MeanColour, section
 from hespotex.checkup.costs import estimate
+from hespotex.data.assemble import ImageInputs
+from hespotex.data.loader import Batching
 from hespotex.data.nuclei import NucleiPerSpot
 from hespotex.data.nuclei.cellpose import CellposeNuclei
 from hespotex.data.section import Section
+from hespotex.data.split import Split
+from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
 
 from .stand_in import Asked, replace_cellpose
@@ -93,7 +97,9 @@ def test_weights(weights: Path, spots: Section, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_doctor_does_not_try_it_without_a_gpu(asked: Asked, weights: Path, spots: Section) -> None:
     counter = NucleiPerSpot(CellposeNuclei(112.0, weights=str(weights), device="cpu"))
-    costs = estimate([spots, spots], MeanColour(), counter, 10)
+    parts = {"encoder": MeanColour(), "nuclei": counter, "inputs": ImageInputs(), "batching": Batching()}
+    split, store = Split(0, 1, ["a"], [], ["b"]), EmbeddingStore("unused")
+    costs = estimate({"a": spots, "b": spots}, [split], parts | {"store": store}, 10)
     assert costs.nuclei_seconds == 2 * (counter.expected_seconds(spots) or 0) > 100
     assert not asked.calls
 

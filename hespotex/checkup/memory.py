@@ -1,0 +1,64 @@
+"""The memory of a run, by arithmetic."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hespotex.data.cut import BYTES_PER_VALUE, block_spots
+from hespotex.data.folds import Split
+from hespotex.data.images import image_facts
+from hespotex.data.images.region import OPEN_IMAGES, PLAIN
+from hespotex.data.images.tiff import CACHE_BYTES
+from hespotex.data.loader import Batching
+from hespotex.data.section import Section
+
+FLOAT = 4  # bytes
+SPARSE = 8  # bytes of a non-zero: value and column
+
+
+def fold_memory(sections: Mapping[str, Section], split: Split, batching: Batching, width: int, n_genes: int, views: int) -> int:
+    """Bytes that a run holds at its fullest moment; embeddings stay on disk and targets sparse.
+
+    It reads (all counts, the images that are open), trains (the blocks of a step, and those kept between epochs) and
+    tests (predictions of the test sections, and of one of them the measured values); the targets are there throughout.
+
+    Args:
+        sections: the sound ones, by id.
+        width, views: numbers of a patch size's embeddings side by side; views of each training patch.
+    """
+    train, val, test = ([sections[i] for i in side if i in sections] for side in (split.train, split.val, split.test))
+    own = list({section.section_id: section for section in [*train, *val, *test]}.values())
+    counts = sum(_bytes(section.adata.X) for section in own)
+    targets = min(counts, SPARSE * n_genes * sum(_spots(own)))
+    kept = _kept(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
+    kept += _kept(val, batching, width + n_genes)
+    predicted = FLOAT * n_genes * (sum(_spots(test)) + max(_spots(test), default=0))
+    return targets + max(counts + _images(own), kept + max(_step(train, batching, n_genes), predicted))
+
+
+def _spots(sections: Sequence[Section]) -> list[int]:
+    return [len(section.adata) for section in sections]
+
+
+def _step(train: Sequence[Section], batching: Batching, n_genes: int) -> int:
+    """Of the blocks of an optimiser step, whose largest is the largest section or what `block_gib` leaves of it."""
+    most = min(block_spots(batching.block_gib, n_genes), max(_spots(train), default=0))
+    return BYTES_PER_VALUE * n_genes * most * batching.blocks
+
+
+def _kept(sections: Sequence[Section], batching: Batching, numbers: int) -> int:
+    """Of the blocks that stay between epochs, with so many numbers a spot."""
+    return min(int(batching.keep_gib * 2**30), FLOAT * numbers * sum(_spots(sections)))
+
+
+def _bytes(counts: Any) -> int:
+    return int(counts.data.nbytes + counts.indices.nbytes + counts.indptr.nbytes)
+
+
+def _images(sections: Sequence[Section]) -> int:
+    """Of the images that are open together: JPEG and PNG are decoded whole, of others some tiles are kept."""
+    paths = {section.image for section in sections if section.image}
+    whole = {path: 3 * int(np.prod(image_facts(path)[0])) for path in paths}
+    sizes = [n if path.suffix.lower() in PLAIN else min(n, CACHE_BYTES) for path, n in whole.items()]
+    return sum(sorted(sizes)[-OPEN_IMAGES:])

@@ -1,0 +1,94 @@
+"""Checkpoints bring their genes, encoder, graph and scaling along."""
+
+from copy import deepcopy
+from typing import Any
+
+from hespotex.build import Config, build, check_trusted
+from hespotex.data.assemble import ImageInputs
+from hespotex.data.encoder import Encoder, NucleiCounter
+from hespotex.data.genes import check_markers
+from hespotex.data.loader import Batching, BlockLoader
+from hespotex.data.spot_graph import SpotGraph
+from hespotex.data.store import EmbeddingStore
+from hespotex.ensemble import Ensemble, find_checkpoints
+from hespotex.errors import InputError
+from hespotex.provenance import git_commit, versions
+from hespotex.results.about import brief
+
+
+class Predictor:
+    """Trained models with the preprocessing they were trained with.
+
+    Args:
+        config: of `predict.py`.
+
+    Raises:
+        InputError: no checkpoints, checkpoints that do not belong together, genes they do not know, or an encoder or
+            counter of nuclei that is not here as it was in training.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.ensemble = Ensemble(find_checkpoints(config["checkpoint"]))
+        self.about, self.genes = self.ensemble.about, self.ensemble.genes
+        for key in ("map_genes", "genes"):
+            check_markers(config[key] or [], self.genes, key)
+        self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
+        self.inputs = ImageInputs(**self.about["image_inputs"])
+        self.store: EmbeddingStore = build(config["store"])
+        settings = self.about["config"]["data"]["batching"]
+        check_trusted(settings)
+        self.batching: Batching = build(settings)
+        self.provenance = brief(self.about) | {
+            "standardize": self.inputs.standardize,
+            "checkpoint": " ".join(self.ensemble.fingerprints.values()),
+            "versions": versions(),
+            "git_commit": str(git_commit()),
+        }
+
+    def batches(self, graph: SpotGraph) -> BlockLoader:
+        """A section for the models, in blocks where it is large."""
+        n_hops = max(module.n_hops for module in self.ensemble.modules)
+        n_genes = max(module.n_genes for module in self.ensemble.modules)
+        return self.batching.loader([graph], n_genes, n_hops)
+
+
+def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:
+    """The encoder of the training run, and only that one."""
+    settings = _as_trained(about["config"]["encoder"], about["encoder_identity"], weights)
+    check_trusted(settings)
+    encoder: Encoder = build(settings)
+    if encoder.identity() != about["encoder_identity"]:
+        raise InputError(
+            f"the checkpoint was trained on embeddings of {about['encoder_identity']}, here they are of {encoder.identity()}; "
+            "use the same weights (weights=FILE) and the same version of HESpotEx, or train anew"
+        )
+    return encoder
+
+
+def _as_trained(settings: dict[str, Any], identity: dict[str, Any], weights: str | dict[str, str] | None) -> dict[str, Any]:
+    """The settings with the precision of training, whatever device this is, and with the user's weights (by part of a pair)."""
+    if "parts" in settings:
+        if not isinstance(weights, dict | None) or not set(weights or ()) <= set(settings["parts"]):
+            raise InputError(
+                f"expected weights by part, such as weights={{{next(iter(settings['parts']))}:FILE}}, got {weights}"
+            )
+        by_part = {part: (weights or {}).get(part) for part in identity["parts"]}
+        parts = {part: _as_trained(settings["parts"][part], identity["parts"][part], file) for part, file in by_part.items()}
+        return settings | {"parts": parts}
+    if weights and "weights" not in settings:
+        raise InputError(f"weights={weights}, but encoder {settings['name']} has no weights file; leave weights out")
+    changes = {"precision": identity.get("precision"), "weights": weights}
+    return settings | {key: value for key, value in changes.items() if value}
+
+
+def _nuclei(about: dict[str, Any], folder: str | None) -> NucleiCounter | None:
+    """The counter of the training run; where it reads files, those of the slides may lie in another folder."""
+    settings = deepcopy(about["config"]["nuclei"]["counter"])
+    check_trusted(settings)
+    if folder:
+        owner = settings and settings.get("source", settings)
+        if not owner or "folder" not in owner:
+            raise InputError(f"nuclei_folder={folder}: the checkpoint's nuclei do not come from files; leave it null")
+        owner["folder"] = folder
+    counter: NucleiCounter | None = build(settings)
+    return counter
