@@ -38,6 +38,12 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_demo(tmp_path_factory.mktemp("data") / "demo", n_patients=3, sections_per_patient=2, spots_per_side=6)
 
 
+@pytest.fixture
+def broken(small_demo: Path, tmp_path: Path) -> Path:
+    """A copy of the small demo that a test may break."""
+    return shutil.copytree(small_demo, tmp_path / "broken")
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Embedding store that the tests of a session share."""
@@ -46,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(small_demo: Path, store: Path) -> list[str]:
-    """Overrides that make any run small: the small demo, a random encoder, few genes, two epochs."""
+    """Overrides that make any run cheap: the small demo, a random encoder, one store, no progress bar."""
     return [
         "data=hest",
         f"data.reader.root={small_demo}",
@@ -104,11 +110,17 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs draw no maps: for tests that look at none."""
+    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+
+
+@pytest.fixture
+def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """A finished ridge run on the small demo, trained once without maps; each test gets a copy to itself."""
     kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
     if not (kept / "metrics.json").is_file():
-        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+        request.getfixturevalue("no_pictures")
         train("model=ridge", "model.select_on=validation", "data.panel.n_top=40", folder=kept)
     return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 

@@ -61,12 +61,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2"]
 @pytest.mark.parametrize(("launcher", "block_gib"), [([], 2.0), (TORCHRUN, 0.0)], ids=["whole", "blocks by torchrun"])
 def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path, launcher: list[str], block_gib: float) -> None:
     """DDP over gloo on sections, or blocks, of unequal size and odd number: same scores, same weights, no hang."""
-    same = [
-        "model.module.dropout=0",
-        "model.teacher=null",
-        "model.module.latent_weight=0",
-        f"data.batching.block_gib={block_gib}",
-    ]
+    same = ["model.module.dropout=0", f"data.batching.block_gib={block_gib}"]
     same += ["data.batching.blocks=3", "model.select_on=validation"]
     one = command("train.py", *words, *same, "trainer=cpu", "name=one")
     two = command(*launcher, "train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
@@ -106,7 +101,7 @@ def test_optuna_search(words: list[str], tmp_path: Path) -> None:
         "hydra.sweeper.n_trials=2",
         "model.module.optimizer.lr=interval(1e-4,1e-2)",
     ]
-    done = command("train.py", "-m", *words, "model.teacher=null", "model.module.latent_weight=0", *search, "name=search")
+    done = command("train.py", "-m", *words, *search, "name=search")
     assert done.returncode == 0, done.stderr
     assert "lr" in (tmp_path / "search" / "optimization_results.yaml").read_text()
 

@@ -36,12 +36,6 @@ def doctor(small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     return run
 
 
-@pytest.fixture
-def broken(small_demo: Path, tmp_path: Path) -> Path:
-    """A copy of the small demo that a test may break."""
-    return shutil.copytree(small_demo, tmp_path / "broken")
-
-
 def change_table(root: Path, change: Callable[[ad.AnnData], None]) -> None:
     path = root / "st" / "DEMO1.h5ad"
     table = ad.read_h5ad(path)

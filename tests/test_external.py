@@ -19,11 +19,7 @@ from hespotex.inference import predict
 from hespotex.summary import summarise
 
 RIDGE = ["model=ridge", "data.panel.n_top=60"]
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from hespotex.results.slide.failed import note_outcome, read_failed
 MPP = 0.7  # um per px of the demo
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
 BARE = ["viewer_mb=null", "flat=null", "qupath=false"]  # what most tests do not look at
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 class Commands:
@@ -56,11 +57,6 @@ def folds(train: Run, tmp_path: Path) -> Path:
     for i in range(2):
         train(*RIDGE, f"fold.index={i}", folder=sweep / str(i))
     return sweep
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:

@@ -110,16 +110,16 @@ def test_another_config_does_not_overwrite(train: Run) -> None:
 
 
 def test_teacher_is_fitted_once(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train(*SHORT, "model.teacher.max_epochs=2", folder=tmp_path / "first")
+    train(*SHORT, folder=tmp_path / "first")
     from hespotex import teacher
 
     def refitted(*_: object) -> None:
         raise AssertionError("the teacher was fitted again")
 
     monkeypatch.setattr(teacher, "_latents", refitted)
-    train(*SHORT, "model.teacher.max_epochs=2", "model.module.n_layers=1", folder=tmp_path / "second")
+    train(*SHORT, "model.module.n_layers=1", folder=tmp_path / "second")
     with pytest.raises(AssertionError, match="fitted again"):
-        train(*SHORT, "model.teacher.max_epochs=2", "model.module.d_latent=32", folder=tmp_path / "third")
+        train(*SHORT, "model.module.d_latent=32", folder=tmp_path / "third")
 
 
 def test_sections_of_one_patient_are_labelled(train: Run) -> None:
@@ -146,7 +146,7 @@ def test_mixed_precision_on_the_cpu(train: Run, tmp_path: Path) -> None:
 
 def test_one_section_can_be_learned_by_heart(train: Run) -> None:
     """A model that cannot overfit a tiny section has a defect."""
-    long = ["model.max_epochs=150", "model.teacher.max_epochs=5", "model.module.dropout=0", "model.module.linear_share=0"]
+    long = ["model.max_epochs=150", "model.module.dropout=0", "model.module.linear_share=0"]
     folder = train(*long, "fold.validation=0", "data.reader.sections=[DEMO1,DEMO3]", "data.panel.n_top=20")
     losses = pd.read_csv(folder / "csv" / "metrics.csv")["train/loss"].dropna()
     assert losses.iloc[-1] < 0.35 * losses.iloc[0]
