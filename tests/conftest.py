@@ -76,8 +76,8 @@ def compose_config(name: str, overrides: list[str], folder: Path) -> DictConfig:
 
 
 @pytest.fixture
-def train(small: list[str], tmp_path: Path) -> Iterator[Run]:
-    """Train in this process; returns the run's folder."""
+def train(small: list[str], tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Train in this process; returns the run's folder. Maps, which take longer than all else, with the mark `maps` only."""
     from hespotex.run import train as run_train
 
     def run(*overrides: str, folder: Path = tmp_path / "run") -> Path:
@@ -85,6 +85,8 @@ def train(small: list[str], tmp_path: Path) -> Iterator[Run]:
         run_train(compose_config("train", [*small, *overrides], folder))
         return folder
 
+    if not request.node.get_closest_marker("maps"):
+        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # test workers share the cores
     yield run
@@ -110,17 +112,10 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs draw no maps: for tests that look at none."""
-    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-
-
-@pytest.fixture
-def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """A finished ridge run on the small demo, trained once without maps; each test gets a copy to itself."""
+def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished ridge run on the small demo, trained once; each test gets a copy to itself."""
     kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
     if not (kept / "metrics.json").is_file():
-        request.getfixturevalue("no_pictures")
         train("model=ridge", "model.select_on=validation", "data.panel.n_top=40", folder=kept)
     return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 

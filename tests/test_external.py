@@ -19,7 +19,6 @@ from hespotex.inference import predict
 from hespotex.summary import summarise
 
 RIDGE = ["model=ridge", "data.panel.n_top=60"]
-pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture(scope="session")

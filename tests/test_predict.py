@@ -21,7 +21,6 @@ from hespotex.results.slide.failed import note_outcome, read_failed
 MPP = 0.7  # um per px of the demo
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
 BARE = ["viewer_mb=null", "flat=null", "qupath=false"]  # what most tests do not look at
-pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 class Commands:

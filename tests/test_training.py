@@ -24,6 +24,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
+@pytest.mark.maps
 def test_outputs_of_a_run(train: Run) -> None:
     folder = train(*SHORT, "data.panel.markers=[DEMO-M002]")
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -127,6 +128,7 @@ def test_sections_of_one_patient_are_labelled(train: Run) -> None:
     assert "both sides" in json.loads((folder / "metrics.json").read_text())["leaks"][0]
 
 
+@pytest.mark.usefixtures("train")
 def test_a_sweep_score_is_no_test_score(small: list[str], tmp_path: Path) -> None:
     from hespotex.run import train as run_train
 
