@@ -168,13 +168,6 @@ def test_the_command_line(small: list[str], broken: Path, tmp_path: Path) -> Non
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_help_teaches() -> None:
-    done = command("-m", "hespotex.doctor", "--help")
-    assert done.returncode == 0
-    for word in ("python -m hespotex.doctor data=her2st data.reader.root=PATH", "outputs/doctor/NAME", "exit code is 0 only"):
-        assert word in done.stdout
-
-
 def test_a_problem_is_written_down_once_and_placed() -> None:
     def fail() -> None:
         raise InputError("broken; mend it")
