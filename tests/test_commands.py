@@ -96,7 +96,7 @@ def test_optuna_search(words: list[str], tmp_path: Path) -> None:
         "hydra.sweeper.n_trials=2",
         "model.module.optimizer.lr=interval(1e-4,1e-2)",
     ]
-    done = command("train.py", "-m", *words, THREE, *search, "name=search")
+    done = command("train.py", "-m", *words, *search, "name=search")
     assert done.returncode == 0, done.stderr
     assert "lr" in (tmp_path / "search" / "optimization_results.yaml").read_text()
 
