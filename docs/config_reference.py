@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 CONF = Path(__file__).parents[1] / "conf"
+SHARED = "/shared"  # a folder of this name holds parts that options start from, no options
 TARGET = "_target_"  # key of the class that a part builds
 
 
@@ -63,8 +64,8 @@ def _head(lines: list[str]) -> list[str]:
 
 
 def _package(group: str) -> str:
-    """Where the keys of a group stand in the config; parts shared by encoders go to the encoder itself."""
-    return group.removesuffix("/shared").replace("/", ".")
+    """Where the keys of a group stand in the config; what options share stands where the option stands."""
+    return group.removesuffix(SHARED).replace("/", ".")
 
 
 def _parents(content: dict[str, Any]) -> list[str]:
@@ -122,8 +123,7 @@ def _index(names: list[str]) -> str:
 
 def _page(group: str, options: list[Option]) -> str:
     own = [option for option in options if option.group == group]
-    title = f"Group `{group}`" if group else "Configs of the commands"
-    lines = [f"# {title}", ""]
+    lines = [f"# {_heading(group)}", ""]
     for option in own:
         lines += [f"## {_title(option)}", "", option.about, ""]
         if option.parents:
@@ -138,7 +138,15 @@ def _page(group: str, options: list[Option]) -> str:
     return "\n".join(lines)
 
 
+def _heading(group: str) -> str:
+    if group.endswith(SHARED):
+        return f"What options of `{group.removesuffix(SHARED)}` share"
+    return f"Group `{group}`" if group else "Configs of the commands"
+
+
 def _title(option: Option) -> str:
+    if option.group.endswith(SHARED):
+        return f"{SHARED[1:]}/{option.name}"
     return f"{option.group}={option.name}" if option.group else f"{option.name}.yaml"
 
 

@@ -38,6 +38,12 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_demo(tmp_path_factory.mktemp("data") / "demo", n_patients=3, sections_per_patient=2, spots_per_side=6)
 
 
+@pytest.fixture
+def broken(small_demo: Path, tmp_path: Path) -> Path:
+    """A copy of the small demo that a test may break."""
+    return shutil.copytree(small_demo, tmp_path / "broken")
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Embedding store that the tests of a session share."""
@@ -46,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(small_demo: Path, store: Path) -> list[str]:
-    """Overrides that make any run small: the small demo, a random encoder, few genes, two epochs."""
+    """Overrides that make any run cheap: the small demo, a random encoder, one store, no progress bar."""
     return [
         "data=hest",
         f"data.reader.root={small_demo}",
@@ -70,8 +76,8 @@ def compose_config(name: str, overrides: list[str], folder: Path) -> DictConfig:
 
 
 @pytest.fixture
-def train(small: list[str], tmp_path: Path) -> Iterator[Run]:
-    """Train in this process; returns the run's folder."""
+def train(small: list[str], tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Train in this process; returns the run's folder. Maps, which take longer than all else, with the mark `maps` only."""
     from hespotex.run import train as run_train
 
     def run(*overrides: str, folder: Path = tmp_path / "run") -> Path:
@@ -79,6 +85,8 @@ def train(small: list[str], tmp_path: Path) -> Iterator[Run]:
         run_train(compose_config("train", [*small, *overrides], folder))
         return folder
 
+    if not request.node.get_closest_marker("maps"):
+        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # test workers share the cores
     yield run
@@ -104,11 +112,10 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A finished ridge run on the small demo, trained once without maps; each test gets a copy to itself."""
+def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished ridge run on the small demo, trained once; each test gets a copy to itself."""
     kept = tmp_path_factory.getbasetemp() / "kept_ridge_run"
     if not (kept / "metrics.json").is_file():
-        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
         train("model=ridge", "model.select_on=validation", "data.panel.n_top=40", folder=kept)
     return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 

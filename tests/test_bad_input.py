@@ -13,12 +13,6 @@ from conftest import Run, command, compose_config
 from hespotex.errors import InputError
 
 
-@pytest.fixture
-def broken(small_demo: Path, tmp_path: Path) -> Path:
-    """A copy of the small demo that a test may break."""
-    return shutil.copytree(small_demo, tmp_path / "broken")
-
-
 def no_spatial(root: Path) -> None:
     table = ad.read_h5ad(root / "st" / "DEMO1.h5ad")
     del table.obsm["spatial"]
@@ -78,7 +72,7 @@ def test_broken_data(train: Run, broken: Path, tmp_path: Path, case: str) -> Non
 )
 def test_bad_settings(train: Run, override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        train("model.teacher=null", override)
+        train(override)
 
 
 def test_a_misspelt_override_is_refused_in_words() -> None:

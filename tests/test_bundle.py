@@ -26,10 +26,9 @@ SAFE = {
 
 
 @pytest.fixture
-def sweep(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sweep(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ridge on all three folds, trained once; each test gets a copy."""
     kept = tmp_path_factory.getbasetemp() / "kept_sweep"
-    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
     if not kept.is_dir():
         kept.mkdir()
         for i in range(3):

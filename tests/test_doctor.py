@@ -40,12 +40,6 @@ def doctor(small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     return run
 
 
-@pytest.fixture
-def broken(small_demo: Path, tmp_path: Path) -> Path:
-    """A copy of the small demo that a test may break."""
-    return shutil.copytree(small_demo, tmp_path / "broken")
-
-
 def change_table(root: Path, change: Callable[[ad.AnnData], None]) -> None:
     path = root / "st" / "DEMO1.h5ad"
     table = ad.read_h5ad(path)
@@ -227,13 +221,6 @@ def test_the_command_line(small: list[str], broken: Path, tmp_path: Path) -> Non
     assert done.returncode == 1, done.stdout + done.stderr
     assert "problem 1: " in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-
-
-def test_help_teaches() -> None:
-    done = command("-m", "hespotex.doctor", "--help")
-    assert done.returncode == 0
-    for word in ("python -m hespotex.doctor data=her2st data.reader.root=PATH", "outputs/doctor/NAME", "exit code is 0 only"):
-        assert word in done.stdout
 
 
 def test_a_problem_is_written_down_once_and_placed() -> None:

@@ -21,11 +21,6 @@ from hespotex.summary import summarise
 RIDGE = ["model=ridge", "data.panel.n_top=60"]
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-
-
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another data set: two sections of two patients, which lack the last ten genes; do not change it."""

@@ -4,7 +4,9 @@ import logging
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from conftest import CHECKOUT, command
@@ -18,12 +20,26 @@ HYDRA_VERBS = ("embed", "doctor", "hest_benchmark")
 WIDTH = 150
 
 
+TAUGHT = {  # what the help of some must say
+    "train.py": ["experiment=cross_validation"],
+    "predict.py": ["checkpoint=PATH"],
+    "-m hespotex.doctor": ["hespotex.doctor data=her2st data.reader.root=PATH", "outputs/doctor/NAME", "exit code is 0 only"],
+    "-m hespotex.hest_benchmark": ["root=BUNDLE"],
+}
+
+
+@cache
+def helped(*words: str) -> CompletedProcess[str]:
+    return command(*words, "--help")
+
+
 @pytest.mark.parametrize(
     "words", [["train.py"], ["predict.py"], *(["-m", f"hespotex.{verb}"] for verb in (*VERBS, *HYDRA_VERBS))]
 )
 def test_help_is_short_and_has_examples(words: list[str]) -> None:
-    done = command(*words, "--help")
+    done = helped(*words)
     lines = done.stdout.splitlines()
+    assert not [said for said in TAUGHT.get(" ".join(words), []) if said not in done.stdout]
     assert done.returncode == 0
     assert done.stderr == ""
     assert len(lines) < 75
@@ -32,7 +48,7 @@ def test_help_is_short_and_has_examples(words: list[str]) -> None:
 
 
 def test_help_lists_every_option() -> None:
-    shown = command("train.py", "--help").stdout.replace(",", " ").split()
+    shown = helped("train.py").stdout.replace(",", " ").split()
     groups = ("data", "encoder", "nuclei", "model", "fold", "metrics", "trainer", "logger", "experiment", "debug", "data/panel")
     options = {path.stem for group in groups for path in (CHECKOUT / "conf" / group).glob("*.yaml")}
     assert options - set(shown) == {"base"}

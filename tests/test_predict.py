@@ -58,11 +58,6 @@ def folds(train: Run, tmp_path: Path) -> Path:
     return sweep
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-
-
 def pixels(path: Path) -> NDArray[np.uint8]:
     return np.asarray(tifffile.imread(path, level=0))
 

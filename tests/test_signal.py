@@ -54,21 +54,6 @@ def test_shuffled_spots_score_nothing(train: Run, settings: list[str]) -> None:
     assert abs(metrics["test/pcc_gene"]) < 0.06
 
 
-def test_prediction_equals_the_test_step(train: Run, settings: list[str], demo: Path, tmp_path: Path) -> None:
-    """An image at its measured spots, without its counts, gives what the cross-validation gave."""
-    from hespotex.inference import predict
-
-    folder = train(*settings, "model.max_epochs=3")
-    expected = ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad")
-    positions = pd.DataFrame(expected.obsm["spatial"], columns=["x", "y"]).assign(barcode=list(expected.obs_names))
-    positions.to_csv(tmp_path / "spots.csv", index=False)
-    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={demo}/wsis/DEMO1.tif", f"output={tmp_path / 'out'}"]
-    predict(compose_config("predict", [*words, f"positions={tmp_path}/spots.csv", f"paths.store={tmp_path}/store"], tmp_path))
-    found = ad.read_h5ad(tmp_path / "out" / "DEMO1.h5ad")
-    assert list(found.obs_names) == list(expected.obs_names)
-    np.testing.assert_allclose(found[:, expected.var_names].X, expected.X, atol=1e-5)
-
-
 def test_bare_slide_against_its_truth(train: Run, settings: list[str], demo: Path, tmp_path: Path) -> None:
     """A slide of a fourth patient, on a grid: predictions follow the true rates of the planted genes."""
     from scipy.spatial import cKDTree

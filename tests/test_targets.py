@@ -1,4 +1,4 @@
-"""Targets in a run: what is smoothed, what was seen, and that prediction ends as the test step does."""
+"""Targets in a run: what is smoothed, what was seen, and that predicting a slide ends at the values of the run."""
 
 import json
 from collections.abc import Callable
@@ -77,11 +77,22 @@ def test_human_and_mouse_do_not_mix(make: Make, monkeypatch: pytest.MonkeyPatch)
         make()
 
 
-@pytest.mark.parametrize("target", ["pearson_residuals", "log_raw"])
-def test_prediction_equals_the_test_step(train: Run, small_demo: Path, tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "model"),
+    [
+        ("log_normalised", ["model=strict", "encoder=histology", "model.max_epochs=3"]),
+        ("pearson_residuals", ["model=ridge"]),
+        ("log_raw", ["model=ridge"]),
+    ],
+    ids=lambda word: word if isinstance(word, str) else "",
+)
+def test_a_test_image_at_its_measured_spots_gets_the_values_of_the_run(
+    train: Run, small_demo: Path, tmp_path: Path, target: str, model: list[str]
+) -> None:
+    """Its counts are not read, its embeddings are made anew: the same numbers through predict.py as in the run."""
     from hespotex.inference import predict
 
-    folder = train("model=ridge", f"data/expression={target}")
+    folder = train(*model, f"data/expression={target}")
     expected = ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad")
     facts = json.loads((folder / "metrics.json").read_text())
     assert bool(facts["expression_fitted_on"]) == (target == "pearson_residuals")
@@ -92,6 +103,7 @@ def test_prediction_equals_the_test_step(train: Run, small_demo: Path, tmp_path:
     predict(compose_config("predict", [*words, f"positions={tmp_path}/spots.csv", f"paths.store={tmp_path}/store"], tmp_path))
     found = ad.read_h5ad(tmp_path / "out" / "DEMO1.h5ad")
     assert found.uns["hespotex"]["unit"] == facts["unit"]
+    assert list(found.obs_names) == list(expected.obs_names)
     np.testing.assert_allclose(found[:, expected.var_names].X, expected.X, atol=1e-5)
 
 

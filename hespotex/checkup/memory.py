@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from hespotex.data.cut import BYTES_PER_VALUE, block_spots
-from hespotex.data.folds import Split
 from hespotex.data.images import image_facts
 from hespotex.data.images.region import OPEN_IMAGES, PLAIN
 from hespotex.data.images.tiff import CACHE_BYTES
 from hespotex.data.loader import Batching
 from hespotex.data.section import Section
+from hespotex.data.split import Split
 
 FLOAT = 4  # bytes
 SPARSE = 8  # bytes of a non-zero: value and column

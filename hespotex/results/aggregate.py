@@ -75,7 +75,7 @@ def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.D
     is the mean over sections. `low`, `high`: 95 % interval of `pcc_gene`, bootstrap over groups, of which `n_groups` have
     a value; the sections `without_value` have none. `gain`, `gain_low`, `gain_high`: the same of the paired difference to
     ridge on shared genes; `gain_p`: sign-flip test over the sections. `genes_found`: genes with a PCC above 0 at a false
-    discovery rate of 5 %, of `genes` (`gene_table`).
+    discovery rate of 5 %, of the `genes_tested` that have a p (`gene_table`).
     """
     rows = []
     for (strategy, model), own in sections.groupby(["fold_strategy", "model"], sort=False):

@@ -127,7 +127,6 @@ def test_bundles_that_are_none(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_line(bundle: Path, tmp_path: Path) -> None:
-    assert "root=BUNDLE" in command("-m", "hespotex.hest_benchmark", "--help").stdout
     done = command("-m", "hespotex.hest_benchmark", *words(bundle, tmp_path))
     assert done.returncode == 0, done.stderr
     assert "| encoder" in done.stdout and (tmp_path / "hest_benchmark" / "table.md").is_file()

@@ -11,12 +11,7 @@ from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
 
-from .builders import CountByPlace, MeanColour, picture, section, write_pyramid
-
-
-@pytest.fixture
-def spots(tmp_path: Path) -> Section:
-    return section(image=write_pyramid(tmp_path / "a.tif", [picture(340, 340)]))
+from .builders import CountByPlace, MeanColour
 
 
 @pytest.fixture

@@ -30,11 +30,6 @@ SPEC = PatchSpec(100.0, 16)
 
 
 @pytest.fixture
-def spots(tmp_path: Path) -> Section:
-    return section(image=write_pyramid(tmp_path / "a.tif", [picture(340, 340)]))
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> EmbeddingStore:
     return EmbeddingStore(str(tmp_path / "store"), "full")
 

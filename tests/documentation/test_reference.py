@@ -32,6 +32,16 @@ def test_what_a_config_takes_from_other_groups() -> None:
     assert read_option(CHECKOUT / "conf" / "data" / "hest_benchmark.yaml").chosen == ["panel=list"]
 
 
+def test_shared_parts_have_their_keys_and_are_no_options() -> None:
+    from config_reference import pages
+
+    page = pages()["fold-shared"]
+    assert page.startswith("# What options of `fold` share")
+    assert "`` fold.validation `` | `` 0.2 `` | share of the training groups" in page
+    assert not [name for name, text in pages().items() if "/shared=" in text or "Group `fold/shared`" in text]
+    assert "Starts from `shared/base`." in pages()["fold"]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CHECKOUT / "conf")))
 def test_every_config_is_read_and_says_what_it_is(path: Path) -> None:
     from config_reference import read_option

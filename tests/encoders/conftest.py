@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def pixels_of(patches: Tensor) -> Tensor:
+    """(4, 3, 32, 32) float in -1..1: the patches as the networks of `published` take them."""
+    return (patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+
+
 @pytest.fixture(scope="session")
 def patches() -> Tensor:
     """(4, 32, 32, 3) uint8."""

@@ -12,12 +12,10 @@ from torch import Tensor, nn
 from hespotex.encoders.timm_encoder import TimmEncoder
 from hespotex.errors import InputError
 
+from .conftest import pixels_of
+
 KWARGS: dict[str, Any] = {"img_size": 32, "init_values": 0.5, "reg_tokens": 2, "dynamic_img_size": True}
 LAYERS = {"mlp_layer": SwiGLUPacked, "act_layer": nn.SiLU}
-
-
-def pixels_of(patches: Tensor) -> Tensor:
-    return (patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
 
 
 @pytest.fixture

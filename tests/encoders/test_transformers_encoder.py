@@ -12,6 +12,8 @@ from torch import Tensor
 from hespotex.encoders.transformers_encoder import ARCHITECTURES, TransformersEncoder
 from hespotex.errors import InputError
 
+from .conftest import pixels_of
+
 SMALL: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -26,10 +28,6 @@ KWARGS = {
     "dinov2_with_registers": SMALL | {"use_swiglu_ffn": True, "num_register_tokens": 3},
     "clip_vision": SMALL | {"projection_dim": 12},
 }
-
-
-def pixels_of(patches: Tensor) -> Tensor:
-    return (patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
 
 
 def make(architecture: str, folder: Path) -> Any:

@@ -25,6 +25,7 @@ def toy(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.maps
 def test_the_summary_run_holds_tables_figures_maps_and_report(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,16 +78,14 @@ def make_demo(root: Path, seed: int = 0, n_patients: int = 3, sections_per_patie
     planted genes; `planted.csv` says what drives each. The same arguments give the same bytes.
     A folder already finished with the same arguments is left as it is.
 
-    Parameters
-    ----------
-    root
-        Folder to make. It must be absent, empty, or this very demo.
-    seed
-        Seed of everything, including the genes.
-    n_patients, sections_per_patient
-        Patients P1, P2, ...; sections DEMO1, DEMO2, ... in the order of the patients.
-    spots_per_side
-        Spots in a row of the hexagonal 100 um grid; about 0.92 of its square lies on tissue.
+    Args:
+        root: folder to make; it must be absent, empty, or this very demo.
+        seed: of everything, including the genes.
+        n_patients, sections_per_patient: patients P1, P2, ...; sections DEMO1, DEMO2, ... in the order of the patients.
+        spots_per_side: spots in a row of the hexagonal 100 um grid; about 0.92 of its square lies on tissue.
+
+    Raises:
+        ValueError: no patient, no section, or fewer than 3 spots per side.
     """
     wanted = {
         "version": VERSION,

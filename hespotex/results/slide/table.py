@@ -42,7 +42,7 @@ def slide_table(
         section: the slide; its `obs` (tissue fraction) is taken over.
         genes, expression, about: see `spot_table`.
         fold_std: (n_spots, n_genes) goes to `layers["fold_std"]`.
-        spots: further columns of `obs` such as nuclei and out-of-distribution score, (n_spots,) each.
+        spots: further columns of `obs` such as nuclei and strangeness, (n_spots,) each.
     """
     table = spot_table(section, genes, expression, about)
     table.obs = section.adata.obs.assign(**{name: np.asarray(values) for name, values in (spots or {}).items()})

@@ -34,8 +34,7 @@ def test_nuclei_of_the_slide(train: Run, small_demo: Path, store: Path, tmp_path
         {key.section_id: reader.read(key.section_id).pixels for key in reader.section_keys()}, tmp_path / "a"
     )
     chosen = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
-    short = ["model.max_epochs=1", "model.teacher=null", "model.module.latent_weight=0"]
-    folder = train(*short, f"nuclei={option}", f"{SETTINGS[option]}={training}", chosen)
+    folder = train("model.max_epochs=1", f"nuclei={option}", f"{SETTINGS[option]}={training}", chosen)
     slide = small_demo / "slides" / "bare.tif"
     words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={slide}", f"output={tmp_path}/out", f"paths.store={store}"]
     with pytest.raises(InputError, match=r"1 slides failed: bare.tif"):
