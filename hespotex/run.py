@@ -1,6 +1,7 @@
 """One run: one model on one fold, from config to scores."""
 
 import logging
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,13 @@ def train(cfg: DictConfig) -> float:
     """
     _check_devices(cfg, HydraConfig.get().mode)
     _check_search(cfg)
-    if cfg.fold.index != ALL:
-        return train_fold(_resolved(cfg))
+    score = _every_fold(cfg) if cfg.fold.index == ALL else train_fold(_resolved(cfg))
+    if _searches() and isnan(score):
+        raise InputError("a search wants a validation score, and no section was set aside: that takes three training sections")
+    return score
+
+
+def _every_fold(cfg: DictConfig) -> float:
     scores, folder = [], Path(cfg.paths.run)
     config = _resolved(cfg)
     sections = build_sections(config, keep=True)
@@ -121,9 +127,14 @@ def _leaks(config: Config, datamodule: SectionDataModule, teacher: Config | None
     return [*([TAUGHT] if taught else []), *([CEILING] if config["model"]["role"] == "ceiling" else [])]
 
 
+def _searches() -> bool:
+    """Whether a sweeper waits for the score to choose the next settings."""
+    hydra = HydraConfig.get()
+    return hydra.mode == RunMode.MULTIRUN and "optuna" in str(hydra.sweeper.get("_target_")).lower()
+
+
 def _check_search(cfg: DictConfig) -> None:
-    searches = "optuna" in str(HydraConfig.get().sweeper.get("_target_")).lower() and HydraConfig.get().mode == RunMode.MULTIRUN
-    if searches and cfg.model.select_on != "validation":
+    if _searches() and cfg.model.select_on != "validation":
         raise InputError(
             "a search wants a validation score, and this model sets no section aside: add model.select_on=validation"
         )

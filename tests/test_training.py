@@ -11,6 +11,8 @@ import pytest
 import torch
 from conftest import Run, compose_config
 
+from hespotex.errors import InputError
+
 TAUGHT = ["model.teacher.fit=joint", "model.teacher.max_epochs=3", "model.module.latent_weight=0.1"]
 SHORT = ["model.max_epochs=3", *TAUGHT, "model.select_on=validation"]
 
@@ -101,8 +103,6 @@ def test_a_finished_run_is_not_repeated(train: Run) -> None:
 
 
 def test_another_config_does_not_overwrite(train: Run) -> None:
-    from hespotex.errors import InputError
-
     folder = train("model=ridge")
     before = (folder / "metrics.json").read_bytes()
     with pytest.raises(InputError, match=r"model.module.neighbours: False there, True now.*name=NEW"):
@@ -154,3 +154,9 @@ def test_one_section_can_be_learned_by_heart(train: Run) -> None:
     folder = train(*long, "fold.validation=0", "data.reader.sections=[DEMO1,DEMO3]", "data.panel.n_top=20")
     losses = pd.read_csv(folder / "csv" / "metrics.csv")["train/loss"].dropna()
     assert losses.iloc[-1] < 0.35 * losses.iloc[0]
+
+
+def test_a_search_that_gets_no_validation_section_is_refused(train: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hespotex.run._searches", lambda: True)
+    with pytest.raises(InputError, match="no section was set aside: that takes three training sections"):
+        train("model=ridge", "model.select_on=validation", "data.reader.sections=[DEMO1,DEMO3,DEMO5]")
