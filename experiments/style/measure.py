@@ -66,8 +66,9 @@ def measure(checkout: Path) -> Measured:
     found = Measured()
     for path in sorted(checkout.rglob("*.py")):
         parts = path.relative_to(checkout).parts
-        text = path.read_text(encoding="utf-8")
-        if ASIDE.intersection(parts) or any(part.startswith(".") for part in parts) or not text.strip():
+        if ASIDE.intersection(parts) or any(part.startswith(".") for part in parts):
+            continue
+        if not (text := path.read_text(encoding="utf-8")).strip():
             continue
         if TESTS.intersection(parts) or path.name.startswith("test_"):
             found.test_lines += sum(bool(line.strip()) for line in text.splitlines())
