@@ -20,7 +20,14 @@ EMBED = ["-m", "hespotex.embed"]
 def words(small: list[str], folder: Path) -> list[str]:
     """The small demo, with a store and outputs of its own."""
     kept = [word for word in small if not word.startswith(("paths.store", "~callbacks"))]
-    return [*kept, f"paths.store={folder / 'store'}", f"paths.outputs={folder}", "encoder.depth=1", "encoder.width=16"]
+    return [
+        *kept,
+        f"paths.store={folder / 'store'}",
+        f"paths.outputs={folder}",
+        "encoder.depth=1",
+        "encoder.width=16",
+        "nuclei=haematoxylin",
+    ]
 
 
 def tables(folder: Path) -> dict[str, bytes]:

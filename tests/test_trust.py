@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import compose_config
+from conftest import Run, compose_config
 from omegaconf import OmegaConf
 
 from hespotex.build import check_trusted
@@ -55,8 +55,8 @@ def test_packages_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
         check_trusted({"_target_": "theirlab.encoder.MeanColour"})
 
 
-def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(ridge_run: Path, tmp_path: Path) -> None:
-    path = ridge_run / "checkpoints" / "best.ckpt"
+def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(train: Run, tmp_path: Path) -> None:
+    path = train("model=ridge", "nuclei=haematoxylin") / "checkpoints" / "best.ckpt"
     words = [f"checkpoint={path}", "slides=none", f"output={tmp_path}", f"paths.store={tmp_path}"]
     config: Any = OmegaConf.to_container(compose_config("predict", words, tmp_path), resolve=True)
     Predictor(config)
