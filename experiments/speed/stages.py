@@ -109,8 +109,10 @@ def teach(stages: Stages, config: Config, datamodule: SectionDataModule, epochs:
     with stages.stage("teacher, an epoch", stages.spots):
         attach_latents(config, datamodule)
     once, more = (row.seconds or 0.0 for row in stages.rows[-2:])
-    each = max(more - once, 0.0) / epochs
-    stages.rows[-2:] = [replace(stages.rows[-2], seconds=max(once - each, 0.0)), replace(stages.rows[-1], seconds=each)]
+    rest, epoch = stages.rows[-2:]
+    each = (more - once) / epochs
+    known = replace(epoch, seconds=each) if each > 0 else replace(epoch, seconds=None, note="less than the noise of the rest")
+    stages.rows[-2:] = [replace(rest, seconds=once - max(each, 0.0)), known]
 
 
 class Clock(pl.Callback):
