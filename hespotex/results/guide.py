@@ -25,7 +25,7 @@ FILES = {  # in the order in which a reader wants them
     "predictions/*_measured.h5ad": "what was measured there, in the same unit",
     "maps/*.png": "maps of chosen genes",
     "*.html": "a slide to pan and zoom, gene by gene: open it in any browser",
-    "*.h5ad": "prediction of a slide (AnnData: expression, positions, strangeness, nuclei)",
+    "*.h5ad": "prediction of a slide (AnnData: expression, positions, strangeness)",
     "*_spots.csv": "the same as a table",
     "*_spots.parquet": "the same as a table",
     "*_spots.geojson": "spots with the values of map_genes, for QuPath",
