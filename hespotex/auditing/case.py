@@ -9,7 +9,7 @@ from torch import Tensor
 from hespotex.auditing.dataset import DataSet, DataSets
 from hespotex.auditing.record import RunRecord
 from hespotex.build import build, check_trusted
-from hespotex.checkpoint import fresh_target, load_module, restored_target
+from hespotex.checkpoint import load_module, restored_target
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import NucleiCounter
 from hespotex.data.expression import Expression
@@ -55,10 +55,6 @@ class Case:
     def panel(self) -> GenePanel:
         """The genes of the checkpoint, whoever chose them."""
         return GenePanel(self.record.about["genes"], self.record.about["panel_fitted_on"])
-
-    def fresh_expression(self) -> Expression:
-        """The target as the config builds it, fitted on nothing yet."""
-        return fresh_target(self.record.config)
 
     @cached_property
     def _expression(self) -> Expression:

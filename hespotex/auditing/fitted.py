@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hespotex.auditing.case import Case
 from hespotex.build import build_module
+from hespotex.checkpoint import fresh_target
 from hespotex.data.directions import Directions
 from hespotex.errors import InputError
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
@@ -56,7 +57,7 @@ def check_target(case: Case) -> Finding:
         return Finding("target", PASS, f"{about['unit']}: nothing is fitted")
 
     def compare() -> Finding:
-        target = case.fresh_expression()
+        target = fresh_target(case.record.config)
         target.fit([case.data_set.section(i) for i in sorted(case.record.ids("train"))], case.panel)
         again, found = target.state(), about["expression_state"]
         wrong = [name for name in found if not np.allclose(found[name], again[name], rtol=1e-5)]
