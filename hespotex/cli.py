@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hespotex.errors import InputError
-from hespotex.heap import return_freed_memory
 
 log = logging.getLogger("hespotex")
 Main = Callable[..., Any]
@@ -57,7 +56,6 @@ def plain_errors(main: Main) -> Main:
     @wraps(main)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         _quiet()
-        return_freed_memory()
         try:
             return main(*args, **kwargs)
         except InputError as error:

@@ -16,13 +16,13 @@ def resident():
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) // 1024
 
-if "given back" in sys.argv:
-    return_freed_memory()
 del (first := [np.ones(24 * 2**17)])[:]  # 24 MiB: from here on glibc keeps arrays of this size on its heap
 before = resident()
 array = np.ones(20 * 2**17)
 pins = [bytearray(1000) for _ in range(500)]  # small and above it
 del array
+if "given back" in sys.argv:
+    return_freed_memory()
 sys.stdout.write(str(resident() - before))
 """
 

@@ -31,7 +31,6 @@ from hespotex.data.patches import PatchSpec
 from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
 from hespotex.fit import predict_test, prepared_module
-from hespotex.heap import return_freed_memory
 from hespotex.results.about import describe
 from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
@@ -177,7 +176,6 @@ def main() -> None:
     parser.add_argument("--patches", type=int, default=512, help="patches for the row of the encoder; 0 for none")
     parser.add_argument("--overrides", nargs="*", default=[], help="of the config")
     options = parser.parse_args()
-    return_freed_memory()
     logging.disable(logging.WARNING)
     options.test = options.test or min(options.spots, HELD_OUT)
     stages = Stages(options.spots, options.genes)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hespotex.heap import return_freed_memory
 from hespotex.metrics.autocorrelation import morans_i
 from hespotex.metrics.genes import (
     average_ranks,
@@ -77,6 +78,7 @@ def gene_metrics(predicted: Tensor, measured: Measured, layout: Layout, lowest: 
         for part in pool.map(score, starts):
             parts.append(part)
             bar.update(len(part["pcc"]))
+            return_freed_memory()
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
