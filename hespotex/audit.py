@@ -27,6 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
     from hespotex.auditing.audit import RULES, audit_run
     from hespotex.auditing.dataset import DataSets
+    from hespotex.failures import Failures
     from hespotex.progress import progress
     from hespotex.results.findings import FAIL, count
 
@@ -34,12 +35,16 @@ def main() -> None:
     for shown in (log, logging.getLogger("hespotex.progress")):
         shown.setLevel(logging.INFO)
     data_sets = None if arguments.quick else DataSets()
-    failed = False
+    broken, unread = False, Failures("run")
     for folder in arguments.folders:
-        findings = audit_run(folder, data_sets, progress(list(RULES), "rule", str(folder)))
-        failed |= any(finding.verdict == FAIL for finding in findings)
-        log.info("%s\n%s\naudit: %s\n", folder, "\n".join(finding.line() for finding in findings), count(findings))
-    sys.exit(1 if failed else 0)
+        with unread.of(str(folder)):
+            findings = audit_run(folder, data_sets, progress(list(RULES), "rule", str(folder)))
+            broken |= any(finding.verdict == FAIL for finding in findings)
+            lines = "\n".join(finding.line() for finding in findings)
+            log.info("%s\n%s\naudit: %s\n", folder, lines, count(findings))
+    if not broken:
+        unread.check()
+    sys.exit(1 if broken else 0)
 
 
 if __name__ == "__main__":

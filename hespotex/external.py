@@ -16,9 +16,9 @@ from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
+from hespotex.failures import Failures, read_failed
 from hespotex.files import digest
 from hespotex.predictor import Predictor
-from hespotex.progress import progress
 from hespotex.provenance import git_commit, versions
 from hespotex.results.cost import cost
 from hespotex.results.scores import write_scores
@@ -31,7 +31,8 @@ def evaluate(cfg: DictConfig) -> None:
     """Predict the sections of `data`, score them, and leave what a training run leaves of its test sections.
 
     Raises:
-        InputError: words that do not fit together, sections that the checkpoint has seen, or no gene in common.
+        InputError: words that do not fit together, sections that the checkpoint has seen, no gene in common, or sections
+            that failed; the others are scored.
     """
     _check_words(cfg)
     config = _without_trained_parts(cfg)
@@ -46,8 +47,12 @@ def evaluate(cfg: DictConfig) -> None:
     place = {gene: i for i, gene in enumerate(predictor.genes)}
     columns = [place[gene] for gene in datamodule.panel.genes]
     predictions: dict[str, Tensor] = {}
-    for graph in progress(datamodule.data.values(), "section", "predictions"):
-        predictions |= {name: values[:, columns] for name, values in predictor.ensemble(predictor.batches(graph)).items()}
+
+    def predict(section_id: str) -> None:
+        found = predictor.ensemble(predictor.batches(datamodule.data[section_id]))
+        predictions.update({name: values[:, columns] for name, values in found.items()})
+
+    datamodule.without_failed(predict)
     for remark in datamodule.remarks():
         log.warning("%s", remark)
     spots = sum(len(values) for values in predictions.values())
@@ -55,6 +60,7 @@ def evaluate(cfg: DictConfig) -> None:
     about = describe(config, predictor, datamodule) | {"cost": costs}
     write_scores(folder, datamodule, predictions, about, metrics)
     log.info("table: python -m hespotex.summary %s", folder)
+    datamodule.failures.check()
 
 
 def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataModule:
@@ -63,6 +69,7 @@ def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataMod
     trained = {i: m.get("section_facts", {}).get(i, {}) for m in members for i in (*m["split"]["train"], *m["split"]["val"])}
     return ExternalDataModule(
         trained=trained,
+        failures=Failures("section", Path(config["output"])),
         same_data=_root(data) == _root(predictor.about["config"]["data"]),
         pitch_um=predictor.about["pitch_um"],
         sections=build_sections(config),
@@ -122,6 +129,8 @@ def _finished(folder: Path, predictor: Predictor, config: Config) -> bool:
         return False
     if json.loads(file.read_text()).get("request") != _request(predictor, config):
         raise InputError(f"{folder} holds other scores; choose output=NEW, or restart=true to replace them")
+    if read_failed(folder):  # those may do by now
+        return False
     log.info("%s is finished: nothing to do (restart=true repeats it)", folder)
     return True
 

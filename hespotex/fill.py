@@ -1,14 +1,16 @@
 """Fill the embedding store of a data set without training on it."""
 
 import logging
+from pathlib import Path
 from time import perf_counter
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from hespotex.build import Config, build
 from hespotex.data.embed import fill, is_filled, patch_specs
 from hespotex.data.sections import Sections
-from hespotex.errors import InputError
+from hespotex.failures import Failures
 from hespotex.progress import progress
 from hespotex.shares import own_share
 
@@ -22,16 +24,13 @@ def fill_store(cfg: DictConfig) -> None:
         InputError: a share that cannot be, or sections that failed.
     """
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    filler, failed = Filler(config), {}
+    filler = Filler(config)
+    failures = Failures("section", Path(HydraConfig.get().runtime.output_dir))
     for section_id in progress(filler.section_ids, "section", "sections"):
-        try:
+        with failures.of(section_id):
             filler(section_id)
-        except InputError as error:
-            log.error("%s: %s", section_id, error)
-            failed[section_id] = error
     log.info("%s", filler.summary())
-    if failed:
-        raise InputError(f"{len(failed)} sections failed: {', '.join(failed)}; the reasons stand above")
+    failures.check()
 
 
 class Filler:

@@ -6,12 +6,12 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from hespotex.build import Config
-from hespotex.data.slide_list import SlideFile, find_slides
+from hespotex.data.slide_list import find_slides
 from hespotex.errors import InputError
+from hespotex.failures import Failures
 from hespotex.predictor import Predictor
 from hespotex.progress import progress_bar
 from hespotex.results.guide import guide_slides
-from hespotex.results.slide.failed import FAILED, note_outcome
 from hespotex.shares import own_share
 from hespotex.slide import SlideWriter
 
@@ -30,23 +30,12 @@ def predict(cfg: DictConfig) -> None:
     if not config["slides"]:
         raise InputError("nothing to predict: set slides=PATH, or data=... evaluate=true to score on another data set")
     slides = find_slides(config["slides"])[own_share(config)]
-    write, failed = SlideWriter(config, Predictor(config)), []
+    output = Path(config["output"])
+    write, failures = SlideWriter(config, Predictor(config)), Failures("slide", output)
     with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
         for slide in slides:
-            reason = _reason_of_failure(write, slide)
-            note_outcome(Path(config["output"]), slide.name, reason)
-            failed += [slide.path.name] if reason else []
+            with failures.of(slide.name, shown=slide.path.name):
+                write(slide)
             bar.update()
-    guide_slides(Path(config["output"]), config["checkpoint"])
-    if failed:
-        where = Path(config["output"]) / FAILED
-        raise InputError(f"{len(failed)} of {len(slides)} slides failed: {', '.join(failed)}; the reasons are in {where}")
-
-
-def _reason_of_failure(write: SlideWriter, slide: SlideFile) -> str | None:
-    try:
-        write(slide)
-    except InputError as error:
-        log.error("%s: %s", slide.path, error)
-        return str(error)
-    return None
+    guide_slides(output, config["checkpoint"])
+    failures.check()

@@ -24,6 +24,7 @@ from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.folds import ALL
 from hespotex.data.sections import Sections
 from hespotex.errors import InputError
+from hespotex.failures import Failures
 from hespotex.files import write_json
 from hespotex.fit import fit, predict_test, prepared_module
 from hespotex.modules.ceiling import LEAK as CEILING
@@ -55,12 +56,15 @@ def train(cfg: DictConfig) -> float:
 
 def _every_fold(cfg: DictConfig) -> float:
     scores, folder = [], Path(cfg.paths.run)
+    failures = Failures("fold", folder)
     config = _resolved(cfg)
     sections = build_sections(config, keep=True)
     for index in _possible_folds(config, sections):
         one = cfg.copy()
         one.fold.index, one.paths.run = index, str(folder / f"fold{index}")
-        scores.append(train_fold(_resolved(one), sections))
+        with failures.of(str(index)):
+            scores.append(train_fold(_resolved(one), sections))
+    failures.check()
     return float(torch.tensor(scores).nanmean())
 
 

@@ -15,7 +15,7 @@ from hespotex.cohorts.signatures import signature_scores
 from hespotex.cohorts.slides import FACTS, pseudobulk
 from hespotex.cohorts.survival import c_indices, follow_up_of
 from hespotex.errors import InputError
-from hespotex.results.slide.failed import note_outcome
+from hespotex.failures import Failure, note_outcome
 
 OUTLINE = (
     '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", '
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     write(out, "y1", [[5, 2], [7, 2]], ("A", "C"))
     (out / "x1_tissue.geojson").write_text(OUTLINE)
     (out / "torn.h5ad").write_bytes(b"no")
-    note_outcome(out, "blank", "no tissue")
+    note_outcome(out, "blank", Failure("InputError", "no tissue"))
     return out
 
 

@@ -58,7 +58,7 @@ def test_a_broken_section_is_named_at_the_end(small: list[str], small_demo: Path
     shutil.copytree(small_demo, broken)
     next((broken / "wsis").glob("DEMO1.*")).write_bytes(b"no image")
     config = compose_config("embed", [*words(small, tmp_path), f"data.reader.root={broken}"], tmp_path)
-    with pytest.raises(InputError, match=r"1 sections failed: DEMO1;"):
+    with pytest.raises(InputError, match=r"1 of 6 sections failed: DEMO1;"):
         fill_store(config)
     assert len(tables(tmp_path)) == 10
 

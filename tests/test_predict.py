@@ -15,8 +15,8 @@ from data.builders_slide import write_slide
 from numpy.typing import NDArray
 
 from hespotex.errors import InputError
+from hespotex.failures import Failure, note_outcome, read_failed
 from hespotex.inference import predict
-from hespotex.results.slide.failed import note_outcome, read_failed
 
 MPP = 0.7  # um per px of the demo
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
@@ -254,9 +254,9 @@ class TestShares:
 def test_failures_of_several_jobs_are_one_table(tmp_path: Path) -> None:
     note_outcome(tmp_path, "b", None)
     assert not list(tmp_path.iterdir())
-    note_outcome(tmp_path, "b", "torn,\n  twice")
-    note_outcome(tmp_path, "a", "blank")
-    note_outcome(tmp_path, "a", "still blank")
+    note_outcome(tmp_path, "b", Failure("InputError", "torn, twice"))
+    note_outcome(tmp_path, "a", Failure("InputError", "blank"))
+    note_outcome(tmp_path, "a", Failure("InputError", "still blank"))
     assert read_failed(tmp_path) == {"a": "still blank", "b": "torn, twice"}
     note_outcome(tmp_path, "a", None)
     assert read_failed(tmp_path) == {"b": "torn, twice"}

@@ -9,7 +9,7 @@ from hespotex.auditing import fitted, splits, trained
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
 from hespotex.auditing.record import read_record
-from hespotex.errors import InputError
+from hespotex.failures import failure_of
 from hespotex.progress import progress
 from hespotex.results.findings import FAIL, UNCHECKED, Finding, count, write_audit
 
@@ -53,6 +53,8 @@ def _finding(name: str, case: Case) -> Finding:
         return RULES[name](case)
     except KeyError as error:
         return Finding(name, UNCHECKED, f"the run, of an older version, has no record of {error}")
+    except Exception as error:
+        return Finding(name, UNCHECKED, f"it could not be checked: {failure_of(error).reason}")
 
 
 def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:
@@ -67,8 +69,8 @@ def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:
         name = f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
         try:
             lines.append(f"- {name}: audit: {_words(audit_run(Path(run['folder']), data_sets))}")
-        except InputError as error:
-            lines.append(f"- {name}: not audited: {error}")
+        except Exception as error:
+            lines.append(f"- {name}: not audited: {failure_of(error).reason}")
     if data_sets is None:
         lines.append(f"- {spots} spots are many: recorded facts only; `python -m hespotex.audit RUN_DIR` derives them anew.")
     return lines

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hespotex.errors import InputError
+from hespotex.failures import failure_of
 
 T = TypeVar("T")
 
@@ -17,15 +17,16 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
     def attempt(self, step: Callable[[], T], where: str = "") -> T | None:
-        """The step's result; None where it was refused, and the refusal is written down, once.
+        """The step's result; None where it failed, whatever the error, which is written down, once.
 
         Args:
             where: what the problem belongs to, put in front where the message does not name it.
         """
         try:
             return step()
-        except InputError as error:
-            problem = str(error) if where in str(error) else f"{where}: {error}"
+        except Exception as error:
+            reason = failure_of(error).reason
+            problem = reason if where in reason else f"{where}: {reason}"
             if problem not in self.problems:
                 self.problems.append(problem)
             return None

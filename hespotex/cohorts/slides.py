@@ -11,8 +11,8 @@ import pandas as pd
 
 from hespotex.data.tissue import read_tissue
 from hespotex.errors import InputError
+from hespotex.failures import failure_of, read_failed
 from hespotex.progress import progress_bar
-from hespotex.results.slide.failed import read_failed
 from hespotex.results.slide.table import scale_factors
 
 FACTS = ["slide", "patient", "status", "reason", "n_spots", "tissue_mm2"]  # columns before the genes
@@ -72,8 +72,9 @@ def _row(slide: str, file: Path | None, failure: str | None) -> tuple[dict[str, 
         table = ad.read_h5ad(file)
         mean = np.asarray(table.X, dtype=np.float64).mean(axis=0)
         about = {"unit": table.uns["hespotex"]["unit"], **table.uns["hespotex"]}
-    except (OSError, KeyError, ValueError) as error:
-        return {"status": FAILED, "reason": f"{file.name} cannot be read ({' '.join(str(error).split())})", **nothing}, {}
+    except Exception as error:
+        reason = f"{file.name} cannot be read ({failure_of(error).reason})"
+        return {"status": FAILED, "reason": reason, **nothing}, {}
     facts = {"status": DONE, "reason": "", "n_spots": table.n_obs, "tissue_mm2": _tissue_mm2(file, table)}
     return facts | dict(zip(map(str, table.var_names), mean, strict=True)), about
 

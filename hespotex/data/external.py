@@ -1,7 +1,7 @@
 """The sections of another data set, as test sections of a model that was trained elsewhere: nothing is fitted."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.duplicates import known_pair
+from hespotex.data.embed import fill
 from hespotex.data.expression import Expression
 from hespotex.data.folds import FoldStrategy, section_ids
 from hespotex.data.gene_list import GeneList
@@ -18,6 +19,8 @@ from hespotex.data.section import Section, SectionKey, section_facts
 from hespotex.data.split import Split
 from hespotex.data.target import Target
 from hespotex.errors import InputError
+from hespotex.failures import Failures
+from hespotex.progress import progress
 
 log = logging.getLogger(__name__)
 PITCH = 0.05  # share by which the distance of spots may differ without a word
@@ -67,6 +70,7 @@ class ExternalDataModule(SectionDataModule):
         pitch_um: distance of spots in training.
         panel: the model's genes.
         gene_sets: subsets of them, as chosen in training.
+        failures: takes the sections that fail.
         **parts: see `SectionDataModule`; `fold` is `AllTest`.
     """
 
@@ -77,12 +81,35 @@ class ExternalDataModule(SectionDataModule):
         pitch_um: float,
         panel: GeneList,
         gene_sets: GeneSets,
+        failures: Failures | None = None,
         **parts: Any,
     ) -> None:
         super().__init__(panel=panel, **parts)
         self.gene_sets = gene_sets
         self.trained, self.same_data, self.pitch_um, self.wanted = trained, same_data, pitch_um, panel.listed()
         self.missing: dict[str, list[str]] = {}
+        self.failures = failures or Failures("section")
+
+    def prepare_data(self) -> None:
+        """Read and embed section by section: one that fails is written down, and the others are scored."""
+        self.without_failed(lambda section_id: section_facts(self.source[section_id]))
+        self._check_duplicates()
+        parts = (self.encoder, self.nuclei, self.store)
+        self.without_failed(lambda section_id: fill(self.source[section_id], *parts))
+
+    def without_failed(self, step: Callable[[str], object]) -> None:
+        """Take the step for each section; those that fail are no longer of the split.
+
+        Raises:
+            InputError: none is left.
+        """
+        for section_id in progress(self.split.test, "section", "sections"):
+            with self.failures.of(section_id):
+                step(section_id)
+        left = [i for i in self.split.test if i not in self.failures.found]
+        if not left:
+            self.failures.check()
+        self.split = replace(self.split, test=left)
 
     def fit(self, sections: dict[str, Section]) -> None:
         """The model's genes that some section measured; tells what is missing."""

@@ -32,7 +32,7 @@ FILES = {  # in the order in which a reader wants them
     "*_tissue.geojson": "outline of the tissue that was found, for QuPath",
     "*_tissue.png": "the same drawn on the slide: look at it",
     "*.zarr": "SpatialData",
-    "failed.csv": "slides without a prediction, and why",
+    "failed.csv": "what failed (slides, sections or folds), its kind of error, and why",
     "checkpoints/best.ckpt": "the model of the chosen epoch: predict.py checkpoint=... takes it",
     "checkpoints/last.ckpt": "where an interrupted run goes on",
     "audit.json": "what each fitted thing has seen, derived anew",
