@@ -3,35 +3,99 @@
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 CHUNK = 1 << 20
 N_CHUNKS = 64
+A_DAY = 86_400.0  # seconds after which a part from another machine is taken for dead
+PART = re.compile(r"\.(?P<stem>.+)\.(?P<pid>\d+)(-(?P<machine>\w+))?\.part(?P<old>\.old)?(?P<suffix>(\.[^.]+)?)")
+_AT_WORK: set[str] = set()  # parts that this process is writing
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`, for a file or a folder that becomes `path` on success; nothing is left on failure.
 
-    A folder takes the place of an older one.
+    A folder takes the place of an older one. What killed processes have left of earlier tries is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    remove_dead_parts(path.parent, path)
+    part = _beside(path, "part")
+    _AT_WORK.add(part.name)
     try:
         yield part
-        if part.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        part.replace(path)
+        _put_in_place(part, path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
+        _remove(part)
+        _AT_WORK.discard(part.name)
+
+
+def _beside(path: Path, role: str) -> Path:
+    """A name that tells whose it is: process and machine."""
+    return path.with_name(f".{path.stem}.{os.getpid()}-{_machine()}.{role}{path.suffix}")
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    """Rename; an older folder steps aside first, so that there is never half of one under the name."""
+    if not (part.is_dir() and path.is_dir()):
+        part.replace(path)
+        return
+    old = _beside(path, "part.old")
+    path.replace(old)
+    part.replace(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_dead_parts(folder: Path, path: Path | None = None) -> None:
+    """Remove what processes that are no more left half-written in a folder.
+
+    Args:
+        folder: looked through, less its subfolders.
+        path: the only file or folder whose parts are meant; None means all.
+    """
+    for entry in os.scandir(folder):
+        found = PART.fullmatch(entry.name)
+        if found and path and (found["stem"], found["suffix"]) != (path.stem, path.suffix):
+            continue
+        if found and entry.name not in _AT_WORK and _is_dead(found, Path(entry.path)):
+            target = folder / f"{found['stem']}{found['suffix']}"
+            if found["old"] and not target.exists():  # killed before the new one was in place
+                Path(entry.path).replace(target)
+            _remove(Path(entry.path))
+
+
+def _is_dead(found: re.Match[str], part: Path) -> bool:
+    if found["machine"] not in (None, _machine()):
+        with suppress(FileNotFoundError):
+            return time.time() - part.stat().st_mtime > A_DAY
+        return False
+    try:
+        os.kill(int(found["pid"]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # somebody else's process
+        return False
+    return int(found["pid"]) == os.getpid()  # an earlier process of the same number: ours are in _AT_WORK
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
         part.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    return hashlib.blake2b(platform.node().encode(), digest_size=3).hexdigest()
 
 
 def safe_name(text: str) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hespotex.build import Config, build_list, build_module, build_trainer
+from hespotex.callbacks.checkpoint_io import WholeCheckpointIO
 from hespotex.callbacks.provenance import Provenance
 from hespotex.callbacks.seeding import SeedEachEpoch
 from hespotex.checkpoint import load_weights
@@ -52,7 +53,8 @@ def fit(
     )
     callbacks = [checkpoint, Provenance(about), SeedEachEpoch(config["seed"]), *build_list(config["callbacks"])]
     never = {} if validated else {"limit_val_batches": 0}  # Lightning warns of an empty loader
-    trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, use_distributed_sampler=False, **never)
+    whole = {"plugins": [WholeCheckpointIO()], "use_distributed_sampler": False}
+    trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, **whole, **never)
     for logger in loggers:
         logger.log_hyperparams(flat(config))
     trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)

@@ -96,6 +96,8 @@ def train_fold(config: Config, sections: Sections | None = None) -> float:
     if done:
         log.info("%s is finished: nothing to do (restart=true repeats it)", folder.path)
         return float(done["val_score"])
+    if first:
+        folder.set_aside_unreadable()
     loggers = build_list(config["logger"])
     try:
         return _run(config, folder, loggers, build_datamodule(config, sections))

@@ -52,10 +52,10 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
         if path.is_file():
             log.info("teacher: nothing that made it has changed, taken from %s", path)
         else:
-            with atomic_path(path) as part:
+            with atomic_path(path) as part, part.open("wb") as file:
                 seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
                 about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}  # for the audit
-                torch.save({**about, "latents": _latents(config, graphs)}, part)
+                torch.save({**about, "latents": _latents(config, graphs)}, file)
     fitted = torch.load(path, weights_only=True)
     datamodule.set_latents(fitted["latents"])
     return {"key": key, "fitted_on": fitted["fitted_on"]}

@@ -2,13 +2,14 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hespotex.files import CHUNK, N_CHUNKS, atomic_path, digest, file_fingerprint, safe_name, write_json
+from hespotex.files import CHUNK, N_CHUNKS, atomic_path, digest, file_fingerprint, remove_dead_parts, safe_name, write_json
 
 
 def test_atomic_path_renames_on_success(tmp_path: Path) -> None:
@@ -42,6 +43,31 @@ def test_a_folder_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path: P
             raise KeyboardInterrupt
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
     assert [path.name for path in target.iterdir()] == (["old"] if fails else ["new"])
+
+
+DEAD = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+PID = DEAD.stdout.strip()  # of a process that has ended
+
+
+@pytest.mark.parametrize("target", ["a.h5ad", "a.ome.tif", "last.ckpt", "bundle", "a.zarr"])
+def test_what_killed_processes_left_goes_with_the_next_write(tmp_path: Path, target: str) -> None:
+    stem, suffix = Path(target).stem, Path(target).suffix
+    dead = [f".{stem}.{pid}.part{suffix}" for pid in (PID, os.getpid())]
+    others = [f".{stem}.{os.getppid()}.part{suffix}", f".{stem}.1-elsewhere.part{suffix}", f".other.{PID}.part{suffix}"]
+    for name in (*dead, *others):
+        (tmp_path / name).mkdir() if target in ("bundle", "a.zarr") else (tmp_path / name).touch()
+    with atomic_path(tmp_path / target) as part:
+        part.touch()
+        with atomic_path(tmp_path / "another") as second:
+            second.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {target, "another", *others}
+
+
+def test_an_old_folder_comes_back_if_the_new_one_was_not_yet_in_place(tmp_path: Path) -> None:
+    (tmp_path / f".bundle.{PID}.part").mkdir()
+    (tmp_path / f".bundle.{PID}.part.old").mkdir()
+    remove_dead_parts(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_safe_names() -> None:

@@ -1,14 +1,17 @@
 """The folder of one run: who owns it, whether it is finished, and where to go on."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from hespotex.build import Config
+from hespotex.callbacks.checkpoint_io import why_unreadable
 from hespotex.errors import InputError
 from hespotex.files import write_json
 from hespotex.provenance import flat
 
+log = logging.getLogger(__name__)
 IGNORED = (
     "restart",
     "paths.",
@@ -59,6 +62,18 @@ class RunFolder:
         """Where an interrupted run goes on."""
         path = self.checkpoints / "last.ckpt"
         return path if path.is_file() else None
+
+    def set_aside_unreadable(self) -> None:
+        """Keep, under another name, checkpoints from which an interrupted run cannot go on: it starts anew."""
+        last = self.last_checkpoint
+        if last is None:
+            return
+        for path in (last, self.checkpoints / "best.ckpt"):
+            if reason := why_unreadable(path):
+                aside = last.with_name("last.unreadable.ckpt")
+                last.replace(aside)
+                log.warning("%s cannot be read (%s): %s is now %s, training starts anew", path, reason, last.name, aside.name)
+                return
 
     def finished(self) -> dict[str, Any] | None:
         """The metrics of a finished run."""

@@ -1,0 +1,34 @@
+"""Checkpoints on disk: whole or absent, and looked through before a run goes on from one."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from hespotex.files import atomic_path
+
+RESUMED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch", "global_step")
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it: nothing passes through a temporary folder elsewhere."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write `checkpoint` as `path`."""
+        with atomic_path(Path(path)) as part, part.open("wb") as file:
+            torch.save(checkpoint, file)  # to an open file: a name would stand inside the archive
+
+
+def why_unreadable(path: Path) -> str | None:
+    """What keeps a run from going on from this checkpoint, in a few words; None if nothing does."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if broken := archive.testzip():
+                return f"damaged at {broken}"
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torn, of another kind, or with code inside: all the same here
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+    lacking = [key for key in RESUMED if key not in content] if isinstance(content, dict) else list(RESUMED)
+    return f"it lacks {', '.join(lacking)}" if lacking else None
