@@ -66,7 +66,7 @@ def test_a_last_checkpoint_that_cannot_be_read_is_set_aside(
 
 @pytest.mark.parametrize("harm", [Path.unlink, halve, zero])
 def test_without_the_chosen_epoch_training_starts_anew(whole: Path, harm: Callable[[Path], None]) -> None:
-    best = shutil.copy(whole, whole.with_name("best.ckpt"))
+    best = Path(shutil.copy(whole, whole.with_name("best.ckpt")))
     harm(best)
     folder = RunFolder(whole.parents[1])
     folder.set_aside_unreadable()
