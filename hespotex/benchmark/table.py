@@ -40,12 +40,12 @@ def average(own: dict[str, dict[str, Any]]) -> float:
 
 
 def notes(results: Results) -> list[str]:
-    """Leaks, genes that could not be scored, and narrow embeddings."""
+    """Leaks, genes that could not be scored, narrow embeddings, and in what precision an encoder ran."""
     return sorted({f"- {note}" for name, own in results.items() for task in own for note in _notes(name, task, own[task])})
 
 
 def _notes(encoder: str, task: str, result: dict[str, Any]) -> list[str]:
-    found = []
+    found = _computed(encoder, result.get("identity", {}))
     for index, fold in enumerate(result["folds"]):
         missing = len(result["genes"]) - fold["n_genes_scored"]
         where = f"{task}, fold {index}"
@@ -56,6 +56,19 @@ def _notes(encoder: str, task: str, result: dict[str, Any]) -> list[str]:
         if fold["n_components"] < 256:
             found.append(f"{where}, {encoder}: PCA keeps {fold['n_components']} dimensions, for want of 256.")
     return found
+
+
+def _computed(encoder: str, identity: dict[str, Any]) -> list[str]:
+    """How a network ran: the benchmark's own numbers depend on it in the last digits."""
+    by_part = {f"{encoder}, {part}": own for part, own in identity.get("parts", {"": identity}).items()}
+    cut = " on the middle of patches enlarged to {} px"
+    return [
+        f"{name.removesuffix(', ')}: computed in {own['precision']}"
+        + (cut.format(own["resize_px"]) if own.get("resize_px") else "")
+        + "."
+        for name, own in by_part.items()
+        if "precision" in own
+    ]
 
 
 def _cell(result: dict[str, Any] | None) -> str:

@@ -14,8 +14,8 @@ class OpenClipEncoder(HubEncoder):
 
     Args:
         architecture: open_clip model name, such as "ViT-B-32".
-        quick_gelu: activation. QuiltNet's hub config names none, which builds GELU; the released HESpotEx
-            loads the same weights with QuickGELU. Both load without a warning, so it is stated here.
+        quick_gelu: activation, QuickGELU or GELU. The same weights load with both and without a warning, so it is
+            stated here. What QuiltNet was trained with is an open question; see its config.
         **kwargs: see `HubEncoder` and `TorchEncoder`.
     """
 

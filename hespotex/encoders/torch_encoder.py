@@ -18,6 +18,7 @@ class TorchEncoder:
         patch_px: side in px of the patches that come in.
         patch_cut: see `PatchSpec` of the data layer.
         input_px: side in px that the network takes; other patches are resized on the device. None: as they come.
+        resize_px: side in px to which patches are enlarged before their middle `input_px` are cut. None: no cutting.
         mean, std: per channel, on pixels scaled to 0-1.
         raw_pixels: feed 0-255 unscaled, as the released HESpotEx does.
         l2_normalize: divide each embedding by its length.
@@ -42,9 +43,11 @@ class TorchEncoder:
         precision: str = "auto",
         batch_size: int | str = "auto",
         compile_network: bool = False,
+        resize_px: int | None = None,
     ) -> None:
         self.name, self.patch_um, self.patch_px, self.patch_cut = name, list(patch_um), patch_px, patch_cut
         self.input_px, self.raw_pixels, self.l2_normalize = input_px, raw_pixels, l2_normalize
+        self.resize_px = _checked_resize(resize_px, input_px)
         self.mean, self.std = list(mean), list(std)
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
@@ -60,7 +63,7 @@ class TorchEncoder:
     def identity(self) -> dict[str, Any]:
         pixels = {"raw_pixels": True} if self.raw_pixels else {"mean": self.mean, "std": self.std}
         settings = {key: getattr(self, key) for key in ("name", "input_px", "l2_normalize", "precision")}
-        return settings | pixels
+        return settings | pixels | ({"resize_px": self.resize_px} if self.resize_px else {})
 
     @property
     def batch_size(self) -> int:
@@ -102,10 +105,18 @@ class TorchEncoder:
     def preprocess(self, pixels: Tensor) -> Tensor:
         """(n, 3, px, px) uint8 -> float as the network was trained on, on the same device."""
         values = pixels.float()
-        if self.input_px and pixels.shape[-1] != self.input_px:
-            side = (self.input_px, self.input_px)
-            values = nn.functional.interpolate(values, side, mode="bicubic", antialias=True).clamp_(0, 255)
-        return values * self._scale + self._shift
+        side = self.resize_px or self.input_px
+        if side and pixels.shape[-1] != side:
+            values = nn.functional.interpolate(values, (side, side), mode="bicubic", antialias=True).clamp_(0, 255)
+        return self._middle(values) * self._scale + self._shift
+
+    def _middle(self, values: Tensor) -> Tensor:
+        """Of what was enlarged beyond the network's input, the middle."""
+        if not self.resize_px or not self.input_px:
+            return values
+        margin = (self.resize_px - self.input_px) // 2
+        kept = slice(margin, margin + self.input_px)
+        return values[..., kept, kept]
 
     def _affine(self) -> tuple[Tensor, Tensor]:
         """(x / 255 - mean) / std as one factor and one summand per channel."""
@@ -113,6 +124,15 @@ class TorchEncoder:
             return torch.ones(3, 1, 1), torch.zeros(3, 1, 1)
         mean, std = (torch.tensor(value, dtype=torch.float64).view(3, 1, 1) for value in (self.mean, self.std))
         return (1 / (255 * std)).float(), (-mean / std).float()
+
+
+def _checked_resize(resize_px: int | None, input_px: int | None) -> int | None:
+    if resize_px is not None and (input_px is None or resize_px < input_px):
+        raise InputError(
+            f"encoder.resize_px={resize_px}, of which the middle encoder.input_px={input_px} is to be cut; "
+            "set resize_px larger than input_px, or null"
+        )
+    return resize_px
 
 
 def _whole(batch_size: int | str) -> int:

@@ -1,5 +1,7 @@
 """Encoders published for the transformers package: Phikon, Midnight, Hibou, PLIP. No code from the hub is ever run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ ARCHITECTURES = {
     "dinov2_with_registers": ("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig"),
     "clip_vision": ("CLIPVisionModelWithProjection", "CLIPVisionConfig"),
 }
-# Weights in published files that take no part in an embedding: training's mask, a pooler, CLIP's text tower.
-UNUSED = ("mask_token", "pooler.", "position_ids", "text_model.", "text_projection.", "logit_scale")
+# Weights in published files that take no part in an embedding: a pooler, CLIP's text tower.
+UNUSED = ("pooler.", "position_ids", "text_model.", "text_projection.", "logit_scale")
+MASK = "mask_token"  # of training: some networks have a place for it, some files hold it, no embedding needs it
 
 
 class TransformersEncoder(HubEncoder):
@@ -60,19 +63,17 @@ class TransformersEncoder(HubEncoder):
 
     def _load(self, state: State, path: Path) -> Any:
         """Through the package's own loader, which knows the names that published files still use."""
-        from transformers.utils import logging
-
         model, config = self._classes()
-        logging.disable_progress_bar()
         try:
-            network, report = model.from_pretrained(
-                None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True, **self._options()
-            )
+            with _without_report():
+                network, report = model.from_pretrained(
+                    None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True, **self._options()
+                )
         except RuntimeError as error:
             raise wrong_weights(path, self.architecture, str(error)) from error
-        missing = sorted(key for key in report["missing_keys"] if not any(part in key for part in UNUSED))
-        if missing or report["unexpected_keys"]:
-            raise wrong_weights(path, self.architecture, f"missing {missing}, foreign {sorted(report['unexpected_keys'])}")
+        missing, foreign = (_needed(report[kind]) for kind in ("missing_keys", "unexpected_keys"))
+        if missing or foreign:
+            raise wrong_weights(path, self.architecture, f"missing {missing}, foreign {foreign}")
         return network
 
     def _options(self) -> dict[str, bool]:
@@ -87,6 +88,25 @@ class TransformersEncoder(HubEncoder):
             raise InputError(f"{self.name} needs the transformers package; pip install transformers") from error
         model, config = (getattr(transformers, name) for name in ARCHITECTURES[self.architecture])
         return model, config(**self.model_kwargs)
+
+
+def _needed(keys: set[str]) -> list[str]:
+    """Names of weights without which an embedding is another."""
+    return sorted(key for key in keys if MASK not in key)
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """No bar and no table of the package's own while it loads: what is missing or foreign is an error of ours."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 class _Tokens(Pooled):

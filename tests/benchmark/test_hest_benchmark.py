@@ -113,6 +113,40 @@ def test_constant_genes_and_narrow_embeddings_are_told() -> None:
     assert text.index("| many") < text.index("| few") and " -   " in text
 
 
+AS_RELEASED = {
+    "uni": ("fp16", None),
+    "virchow2": ("fp16", None),
+    "hoptimus0": ("fp16", None),
+    "h0_mini": ("fp16", None),
+    "conch": ("fp32", None),
+    "phikon": ("fp32", None),
+    "hibou_l": ("fp32", None),
+    "gigapath": ("fp32", 256),
+    "uni2": ("auto", None),
+}
+
+
+@pytest.mark.parametrize("name", AS_RELEASED)
+def test_each_encoder_runs_as_the_benchmark_runs_it(name: str, tmp_path: Path) -> None:
+    encoder = compose_config("hest_benchmark", [f"encoder={name}"], tmp_path).encoder
+    assert (encoder.precision, encoder.resize_px) == AS_RELEASED[name]
+    assert compose_config("hest_benchmark", [f"encoder={name}", "encoder.precision=bf16"], tmp_path).encoder.precision == "bf16"
+    trained = compose_config("train", [f"encoder={name}"], tmp_path).encoder
+    assert (trained.precision, trained.resize_px) == ("auto", None)
+
+
+def test_the_table_says_how_each_encoder_was_computed() -> None:
+    fold = {"leaks": [], "n_genes_scored": 1, "n_components": 256}
+    result = {"pcc_mean": 0.5, "pcc_std": 0.1, "folds": [fold], "genes": {"A": 1}}
+    half, cut = {"precision": "fp16"}, {"precision": "fp32", "resize_px": 256}
+    identities = {"uni": half, "gigapath": cut, "histology": {}, "pair": {"parts": {"first": {}, "second": half}}}
+    text = render({name: {"IDC": result | {"identity": identity}} for name, identity in identities.items()})
+    assert "- uni: computed in fp16.\n" in text
+    assert "- gigapath: computed in fp32 on the middle of patches enlarged to 256 px.\n" in text
+    assert "- pair, second: computed in fp16.\n" in text
+    assert "histology: computed" not in text
+
+
 def test_bundles_that_are_none(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no task .a folder with var_50genes.json. in .*set root=FOLDER"):
         find_tasks(tmp_path, None)

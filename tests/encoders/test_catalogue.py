@@ -22,28 +22,28 @@ HUB = sorted(path.stem for path in FOLDER.glob("*.yaml") if "hub_id" in path.rea
 
 @dataclass(frozen=True)
 class Facts:
-    """What the authors publish: numbers a patch, million weights, and where one has to ask for access."""
+    """What the authors publish: numbers a patch, exact number of weights, and whether one has to ask for access."""
 
     width: int
-    millions: float
+    weights: int
     gated: bool = True
 
 
 FACTS = {
-    "quiltnet": Facts(512, 87.8, gated=False),
-    "plip": Facts(512, 87.8, gated=False),
-    "uni": Facts(1024, 303),
-    "uni2": Facts(1536, 681),
-    "virchow2": Facts(2560, 631),
-    "hoptimus0": Facts(1536, 1135),
-    "hoptimus1": Facts(1536, 1135),
-    "h0_mini": Facts(768, 86),
-    "gigapath": Facts(1536, 1135),
-    "hibou_l": Facts(1024, 304),
-    "midnight": Facts(3072, 1135, gated=False),
-    "phikon": Facts(768, 86, gated=False),
-    "phikon2": Facts(1024, 303, gated=False),
-    "resnet50": Facts(1024, 23.5, gated=False),
+    "quiltnet": Facts(512, 87_849_216, gated=False),
+    "plip": Facts(512, 87_849_216, gated=False),
+    "uni": Facts(1024, 303_350_784),
+    "uni2": Facts(1536, 681_394_176),
+    "virchow2": Facts(2560, 631_239_424),
+    "hoptimus0": Facts(1536, 1_134_774_272),
+    "hoptimus1": Facts(1536, 1_134_774_272),
+    "h0_mini": Facts(768, 85_739_520),
+    "gigapath": Facts(1536, 1_134_953_984),
+    "hibou_l": Facts(1024, 303_659_264),
+    "midnight": Facts(3072, 1_136_480_768, gated=False),
+    "phikon": Facts(768, 85_798_656, gated=False),
+    "phikon2": Facts(1024, 303_351_808, gated=False),
+    "resnet50": Facts(1024, 23_508_032, gated=False),
     "conch": Facts(512, 0),
 }
 
@@ -69,7 +69,7 @@ def test_true_architecture(name: str) -> None:
             network = encoder.with_pooling(network)
         embedding = network(torch.zeros(2, 3, encoder.input_px, encoder.input_px))
     assert embedding.shape == (2, FACTS[name].width)
-    assert sum(p.numel() for p in network.parameters()) == pytest.approx(FACTS[name].millions * 1e6, rel=0.01)
+    assert sum(p.numel() for p in network.parameters()) == FACTS[name].weights
 
 
 @pytest.mark.parametrize("name", HUB)

@@ -51,6 +51,29 @@ def test_resizing_agrees_with_pillow(side: int) -> None:
     assert np.abs(pixels.permute(1, 2, 0).numpy() - expected).max() <= 2
 
 
+@pytest.mark.parametrize(("resize_px", "margin"), [(48, 8), (64, 16), (32, 0)])
+def test_the_middle_of_enlarged_patches(resize_px: int, margin: int) -> None:
+    """Within 2 grey levels of Pillow's resizing and cutting, in the patch's middle."""
+    smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 5, 5), (32, 32), mode="bicubic").clamp(0, 1)[0]
+    patch = (smooth * 255).byte().permute(1, 2, 0)
+    large = Image.fromarray(patch.numpy()).resize((resize_px, resize_px), Image.Resampling.BICUBIC)
+    expected = np.asarray(large.crop((margin, margin, margin + 32, margin + 32)))
+    encoder = Small(raw_pixels=True, input_px=32, resize_px=resize_px)
+    pixels = encoder.preprocess(patch.permute(2, 0, 1)[None])[0]
+    assert pixels.shape == (3, 32, 32)
+    assert np.abs(pixels.permute(1, 2, 0).numpy() - expected).max() <= 2
+
+
+def test_cutting_changes_the_identity_and_its_absence_does_not() -> None:
+    """Embeddings stored before there was such a setting keep their key."""
+    plain = Small(input_px=32)
+    assert "resize_px" not in plain.identity()
+    assert Small(input_px=32, resize_px=48).identity() == plain.identity() | {"resize_px": 48}
+    for wrong in ({"resize_px": 48}, {"resize_px": 31, "input_px": 32}):
+        with pytest.raises(InputError, match="set resize_px larger than input_px, or null"):
+            Small(**wrong)
+
+
 def test_patches_of_another_side_reach_the_network_in_its_own(patches: Tensor) -> None:
     larger = patches.repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert Small(patch_px=64, input_px=32)(larger, 0.25).shape == (4, 6)

@@ -1,5 +1,6 @@
 """Encoders through transformers: files as that package publishes them, small networks."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hespotex.encoders.transformers_encoder import ARCHITECTURES, TransformersEncoder
@@ -82,6 +84,38 @@ def test_registers_are_not_lost(published: dict[str, Any], patches: Tensor, tmp_
     make("dinov2_with_registers", tmp_path)
     with pytest.raises(InputError, match=r"foreign.*register_tokens"):
         encoder_of("dinov2", tmp_path, published)(patches, 0.5)
+
+
+@pytest.mark.parametrize("architecture", KWARGS)
+@pytest.mark.parametrize("with_mask", [True, False])
+def test_loading_says_nothing(
+    architecture: str, with_mask: bool, published: dict[str, Any], patches: Tensor, tmp_path: Path
+) -> None:
+    """Training's mask token may be in the file or not: no table of missing weights alarms anybody."""
+    make(architecture, tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    state.pop("embeddings.mask_token", None)
+    mask = {"embeddings.mask_token": torch.full((1, 32), 0.5)} if with_mask else {}
+    save_file(state | mask, tmp_path / "model.safetensors", {"format": "pt"})
+    before, records = transformers.utils.logging.get_verbosity(), Records()
+    logging.getLogger("transformers").addHandler(records)
+    try:
+        encoder_of(architecture, tmp_path, published)(patches, 0.5)
+    finally:
+        logging.getLogger("transformers").removeHandler(records)
+    assert records.texts == []
+    assert transformers.utils.logging.get_verbosity() == before
+
+
+class Records(logging.Handler):
+    """What the package would have shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
 
 
 def test_settings_that_do_not_exist(published: dict[str, Any], tmp_path: Path) -> None:

@@ -1,0 +1,188 @@
+"""Each published architecture beside the call of its model card, with the same random weights and fewer layers.
+
+The reference sides are written as the cards have them, by the libraries themselves; nothing of ours is used there.
+Widths, positions, registers, activations and layer norms are those of the published size.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+import transformers
+from conftest import compose_config
+from omegaconf import OmegaConf
+from PIL import Image
+from safetensors.torch import save_file
+from timm.layers import SwiGLUPacked
+from torch import Tensor, nn
+
+from hespotex.build import build
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+OPTIMUS = ((0.707223, 0.578729, 0.703617), (0.211883, 0.230117, 0.177517))
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+SWIGLU: dict[str, Any] = {"mlp_layer": SwiGLUPacked, "act_layer": nn.SiLU}
+UNI2: dict[str, Any] = {
+    "img_size": 224,
+    "patch_size": 14,
+    "num_heads": 24,
+    "init_values": 1e-5,
+    "embed_dim": 1536,
+    "mlp_ratio": 2.66667 * 2,
+    "no_embed_class": True,
+    "reg_tokens": 8,
+    "dynamic_img_size": True,
+    **SWIGLU,
+}
+VIRCHOW: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 5.3375, "dynamic_img_size": True, **SWIGLU}
+H0_MINI: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 5.33334, "dynamic_img_size": True, **SWIGLU}
+GIGAPATH: dict[str, Any] = {"img_size": 224, "patch_size": 16, "init_values": 1e-5, "mlp_ratio": 5.33334}
+BY_TIMM: dict[str, tuple[str, dict[str, Any], tuple[Any, Any], str]] = {  # model, arguments, mean and std, output
+    "uni": ("vit_large_patch16_224", {"init_values": 1e-5, "dynamic_img_size": True}, IMAGENET, "cls"),
+    "uni2": ("vit_giant_patch14_224", UNI2, IMAGENET, "cls"),
+    "virchow2": ("vit_huge_patch14_224", VIRCHOW | {"reg_tokens": 4}, IMAGENET, "cls_mean"),
+    "hoptimus0": ("vit_giant_patch14_reg4_dinov2", {"img_size": 224, "init_values": 1e-5}, OPTIMUS, "cls"),
+    "h0_mini": ("vit_base_patch14_reg4_dinov2", H0_MINI, OPTIMUS, "cls"),
+    "gigapath": ("vit_giant_patch14_dinov2", GIGAPATH, IMAGENET, "cls"),
+}
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Image.Image]:
+    """Two pictures of 224 px."""
+    return [Image.fromarray(picture) for picture in np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)]
+
+
+def published(name: str, weights: Path, layers: dict[str, int]) -> Any:
+    """The encoder of conf/encoder with these weights and as many layers as they have."""
+    config = compose_config("train", [f"encoder={name}", "encoder.device=cpu", f"encoder.weights={weights}"], Path("run"))
+    settings: dict[str, Any] = OmegaConf.to_container(config.encoder, resolve=True)  # type: ignore[assignment]
+    return build(settings | {"model_kwargs": settings["model_kwargs"] | layers})
+
+
+def embedded(encoder: Any, pictures: list[Image.Image]) -> Tensor:
+    return encoder(torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])), 0.5)
+
+
+def prepared(pictures: list[Image.Image], mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """As the cards prepare a patch of 224 px."""
+    pixels = [(np.asarray(picture) / 255 - np.asarray(mean)) / np.asarray(std) for picture in pictures]
+    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float()
+
+
+def shake(network: Any) -> Any:
+    """Random values everywhere: positions, registers and scales that start at zero or alike would hide a mistake."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0, 0.05)
+    return network.eval()
+
+
+def save(network: Any, folder: Path) -> Path:
+    path = folder / "model.safetensors"
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path, {"format": "pt"})
+    return path
+
+
+@pytest.mark.parametrize("name", BY_TIMM)
+def test_as_timm_computes_it(name: str, pictures: list[Image.Image], tmp_path: Path) -> None:
+    architecture, kwargs, pixels, output = BY_TIMM[name]
+    torch.manual_seed(0)
+    network = shake(timm.create_model(architecture, pretrained=False, num_classes=0, depth=1, **kwargs))
+    with torch.inference_mode():
+        tokens = network.forward_features(prepared(pictures, *pixels))
+        first = network.forward_head(tokens)
+    expected = first if output == "cls" else torch.cat([tokens[:, 0], tokens[:, network.num_prefix_tokens :].mean(1)], dim=-1)
+    found = embedded(published(name, save(network, tmp_path), {"depth": 1}), pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+DINO: dict[str, Any] = {"model_type": "dinov2", "num_hidden_layers": 1, "layer_norm_eps": 1e-6, "hidden_act": "gelu"}
+MIDNIGHT = DINO | {
+    "hidden_size": 1536,
+    "num_attention_heads": 24,
+    "patch_size": 14,
+    "image_size": 518,
+    "use_swiglu_ffn": True,
+    "mlp_ratio": 4,
+}
+PHIKON2 = DINO | {"hidden_size": 1024, "num_attention_heads": 16, "patch_size": 16, "image_size": 224, "mlp_ratio": 4}
+HIBOU = DINO | {
+    "model_type": "dinov2_with_registers",
+    "hidden_size": 1024,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+    "image_size": 224,
+    "use_swiglu_ffn": True,
+    "num_register_tokens": 4,
+}
+HIBOU_PIXELS = ((0.7068, 0.5755, 0.722), (0.195, 0.2316, 0.1816))
+BY_TRANSFORMERS = {
+    "midnight": (MIDNIGHT, HALF, "cls_mean"),
+    "phikon2": (PHIKON2, IMAGENET, "cls"),
+    "hibou_l": (HIBOU, HIBOU_PIXELS, "cls"),
+}
+
+
+@pytest.mark.parametrize("name", BY_TRANSFORMERS)
+def test_as_transformers_computes_it(name: str, pictures: list[Image.Image], tmp_path: Path) -> None:
+    """From a folder with the hub's config and weights, by the call of the card."""
+    config, pixels, output = BY_TRANSFORMERS[name]
+    torch.manual_seed(0)
+    known = {key: value for key, value in config.items() if key != "model_type"}
+    shake(transformers.AutoModel.from_config(transformers.AutoConfig.for_model(config["model_type"], **known))).save_pretrained(
+        tmp_path
+    )
+    network = transformers.AutoModel.from_pretrained(tmp_path).eval()
+    with torch.inference_mode():
+        tokens = network(prepared(pictures, *pixels)).last_hidden_state
+    first = 1 + config.get("num_register_tokens", 0)
+    expected = tokens[:, 0] if output == "cls" else torch.cat([tokens[:, 0], tokens[:, first:].mean(1)], dim=-1)
+    found = embedded(published(name, tmp_path, {"num_hidden_layers": 1}), pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_phikon_as_timm_computes_it(pictures: list[Image.Image], tmp_path: Path) -> None:
+    """Its weights come from a timm network, whose layer norms add 1e-6; faint patches tell that from 1e-12."""
+    torch.manual_seed(0)
+    network = shake(timm.create_model("vit_base_patch16_224", pretrained=False, num_classes=0, depth=1))
+    with torch.no_grad():
+        for faint in (network.patch_embed.proj.weight, network.patch_embed.proj.bias, network.pos_embed, network.cls_token):
+            faint.mul_(0.02)
+        expected = network(prepared(pictures, *IMAGENET))
+    state = as_transformers(network.state_dict())
+    save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "model.safetensors", {"format": "pt"})
+    found = embedded(published("phikon", tmp_path, {"num_hidden_layers": 1}), pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def as_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """timm's names of a vision transformer of one layer as the hub's file has them."""
+    names = {
+        "cls_token": "embeddings.cls_token",
+        "pos_embed": "embeddings.position_embeddings",
+        "patch_embed.proj": "embeddings.patch_embeddings.projection",
+        "norm": "layernorm",
+    }
+    block, layer = "blocks.0", "encoder.layer.0"
+    names |= {
+        f"{block}.norm1": f"{layer}.layernorm_before",
+        f"{block}.norm2": f"{layer}.layernorm_after",
+        f"{block}.attn.proj": f"{layer}.attention.output.dense",
+        f"{block}.mlp.fc1": f"{layer}.intermediate.dense",
+        f"{block}.mlp.fc2": f"{layer}.output.dense",
+    }
+    found = {}
+    for key, value in state.items():
+        stem, _, kind = key.rpartition(".")
+        if key in names:
+            found[names[key]] = value
+        elif stem == f"{block}.attn.qkv":
+            for part, own in zip(("query", "key", "value"), value.chunk(3), strict=True):
+                found[f"{layer}.attention.attention.{part}.{kind}"] = own
+        else:
+            found[f"{names[stem]}.{kind}"] = value
+    return found
