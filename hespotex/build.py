@@ -1,13 +1,14 @@
-"""From config to objects: the one place that calls Hydra's instantiate. Below it there are only plain values."""
+"""From the config of a command to objects: the one place that calls Hydra's instantiate. Below it are only plain values.
 
-import os
-from collections.abc import Sequence
+What a file names is never built here, but by `hespotex.trusted`.
+"""
+
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.sections import Sections
@@ -17,8 +18,6 @@ from hespotex.modules.base import ExpressionModule
 from hespotex.modules.teacher import ExpressionAutoencoderModule
 
 Config = dict[str, Any]
-TRUSTED = ("hespotex", "torch.optim")  # packages whose classes a checkpoint's config may name
-TRUST = "HESPOTEX_TRUST"  # environment: the user's own packages, with commas between them
 
 
 def build(config: Any, **kwargs: Any) -> Any:
@@ -93,44 +92,3 @@ def precision(trainer: Config) -> str:
 def build_metrics(config: Config) -> dict[str, Metric]:
     """The user's own metrics, by name."""
     return {name: build(part) for name, part in (config.get("metrics") or {}).items() if part is not None}
-
-
-def check_trusted(config: Any) -> None:
-    """Refuse a config from a file that names anything but classes of ours, of torch.optim and of `HESPOTEX_TRUST`.
-
-    Raises:
-        InputError: naming the target, or the value that would be worked out only after this check.
-    """
-    if isinstance(config, dict):
-        if "_target_" in config:
-            _check_target(str(config["_target_"]))
-        for value in config.values():
-            check_trusted(value)
-    elif isinstance(config, list):
-        for value in config:
-            check_trusted(value)
-    elif isinstance(config, str) and "${" in config:
-        raise InputError(f"the checkpoint's config holds {config!r}, which is no plain value: not loaded")
-
-
-def _check_target(target: str) -> None:
-    """A class that a trusted package defines itself: what it has only imported, such as `os`, does not count."""
-    packages = [*TRUSTED, *filter(None, os.environ.get(TRUST, "").split(","))]
-    if not _within(target, packages):
-        raise InputError(
-            f"the checkpoint wants to build {target!r}, which is not part of HESpotEx: not loaded. If you know what is in "
-            f"that package and trust whoever made the checkpoint: {TRUST}={target.partition('.')[0]} before the command"
-        )
-    try:
-        found = get_object(target)
-    except (ImportError, ValueError) as error:
-        raise InputError(
-            f"the checkpoint wants to build {target!r}, which cannot be imported here: it is of another version, or its "
-            "folder is not on PYTHONPATH"
-        ) from error
-    if not (isinstance(found, type) and _within(found.__module__, packages)):
-        raise InputError(f"the checkpoint wants to build {target!r}, which is no class of {', '.join(packages)}: not loaded")
-
-
-def _within(name: str, packages: Sequence[str]) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for package in packages)

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from hespotex.build import Config, build, build_module, check_trusted
 from hespotex.data.expression import Expression
 from hespotex.errors import InputError
+from hespotex.loading import load_tensors
 from hespotex.modules.base import ExpressionModule
 from hespotex.provenance import KEY
+from hespotex.trusted import part, plain, rebuild
+
+Config = dict[str, Any]
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -20,12 +21,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"checkpoint not found: {path}; set checkpoint=RUN_DIR/checkpoints/best.ckpt")
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and key errors all mean a file of another kind
-        raise InputError(f"{path}: not a checkpoint that can be loaded ({type(error).__name__})") from error
-    if KEY not in content:
+    content = load_tensors(path, "checkpoint")
+    if not isinstance(content, dict) or not isinstance(content.get(KEY), dict):
         raise InputError(f"{path}: not a HESpotEx checkpoint (it lacks the gene panel and preprocessing facts)")
+    content[KEY] = content[KEY] | {"config": plain(part(content[KEY], "config"))}
     return content
 
 
@@ -36,8 +35,7 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
         InputError: weights of another version of the model.
     """
     about = content[KEY]
-    check_trusted(about["config"]["model"]["module"])
-    module = build_module(about["config"], about["sizes"])
+    module = rebuilt_module(about["config"], about["sizes"])
     try:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
@@ -50,16 +48,24 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
     return module.eval()
 
 
+def rebuilt_module(config: Config, sizes: dict[str, int]) -> ExpressionModule:
+    """The predictor that a config from a file names, with weights of its own making.
+
+    Args:
+        sizes: `d_image` and `n_genes`.
+    """
+    module: ExpressionModule = rebuild(config, "model.module", **plain(sizes))
+    return module
+
+
 def load_weights(module: ExpressionModule, path: Path) -> None:
     """Put a checkpoint's weights into a module of the same shape."""
-    module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    module.load_state_dict(load_tensors(path, "checkpoint")["state_dict"])
 
 
 def fresh_target(config: Config) -> Expression:
     """The target of a config that comes from a file, fitted on nothing yet."""
-    settings = config["data"]["expression"]
-    check_trusted(settings)
-    target: Expression = build(settings)
+    target: Expression = rebuild(config, "data.expression")
     return target
 
 

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from hespotex.build import Config, build, check_trusted
+from hespotex.build import Config, build
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.genes import check_markers
@@ -14,6 +14,7 @@ from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
+from hespotex.trusted import part, plain, rebuild, rebuild_part
 
 
 class Predictor:
@@ -35,9 +36,7 @@ class Predictor:
         self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
         self.inputs = ImageInputs(**self.about["image_inputs"])
         self.store: EmbeddingStore = build(config["store"])
-        settings = self.about["config"]["data"]["batching"]
-        check_trusted(settings)
-        self.batching: Batching = build(settings)
+        self.batching: Batching = rebuild(self.about["config"], "data.batching")
         self.provenance = brief(self.about) | {
             "standardize": self.inputs.standardize,
             "checkpoint": " ".join(self.ensemble.fingerprints.values()),
@@ -54,9 +53,9 @@ class Predictor:
 
 def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:
     """The encoder of the training run, and only that one."""
-    settings = _as_trained(about["config"]["encoder"], about["encoder_identity"], weights)
-    check_trusted(settings)
-    encoder: Encoder = build(settings)
+    identity = plain(about["encoder_identity"])
+    settings = _as_trained(part(about["config"], "encoder"), identity, weights)
+    encoder: Encoder = rebuild_part(settings, "encoder")
     if encoder.identity() != about["encoder_identity"]:
         raise InputError(
             f"the checkpoint was trained on embeddings of {about['encoder_identity']}, here they are of {encoder.identity()}; "
@@ -83,12 +82,11 @@ def _as_trained(settings: dict[str, Any], identity: dict[str, Any], weights: str
 
 def _nuclei(about: dict[str, Any], folder: str | None) -> NucleiCounter | None:
     """The counter of the training run; where it reads files, those of the slides may lie in another folder."""
-    settings = deepcopy(about["config"]["nuclei"]["counter"])
-    check_trusted(settings)
+    settings = deepcopy(part(about["config"], "nuclei.counter"))
     if folder:
         owner = settings and settings.get("source", settings)
         if not owner or "folder" not in owner:
             raise InputError(f"nuclei_folder={folder}: the checkpoint's nuclei do not come from files; leave it null")
         owner["folder"] = folder
-    counter: NucleiCounter | None = build(settings)
+    counter: NucleiCounter | None = rebuild_part(settings, "nuclei.counter")
     return counter

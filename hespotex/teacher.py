@@ -21,6 +21,7 @@ from hespotex.data.moments import moments
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.target import Rows, in_chunks
 from hespotex.files import atomic_path, digest
+from hespotex.loading import load_tensors
 
 log = logging.getLogger(__name__)
 LEAK = "the teacher saw the test section"
@@ -56,7 +57,7 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
                 seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
                 about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}  # for the audit
                 torch.save({**about, "latents": _latents(config, graphs)}, file)
-    fitted = torch.load(path, weights_only=True)
+    fitted = load_tensors(path, "teacher")
     datamodule.set_latents(fitted["latents"])
     return {"key": key, "fitted_on": fitted["fitted_on"]}
 

@@ -1,58 +1,235 @@
-"""What a checkpoint's config may make us build: classes of ours, of torch.optim, and of packages that the user names."""
+"""What a file's config may make us build: what belongs at its place, and packages that the user names."""
 
+import functools
+import re
+from collections import OrderedDict, deque, namedtuple
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import Run, compose_config
+from conftest import CHECKOUT, Run, compose_config
 from omegaconf import OmegaConf
 
-from hespotex.build import check_trusted
 from hespotex.checkpoint import restored_target
+from hespotex.data.expression import LogRaw
+from hespotex.encoders.histology import HistologyEncoder
 from hespotex.errors import InputError
+from hespotex.kinds import KINDS
 from hespotex.predictor import Predictor
+from hespotex.trusted import _kind_of, check, part, plain, rebuild_part
 
-FINE: list[Any] = [
-    {"_target_": "hespotex.data.folds.GroupKFold", "n_folds": 5},
-    {"optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True}},
-    {"name": "uni", "patch_um": [112.0], "weights": None},
+MODULE = {"_target_": "hespotex.modules.ridge.RidgeModule", "_partial_": True, "alphas": [1.0]}
+FINE: list[tuple[str, Any]] = [
+    ("fold", {"_target_": "hespotex.data.folds.GroupKFold", "n_folds": 5}),
+    ("model.module", MODULE | {"optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True}}),
+    ("model.module", MODULE | {"s": {"_target_": "torch.optim.lr_scheduler.StepLR", "_partial_": True}}),
+    ("encoder", {"_target_": "hespotex.encoders.histology.HistologyEncoder", "patch_um": (112.0,)}),
+]
+STRANGE = [
+    "os.system",
+    "posix.system",
+    "subprocess.Popen",
+    "builtins.eval",
+    "builtins.exec",
+    "builtins.open",
+    "importlib.import_module",
+    "sympy.sympify",
+    "pandas.read_pickle",
+    "pickle.loads",
+    "functools.partial",
+    "hydra.utils.get_method",
+    "hydra.utils.get_class",
+    "hydra.utils.call",
+    "hydra.utils.instantiate",
+    "torch.load",
+    "torch.hub.load",
+    "torch.nn.Linear",
+    "torch.optim.adam.torch.hub.load",
+    "torch.optim.swa_utils.AveragedModel",
+    "torch.optim.lr_scheduler.partial",
+    "torch.optimal.Adam",
+    "numpy.load",
+    "shutil.rmtree",
+    "hespotexes.evil.Class",
+    "hespotex.cli.os.system",
+    "hespotex.files.os.system",
+    "hespotex.files.shutil.rmtree",
+    "hespotex.files.Path",
+    "hespotex.provenance._git",
+    "hespotex.build.build",
+    "hespotex.build.instantiate",
+    "hespotex.trusted.rebuild",
+    "hespotex.trusted.importlib.import_module",
+    "hespotex.data.demo.make_demo",
+    "hespotex.data.demo.build.make_demo",
+    "hespotex.data.readers.demo.DemoReader",
+    "hespotex.data.readers.demo.make_demo",
+    "hespotex.data.store.EmbeddingStore",
+    "hespotex.data.blocks.Blocks",
+    "hespotex.run.train",
+    "hespotex.callbacks.provenance.Provenance",
+    "pytorch_lightning.loggers.CSVLogger",
+    "os",
+    "",
+    "...",
+    ["os.system"],
+    {"_target_": "os.system"},
+    7,
     None,
 ]
-REFUSED: list[tuple[Any, str]] = [
-    ({"_target_": "os.system", "_args_": ["true"]}, "'os.system', which is not part of HESpotEx"),
-    ({"_target_": "hespotexes.evil.Class"}, "'hespotexes.evil.Class', which is not part of HESpotEx"),
-    ({"_target_": "hespotex.cli.os.system"}, "'hespotex.cli.os.system', which is no class of hespotex"),
-    ({"_target_": "hespotex.files.shutil.rmtree"}, "which is no class of hespotex"),
-    ({"_target_": "hespotex.files.Path"}, "which is no class of hespotex"),
-    ({"_target_": "hespotex.provenance._git"}, "which is no class of hespotex"),
-    ({"deep": [{"er": {"_target_": "builtins.eval"}}]}, "'builtins.eval', which is not part of HESpotEx"),
-    ({"name": "${oc.create:{_target_: os.system}}"}, "which is no plain value"),
-    ({"_target_": "hespotex.data.folds.Gone"}, "'hespotex.data.folds.Gone'.*its folder is not on PYTHONPATH"),
-]
+Pair = namedtuple("Pair", "first second")
+WRAPPED: dict[str, Any] = {
+    "list": lambda bad: [[bad]],
+    "tuple": lambda bad: (1, (bad,)),
+    "named tuple": lambda bad: Pair(1, bad),
+    "deque": lambda bad: deque([bad]),
+    "ordered": lambda bad: OrderedDict(a=bad),
+    "OmegaConf": lambda bad: OmegaConf.create({"a": [bad]}),
+    "arguments": lambda bad: {"_target_": "torch.optim.Adam", "_partial_": True, "_args_": (bad,)},
+    "own class": lambda bad: {"_target_": "torch.optim.Adam", "_partial_": True, "lr": {"a": bad}},
+    "key": lambda bad: {"a": {"b": {"c": (bad,)}}},
+}
 
 
-@pytest.mark.parametrize("config", FINE)
-def test_accepted(config: Any) -> None:
-    check_trusted(config)
+@pytest.mark.parametrize(("place", "settings"), FINE)
+def test_accepted(place: str, settings: Any) -> None:
+    check(plain(settings), place)
 
 
-@pytest.mark.parametrize(("config", "message"), REFUSED)
-def test_refused(config: Any, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        check_trusted(config)
+@pytest.mark.parametrize("place", KINDS)
+def test_refused_at_every_place(place: str) -> None:
+    belongs = ["hespotex.data.readers.demo.DemoReader"] if place == "data.reader" else []  # makes nothing: see below
+    for target in (target for target in STRANGE if target not in belongs):
+        for settings in ({"_target_": target}, {"_target_": target, "_partial_": True}):
+            with pytest.raises(InputError, match=r": not loaded|cannot be imported here"):
+                rebuild_part(settings, place)
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_refused_inside_every_container(wrap: Any, tmp_path: Path) -> None:
+    for target in STRANGE:
+        bad = {"_target_": target, "_args_": [f"touch {tmp_path}/marker"]}
+        with pytest.raises(InputError, match=r": not loaded|cannot be imported here"):
+            rebuild_part(MODULE | {"deep": wrap(bad)}, "model.module", d_image=2, n_genes=2)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", ["${oc.env:HOME}", "a ${x} b", "${oc.create:{_target_: os.system}}", "\\${x}"])
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: (value,), lambda value: {"a": [value]}])
+def test_nothing_is_worked_out(value: str, wrap: Any) -> None:
+    with pytest.raises(InputError, match="which is no plain value"):
+        rebuild_part(MODULE | {"name": wrap(value)}, "model.module", d_image=2, n_genes=2)
+
+
+@pytest.mark.parametrize("place", ["model.module", "model.teacher.module", "encoder", "fold"])
+def test_a_class_of_another_kind_is_refused(place: str) -> None:
+    kinds = {
+        "model.module": "hespotex.modules.closed_form.GeneMeanModule",
+        "model.teacher.module": "hespotex.modules.teacher.ExpressionAutoencoderModule",
+        "encoder": "hespotex.encoders.random_vit.RandomViTEncoder",
+        "fold": "hespotex.data.folds.GroupKFold",
+        "reader": "hespotex.data.readers.her2st.Her2stReader",
+        "optimiser": "torch.optim.Adam",
+    }
+    for other, target in kinds.items():
+        if other != place:
+            with pytest.raises(InputError, match=r"that belongs there: not loaded"):
+                check({"_target_": target}, place)
+
+
+@pytest.mark.parametrize("strange", [Path("x"), b"x", torch.zeros(2), len, object(), functools.partial(len)])
+def test_only_plain_values(strange: Any) -> None:
+    with pytest.raises(InputError, match="no plain value: not loaded"):
+        plain({"a": [strange]})
+
+
+def test_a_config_without_end() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(InputError, match="deeper or larger than any of ours"):
+        plain(circle)
+    many: Any = [0] * 10
+    for _ in range(12):
+        many = [many] * 10
+    with pytest.raises(InputError, match="deeper or larger than any of ours"):
+        plain(many)
+
+
+def test_what_is_no_settings_of_a_class() -> None:
+    for strange in ([1], "os.system", {"name": "x"}, {"a": {"_target_": "os.system"}}, 3):
+        with pytest.raises(InputError, match="expected the settings of a class"):
+            rebuild_part(strange, "encoder")
+    with pytest.raises(InputError, match=r"has no data\.batching"):
+        part({"data": {}}, "data.batching")
+
+
+def test_wrong_settings_end_in_words() -> None:
+    with pytest.raises(InputError, match=r"fold: .*GroupKFold cannot be made .*TypeError"):
+        rebuild_part({"_target_": "hespotex.data.folds.GroupKFold", "strange": 1}, "fold")
+
+
+def test_builds_as_the_config_does() -> None:
+    assert isinstance(rebuild_part({"_target_": "hespotex.data.expression.LogRaw"}, "data.expression"), LogRaw)
+    settings = {"_target_": "hespotex.encoders.histology.HistologyEncoder", "name": "a", "patch_um": (56, 112)}
+    encoder = rebuild_part(settings, "encoder")
+    assert isinstance(encoder, HistologyEncoder) and encoder.patch_um == [56, 112]
+    assert rebuild_part(None, "encoder") is None
 
 
 def test_packages_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = {"_target_": "collections.Counter"}
     with pytest.raises(InputError, match="HESPOTEX_TRUST=collections before the command"):
-        check_trusted(theirs)
-    monkeypatch.setenv("HESPOTEX_TRUST", "theirlab,collections")
-    check_trusted(theirs)
-    with pytest.raises(InputError, match=r"'os.system'.* not part"):
-        check_trusted({"_target_": "os.system"})
-    with pytest.raises(InputError, match=r"'theirlab.encoder.MeanColour'.*its folder is not on PYTHONPATH"):
-        check_trusted({"_target_": "theirlab.encoder.MeanColour"})
+        check(theirs, "encoder")
+    for words in ("theirlab,collections", "theirlab, collections", " collections , theirlab,, "):
+        monkeypatch.setenv("HESPOTEX_TRUST", words)
+        check(theirs, "encoder")
+        with pytest.raises(InputError, match=r"'os.system'.* not part"):
+            check({"_target_": "os.system"}, "encoder")
+        with pytest.raises(InputError, match=r"'collections.namedtuple' is no class of collections"):
+            check({"_target_": "collections.namedtuple"}, "encoder")
+        with pytest.raises(InputError, match=r"'theirlab.encoder.MeanColour'.*its folder is not on PYTHONPATH"):
+            check({"_target_": "theirlab.encoder.MeanColour"}, "encoder")
+    monkeypatch.setenv("HESPOTEX_TRUST", "hespotex")  # ours are let in by their kind, whatever is said
+    with pytest.raises(InputError, match="belongs there: not loaded"):
+        check({"_target_": "hespotex.data.readers.demo.DemoReader"}, "encoder")
+
+
+def test_a_reader_of_a_file_makes_nothing(small_demo: Path, tmp_path: Path) -> None:
+    settings = {"_target_": "hespotex.data.readers.demo.DemoReader", "root": str(small_demo), "generate": True}
+    assert rebuild_part(settings, "data.reader").section_keys()
+    for root in (tmp_path, tmp_path / "new"):
+        with pytest.raises(InputError):
+            rebuild_part(settings | {"root": str(root)}, "data.reader").section_keys()
+    assert not list(tmp_path.iterdir())
+
+
+GROUPS = {
+    "model": "model.module",
+    "encoder": "encoder",
+    "nuclei": "nuclei.counter",
+    "data": "data.reader",
+    "data/panel": "data.panel",
+    "data/expression": "data.expression",
+    "fold": "fold",
+}
+ELSEWHERE = {"Batching": "data.batching", "GeneNames": "data.genes", "ExpressionAutoencoderModule": "model.teacher.module"}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_that_ships_may_be_loaded(group: str) -> None:
+    """What a checkpoint of its own could not bring along would be found after a training only."""
+    found = {target for file in (CHECKOUT / "conf" / group).glob("**/*.yaml") for target in _targets(file)}
+    assert found
+    for target in found - {"hespotex.data.assemble.ImageInputs"}:  # the checkpoint's facts have its values
+        place = ELSEWHERE.get(target.rpartition(".")[2], GROUPS[group])
+        kinds = [KINDS[place], *KINDS[place].inside, *([KINDS["nuclei.counter"]] if group == "nuclei" else [])]
+        kinds += [KINDS[place] for place in ("data.panel", "data.expression") if group == "data"]
+        assert _kind_of(target, place, tuple(kinds)) is not None
+
+
+def _targets(file: Path) -> list[str]:
+    return re.findall(r"_target_: ([\w.]+)", file.read_text())
 
 
 def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(train: Run, tmp_path: Path) -> None:
@@ -62,10 +239,14 @@ def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(train: Run
     Predictor(config)
     for place in (("model", "module"), ("encoder",), ("nuclei", "counter"), ("data", "batching"), ("data", "expression")):
         content = torch.load(path, weights_only=True)
-        part = content["hespotex"]["config"]
+        where = content["hespotex"]["config"]
         for key in place:
-            part = part[key]
-        part["_target_"] = "os.system"
-        torch.save(content, tmp_path / "changed.ckpt")
-        with pytest.raises(InputError, match=r"'os.system', which is not part of HESpotEx"):
-            restored_target(Predictor(config | {"checkpoint": str(tmp_path / "changed.ckpt")}).about)
+            where = where[key]
+        for hostile in ({"_target_": "os.system"}, {"extra": ({"_target_": "os.system"},)}):
+            before = dict(where)
+            where.update(hostile)
+            torch.save(content, tmp_path / "changed.ckpt")
+            with pytest.raises(InputError, match=r"'os.system' at .*, which is not part of HESpotEx"):
+                restored_target(Predictor(config | {"checkpoint": str(tmp_path / "changed.ckpt")}).about)
+            where.clear()
+            where.update(before)

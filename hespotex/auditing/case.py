@@ -8,7 +8,6 @@ from torch import Tensor
 
 from hespotex.auditing.dataset import DataSet, DataSets
 from hespotex.auditing.record import RunRecord
-from hespotex.build import build, check_trusted
 from hespotex.checkpoint import load_module, restored_target
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import NucleiCounter
@@ -25,6 +24,7 @@ from hespotex.data.target import Expressed, SmoothedTarget
 from hespotex.errors import InputError
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule, collect
+from hespotex.trusted import rebuild
 
 
 class Case:
@@ -78,8 +78,7 @@ class Case:
         """The section as the model gets it, its embedding from the store and from there only."""
         if section_id not in self._data:
             about, config = self.record.about, self.record.config
-            check_trusted(config["nuclei"])
-            counter: NucleiCounter | None = build(config["nuclei"]["counter"])
+            counter: NucleiCounter | None = rebuild(config, "nuclei.counter")
             encoder: Any = KnownEncoder(config["encoder"], about["encoder_identity"])
             store = ReadOnlyStore(config["store"]["root"], config["store"]["precision"])
             graph = ImageInputs(**about["image_inputs"]).assemble(self.data_set.section(section_id), encoder, counter, store)
@@ -90,9 +89,7 @@ class Case:
     @cached_property
     def batching(self) -> Batching:
         """How the run cut its sections."""
-        settings = self.record.config["data"]["batching"]
-        check_trusted(settings)
-        batching: Batching = build(settings)
+        batching: Batching = rebuild(self.record.config, "data.batching")
         return batching
 
     def batches(self, ids: list[str], n_hops: int) -> BlockLoader:

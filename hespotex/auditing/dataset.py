@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from hespotex.auditing.record import RunRecord
-from hespotex.build import Config, build, check_trusted
 from hespotex.data.genes import GenePanel
 from hespotex.data.section import Section, section_facts
 from hespotex.data.sections import Sections
 from hespotex.data.similarity import Look, look_at
 from hespotex.errors import InputError
 from hespotex.files import digest
+from hespotex.trusted import rebuild, rebuild_part
+
+Config = dict[str, Any]
 
 
 class DataSet:
@@ -24,13 +26,11 @@ class DataSet:
     """
 
     def __init__(self, data: Config) -> None:
-        reader = data["reader"] | ({"download": False} if "download" in data["reader"] else {})
-        for part in (reader, data["genes"]):
-            check_trusted(part)
-        root = Path(str(reader.get("root", ".")))
+        root = Path(str(data["reader"].get("root", ".")))
         if not root.is_dir():
             raise InputError(f"the data set is not found at {root}")
-        self.sections = Sections(build(reader), build(data["genes"]), data["min_counts"], keep=True)
+        reader, genes = (rebuild({"data": data}, f"data.{name}") for name in ("reader", "genes"))
+        self.sections = Sections(reader, genes, data["min_counts"], keep=True)
         self.keys = self.sections.keys
         self._facts: dict[str, dict[str, Any]] = {}
         self._looks: dict[str, Look] = {}
@@ -58,8 +58,8 @@ class DataSet:
         """The genes that this rule chooses on these sections, and on nothing else."""
         key = digest([rule, sorted(ids)])
         if key not in self._panels:
-            check_trusted(rule)
-            self._panels[key] = build(rule).fit([self.section(i) for i in sorted(ids)])
+            chosen = rebuild_part(rule, "data.panel")
+            self._panels[key] = chosen.fit([self.section(i) for i in sorted(ids)])
         return self._panels[key]
 
 

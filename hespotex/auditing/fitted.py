@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from hespotex.auditing.case import Case
-from hespotex.build import build_module
-from hespotex.checkpoint import fresh_target
+from hespotex.checkpoint import fresh_target, rebuilt_module
 from hespotex.data.directions import Directions
 from hespotex.errors import InputError
+from hespotex.loading import load_tensors
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.teacher import mean_row, teacher_path, teacher_scaling
 
@@ -110,7 +110,7 @@ def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     record = case.record
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(record.config["seed"])
-        module = build_module(record.config, record.about["sizes"])
+        module = rebuilt_module(record.config, record.about["sizes"])
         before = {name: value.clone() for name, value in module.state_dict().items()}
         state = record.checkpoint["state_dict"]
         module.set_scaling(state["gene_mean"], state["gene_std"], float(state["lowest"]))
@@ -139,7 +139,7 @@ def check_teacher(case: Case) -> Finding:
         path = teacher_path(case.record.config, teacher["key"])
         if not path.is_file():
             raise InputError(f"the teacher is no longer at {path}")
-        fitted = torch.load(path, weights_only=True)
+        fitted = load_tensors(path, "teacher")
         seen = [*fitted["fitted_on"], *fitted["input_means"], *fitted["latents"]]
         if leak := held_out("teacher", seen, case, asked):
             return leak

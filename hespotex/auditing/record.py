@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hespotex.build import Config
 from hespotex.checkpoint import read_checkpoint
 from hespotex.errors import InputError
 from hespotex.provenance import KEY
+from hespotex.trusted import plain
 
+Config = dict[str, Any]
 SIDES = ("train", "val", "test")
 
 
@@ -52,7 +53,8 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(f"{folder} holds scores but no training run: audit the runs whose checkpoints made them")
     files = {name: _read(folder / f"{name}.json") for name in ("config", "split", "metrics")}
     checkpoint = read_checkpoint(folder / "checkpoints" / "best.ckpt")
-    return RunRecord(folder, files["config"], files["split"], files["metrics"], checkpoint)
+    config = plain(files["config"])
+    return RunRecord(folder, config, files["split"], files["metrics"], checkpoint)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from hespotex.auditing.case import Case
 from hespotex.auditing.record import SIDES
-from hespotex.build import build, check_trusted
 from hespotex.data.duplicates import DuplicatePair, compare, known_pair
 from hespotex.data.folds import FoldStrategy
 from hespotex.data.split import Split, selected
 from hespotex.errors import InputError
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
+from hespotex.trusted import rebuild
 
 
 def check_split(case: Case) -> Finding:
@@ -38,9 +38,7 @@ def _fold(case: Case) -> str:
 
 
 def _split_again(case: Case) -> Split:
-    settings = case.record.config["fold"]
-    check_trusted(settings)
-    strategy: FoldStrategy = build(settings)
+    strategy: FoldStrategy = rebuild(case.record.config, "fold")
     split = replace(strategy, allow_leak=True).split(list(case.data_set.keys.values()))
     return selected(split, case.record.config["model"]["select_on"])
 

@@ -8,6 +8,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from hespotex.files import atomic_path
+from hespotex.loading import load_tensors
 
 RESUMED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch", "global_step")
 
@@ -27,7 +28,7 @@ def why_unreadable(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             if broken := archive.testzip():
                 return f"damaged at {broken}"
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_tensors(path, "checkpoint")
     except Exception as error:  # torn, of another kind, or with code inside: all the same here
         return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
     lacking = [key for key in RESUMED if key not in content] if isinstance(content, dict) else list(RESUMED)

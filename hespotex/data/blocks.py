@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hespotex.errors import InputError
 from hespotex.files import atomic_path
+from hespotex.loading import load_array
 
 BLOCK_ROWS = 256
 Rows = NDArray[np.float32]
@@ -25,7 +26,7 @@ class Blocks:
         """First row and rows of each block; the rows are read from disk only where they are looked at."""
         start = 0
         while (path := self._path(start)).is_file():
-            block: Rows = np.load(path, mmap_mode="r")
+            block: Rows = load_array(path, mapped=True)
             yield start, block
             start += len(block)
 

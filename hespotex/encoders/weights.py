@@ -1,14 +1,13 @@
 """Weights on this disk or from the hub: finding, reading, loading, and what to do when that fails."""
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from hespotex.errors import InputError
+from hespotex.loading import load_tensors
 
 HUB = "https://huggingface.co"
 WRAPPERS = ("state_dict", "model", "teacher")  # training checkpoints keep the weights one level down
@@ -74,8 +73,8 @@ def read_state(path: Path) -> State:
     from safetensors.torch import load_file
 
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        content = load_file(path) if path.suffix == ".safetensors" else load_tensors(path)
+    except (SafetensorError, InputError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise InputError(f"{path} is no readable weights file ({str(error)[:200]}); set encoder.weights=FILE") from error
     for key in WRAPPERS:
         content = content.get(key, content) if isinstance(content, dict) else content

@@ -13,6 +13,7 @@ from hespotex.data.nuclei.files import FileNuclei
 from hespotex.data.nuclei.table import NucleiTable, nuclei_table
 from hespotex.data.section import Section
 from hespotex.errors import InputError
+from hespotex.loading import load_array
 
 BAND_PX = 4 << 20  # looked at together
 Block = tuple[NDArray[Any], int, int]  # labels (rows, columns), and the place of the first: x, y
@@ -41,10 +42,7 @@ class LabelMaskNuclei(FileNuclei):
 
 def open_npy(path: Path) -> NDArray[np.int32]:
     """A mask saved by NumPy, memory-mapped: (height, width)."""
-    try:
-        mask: NDArray[np.int32] = np.load(path, mmap_mode="r")
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as a NumPy array ({error}); is the file whole?") from error
+    mask: NDArray[np.int32] = load_array(path, mapped=True)
     check_labels(mask.shape, mask.dtype, path)
     return mask
 

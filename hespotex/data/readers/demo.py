@@ -19,6 +19,7 @@ class DemoReader(HestReader):
         seed: of the generator.
         n_patients, sections_per_patient, spots_per_side: its size.
         mpp, sections: see `HestReader`.
+        generate: make it where it is missing.
     """
 
     def __init__(
@@ -30,9 +31,11 @@ class DemoReader(HestReader):
         spots_per_side: int = 17,
         mpp: float | None = None,
         sections: list[str] | None = None,
+        generate: bool = True,
     ) -> None:
-        folder = Path(root)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            make_demo(folder, seed, n_patients, sections_per_patient, spots_per_side)
+        if generate:
+            folder = Path(root)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_suffix(".lock")):
+                make_demo(folder, seed, n_patients, sections_per_patient, spots_per_side)
         super().__init__(root, mpp, sections)
