@@ -57,7 +57,7 @@ class SlideWriter:
 
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
         config, about = self.config, self.predictor.about
-        mpp, source = pixel_size(slide.path, slide.mpp or config["mpp"])
+        mpp, source = pixel_size(slide.path, config["mpp"] if slide.mpp is None else slide.mpp)
         tissue = slide_tissue(slide.path, mpp, **config["tissue"])
         section = read_slide(
             slide.path,

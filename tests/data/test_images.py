@@ -97,7 +97,7 @@ def test_plain_images(tmp_path: Path, image: Pixels, suffix: str, tolerance: flo
 
 
 @pytest.mark.parametrize("tile", [None, (64, 64)])
-def test_alpha_of_a_tif_is_left_out(tmp_path: Path, image: Pixels, tile: tuple[int, int] | None) -> None:
+def test_opaque_alpha_changes_nothing(tmp_path: Path, image: Pixels, tile: tuple[int, int] | None) -> None:
     rgba = np.dstack([image, np.full((HEIGHT, WIDTH), 255, dtype=np.uint8)])
     tifffile.imwrite(tmp_path / "a.tif", rgba, photometric="rgb", tile=tile, extrasamples=["unassalpha"])
     assert_regions_equal(open_image(tmp_path / "a.tif"), 0, image)
@@ -122,17 +122,6 @@ def test_16_bit_and_float_are_refused(tmp_path: Path, pixels: Pixels) -> None:
         open_image(path)
     for part in (str(path), str(pixels.dtype), "convert it"):
         assert part in str(error.value)
-
-
-@pytest.mark.parametrize("planar", [True, False])
-def test_planar_channels_are_refused(tmp_path: Path, image: Pixels, planar: bool) -> None:
-    channels = np.ascontiguousarray(image.transpose(2, 0, 1)) if planar else image
-    tifffile.imwrite(tmp_path / "a.tif", channels, photometric="rgb", planarconfig="separate" if planar else "contig")
-    if not planar:
-        assert open_image(tmp_path / "a.tif").size == (WIDTH, HEIGHT)
-        return
-    with pytest.raises(InputError, match="interleaved channels"):
-        open_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize(("unit", "per_um"), [("CENTIMETER", 1e4), ("INCH", 25_400.0), ("NONE", 0.0)])

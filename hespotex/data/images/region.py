@@ -16,14 +16,20 @@ TIFF = {".tif", ".tiff", ".btf"}
 BAND_BYTES = 96 << 20  # of pixels decoded at a time for a thumbnail
 OPEN_IMAGES = 2  # kept open: a decoded JPEG takes 3 bytes a pixel
 PLAIN = {".jpg", ".jpeg", ".png", ".bmp"}
+TIFF_MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 
 
 class RegionReader(Protocol):
-    """An opened image. `downsamples[level]` is level-0 px per px of that level; level 0 is full resolution."""
+    """An opened image. `downsamples[level]` is level-0 px per px of that level; level 0 is full resolution.
+
+    `origin` is the corner of the scanned area, from which QuPath counts; all else counts from the corner of the canvas.
+    """
 
     size: tuple[int, int]  # width, height in level-0 px
     downsamples: list[float]
-    mpp: float | None  # um per level-0 px as the file claims, None if it does not
+    mpp: float | None  # um per level-0 px as the file claims, None if it does not, or nothing believable
+    mpp_words: str  # where it claims something of no use: what
+    origin: tuple[int, int]  # level-0 px, x then y
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """The part of a rectangle (in px of `level`) that lies inside: RGB (rows, columns, 3)."""
@@ -58,7 +64,7 @@ def _open(path: Path, _modified: int) -> RegionReader:
     from hespotex.data.images.slide import SlideImage
     from hespotex.data.images.tiff import TiffImage
 
-    suffix = path.suffix.lower()
+    suffix = ".tif" if _is_tiff(path) and path.suffix.lower() in PLAIN else path.suffix.lower()
     kinds: dict[str, Callable[[Path], RegionReader]] = {
         **dict.fromkeys(OPENSLIDE, SlideImage),
         **dict.fromkeys(TIFF, TiffImage),
@@ -72,6 +78,12 @@ def _open(path: Path, _modified: int) -> RegionReader:
         raise
     except Exception as error:  # every library has its own errors for a broken file
         raise InputError(f"{path}: cannot be read as an image ({type(error).__name__}: {error}); is the file whole?") from error
+
+
+def _is_tiff(path: Path) -> bool:
+    """Whether the content says so, whatever the name."""
+    with path.open("rb") as file:
+        return file.read(4) in TIFF_MAGIC
 
 
 def read_padded(image: RegionReader, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hespotex.data.images.colour_spaces import over_white
+from hespotex.data.images.pixel_size import Told, choose
+
 
 class SlideImage:
     """A whole-slide image; transparent areas become white glass."""
@@ -13,13 +16,17 @@ class SlideImage:
         import openslide
 
         self._slide = openslide.OpenSlide(path)
+        facts = self._slide.properties
         self.size = self._slide.dimensions
         self.downsamples = [float(scale) for scale in self._slide.level_downsamples]
-        mpp = self._slide.properties.get(openslide.PROPERTY_NAME_MPP_X)
-        self.mpp = float(mpp) if mpp else None
+        x, y = (facts.get(name) for name in (openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y))
+        told = [Told(float(x), float(y) if y else None, "scanner's mpp")] if x else []
+        self.mpp, self.mpp_words = choose(told, path)
+        corner = (facts.get(name) for name in (openslide.PROPERTY_NAME_BOUNDS_X, openslide.PROPERTY_NAME_BOUNDS_Y))
+        left, top = (int(value or 0) for value in corner)
+        self.origin = (left, top)
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         scale = self.downsamples[level]
         rgba = np.asarray(self._slide.read_region((round(x * scale), round(y * scale)), level, (width, height)))
-        alpha = rgba[..., 3:].astype(np.uint16)
-        return ((rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
+        return over_white(rgba[..., :3], rgba[..., 3:])

@@ -9,34 +9,37 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from hespotex.data.images.colour_spaces import JPEG, PageColours, page_colours
+from hespotex.data.images.limits import check_jpeg, chunk_size
+from hespotex.data.images.pixel_size import choose, tiff_tells
+from hespotex.data.images.tiff_series import slide_levels
 from hespotex.errors import InputError
 
 CACHE_BYTES = 128 << 20
-UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, centimetre
+LOOKED_AT = 64  # tiles, for the brightest sample
+SEPARATE = 2  # TIFF's planar configuration
 
 
 class TiffImage:
-    """A TIFF of 8-bit RGB(A) or grey pages, its pyramid in SubIFDs or in further pages."""
+    """A TIFF, its pyramid in SubIFDs or in further pages; see `colour_spaces` for the colours that are understood."""
+
+    origin = (0, 0)
 
     def __init__(self, path: Path) -> None:
-        self._file = tifffile.TiffFile(path)
-        series = self._file.series[0]
-        self._pages: list[Any] = [level.pages[0] for level in series.levels]
+        self._file = tifffile.TiffFile(path, _multifile=False)
+        self._lock = Lock()
+        self._pages: list[Any] = slide_levels(self._file, path)
+        self._colours: list[PageColours] = [page_colours(page, path, self._brightest) for page in self._pages]
         page = self._pages[0]
-        if page.dtype != np.uint8 or page.axes not in ("YXS", "YX"):
-            raise InputError(
-                f"{path}: expected 8-bit RGB or grey with interleaved channels, found {page.dtype} with axes {page.axes}; "
-                "convert it, for example with `vips colourspace`"
-            )
         self.size = (int(page.imagewidth), int(page.imagelength))
         self.downsamples = [page.imagewidth / level.imagewidth for level in self._pages]
-        self.mpp = _mpp(page)
+        self.mpp, self.mpp_words = choose(tiff_tells(self._file, page), path)
         self._cache: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
-        self._cached_bytes, self._lock = 0, Lock()
+        self._cached_bytes = 0
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         page = self._pages[level]
-        tile_h, tile_w = page.chunks[0], page.chunks[1]
+        tile_w, tile_h = chunk_size(page)
         out = np.full((height, width, 3), 255, dtype=np.uint8)
         columns = -(-page.imagewidth // tile_w)
         for row in range(y // tile_h, (y + height - 1) // tile_h + 1):
@@ -54,7 +57,7 @@ class TiffImage:
             if (level, index) in self._cache:
                 self._cache.move_to_end((level, index))
                 return self._cache[level, index]
-        tile = self._decode(self._pages[level], index)
+        tile = self._rgb(level, index)
         with self._lock:
             if (level, index) not in self._cache:
                 self._cache[level, index] = tile
@@ -63,27 +66,54 @@ class TiffImage:
                 self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
         return tile
 
-    def _decode(self, page: Any, index: int) -> NDArray[np.uint8]:
-        handle = self._file.filehandle
-        with self._lock:
-            handle.seek(page.dataoffsets[index])
-            data = handle.read(page.databytecounts[index])
-        if len(data) < page.databytecounts[index]:
-            raise InputError(f"{handle.path}: ends inside tile {index}; is the file whole?")
+    def _rgb(self, level: int, index: int) -> NDArray[np.uint8]:
+        samples = self._samples(self._pages[level], index)
+        if samples is None:  # a sparse tile: nothing was scanned there
+            tile_w, tile_h = chunk_size(self._pages[level])
+            return np.full((tile_h, tile_w, 3), 255, dtype=np.uint8)
+        return self._colours[level](self._inside(level, index, samples))
+
+    def _inside(self, level: int, index: int, samples: NDArray[Any]) -> NDArray[Any]:
+        """A tile without what pads it beyond the image."""
+        page = self._pages[level]
+        tile_w, tile_h = chunk_size(page)
+        row, column = divmod(index, -(-page.imagewidth // tile_w))
+        return samples[: page.imagelength - row * tile_h, : page.imagewidth - column * tile_w]
+
+    def _samples(self, page: Any, index: int) -> NDArray[Any] | None:
+        """A tile as it is stored, (rows, columns, samples); None where nothing is stored."""
+        if page.planarconfig != SEPARATE:
+            return self._decode(page, index)
+        n_tiles = int(np.prod(page.chunked[1:])) if len(page.chunked) == 3 else int(np.prod(page.chunked))
+        planes = [self._decode(page, index + plane * n_tiles) for plane in range(int(page.samplesperpixel))]
+        stored = [plane for plane in planes if plane is not None]
+        if len(stored) < len(planes):
+            return None
+        return np.concatenate(stored, axis=2)
+
+    def _decode(self, page: Any, index: int) -> NDArray[Any] | None:
+        data, path = self._bytes(page, index), self._file.filehandle.path
+        if page.compression in JPEG:
+            check_jpeg(data, *chunk_size(page), path)
         tables = {"jpegtables": page.jpegtables} if page.jpegtables is not None else {}
         try:
-            decoded, _, shape = page.decode(data or None, index, **tables)
+            decoded, _, _ = page.decode(data or None, index, **tables)
         except Exception as error:  # each codec has its own
-            raise InputError(f"{handle.path}: tile {index} cannot be decoded ({error}); is the file whole?") from error
-        if decoded is None:  # a sparse tile: nothing was scanned there
-            return np.full((*shape[1:3], 3), 255, dtype=np.uint8)
-        pixels = np.asarray(decoded[0])
-        return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
+            raise InputError(f"{path}: tile {index} cannot be decoded ({error}); is the file whole?") from error
+        return None if decoded is None else np.asarray(decoded[0])
 
+    def _bytes(self, page: Any, index: int) -> bytes:
+        handle, count = self._file.filehandle, int(page.databytecounts[index])
+        if page.dataoffsets[index] + count > handle.size:
+            raise InputError(f"{handle.path}: ends inside tile {index}; is the file whole?")
+        with self._lock:
+            handle.seek(page.dataoffsets[index])
+            return bytes(handle.read(count))
 
-def _mpp(page: Any) -> float | None:
-    unit, resolution = page.tags.get("ResolutionUnit"), page.tags.get("XResolution")
-    if unit is None or resolution is None or resolution.value[0] == 0:
-        return None
-    um = UM_PER_UNIT.get(int(unit.value))
-    return None if um is None else um * resolution.value[1] / resolution.value[0]
+    def _brightest(self) -> int:
+        """The largest sample of tiles from all over the coarsest level."""
+        page = self._pages[-1]
+        n_chunks = len(page.dataoffsets)
+        some = range(0, n_chunks, max(1, -(-n_chunks // LOOKED_AT)))
+        tiles = (self._decode(page, index) for index in some)
+        return max((int(tile.max(initial=0)) for tile in tiles if tile is not None), default=0)

@@ -69,10 +69,15 @@ def pixel_size(path: Path, mpp: float | None) -> tuple[float, str]:
     Raises:
         InputError: neither tells a believable one.
     """
-    found, source = (mpp, "mpp=") if mpp else (open_image(path).mpp, "embedded in the image")
-    if found is None or not believable(found):
-        raise InputError(f"{path}: the file tells no believable pixel size (found {found}); set mpp=UM_PER_PX, such as mpp=0.5")
-    return found, source
+    if mpp is not None:
+        if not believable(mpp):
+            raise InputError(f"{path}: mpp={mpp:g} um per px cannot be; expected a number such as mpp=0.5")
+        return mpp, "mpp="
+    image = open_image(path)
+    if image.mpp is None:
+        words = f" ({image.mpp_words})" if image.mpp_words else ""
+        raise InputError(f"{path}: the file tells no believable pixel size{words}; set mpp=UM_PER_PX, such as mpp=0.5")
+    return image.mpp, "embedded in the image"
 
 
 def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
