@@ -19,7 +19,9 @@ from hespotex.data.folds import Fold, section_ids
 from hespotex.data.gene_list import GeneList
 from hespotex.data.genes import check_markers
 from hespotex.data.patch_reader import stored_barcodes
+from hespotex.data.readers.common import existing_folder
 from hespotex.data.readers.hest_benchmark import HestBenchmarkReader
+from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
@@ -57,7 +59,7 @@ def run_task(root: Path, encoder: Encoder, store: EmbeddingStore) -> dict[str, A
     `pcc_mean` and `pcc_std`: of the folds' means over genes; `genes`: each gene's Pearson, fold by fold. A fold's
     `leaks` say in words where the bundle's own split has one tissue on both sides.
     """
-    ids = [path.stem for path in (root / "adata").glob("*.h5ad")]
+    ids = list(h5ads_in(existing_folder(root / "adata", "root")))
     reader = HestBenchmarkReader(str(root), groups={name: name for name in ids})  # the splits are the bundle's
     genes = GeneList(path=str(root / GENES)).listed()
     folds = BundleSplit(path=str(root)).folds(reader.section_keys())

@@ -16,6 +16,7 @@ from hespotex.checkup.sections import HEADER, SectionCheck
 from hespotex.data.duplicates import duplicate_leaks
 from hespotex.data.naming import check_names, naming, species
 from hespotex.data.section import Section, SectionKey
+from hespotex.data.sections import keys_by_id
 from hespotex.data.split import Split
 from hespotex.progress import progress_bar
 from hespotex.results.markdown import markdown
@@ -50,7 +51,9 @@ class Walk:
         self.config, self.parts, self.findings, self.folder = config, parts, findings, folder
 
     def __call__(self) -> None:
-        keys: list[SectionKey] = self.parts["reader"].section_keys()
+        listed: list[SectionKey] = self.parts["reader"].section_keys()
+        self.findings.attempt(lambda: keys_by_id(listed))
+        keys = list({key.section_id: key for key in listed}.values())
         sections = self._sections(keys)
         splits, words = check_folds(self.parts["fold"], keys, self.config["model"]["select_on"], self.findings)
         log.info("\n%s", words)

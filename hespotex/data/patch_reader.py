@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hespotex.data.images import open_image
 from hespotex.data.patches import Patches, PatchSpec, cut_patch, patch_size, published_patch, resize
+from hespotex.data.readers.ids import check_unique, plain_id
 from hespotex.data.section import Section, check_spots
 from hespotex.errors import InputError
 
@@ -91,5 +92,13 @@ def batches(order: Spots, size: int) -> list[Spots]:
 
 
 def stored_barcodes(file: h5py.File) -> list[str]:
-    """Barcodes of a HEST patches file, in its row order."""
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in np.asarray(file["barcode"]).ravel()]
+    """Barcodes of a HEST patches file, in its row order, one a patch.
+
+    Raises:
+        InputError: barcodes named twice, or not as many as patches.
+    """
+    names = [plain_id(value) for value in np.asarray(file["barcode"]).ravel()]
+    if len(names) != len(file["img"]):
+        raise InputError(f"{file.filename}: {len(file['img'])} patches, but {len(names)} barcodes; is the file whole?")
+    check_unique(names, f"barcodes of {file.filename}", "each patch needs a barcode of its own")
+    return names

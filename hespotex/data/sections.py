@@ -1,6 +1,9 @@
 """The sections of a data set with their counts, each read once."""
 
+from collections.abc import Sequence
+
 from hespotex.data.gene_names import GeneNames
+from hespotex.data.readers.ids import by_id
 from hespotex.data.section import Reader, Section, SectionKey
 
 
@@ -16,7 +19,7 @@ class Sections:
 
     def __init__(self, reader: Reader, genes: GeneNames | None = None, min_counts: int = 25, keep: bool = False) -> None:
         self.reader, self.names, self.min_counts, self.keep = reader, genes or GeneNames(), min_counts, keep
-        self.keys: dict[str, SectionKey] = {key.section_id: key for key in reader.section_keys()}
+        self.keys: dict[str, SectionKey] = keys_by_id(reader.section_keys())
         self._read: dict[str, Section] = {}
 
     def __getitem__(self, section_id: str) -> Section:
@@ -28,3 +31,13 @@ class Sections:
         """Let the counts go, unless they are kept."""
         if not self.keep:
             self._read.clear()
+
+
+def keys_by_id(keys: Sequence[SectionKey]) -> dict[str, SectionKey]:
+    """The keys of a reader by id.
+
+    Raises:
+        InputError: two sections of one id.
+    """
+    pairs = ((key.section_id, key) for key in keys)
+    return by_id(pairs, "sections of data.reader", "give each section an id of its own")

@@ -266,7 +266,7 @@ def test_hest_chosen_sections(tmp_path: Path) -> None:
         write_hest(tmp_path, name, image=False)
     (tmp_path / "metadata" / "T1.json").unlink()  # not needed for a section that is not used
     assert [key.section_id for key in HestReader(str(tmp_path), sections=["T2"]).section_keys()] == ["T2"]
-    with pytest.raises(InputError, match=r"data.reader.sections names \['T9'\], not in .*st, which holds \['T1', 'T2'\]"):
+    with pytest.raises(InputError, match=r"data.reader.sections names \['T9'\], but .*st holds \['T1', 'T2'\]"):
         HestReader(str(tmp_path), sections=["T9"])
     with pytest.raises(InputError, match=r"metadata not found: .*T1.json"):
         HestReader(str(tmp_path)).read("T1")

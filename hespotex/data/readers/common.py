@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from hespotex.data.readers.ids import typed_ids
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,16 @@ def only(folder: Path, suffixes: tuple[str, ...]) -> Path:
     return found[0]
 
 
-def chosen(found: dict[str, Found], sections: list[str] | None, folder: Path | str) -> dict[str, Found]:
+def chosen(found: dict[str, Found], sections: Any, folder: Path | str) -> dict[str, Found]:
     """Of the sections found, those that `data.reader.sections` asks for."""
-    if missing := set(sections or []) - set(found):
-        raise InputError(f"data.reader.sections names {sorted(missing)}, but {folder} holds {sorted(found)[:20]}")
-    return {name: value for name, value in found.items() if sections is None or name in sections}
+    if sections is None:
+        return found
+    asked = set(typed_ids(sections, list(found)))
+    if missing := sorted(asked - set(found)):
+        raise InputError(f"data.reader.sections names {missing}, but {folder} holds {sorted(found)[:20]}")
+    if not asked:
+        raise InputError("data.reader.sections=[] chooses no section; null takes all of them")
+    return {name: value for name, value in found.items() if name in asked}
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hespotex.data.readers.common import read_table
+from hespotex.data.readers.ids import plain_id, typed_keys
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -25,16 +26,20 @@ def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
                 len(section_ids),
             )
         return {section_id: section_id for section_id in section_ids}
-    known = _from_table(Path(groups)) if isinstance(groups, str) else {str(k): str(v) for k, v in groups.items()}
+    if isinstance(groups, str):
+        known = _from_table(Path(groups))
+    else:
+        known = {name: plain_id(v) for name, v in typed_keys(groups, section_ids).items()}
     _check(known, section_ids)
-    return {section_id: known[section_id].strip() for section_id in section_ids}
+    return {section_id: known[section_id] for section_id in section_ids}
 
 
 def _from_table(path: Path) -> dict[str, str]:
     table = read_table(path, sep=None, engine="python", dtype=str, keep_default_na=False)
     if not {"section_id", "patient"} <= set(table):
         raise InputError(f"{path} (data.reader.groups): expected columns section_id,patient, found {list(table)}")
-    table = table[["section_id", "patient"]].drop_duplicates()
+    table = table[["section_id", "patient"]].apply(lambda column: column.str.strip())
+    table = table.drop_duplicates()
     twice = table[table["section_id"].duplicated()]
     if len(twice):
         raise InputError(f"{path} (data.reader.groups): sections of two patients: {sorted(set(twice['section_id']))}")
@@ -42,7 +47,7 @@ def _from_table(path: Path) -> dict[str, str]:
 
 
 def _check(known: Mapping[str, str], section_ids: Sequence[str]) -> None:
-    missing = [i for i in section_ids if known.get(i, "").strip().lower() in ("", "nan", "none")]
+    missing = [i for i in section_ids if not plain_id(known.get(i, ""))]
     if missing:
         raise InputError(
             f"data.reader.groups names no patient of {missing}; it holds {sorted(known)[:20]}. Name each section's "

@@ -10,7 +10,8 @@ from scipy import sparse
 from hespotex.data.images import image_facts
 from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
 from hespotex.data.readers.groups import Groups, read_groups
-from hespotex.data.readers.pictures import Images, configured_image, images_of, one_image
+from hespotex.data.readers.ids import h5ads_in, name_files
+from hespotex.data.readers.pictures import Images, configured_image, image_beside
 from hespotex.data.scale import believable, choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
 from hespotex.errors import InputError
@@ -55,8 +56,8 @@ class H5adReader:
     def read(self, section_id: str) -> Section:
         path = self._files[section_id]
         adata = read_h5ad(path)
-        image = configured_image(section_id, self.images, len(self._files))
-        image = image or one_image(section_id, images_of(path.parent, section_id), path.parent)
+        image = configured_image(section_id, self.images, self._files)
+        image = image or image_beside(section_id, path)
         size, embedded = image_facts(image)
         counts, barcodes = self._counts(path, adata), [str(name) for name in adata.obs_names]
         check_counts(section_id, counts, barcodes)
@@ -87,9 +88,12 @@ class H5adReader:
 
 
 def _find(root: str | list[str]) -> dict[str, Path]:
+    """The files by section id; those of a list that share their name are told apart by folder."""
     if not isinstance(root, str):
-        return {Path(path).stem: Path(path) for path in root}
-    found = {path.stem: path for path in sorted(existing_folder(Path(root), "data.reader.root").glob("*.h5ad"))}
+        return name_files([Path(str(path)) for path in root], "data.reader.root")
+    if Path(root).is_file():
+        return {Path(root).stem: Path(root)}
+    found = h5ads_in(existing_folder(Path(root), "data.reader.root"))
     if not found:
         raise InputError(f"no h5ad file in {root}; set data.reader.root=FOLDER or [A.h5ad,B.h5ad]")
     return found

@@ -8,12 +8,14 @@ import pandas as pd
 from scipy import sparse
 
 from hespotex.data.readers.common import check_counts, chosen, existing_folder, log_join, only, read_table
+from hespotex.data.readers.ids import by_id, check_unique
 from hespotex.data.scale import choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
 
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
 UNLABELLED = "undetermined"
+ONE_LINE = "leave one line for each spot"
 
 
 class Her2stReader:
@@ -50,7 +52,8 @@ class Her2stReader:
         spots.index = _names(spots)
         if "selected" in spots:
             spots = spots[spots["selected"] == 1]
-        spots = spots[~spots.index.duplicated()]
+        spots = spots.drop_duplicates()
+        check_unique(list(spots.index), f"spots of {self._spot_file(section_id)}", ONE_LINE)
         shared = [name for name in counts.index if name in spots.index]
         log_join(section_id, len(counts), len(spots), len(shared))
         if not shared:
@@ -77,7 +80,9 @@ class Her2stReader:
 
     def _find(self, wanted: list[str] | None) -> dict[str, Path]:
         folder = existing_folder(self.root / "ST-cnts", "data.reader.root")
-        found = {match[1]: path for path in sorted(folder.iterdir()) if (match := COUNTS.match(path.name))}
+        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        pairs = ((match[1], path) for path in files if (match := COUNTS.match(path.name)))
+        found = by_id(pairs, f"tables of counts in {folder}", "keep one of them")
         if not found:
             raise InputError(f"no counts such as A1.tsv.gz in {folder}: is data.reader.root right?")
         return chosen(found, wanted, folder)
@@ -100,7 +105,9 @@ def _labels(path: Path) -> pd.Series:
     table.index = _names(table)
     labels = table["label"].astype(str).str.strip()
     labels = labels[(labels != "") & (labels != UNLABELLED)]
-    return labels[~labels.index.duplicated()]
+    labels = labels[~pd.Series(list(zip(labels.index, labels, strict=True))).duplicated().to_numpy()]
+    check_unique(list(labels.index), f"labels of {path}", ONE_LINE)
+    return labels
 
 
 def _counts(path: Path) -> pd.DataFrame:
@@ -108,4 +115,5 @@ def _counts(path: Path) -> pd.DataFrame:
     genes = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0, 1:]
     counts = read_table(path, header=None, skiprows=1, index_col=0)
     counts.columns = pd.Index(list(genes))
-    return counts[~counts.index.duplicated()]
+    check_unique([str(name) for name in counts.index], f"spots of {path}", ONE_LINE)
+    return counts

@@ -9,11 +9,12 @@ from scipy import sparse
 
 from hespotex.data.duplicates import known_pairs, merge_groups
 from hespotex.data.images import open_image
-from hespotex.data.readers.common import check_counts, existing_folder, read_h5ad
+from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
 from hespotex.data.readers.hest_download import download_folders, fetch
 from hespotex.data.readers.hest_meta import Meta, groups, number, read_metadata, spots_um, text
 from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image
 from hespotex.data.readers.hest_table import Select, read_sample_table, select_ids, selects, table_from_metadata
+from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import believable, check_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
@@ -54,14 +55,13 @@ class HestReader:
         if download:
             fetch(self.root, download_folders(folders, source), select, sections)
         folder = existing_folder(existing_folder(self.root, "data.reader.root") / "st", "data.reader.root")
-        found = sorted(path.stem for path in folder.glob("*.h5ad"))
+        found = list(h5ads_in(folder))
         if not found:
             raise InputError(f"no h5ad file in {folder}: is data.reader.root the folder that holds st/, metadata/ and wsis/?")
-        if missing := set(sections or []) - set(found):
-            raise InputError(f"data.reader.sections names {sorted(missing)}, not in {folder}, which holds {found[:20]}")
+        asked = chosen(dict.fromkeys(found), sections, folder)
         self.table = read_sample_table(self.root)
-        chosen = self._selected(found, select or {}) if selects(select) else found
-        names = [name for name in chosen if sections is None or name in sections]
+        selected = self._selected(found, select or {}) if selects(select) else found
+        names = [name for name in selected if name in asked]
         if not names:
             raise InputError(f"no section is in both data.reader.sections={sections} and data.select={select}")
         self._broken: dict[str, InputError] = {}  # raised when the section is read, so that the others can be looked at

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
 from hespotex.data.readers.groups import Groups, read_groups
+from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
@@ -39,7 +40,7 @@ class HestBenchmarkReader:
     ) -> None:
         self.root, self.mpp, self.pitch_um, self.spot_diameter_um = Path(root), mpp, pitch_um, spot_diameter_um
         folder = existing_folder(existing_folder(self.root, "data.reader.root") / "adata", "data.reader.root")
-        self._files = chosen({path.stem: path for path in sorted(folder.glob("*.h5ad"))}, sections, folder)
+        self._files = chosen(h5ads_in(folder), sections, folder)
         if not self._files:
             raise InputError(f"no h5ad file in {folder}: is data.reader.root one task of the bundle, such as IDC?")
         self._groups = read_groups(groups, list(self._files))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hespotex.data.readers.common import read_json
+from hespotex.data.readers.ids import plain_id
 from hespotex.errors import InputError
 
 Meta = dict[str, Any]
@@ -36,7 +37,7 @@ def number(meta: Meta, key: str) -> float | None:
 
 def text(value: Any) -> str:
     """Trimmed text; empty for None and NaN."""
-    return "" if value is None or value != value else str(value).strip()
+    return plain_id(value)
 
 
 def groups(meta: dict[str, Meta], pattern: str | None = None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from hespotex.data.readers.hest_meta import read_metadata, text
+from hespotex.data.readers.ids import check_unique, typed_ids
 from hespotex.errors import InputError
 from hespotex.files import digest
 
@@ -63,8 +64,9 @@ def table_from_metadata(root: Path) -> SampleTable:
 
 
 def _by_id(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows.apply(lambda column: column.str.strip())
-    return rows.drop_duplicates("id").set_index("id")
+    rows = rows.apply(lambda column: column.str.strip()).drop_duplicates()
+    check_unique(list(rows["id"]), "ids of the sample table", "leave one line for each sample")
+    return rows.set_index("id")
 
 
 def selects(select: Select | None) -> bool:
@@ -101,7 +103,7 @@ def select_ids(table: SampleTable, select: Select) -> list[str]:
 def _filter(table: SampleTable, rows: pd.DataFrame, key: str, value: Any) -> pd.DataFrame:
     if key == "min_spots":
         return _with_spots(rows, float(value))
-    values = [text(item) for item in (value if isinstance(value, list | tuple) else [value])]
+    values = typed_ids(value, list(table.rows.index)) if key in ("ids", "exclude") else _texts(value)
     if key not in ("ids", "exclude") and key not in table.rows:
         raise InputError(f"data.select.{key}: {table.name} has no column {key}; it has {', '.join(table.rows.columns)}")
     column = rows.index.to_series() if key in ("ids", "exclude") else rows[key]
@@ -109,6 +111,10 @@ def _filter(table: SampleTable, rows: pd.DataFrame, key: str, value: Any) -> pd.
     _check_known(table, key, values, sorted(str(name) for name in known if name))
     hit = column.str.lower().isin([item.lower() for item in values])
     return rows[~hit if key == "exclude" else hit]
+
+
+def _texts(value: Any) -> list[str]:
+    return [text(item) for item in (value if isinstance(value, list | tuple) else [value])]
 
 
 def _check_known(table: SampleTable, key: str, values: list[str], known: list[str]) -> None:

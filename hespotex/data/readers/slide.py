@@ -11,6 +11,7 @@ from scipy import sparse
 from hespotex.data.grid import lay_grid
 from hespotex.data.images import open_image
 from hespotex.data.readers.common import read_h5ad
+from hespotex.data.readers.ids import check_unique
 from hespotex.data.readers.spaceranger import read_positions as visium_positions
 from hespotex.data.scale import believable, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
@@ -90,6 +91,12 @@ def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     Raises:
         InputError: no such file, or no positions in it.
     """
+    names, pos = _positions(path)
+    check_unique(names, f"barcodes of {path}", "positions=FILE needs a name of its own for each spot")
+    return names, pos
+
+
+def _positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     if not path.is_file():
         raise InputError(
             f"positions not found: {path}; set positions=FILE (columns x,y in full-resolution px), or null for a grid"

@@ -6,6 +6,7 @@ from hespotex.data.images import image_facts
 from hespotex.data.readers.common import chosen, existing_folder, read_json
 from hespotex.data.readers.fullres import PICTURES, check_full_resolution
 from hespotex.data.readers.groups import Groups, read_groups
+from hespotex.data.readers.ids import by_id, name_of
 from hespotex.data.readers.pictures import KEY, Images, configured_image, images_in, images_of, one_image
 from hespotex.data.readers.spaceranger import MATRIX, Spots, find_file, need_file, read_spots
 from hespotex.data.scale import believable, choose_mpp, pitch_px
@@ -48,7 +49,7 @@ class VisiumReader:
         outs = self._outs[section_id]
         folder, spots = self._spots(section_id, outs)
         scale = read_json(need_file(folder, "scalefactors_json.json"))
-        image = configured_image(section_id, self.images, len(self._outs)) or self._beside(section_id, outs)
+        image = configured_image(section_id, self.images, self._outs) or self._beside(section_id, outs)
         size, embedded = image_facts(image)
         check_full_resolution(section_id, image, size, folder, scale, spots.pos_px)
         told = scale.get("microns_per_pixel")  # Visium HD has it
@@ -75,7 +76,12 @@ class VisiumReader:
     def _find(self, root: Path) -> dict[str, Path]:
         existing_folder(root, "data.reader.root")
         folders = [root, root / "outs", *(p for f in sorted(root.iterdir()) if f.is_dir() for p in (f, f / "outs"))]
-        found = {_name(folder): folder for folder in folders if folder.is_dir() and self._is_outs(folder)}
+        outs = [folder for folder in folders if folder.is_dir() and self._is_outs(folder)]
+        found = by_id(
+            ((_name(folder), folder) for folder in outs),
+            f"folders of one name in {root}",
+            "rename one, or set data.reader.root to one of them",
+        )
         if not found:
             raise InputError(f"no {self._layout()} in {root} or in folders inside it; set data.reader.root=PATH")
         return found
@@ -96,5 +102,6 @@ class VisiumReader:
 
 
 def _name(outs: Path) -> str:
-    folder = outs.resolve()
-    return folder.parent.name if folder.name == "outs" else folder.name
+    """The sample's name as the user sees it: a link keeps its own."""
+    name = name_of(outs)
+    return name_of(outs.absolute().parent) if name == "outs" else name
