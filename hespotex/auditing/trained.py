@@ -3,13 +3,13 @@
 import math
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
 
 from hespotex.auditing.case import Case
 from hespotex.auditing.fitted import rederived
+from hespotex.hdf5 import read_anndata
 from hespotex.metrics import gene_pearson
 from hespotex.results.findings import FAIL, PASS, UNCHECKED, Finding
 
@@ -114,7 +114,7 @@ def _predicted_again(case: Case, section_id: str) -> bool:
 
 def _stored(case: Case, section_id: str, kind: str) -> torch.Tensor:
     path = case.record.folder / "predictions" / f"{section_id}_{kind}.h5ad"
-    return torch.from_numpy(np.asarray(ad.read_h5ad(path).X, dtype=np.float32))
+    return torch.from_numpy(np.asarray(read_anndata(path).X, dtype=np.float32))
 
 
 def check_test(case: Case) -> Finding:

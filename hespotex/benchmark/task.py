@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +24,7 @@ from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.section import Section
 from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
+from hespotex.hdf5 import open_hdf5
 
 log = logging.getLogger(__name__)
 GENES = "var_50genes.json"
@@ -78,7 +78,7 @@ def run_task(root: Path, encoder: Encoder, store: EmbeddingStore) -> dict[str, A
 
 def _spots(section: Section, genes: list[str], encoder: Encoder, store: EmbeddingStore, source: Path) -> Spots:
     """Every spot that has a patch, in the order of the patches, raw counts as they are: the benchmark drops none."""
-    with h5py.File(section.pixels) as file:
+    with open_hdf5(section.pixels) as file:
         place = {barcode: i for i, barcode in enumerate(stored_barcodes(file))}
     section = section.keep(np.argsort([place[barcode] for barcode in section.barcodes]).tolist())
     check_markers(genes, list(map(str, section.adata.var_names)), f"{source}, section {section.section_id}")

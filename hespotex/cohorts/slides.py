@@ -12,6 +12,7 @@ import pandas as pd
 from hespotex.data.tissue import read_tissue
 from hespotex.errors import InputError
 from hespotex.failures import failure_of, read_failed
+from hespotex.hdf5 import read_anndata
 from hespotex.progress import progress_bar
 from hespotex.results.slide.table import scale_factors
 
@@ -69,7 +70,7 @@ def _row(slide: str, file: Path | None, failure: str | None) -> tuple[dict[str, 
         why = failure or f"no {slide}.h5ad among the predictions"
         return {"status": FAILED if failure else MISSING, "reason": why, **nothing}, {}
     try:
-        table = ad.read_h5ad(file)
+        table = read_anndata(file)
         mean = np.asarray(table.X, dtype=np.float64).mean(axis=0)
         about = {"unit": table.uns["hespotex"]["unit"], **table.uns["hespotex"]}
     except Exception as error:

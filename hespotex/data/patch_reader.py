@@ -12,6 +12,7 @@ from hespotex.data.patches import Patches, PatchSpec, cut_patch, patch_size, pub
 from hespotex.data.readers.ids import check_unique, plain_id
 from hespotex.data.section import Section, check_spots
 from hespotex.errors import InputError
+from hespotex.hdf5 import open_hdf5
 
 STORED_UM = {256: 128.0}  # older releases of HEST-1k; 112 um otherwise
 BAND_PX = 512  # height of a band of spots, of the order of a tile
@@ -58,7 +59,7 @@ class StoredPatches:
 
     def __init__(self, section: Section, spec: PatchSpec) -> None:
         self.path, self.spec = section.pixels, spec
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             side = file["img"].shape[1]
             row = {name: i for i, name in enumerate(stored_barcodes(file))}
         stored_um = STORED_UM.get(side, 112.0)
@@ -74,7 +75,7 @@ class StoredPatches:
         self.inside = slice((side - keep) // 2, (side - keep) // 2 + keep)
 
     def __call__(self, spots: Spots) -> Patches:
-        with h5py.File(self.path) as file:
+        with open_hdf5(self.path) as file:
             stored = file["img"][self.rows[spots]][:, self.inside, self.inside]
         return np.stack([resize(patch, self.spec.px) for patch in stored])
 

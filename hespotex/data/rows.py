@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hespotex.data.moments import CONSTANT, moments
+from hespotex.hdf5 import open_hdf5
 
 CHUNK = 4096  # rows at a time where all are gone through
 LARGEST = 6.0  # standard deviations at which a standardised number is cut
@@ -26,7 +26,7 @@ class StoredRows:
     """
 
     def __init__(self, path: Path, barcodes: Sequence[str]) -> None:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             names = [name.decode() for name in file["barcode"][:]]
             data, offset = file["embedding"], file["embedding"].id.get_offset()
             whole = offset is None  # compressed or in chunks: a file of an older version

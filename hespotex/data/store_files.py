@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 from filelock import FileLock, Timeout
+
+from hespotex.hdf5 import open_hdf5
 
 DAY = 86_400.0  # seconds
 
@@ -37,7 +38,7 @@ def stored_files(root: Path) -> Iterator[StoredFile]:
 
 
 def _finished(path: Path) -> StoredFile:
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         identity, shape = json.loads(file.attrs.get("identity", "{}")), file["embedding"].shape
     patch, view = identity.get("patch", {}), identity.get("view", 0)
     words = f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "") if patch else ""

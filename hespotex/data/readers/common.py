@@ -14,6 +14,7 @@ from scipy import sparse
 
 from hespotex.data.readers.ids import typed_ids
 from hespotex.errors import InputError
+from hespotex.hdf5 import read_anndata
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
@@ -83,7 +84,9 @@ def read_h5ad(path: Path) -> ad.AnnData:
     if not path.is_file():
         raise InputError(f"h5ad not found: {path}")
     try:
-        adata = ad.read_h5ad(path)
+        adata = read_anndata(path)
+    except InputError:
+        raise
     except Exception as error:  # h5py and anndata raise many kinds for a broken file
         raise InputError(f"{path}: cannot be read as h5ad ({type(error).__name__}: {error}); is the file whole?") from error
     if "spatial" not in adata.obsm:

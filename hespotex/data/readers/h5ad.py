@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import anndata as ad
-import h5py
 import numpy as np
 from scipy import sparse
 
@@ -15,6 +14,7 @@ from hespotex.data.readers.pictures import Images, configured_image, image_besid
 from hespotex.data.scale import believable, choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
 from hespotex.errors import InputError
+from hespotex.hdf5 import open_hdf5
 
 
 class H5adReader:
@@ -102,7 +102,7 @@ def _find(root: str | list[str]) -> dict[str, Path]:
 def _patient(path: Path, group_key: str) -> str:
     """The one value of a column of `obs`, read without the counts."""
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             columns = sorted(file["obs"])
             values = {str(v).strip() for v in ad.io.read_elem(file["obs"][group_key])} if group_key in columns else set()
     except (OSError, KeyError) as error:

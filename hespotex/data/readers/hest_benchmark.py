@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 from scipy import sparse
 
@@ -13,6 +12,7 @@ from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
+from hespotex.hdf5 import open_hdf5
 
 PATCH_MPP = 0.5  # um per px of the stored patches
 
@@ -71,7 +71,7 @@ def patches_mpp(path: Path) -> float | None:
     if not path.is_file():
         raise InputError(f"patches not found: {path}; is data.reader.root one whole task of the bundle?")
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             attributes, side = dict(file.attrs) | dict(file["img"].attrs), file["img"].shape[1]
     except (OSError, KeyError) as error:
         raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from scipy.io import mmread
 from hespotex.data.readers.common import check_counts, log_join, read_table
 from hespotex.data.section import check_positions
 from hespotex.errors import InputError
+from hespotex.hdf5 import open_hdf5
 
 COLUMNS = ["barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres"]
 MATRIX = "filtered_feature_bc_matrix"
@@ -111,7 +111,7 @@ def _matrix(path: Path) -> tuple[sparse.csr_matrix, list[str], list[str]]:
 
 
 def _from_h5(path: Path) -> tuple[sparse.csr_matrix, list[str], pd.DataFrame]:
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         group: Any = file["matrix"]
         n_genes, n_spots = (int(n) for n in group["shape"][:])
         parts = (group["data"][:], group["indices"][:], group["indptr"][:])

@@ -4,12 +4,12 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from hespotex.data.patch_reader import stored_barcodes
 from hespotex.data.section import Section
 from hespotex.errors import InputError
+from hespotex.hdf5 import open_hdf5
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def with_patches(section: Section, path: Path) -> Section:
     """The section with HEST's stored patches as its image, and only the spots that have one."""
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             stored = set(stored_barcodes(file))
     except (OSError, KeyError) as error:
         raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
+
+from hespotex.hdf5 import open_hdf5
 
 Array = NDArray[np.float64]
 Curve = tuple[Array, Array]  # of each bin: mean predicted, mean measured
@@ -25,7 +26,7 @@ def calibration(folder: Path, section_id: str) -> list[Curve] | None:
 
 def _spots(file: Path) -> Array:
     """Expression (n_spots, n_genes) of some spots."""
-    with h5py.File(file) as stored:
+    with open_hdf5(file) as stored:
         table = stored["X"]
         return np.asarray(table[:: -(-len(table) // MAX_SPOTS)], dtype=np.float64)
 
