@@ -7,7 +7,9 @@ import platform
 import re
 import shutil
 import time
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import Any
 
 CHUNK = 1 << 20
 N_CHUNKS = 64
+LONGEST = 90  # bytes of a name; two of them, a suffix and the mark of a part fit into the 255 of a file's name
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 A_DAY = 86_400.0  # seconds after which a part from another machine is taken for dead
 PART = re.compile(r"\.(?P<stem>.+)\.(?P<pid>\d+)(-(?P<machine>\w+))?\.part(?P<old>\.old)?(?P<suffix>(\.[^.]+)?)")
 _AT_WORK: set[str] = set()  # parts that this process is writing
@@ -98,9 +102,40 @@ def _machine() -> str:
     return hashlib.blake2b(platform.node().encode(), digest_size=3).hexdigest()
 
 
-def safe_name(text: str) -> str:
-    """A gene's or slide's name as part of a file name: what is not a letter, digit, or one of `_ . + -` becomes `_`."""
-    return re.sub(r"[^\w.+-]", "_", text)
+def safe_name(text: str, always: bool = False) -> str:
+    """The name of a section, slide, gene, encoder and so on as (part of) one file's or folder's name, on any system.
+
+    A name that needs no change stays as it is. Else what stands for folders, patterns or nothing
+    visible becomes `_`, a long name is cut, and a hash of the whole name is appended: two names
+    never become one.
+
+    Args:
+        always: append the hash in any case.
+    """
+    shown = "".join("_" if _is_unsafe(letter) else letter for letter in text)
+    shown = re.sub(r"^[. ]|[. ]$", "_", shown) or "_"
+    if len(shown.encode()) > LONGEST:
+        shown = shown.encode()[:LONGEST].decode(errors="ignore")
+    if shown == text and not always and text.partition(".")[0].strip().lower() not in RESERVED:
+        return text
+    content = text.encode(errors="surrogatepass")
+    return f"{shown}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
+
+
+def _is_unsafe(letter: str) -> bool:
+    """Separators, Windows' and the shell's patterns, and what cannot be seen (controls, lone surrogates)."""
+    return letter in '/\\:*?"<>|' or unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """Of names whose files share a folder: the hash also where two differ in case or in accents' encoding only."""
+    names = list(dict.fromkeys(names))
+    alike = Counter(_folded(name) for name in names)
+    return {name: safe_name(name, always=alike[_folded(name)] > 1) for name in names}
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def write_json(path: Path, value: Any) -> None:

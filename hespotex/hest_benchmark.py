@@ -27,14 +27,14 @@ def benchmark(cfg: DictConfig) -> str:
     from hespotex.benchmark.table import read_results, render
     from hespotex.benchmark.task import find_tasks, run_task
     from hespotex.build import build
-    from hespotex.files import atomic_path, write_json
+    from hespotex.files import atomic_path, safe_name, write_json
     from hespotex.provenance import git_commit, versions
 
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     output, encoder, store = Path(config["output"]), build(config["encoder"]), build(config["store"])
     about = {"encoder": config["encoder"], "identity": encoder.identity(), "versions": versions(), "git_commit": git_commit()}
     for root in find_tasks(Path(config["root"]), config["tasks"]):
-        path = output / config["name"] / f"{root.name}.json"
+        path = output / safe_name(str(config["name"])) / f"{safe_name(root.name)}.json"
         _check_name(path, about["identity"], config)
         result = run_task(root, encoder, store)
         write_json(path, result | about)

@@ -12,7 +12,7 @@ import torch
 from hespotex.checkpoint import read_checkpoint
 from hespotex.ensemble import BEST, Ensemble
 from hespotex.errors import InputError
-from hespotex.files import atomic_path, write_json
+from hespotex.files import atomic_path, safe_name, write_json
 from hespotex.provenance import KEY
 from hespotex.results.aggregate import PER_GENE, Runs, read_runs
 from hespotex.results.card import model_card
@@ -96,7 +96,7 @@ def _scores(runs: Runs, own: Runs) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _names(runs: Runs) -> dict[str, dict[str, Any]]:
     """Folder of each run: its fold, and its seed where there are several."""
     several = len({run["seed"] for run in runs}) > 1
-    return {f"{run['split']['index']}" + (f"_seed{run['seed']}" if several else ""): run for run in runs}
+    return {safe_name(f"{run['split']['index']}" + (f"_seed{run['seed']}" if several else "")): run for run in runs}
 
 
 def _facts(ensemble: Ensemble, runs: Runs, row: pd.DataFrame) -> dict[str, Any]:

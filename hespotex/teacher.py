@@ -20,7 +20,7 @@ from hespotex.data.loader import Batching, BlockLoader
 from hespotex.data.moments import moments
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.target import Rows, in_chunks
-from hespotex.files import atomic_path, digest
+from hespotex.files import atomic_path, digest, safe_name
 from hespotex.loading import load_tensors
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
 
 def teacher_path(config: Config, key: str) -> Path:
     """Where a teacher is kept between runs."""
-    return Path(config["store"]["root"]) / "teachers" / f"{key}.pt"
+    return Path(config["store"]["root"]) / "teachers" / f"{safe_name(key)}.pt"
 
 
 def teacher_scaling(scaling: tuple[Tensor, Tensor], standardize: bool) -> tuple[Tensor, Tensor]:

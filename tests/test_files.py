@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from hespotex.files import CHUNK, N_CHUNKS, atomic_path, digest, file_fingerprint, remove_dead_parts, safe_name, write_json
+from hespotex.files import (
+    CHUNK,
+    N_CHUNKS,
+    atomic_path,
+    digest,
+    file_fingerprint,
+    remove_dead_parts,
+    safe_name,
+    safe_names,
+    write_json,
+)
 
 
 def test_atomic_path_renames_on_success(tmp_path: Path) -> None:
@@ -70,9 +80,36 @@ def test_an_old_folder_comes_back_if_the_new_one_was_not_yet_in_place(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-def test_safe_names() -> None:
-    assert safe_name("HLA-DRA.1_x+y") == "HLA-DRA.1_x+y"
-    assert safe_name("../a/b c:<d>") == ".._a_b_c__d_"
+PLAIN = ["HLA-DRA.1_x+y", "P1 (left), 2.5x", "Müller", "a=b@c#1", "ENSG00000141510.17", "151507", "x" * 90]
+UNSAFE = ["x/../../../0", "..", ".", "", " ", "a/b", "a\\b", "a\0b", "a\nb", ".hidden", "CON", "con.txt", "Lpt1"]
+UNSAFE += ["a:b", "a*", "?", "<script>", '"', "|", "end.", "end ", "x" * 300, "é" * 200, "~/x/../y"]
+UNSAFE += ["\u202egnp.exe", "\udcff", "a\u2028b"]
+
+
+def test_a_name_that_needs_no_change_stays() -> None:
+    assert [safe_name(name) for name in PLAIN] == PLAIN
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+@pytest.mark.parametrize("folder", ["", "a"])
+def test_any_name_makes_one_file(tmp_path: Path, name: str, folder: str) -> None:
+    file = tmp_path / folder / f"{safe_name(name)}_best_{safe_name(name)}.png"
+    with atomic_path(file) as part:
+        part.touch()
+    (tmp_path / folder / "alone" / safe_name(name)).mkdir(parents=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+    assert file.parent == tmp_path / folder
+    assert not safe_name(name).startswith(".")
+
+
+def test_two_names_never_become_one() -> None:
+    names = [*PLAIN, *UNSAFE, "a_b", "_", "con_", "x" * 299, "x" * 89 + "y", "A_B"]
+    assert len({safe_name(name) for name in names}) == len(names)
+    for alike in (["s1", "S1"], ["Mki67", "MKI67", "mki67"], ["e\u0301", "\u00e9"], ["\uff21", "a"]):
+        files = safe_names([*alike, "other"])
+        assert len({file.casefold() for file in files.values()}) == len(files)
+        assert files["other"] == "other"
+    assert safe_names(["s1", "s1", "s2"]) == {"s1": "s1", "s2": "s2"}
 
 
 def test_a_failed_write_keeps_the_old_json(tmp_path: Path) -> None:

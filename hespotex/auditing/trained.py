@@ -12,6 +12,7 @@ from hespotex.auditing.fitted import rederived
 from hespotex.hdf5 import read_anndata
 from hespotex.metrics import gene_pearson
 from hespotex.results.findings import FAIL, PASS, UNCHECKED, Finding
+from hespotex.results.predictions import prediction_file
 
 SHORTENED = ("limit_train_batches", "accumulate_grad_batches", "fast_dev_run", "max_steps")
 SCORE, SCORE_MIXED = 2e-3, 2e-2  # of a Pearson; mixed precision rounds, and this is repeated in single precision
@@ -113,7 +114,7 @@ def _predicted_again(case: Case, section_id: str) -> bool:
 
 
 def _stored(case: Case, section_id: str, kind: str) -> torch.Tensor:
-    path = case.record.folder / "predictions" / f"{section_id}_{kind}.h5ad"
+    path = prediction_file(case.record.folder, section_id, kind)
     return torch.from_numpy(np.asarray(read_anndata(path).X, dtype=np.float32))
 
 

@@ -13,6 +13,7 @@ from hespotex.data.images import open_image
 from hespotex.data.patch_reader import patch_reader
 from hespotex.data.scale import pitch_px
 from hespotex.data.section import Reader, Section, SectionKey
+from hespotex.files import safe_name
 from hespotex.results.overlay import draw_overlay
 
 HEADER = ["section", "group", "spots", "genes", "um/px", "from", "spot distance", "image", "nuclei", "state"]
@@ -62,7 +63,9 @@ class SectionCheck:
     def _overlay(self, section: Section) -> None:
         if self.folder is not None:
             draw_overlay(
-                section, sorted({spec.um for _, spec in patch_specs(self.encoder)}), self.folder / f"{section.section_id}.png"
+                section,
+                sorted({spec.um for _, spec in patch_specs(self.encoder)}),
+                self.folder / f"{safe_name(section.section_id)}.png",
             )
 
     def _nuclei(self, section: Section) -> None:

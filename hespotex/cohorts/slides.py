@@ -12,6 +12,7 @@ import pandas as pd
 from hespotex.data.tissue import read_tissue
 from hespotex.errors import InputError
 from hespotex.failures import failure_of, read_failed
+from hespotex.files import safe_name
 from hespotex.hdf5 import read_anndata
 from hespotex.progress import progress_bar
 from hespotex.results.slide.table import scale_factors
@@ -50,7 +51,7 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
     levelled: list[str] = []
     with progress_bar(len(names), "slide", "slides", disable=len(names) < 20) as bar:
         for name in names:
-            row, about = _row(name, files.get(name), failed.get(name))
+            row, about = _row(name, files.get(safe_name(name)), failed.get(safe_name(name)))
             rows.append({"slide": name, "patient": patients[name] if patients else name, **row})
             units |= {str(about["unit"]): name} if about else {}
             levelled += [name] if about.get("standardize") == "section" else []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hespotex.errors import InputError
+from hespotex.files import safe_name
 
 COLUMNS = ("path", "slide", "filename")
 
@@ -20,7 +21,7 @@ class SlideFile:
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return safe_name(self.path.stem)
 
 
 def find_slides(wanted: str | list[str]) -> list[SlideFile]:
@@ -65,6 +66,6 @@ def _from_table(file: Path) -> list[SlideFile]:
 def _check_names(slides: list[SlideFile]) -> None:
     first: dict[str, Path] = {}
     for slide in slides:
-        other = first.setdefault(slide.name, slide.path)
+        other = first.setdefault(slide.name.casefold(), slide.path)
         if other != slide.path:
             raise InputError(f"{other} and {slide.path} would both be written as {slide.name}; predict them into two outputs")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hespotex.data.blocks import Blocks
 from hespotex.data.rows import StoredRows
 from hespotex.errors import InputError
-from hespotex.files import digest
+from hespotex.files import digest, safe_name
 
 PRECISION = {"half": np.float16, "full": np.float32}
 Rows = NDArray[np.float32]
@@ -55,7 +55,7 @@ class EmbeddingStore:
 
     def path(self, request: Request) -> Path:
         key = digest({**request.identity, "precision": self.precision})
-        return self.root / request.section_id / f"{request.name}-{key}.h5"
+        return self.root / safe_name(request.section_id) / f"{safe_name(request.name)}-{key}.h5"
 
     def load(
         self,

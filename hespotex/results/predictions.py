@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hespotex.data.images.region import thumbnail_of
 from hespotex.data.section import Section
-from hespotex.files import atomic_path
+from hespotex.files import atomic_path, safe_name
 
 THUMBNAIL_PX = 1000
 
@@ -23,7 +23,7 @@ def spot_table(section: Section, genes: list[str], expression: NDArray[np.float3
     table = ad.AnnData(X=np.asarray(expression, dtype=np.float32))
     table.obs_names, table.var_names = section.barcodes, genes
     table.obsm["spatial"] = section.pos_px
-    table.uns["spatial"] = {section.section_id: _library(section)}
+    table.uns["spatial"] = {safe_name(section.section_id): _library(section)}
     table.uns["hespotex"] = about
     return table
 
@@ -46,6 +46,17 @@ def section_picture(section: Section, longest: int = THUMBNAIL_PX) -> tuple[NDAr
     scale = min(1.0, longest / extent.max())
     width, height = (extent * scale).astype(int)
     return np.asarray(cv2.merge([np.full((height, width), 255, np.uint8)] * 3), dtype=np.uint8), float(scale)
+
+
+def prediction_file(folder: Path, section_id: str, kind: str) -> Path:
+    """Where a run has stored a test section, whether or not its name had to be told from another's.
+
+    Args:
+        kind: "predicted" or "measured".
+    """
+    names = (safe_name(section_id, always=True), safe_name(section_id))
+    files = [folder / "predictions" / f"{name}_{kind}.h5ad" for name in names]
+    return next((file for file in files if file.is_file()), files[-1])
 
 
 def write_h5ad(table: ad.AnnData, path: Path) -> None:

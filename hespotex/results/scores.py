@@ -13,7 +13,7 @@ from torch import Tensor
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
-from hespotex.files import atomic_path, write_json
+from hespotex.files import atomic_path, safe_names, write_json
 from hespotex.metrics import Layout, Metric, Raster, gene_metrics, gene_set_metrics, own_metrics, section_metrics
 from hespotex.progress import progress
 from hespotex.results.about import brief
@@ -66,12 +66,13 @@ def write_sections(
     metrics: Mapping[str, Metric],
 ) -> list[dict[str, Any]]:
     """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
-    rows, frames = [], []
+    rows, frames, names = [], [], safe_names(predictions)
     for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
         row, table = _scored(datamodule, section_id, predicted, metrics)
         rows.append(row)
         frames.append(table)
-        _write_expression(folder, datamodule, section_id, predicted, _chosen(table, map_genes), about)
+        files = folder / names[section_id]
+        _write_expression(files, datamodule, section_id, predicted, _chosen(table, map_genes), about)
     with atomic_path(folder / PER_GENE) as part:
         pd.concat(frames).to_csv(part, index=False, float_format="%.6g")
     return rows
@@ -94,23 +95,29 @@ def _scored(
 
 
 def _write_expression(
-    folder: Path,
+    files: Path,
     datamodule: SectionDataModule,
     section_id: str,
     predicted: Tensor,
     chosen: list[tuple[str, str, float]],
     about: dict[str, Any],
 ) -> None:
-    """Measured and predicted expression as AnnData, never both dense at once, and maps of the chosen genes."""
+    """Measured and predicted expression as AnnData, never both dense at once, and maps of the chosen genes.
+
+    Args:
+        files: the run's folder and the section's name in it.
+    """
     section, mapped = datamodule.sections[section_id], {}
     for name, values in (("measured", datamodule.targets[section_id].dense), ("predicted", lambda: predicted)):
         table = spot_table(section, datamodule.panel.genes, values().numpy(), about)
-        write_h5ad(table, folder / "predictions" / f"{section_id}_{name}.h5ad")
+        write_h5ad(table, files.parent / "predictions" / f"{files.name}_{name}.h5ad")
         mapped[name] = table[:, list(dict.fromkeys(gene for _, gene, _ in chosen))].copy()
         del table
+    genes = safe_names(gene for _, gene, _ in chosen)
     for label, gene, pcc in chosen:
         title = f"{section_id}   {gene} ({label})   r = {pcc:.2f}"
-        draw_pair(mapped["measured"], mapped["predicted"], gene, title, folder / "maps" / f"{section_id}_{label}_{gene}.png")
+        path = files.parent / "maps" / f"{files.name}_{label}_{genes[gene]}.png"
+        draw_pair(mapped["measured"], mapped["predicted"], gene, title, path)
 
 
 def layout(section: Section) -> Layout:

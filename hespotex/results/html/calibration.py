@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.hdf5 import open_hdf5
+from hespotex.results.predictions import prediction_file
 
 Array = NDArray[np.float64]
 Curve = tuple[Array, Array]  # of each bin: mean predicted, mean measured
@@ -15,7 +16,7 @@ MAX_SPOTS = 3000  # of a section that are read, evenly spaced
 
 def calibration(folder: Path, section_id: str) -> list[Curve] | None:
     """Curves of values, and of differences to each gene's mean in the section; None where no predictions are stored."""
-    files = [folder / "predictions" / f"{section_id}_{name}.h5ad" for name in ("predicted", "measured")]
+    files = [prediction_file(folder, section_id, name) for name in ("predicted", "measured")]
     if not all(file.is_file() for file in files):
         return None
     predicted, measured = map(_spots, files)

@@ -12,6 +12,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from hespotex.files import safe_name
+
 WHITE = 250  # and above, of 255: margin, which is cut away
 MAP_PX, QUALITY = 1200, 82  # width of a map in the page, and of its WebP
 LABELS = {
@@ -41,7 +43,7 @@ def svg(figure: Figure) -> str:
 def maps(folder: Path, section_id: str, labels: Sequence[str] = tuple(LABELS)) -> list[Picture]:
     """The maps that a run has drawn of a section."""
     return [
-        Picture(_shrunk(path), f"{section_id}, {path.stem.removeprefix(f'{section_id}_{label}_')}: {LABELS[label]}", path)
+        Picture(_shrunk(path), f"{section_id}, {path.stem.partition(f'_{label}_')[2]}: {LABELS[label]}", path)
         for label in labels
         for path in map_files(folder, section_id, label)
     ]
@@ -49,7 +51,8 @@ def maps(folder: Path, section_id: str, labels: Sequence[str] = tuple(LABELS)) -
 
 def map_files(folder: Path, section_id: str, label: str) -> list[Path]:
     """`SECTION_LABEL_GENE.png`"""
-    return sorted(path for path in (folder / "maps").glob("*.png") if path.stem.startswith(f"{section_id}_{label}_"))
+    starts = tuple(f"{safe_name(section_id, always)}_{label}_" for always in (False, True))
+    return sorted(path for path in (folder / "maps").glob("*.png") if path.stem.startswith(starts))
 
 
 def _shrunk(path: Path) -> str:

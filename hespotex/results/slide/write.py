@@ -6,7 +6,7 @@ import anndata as ad
 
 from hespotex.data.section import Section
 from hespotex.data.tissue import Tissue
-from hespotex.files import safe_name
+from hespotex.files import safe_name, safe_names
 from hespotex.results.maps import draw_maps, draw_pair
 from hespotex.results.predictions import write_h5ad
 from hespotex.results.slide.flat import write_flat
@@ -38,10 +38,10 @@ def write_slide(
         viewer_mb: size of `{slide}.html`; None leaves it out.
         spatialdata: `{slide}.zarr`.
     """
-    slide = section.section_id
+    slide = safe_name(section.section_id)
     draw_tissue(tissue, section, folder / f"{slide}_tissue.png")
     write_tissue(tissue, folder / f"{slide}_tissue.geojson")
-    _draw_maps(table, slide, genes, folder / "maps")
+    _draw_maps(table, section.section_id, genes, folder / "maps")
     if flat:
         write_flat(table, folder / f"{slide}_spots.{flat}")
     if qupath:
@@ -54,8 +54,10 @@ def write_slide(
 
 
 def _draw_maps(table: ad.AnnData, slide: str, genes: list[str], folder: Path) -> None:
-    for gene in genes:
-        draw_pair(None, table, gene, slide, folder / f"{slide}_{safe_name(gene)}.png")
-    for score in set_features(table):
-        path = folder / f"{slide}_set_{safe_name(score.name)}.png"
+    name, scores = safe_name(slide), set_features(table)
+    for gene, file in safe_names(genes).items():
+        draw_pair(None, table, gene, slide, folder / f"{name}_{file}.png")
+    files = safe_names(score.name for score in scores)
+    for score in scores:
+        path = folder / f"{name}_set_{files[score.name]}.png"
         draw_maps(table, {score.name: score.values}, score.unit, slide, path)
