@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anndata as ad
-import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from hespotex.data.readers.counts import check_stored, whole
 from hespotex.data.readers.ids import typed_ids
 from hespotex.errors import InputError
 from hespotex.hdf5 import read_anndata
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
+LARGEST = 2.0**31  # counts of one gene at one spot, at most
 
 
 def existing_folder(path: Path, config_key: str) -> Path:
@@ -79,11 +80,12 @@ def read_table(path: Path, sep: str | None = "\t", **kwargs: Any) -> pd.DataFram
         raise InputError(f"{path}: cannot be read as a table ({type(error).__name__}: {error})") from error
 
 
-def read_h5ad(path: Path) -> ad.AnnData:
-    """An AnnData file that holds spot positions."""
+def read_h5ad(path: Path, layer: str | None = None) -> ad.AnnData:
+    """An AnnData file that holds spot positions, its sparse matrices checked."""
     if not path.is_file():
         raise InputError(f"h5ad not found: {path}")
     try:
+        check_stored(path, ["X", "raw/X", "raw.X", *([f"layers/{layer}"] if layer else [])])
         adata = read_anndata(path)
     except InputError:
         raise
@@ -105,13 +107,16 @@ def check_counts(section_id: str, counts: sparse.csr_matrix, barcodes: Sequence[
     """
     if 0 in counts.shape:
         raise InputError(f"{section_id}: the count matrix is empty: {counts.shape[0]} spots x {counts.shape[1]} genes")
-    values = counts.data
-    whole = np.isfinite(values) & (values >= 0) & (values == np.round(values))
-    if not whole.all():
-        example = values[~whole][0]
+    broken = ~whole(counts.data)
+    if broken.any():
         raise InputError(
-            f"{section_id}: expected raw counts, found {(~whole).sum()} values that are negative or not whole, such as "
-            f"{example:g}; were they normalised? Give the raw matrix"
+            f"{section_id}: expected raw counts, found {broken.sum()} values that are negative or not "
+            f"whole, such as {counts.data[broken][0]:g}; were they normalised? Give the raw matrix "
+            "(of an h5ad in a layer or .raw: data.reader.layer=NAME)"
+        )
+    if counts.nnz and counts.data.max() > LARGEST:
+        raise InputError(
+            f"{section_id}: a count of {counts.data.max():g} is beyond reason (at most {LARGEST:g}); is the file whole?"
         )
     if len(set(barcodes)) < len(barcodes):
         twice = pd.Index(barcodes)[pd.Index(barcodes).duplicated()].unique()

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
-from scipy import sparse
 
 from hespotex.data.images import image_facts
 from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
+from hespotex.data.readers.counts import raw_counts
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import h5ads_in, name_files
+from hespotex.data.readers.obs import one_patient
 from hespotex.data.readers.pictures import Images, configured_image, image_beside
 from hespotex.data.scale import believable, choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
 from hespotex.errors import InputError
-from hespotex.hdf5 import open_hdf5
 
 
 class H5adReader:
@@ -28,7 +28,7 @@ class H5adReader:
         mpp: um per px; by default `microns_per_pixel` of `uns["spatial"]`, then what the image says, then the pitch.
         pitch_um: distance of neighbouring spots, which checks the pixel size; None leaves it unchecked.
         spot_diameter_um: side of what a spot covers.
-        layer: layer with the raw counts; None is `X`.
+        layer: layer with the raw counts, or "raw" for `.raw`; None is `X`, or `.raw` where `X` holds none.
         sections: ids to use; by default all.
     """
 
@@ -47,7 +47,7 @@ class H5adReader:
         self.images, self.mpp, self.pitch_um, self.spot_diameter_um, self.layer = images, mpp, pitch_um, spot_diameter_um, layer
         self._files = chosen(_find(root), sections, str(root))
         if group_key and not groups:
-            groups = {name: _patient(path, group_key) for name, path in self._files.items()}
+            groups = {name: one_patient(path, group_key) for name, path in self._files.items()}
         self._groups = read_groups(groups, list(self._files))
 
     def section_keys(self) -> list[SectionKey]:
@@ -55,11 +55,12 @@ class H5adReader:
 
     def read(self, section_id: str) -> Section:
         path = self._files[section_id]
-        adata = read_h5ad(path)
+        adata = read_h5ad(path, self.layer)
         image = configured_image(section_id, self.images, self._files)
         image = image or image_beside(section_id, path)
         size, embedded = image_facts(image)
-        counts, barcodes = self._counts(path, adata), [str(name) for name in adata.obs_names]
+        counts, genes = raw_counts(adata, path, self.layer)
+        barcodes = [str(name) for name in adata.obs_names]
         check_counts(section_id, counts, barcodes)
         pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
         check_positions(section_id, pos)
@@ -69,22 +70,12 @@ class H5adReader:
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
-        table = make_adata(counts, barcodes, list(adata.var_names), pos)
+        table = make_adata(counts, barcodes, genes, pos)
         pitch_um = self.pitch_um or pitch_px(pos) * mpp
         key = SectionKey(section_id, self._groups[section_id])
         section = Section(key, table, mpp, source, pitch_um, self.spot_diameter_um, image)
         check_spots(section, *size)
         return section
-
-    def _counts(self, path: Path, adata: ad.AnnData) -> sparse.csr_matrix:
-        if self.layer and self.layer not in adata.layers:
-            raise InputError(
-                f"{path}: no layer {self.layer!r}, found {list(adata.layers)}; set data.reader.layer, or null for X"
-            )
-        counts = adata.layers[self.layer] if self.layer else adata.X
-        if counts is None:
-            raise InputError(f"{path}: X is empty, layers are {list(adata.layers)}; set data.reader.layer to the raw counts")
-        return sparse.csr_matrix(counts)
 
 
 def _find(root: str | list[str]) -> dict[str, Path]:
@@ -97,22 +88,6 @@ def _find(root: str | list[str]) -> dict[str, Path]:
     if not found:
         raise InputError(f"no h5ad file in {root}; set data.reader.root=FOLDER or [A.h5ad,B.h5ad]")
     return found
-
-
-def _patient(path: Path, group_key: str) -> str:
-    """The one value of a column of `obs`, read without the counts."""
-    try:
-        with open_hdf5(path) as file:
-            columns = sorted(file["obs"])
-            values = {str(v).strip() for v in ad.io.read_elem(file["obs"][group_key])} if group_key in columns else set()
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path}: cannot be read as h5ad ({error}); is the file whole?") from error
-    if len(values) != 1:
-        raise InputError(
-            f"{path}: expected one patient in obs[{group_key!r}], found {sorted(values) or f'columns {columns}'}; "
-            "set data.reader.group_key or data.reader.groups, and keep one section a file"
-        )
-    return values.pop()
 
 
 def _told(adata: ad.AnnData) -> float | None:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
 
 from hespotex.data.duplicates import known_pairs, merge_groups
 from hespotex.data.images import open_image
 from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
+from hespotex.data.readers.counts import raw_counts
 from hespotex.data.readers.hest_download import download_folders, fetch
 from hespotex.data.readers.hest_meta import Meta, groups, number, read_metadata, spots_um, text
 from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image
@@ -95,11 +95,11 @@ class HestReader:
         found_px = pitch_px(pos, *array_coordinates(adata.obs, text(meta.get("st_technology"))))
         pitch_um, diameter_um = spots_um(meta, found_px * mpp)
         check_mpp(section_id, mpp, source, found_px, pitch_um)
-        counts = sparse.csr_matrix(adata.X)
+        counts, genes = raw_counts(adata, self.root / "st" / f"{section_id}.h5ad")
         check_counts(section_id, counts, list(adata.obs_names))
         section = Section(
             key=self._keys[section_id],
-            adata=make_adata(counts, list(adata.obs_names), list(adata.var_names), pos),
+            adata=make_adata(counts, list(adata.obs_names), genes, pos),
             mpp=mpp,
             mpp_source=source,
             pitch_um=pitch_um,

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
 
 from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
+from hespotex.data.readers.counts import raw_counts
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.readers.stored import with_patches
@@ -50,14 +50,15 @@ class HestBenchmarkReader:
 
     def read(self, section_id: str) -> Section:
         adata = read_h5ad(self._files[section_id])
-        counts, barcodes = sparse.csr_matrix(adata.X), [str(name) for name in adata.obs_names]
+        counts, genes = raw_counts(adata, self._files[section_id])
+        barcodes = [str(name) for name in adata.obs_names]
         check_counts(section_id, counts, barcodes)
         pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
         check_positions(section_id, pos)
         patches = self.root / "patches" / f"{section_id}.h5"
         choices = [(self.mpp, "data.reader.mpp"), (patches_mpp(patches), f"attributes of {patches}")]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
-        table = make_adata(counts, barcodes, list(adata.var_names), pos)
+        table = make_adata(counts, barcodes, genes, pos)
         key = SectionKey(section_id, self._groups[section_id])
         return with_patches(Section(key, table, mpp, source, self.pitch_um, self.spot_diameter_um), patches)
 

@@ -1,5 +1,6 @@
 """Files that Space Ranger writes (versions 1 to 4): feature matrix and spot positions."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from scipy import sparse
 from scipy.io import mmread
 
 from hespotex.data.readers.common import check_counts, log_join, read_table
+from hespotex.data.readers.counts import DAMAGED, checked_csr
 from hespotex.data.section import check_positions
 from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5
@@ -100,10 +102,12 @@ def _matrix(path: Path) -> tuple[sparse.csr_matrix, list[str], list[str]]:
     """Gene counts (n_spots, n_genes), barcodes and gene names; antibodies and other features are left out."""
     try:
         counts, barcodes, features = _from_mtx(path) if path.is_dir() else _from_h5(path)
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: cannot be read as a Space Ranger matrix ({error}); is the file whole?") from error
+    except InputError:
+        raise
+    except Exception as error:  # h5py, gzip and SciPy raise many kinds for a broken file
+        raise InputError(
+            f"{path}: cannot be read as a Space Ranger matrix ({type(error).__name__}: {error}); is the file whole?"
+        ) from error
     genes = np.flatnonzero(features["type"] == "Gene Expression")
     if not len(genes) and len(features):
         raise InputError(f"{path}: no feature of type Gene Expression, found {sorted(set(features['type']))}")
@@ -118,7 +122,12 @@ def _from_h5(path: Path) -> tuple[sparse.csr_matrix, list[str], pd.DataFrame]:
         barcodes, names, types = (
             [value.decode() for value in group[key][:]] for key in ("barcodes", "features/name", "features/feature_type")
         )
-    counts = sparse.csr_matrix(parts, shape=(n_spots, n_genes))  # stored by spot
+    counts = checked_csr(*parts, (n_spots, n_genes), f"{path}: matrix")  # stored by spot
+    if len(barcodes) != n_spots or len(names) != n_genes or len(types) != n_genes:
+        raise InputError(
+            f"{path}: matrix of {n_spots} spots and {n_genes} features, but {len(barcodes)} barcodes, "
+            f"{len(names)} names and {len(types)} types; is the file whole?"
+        )
     return counts, barcodes, pd.DataFrame({"name": names, "type": types})
 
 
@@ -127,10 +136,14 @@ def _from_mtx(folder: Path) -> tuple[sparse.csr_matrix, list[str], pd.DataFrame]
         "header": None,
         "dtype": str,
         "keep_default_na": False,
+        "quoting": csv.QUOTE_NONE,
     }  # there is a gene family whose names look like NaN
     features = read_table(need_file(folder, "features.tsv"), **text)
     barcodes = list(read_table(need_file(folder, "barcodes.tsv"), **text)[0])
-    counts = sparse.csr_matrix(mmread(need_file(folder, "matrix.mtx")).T)
+    stored = mmread(need_file(folder, "matrix.mtx"))
+    counts = sparse.csr_matrix(stored.T)
+    if sparse.issparse(stored) and counts.nnz != stored.nnz:
+        raise InputError(f"{folder}: {stored.nnz - counts.nnz} places hold two values; {DAMAGED}")
     if counts.shape != (len(barcodes), len(features)):
         raise InputError(f"{folder}: matrix of {counts.shape}, but {len(barcodes)} barcodes and {len(features)} features")
     return counts, barcodes, pd.DataFrame({"name": features[1], "type": features[2]})
