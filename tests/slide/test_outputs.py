@@ -14,6 +14,7 @@ from scipy.stats import zscore
 from hespotex.data.section import Section
 from hespotex.data.tissue import Tissue, read_tissue
 from hespotex.errors import InputError
+from hespotex.files import safe_name
 from hespotex.results.slide import flat
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
 from hespotex.results.slide.qupath import write_spots, write_tissue
@@ -146,8 +147,8 @@ class TestSpatialData:
 def test_files_of_a_slide(table: ad.AnnData, section: Section, tissue: Tissue, tmp_path: Path, everything: bool) -> None:
     options: dict[str, Any] = {} if everything else {"qupath": False, "viewer_mb": None}
     write_slide(table, section, tissue, ["LEFT"], tmp_path, flat="csv" if everything else None, **options)
-    name = section.section_id
-    maps = {f"maps/{name}_{one}.png" for one in ("LEFT", "set_SIDE_ONE", "set_NOISE")}
+    name = safe_name(section.section_id)
+    maps = {f"maps/{name}_{one}.png" for one in ("LEFT", f"set_{safe_name('SIDE/ONE')}", "set_NOISE")}
     files = {f"{name}{end}" for end in (".h5ad", "_tissue.png", "_tissue.geojson")} | maps
     more = {f"{name}{end}" for end in ("_spots.csv", "_spots.geojson", ".html")}
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
