@@ -177,6 +177,28 @@ def test_builds_as_the_config_does() -> None:
     assert rebuild_part(None, "encoder") is None
 
 
+HUB = {"name": "a", "patch_um": [112.0], "patch_px": 224, "hub_id": "a/b", "licence": "x", "gated": False, "hub_files": ["a"]}
+WITH_FILES: list[dict[str, Any]] = [
+    {"architecture": "hf-hub:evil/repo"},
+    {"architecture": "local-dir:/evil"},
+    {"architecture": "../evil"},
+    {"architecture": "vit_tiny_patch16_224", "model_kwargs": {"checkpoint_path": "evil"}},
+    {"architecture": "vit_tiny_patch16_224", "model_kwargs": {"pretrained_cfg": {"file": "evil"}}},
+    {"architecture": "vit", "model_kwargs": {"attn_implementation": "evil/kernel"}},
+    {"architecture": "vit", "model_kwargs": {"auto_map": {"AutoModel": "evil--x.y"}}},
+    {"architecture": "vit", "model_kwargs": {"hidden_act": "evil/kernel"}},
+    {"architecture": "vit", "model_kwargs": {"_name_or_path": "evil"}},
+]
+
+
+@pytest.mark.parametrize("settings", WITH_FILES)
+@pytest.mark.parametrize("encoder", ["timm_encoder.TimmEncoder", "transformers_encoder.TransformersEncoder"])
+def test_an_architecture_names_no_file(settings: dict[str, Any], encoder: str) -> None:
+    target = {"_target_": f"hespotex.encoders.{encoder}"}
+    with pytest.raises(InputError, match=r"no place|no setting of an architecture"):
+        rebuild_part({"model_kwargs": {}} | target | HUB | settings, "encoder")
+
+
 def test_packages_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = {"_target_": "collections.Counter"}
     with pytest.raises(InputError, match="HESPOTEX_TRUST=collections before the command"):

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hespotex.encoders.hub_encoder import HubEncoder
+from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.weights import load_strictly, part_of, read_state
 from hespotex.errors import InputError
 
@@ -19,6 +19,7 @@ class ConchEncoder(HubEncoder):
 
     def __init__(self, architecture: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        checked_architecture(architecture)
         self.architecture = architecture
 
     def architecture_identity(self) -> dict[str, Any]:

@@ -1,12 +1,44 @@
 """Base of the encoders whose weights are published on the hub or kept in a local file."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hespotex.encoders.torch_encoder import TorchEncoder
 from hespotex.encoders.weights import Source
+from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
+
+FILES = ("pretrained", "checkpoint", "cache", "file", "path", "url", "auto", "trust", "code", "attn_impl")
+
+
+def checked_architecture(name: str, kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Refuse an architecture that would make its package fetch or load a file: weights come from here only.
+
+    Args:
+        name: of the architecture.
+        kwargs: its settings, which may come with a checkpoint of somebody else's.
+
+    Raises:
+        InputError: a name with a place in it, or a setting that is no number, switch or short word.
+    """
+    if not re.fullmatch(r"[\w.-]+", str(name)):
+        raise InputError(f"encoder.architecture={name!r}: expected the name of an architecture, no place")
+    for key, value in (kwargs or {}).items():
+        of_a_file = any(word in str(key).lower() for word in FILES)
+        if of_a_file or str(key).startswith("_") or not _is_short(value):
+            raise InputError(f"encoder.model_kwargs.{key}={value!r}: no setting of an architecture")
+    return dict(kwargs or {})
+
+
+def _is_short(value: Any) -> bool:
+    """A number, switch or word, or a list of these."""
+    if isinstance(value, list | tuple):
+        return all(_is_short(part) for part in value)
+    if isinstance(value, str):
+        return re.fullmatch(r"\w+", value) is not None
+    return value is None or isinstance(value, bool | int | float)
 
 
 class HubEncoder(TorchEncoder):

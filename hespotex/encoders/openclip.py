@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hespotex.encoders.hub_encoder import HubEncoder
+from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.weights import load_strictly, part_of, read_state
 
 
@@ -21,6 +21,7 @@ class OpenClipEncoder(HubEncoder):
 
     def __init__(self, architecture: str, quick_gelu: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        checked_architecture(architecture)
         self.architecture, self.quick_gelu = architecture, quick_gelu
 
     def architecture_identity(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hespotex.encoders.hub_encoder import HubEncoder
+from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.pooling import Pooled
 from hespotex.encoders.weights import load_strictly, read_state
 from hespotex.errors import InputError
@@ -33,7 +33,8 @@ class TimmEncoder(HubEncoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.architecture, self.model_kwargs = architecture, dict(model_kwargs or {})
+        self.model_kwargs = checked_architecture(architecture, model_kwargs)
+        self.architecture = architecture
         self.pooling, self.block = pooling, block
 
     def architecture_identity(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hespotex.encoders.hub_encoder import HubEncoder
+from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.pooling import Pooled
 from hespotex.encoders.weights import State, read_state, without, wrong_weights
 from hespotex.errors import InputError
@@ -36,7 +36,8 @@ class TransformersEncoder(HubEncoder):
 
     def __init__(self, architecture: str, model_kwargs: dict[str, Any], pooling: str = "cls", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.architecture, self.model_kwargs, self.pooling = architecture, dict(model_kwargs), pooling
+        self.architecture, self.pooling = architecture, pooling
+        self.model_kwargs = checked_architecture(architecture, model_kwargs)
         if architecture not in ARCHITECTURES:
             raise InputError(f"encoder.architecture={architecture}; expected {', '.join(ARCHITECTURES)}")
         if architecture == "clip_vision" and pooling != "cls":
