@@ -45,6 +45,9 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
             f"the checkpoint's weights do not fit this version of its model ({words}); it was written by HESpotEx {wrote}, "
             f"commit {about.get('git_commit')}: predict with that, or train again"
         ) from error
+    wrong = [name for name, value in module.state_dict().items() if value.isnan().any()]
+    if wrong:
+        raise InputError(f"the checkpoint's weights are not all numbers (NaN in {', '.join(wrong[:3])}): train it again")
     return module.eval()
 
 

@@ -9,7 +9,7 @@ from hespotex.cli import VerbParser, plain_errors
 from hespotex.errors import InputError
 from hespotex.files import atomic_path
 from hespotex.results import comparison
-from hespotex.results.aggregate import Runs, read_runs
+from hespotex.results.runs import Runs, read_runs
 
 log = logging.getLogger("hespotex.compare")
 ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: a row for each model that both have, with

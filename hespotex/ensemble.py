@@ -17,30 +17,56 @@ from hespotex.data.familiarity import Familiarity
 from hespotex.data.rows import Embeddings
 from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
+from hespotex.manifest import check_files
 from hespotex.provenance import KEY
+from hespotex.results.finite import check_finite
+from hespotex.results.runs import BEST, BUNDLE, CONFIG, METRICS, homes
 
 log = logging.getLogger(__name__)
-BEST = "checkpoints/best.ckpt"
 
 
 def find_checkpoints(wanted: str | Sequence[str]) -> list[Path]:
     """Files that a path, a glob, the folder of a run or a sweep, or a list of these name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, one is not as it was written, or a run of a folder has none: the mean would lack a fold.
     """
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
     places = [Path(match) for pattern in patterns for match in sorted(glob(pattern)) or [pattern]]  # noqa: PTH207, absolute patterns
-    found = [path for place in places for path in (sorted(place.rglob(BEST)) if place.is_dir() else [place])]
+    found = [path for place in places for path in (_in_folder(place) if place.is_dir() else [place])]
     if not found:
         raise InputError(f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder of a sweep")
+    check_written(found)
     return list(dict.fromkeys(found))
+
+
+def check_written(checkpoints: Iterable[Path]) -> None:
+    """Refuse checkpoints of runs that are not as the run wrote them."""
+    for path in checkpoints:
+        if path.parent.name == Path(BEST).parent.name:
+            check_files(path.parents[1], path.relative_to(path.parents[1]).as_posix())
+
+
+def _in_folder(place: Path) -> list[Path]:
+    """The checkpoints of a run, a sweep or a bundle, all of them."""
+    if (place / BUNDLE).is_file():
+        check_files(place)
+    unfinished = [home for home in homes(place, CONFIG) if not (home / METRICS).is_file()]
+    without = [home for home in homes(place, CONFIG) if not (home / BEST).is_file()]
+    for missing, why in ((without, f"without {BEST}"), (unfinished, "not finished")):
+        if missing:
+            raise InputError(
+                f"{place} holds runs {why}: {', '.join(map(str, missing))}; finish them with the command that made them, "
+                f"move them away, or name the checkpoints that are to be averaged: checkpoint=[RUN_DIR/{BEST},...]"
+            )
+    return [home / BEST for home in homes(place, BEST)]
 
 
 class Ensemble:
     """The mean of the members' predictions, for the genes that every member knows.
 
-    `about`: the facts of the first member; what members must share (encoder, graph, target) is checked.
+    `about`: the facts of the first member, with the leaks and the panel's sections of all; what members must share (encoder,
+    graph, target) is checked.
 
     Args:
         paths: checkpoints.
@@ -53,7 +79,7 @@ class Ensemble:
         contents = [read_checkpoint(path) for path in paths]
         self.members: list[dict[str, Any]] = [content[KEY] for content in contents]
         _check_alike(paths, self.members)
-        self.about = self.members[0]
+        self.about = self.members[0] | _of_all(self.members)
         self.modules = [load_module(content) for content in contents]
         shared = set.intersection(*(set(member["genes"]) for member in self.members))
         self.genes = [gene for gene in self.about["genes"] if gene in shared]
@@ -78,7 +104,9 @@ class Ensemble:
         """
         sums: dict[str, RunningSpread] = {}
         for module, own in zip(self.modules, self.columns, strict=True):
-            for name, values in module.predict(batches).items():
+            predicted = module.predict(batches)
+            check_finite(predicted, "are the weights of the checkpoint, and the image, whole? Train it again, or leave it out")
+            for name, values in predicted.items():
                 sums.setdefault(name, RunningSpread()).add(values if own is None else values[:, own])
         return {name: (spread.mean, spread.std()) for name, spread in sums.items()}
 
@@ -107,6 +135,12 @@ class RunningSpread:
     def std(self) -> Tensor | None:
         """None of a single table."""
         return (self.squares / self.n).sqrt() if self.n > 1 else None
+
+
+def _of_all(members: list[dict[str, Any]]) -> dict[str, Any]:
+    """Facts that must tell of every member: what chose the genes of any, and the leaks of any."""
+    names = ("panel_fitted_on", "leaks")
+    return {name: list(dict.fromkeys(fact for member in members for fact in member.get(name, []))) for name in names}
 
 
 def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:

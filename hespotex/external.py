@@ -1,6 +1,5 @@
 """External validation: a trained checkpoint, or its folds together, scored on the sections of another data set."""
 
-import json
 import logging
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +16,8 @@ from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
 from hespotex.failures import Failures, read_failed
-from hespotex.files import digest
+from hespotex.files import digest, read_json
+from hespotex.manifest import check_files
 from hespotex.predictor import Predictor
 from hespotex.provenance import git_commit, versions
 from hespotex.results.cost import cost
@@ -127,7 +127,8 @@ def _finished(folder: Path, predictor: Predictor, config: Config) -> bool:
     file = folder / "metrics.json"
     if not file.is_file() or config["restart"]:
         return False
-    if json.loads(file.read_text()).get("request") != _request(predictor, config):
+    check_files(folder)
+    if read_json(file, "restart=true scores again").get("request") != _request(predictor, config):
         raise InputError(f"{folder} holds other scores; choose output=NEW, or restart=true to replace them")
     if read_failed(folder):  # those may do by now
         return False

@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from hespotex.errors import InputError
+
 CHUNK = 1 << 20
 N_CHUNKS = 64
 LONGEST = 90  # bytes of a name; two of them, a suffix and the mark of a part fit into the 255 of a file's name
@@ -138,10 +140,40 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
+def json_text(value: Any) -> str:
+    """`value` as readable JSON."""
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable JSON, atomically."""
     with atomic_path(path) as part:
-        part.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        part.write_text(json_text(value), encoding="utf-8")
+
+
+def read_json(path: Path, way_out: str = "") -> dict[str, Any]:
+    """The mapping that a JSON file holds.
+
+    Args:
+        way_out: what the user can do about a file that cannot be read; ends the message.
+
+    Raises:
+        InputError: it cannot be read, is no JSON, or holds something else.
+    """
+    ending = f"; {way_out}" if way_out else ""
+    try:
+        content = json.loads(path.read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error}){ending}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(content).__name__}{ending}")
+    return content
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """What matches a pattern below a folder, sorted, less hidden things: `.NAME.PID.part` is half of a file."""
+    found = folder.glob(pattern)
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 
 
 def digest(value: Any) -> str:

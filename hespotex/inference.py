@@ -32,6 +32,7 @@ def predict(cfg: DictConfig) -> None:
     slides = find_slides(config["slides"])[own_share(config)]
     output = Path(config["output"])
     write, failures = SlideWriter(config, Predictor(config)), Failures("slide", output)
+    write.check(slides)
     with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
         for slide in slides:
             with failures.of(slide.name, shown=slide.path.name):

@@ -1,6 +1,5 @@
 """A cross-validated model as one folder to share: fold checkpoints, genes with their scores, facts and a model card."""
 
-import json
 import logging
 import shutil
 from pathlib import Path, PurePath
@@ -10,18 +9,20 @@ import pandas as pd
 import torch
 
 from hespotex.checkpoint import read_checkpoint
-from hespotex.ensemble import BEST, Ensemble
+from hespotex.ensemble import Ensemble, check_written
 from hespotex.errors import InputError
-from hespotex.files import atomic_path, safe_name, write_json
+from hespotex.failures import Failures
+from hespotex.files import atomic_path, read_json, safe_name, write_json
+from hespotex.manifest import MANIFEST, write_manifest
 from hespotex.provenance import KEY
-from hespotex.results.aggregate import PER_GENE, Runs, read_runs
 from hespotex.results.card import model_card
 from hespotex.results.findings import FAIL, count, read_audit
+from hespotex.results.runs import BEST, CONFIG, METRICS, PER_GENE, Runs, read_runs
 from hespotex.results.slide.evidence import earned_pcc
 from hespotex.results.tables import Tables
 
 log = logging.getLogger("hespotex.bundle")
-FACTS = "facts.json"
+CARD, FACTS = "README.md", "facts.json"
 SHARED = (
     "role", "data", "encoder", "encoder_identity", "image_inputs", "unit", "pitch_um", "spot_diameter_um", "grid",
     "fold_strategy", "versions", "git_commit",
@@ -42,20 +43,26 @@ def pack(sweep: Path, output: Path, model: str | None = None, allow_leak: bool =
         InputError: no such model, leaks, folds that do not belong together, or something else in the way.
     """
     _check_output(output)
-    runs = read_runs(sweep)
+    unread = Failures("run")
+    runs = read_runs(sweep, unread)
+    unread.check()  # a fold less would not be noticed
     own = _chosen(runs, model, sweep)
     problems = _problems(own)
     if problems and not allow_leak:
         raise InputError(f"{sweep}: these runs leak ({'; '.join(problems)}); --allow-leak packs them all the same, labelled")
-    ensemble = Ensemble([Path(run["folder"]) / BEST for run in own])
+    checkpoints = [Path(run["folder"]) / BEST for run in own]
+    check_written(checkpoints)
+    ensemble = Ensemble(checkpoints)
     row, sections = _scores(runs, own)
     facts = _facts(ensemble, own, row) | {"problems": problems}
     with atomic_path(output) as part:
         for name, run in _names(own).items():
             _copy(Path(run["folder"]), part / "folds" / name)
         _genes(ensemble).to_csv(part / "genes.csv", index_label="gene", float_format="%.6g")
-        (part / "README.md").write_text(model_card(facts, row, sections, own), encoding="utf-8")
+        (part / CARD).write_text(model_card(facts, row, sections, own), encoding="utf-8")
         write_json(part / FACTS, facts)
+        packed = sorted(path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file())
+        write_manifest(part, [name for name in packed if name not in (CARD, MANIFEST)])
     for problem in problems:
         log.warning("packed with a leak, and labelled: %s", problem)
     log.info("%s: %d folds of %s; see its README.md", output, len(own), own[0]["model"])
@@ -68,11 +75,17 @@ def _check_output(output: Path) -> None:
 
 def _chosen(runs: Runs, model: str | None, sweep: Path) -> Runs:
     """The runs of the one model and fold strategy that have a checkpoint."""
-    packable = [run for run in runs if (Path(run["folder"]) / BEST).is_file()]
+    packable = [run for run in runs if (Path(run["folder"]) / CONFIG).is_file()]  # others are scores of external sets
     models = sorted({run["model"] for run in packable})
     if (model is None and len(models) != 1) or (model is not None and model not in models):
         raise InputError(f"{sweep} holds checkpoints of {models}; choose one with --model, found {model}")
     own = [run for run in packable if model in (None, run["model"])]
+    for run in own:
+        if not (Path(run["folder"]) / BEST).is_file():
+            raise InputError(
+                f"{run['folder']} is finished, but has no {BEST}: a bundle without it would lack a fold; run it again with "
+                "restart=true, or move the folder away"
+            )
     strategies = sorted({run["fold_strategy"] for run in own})
     if len(strategies) > 1:
         raise InputError(f"{sweep} holds folds of several strategies ({', '.join(strategies)}); give the folder of one sweep")
@@ -141,12 +154,13 @@ def _copy(run: Path, fold: Path) -> None:
     """The run's scores, and its checkpoint less what only training needs."""
     (fold / BEST).parent.mkdir(parents=True)
     shutil.copy(run / PER_GENE, fold / PER_GENE)
-    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    write_json(fold / "metrics.json", {key: value for key, value in metrics.items() if key != "command"})  # it names places
+    metrics = read_json(run / METRICS)
+    write_json(fold / METRICS, {key: value for key, value in metrics.items() if key != "command"})  # it names places
     content = read_checkpoint(run / BEST)
     config = {key: value for key, value in content[KEY]["config"].items() if key in NEEDED}
     about = content[KEY] | {"config": _without_places(config)}
     torch.save({"state_dict": dict(content["state_dict"]), KEY: about}, fold / BEST)
+    write_manifest(fold, (METRICS, PER_GENE, BEST))
 
 
 def _without_places(value: Any) -> Any:

@@ -30,6 +30,7 @@ from hespotex.fit import fit, predict_test, prepared_module
 from hespotex.modules.ceiling import LEAK as CEILING
 from hespotex.results.about import describe
 from hespotex.results.cost import Laps, cost
+from hespotex.results.finite import check_finite
 from hespotex.results.loggers import close, log_results
 from hespotex.results.run_folder import RunFolder
 from hespotex.results.scores import write_scores
@@ -37,6 +38,10 @@ from hespotex.teacher import LEAK as TAUGHT
 from hespotex.teacher import attach_latents
 
 log = logging.getLogger(__name__)
+DIVERGED = (
+    "the fit has diverged and the run has no scores: lower model.module.optimizer.lr, or look at the loss of each epoch in "
+    "csv/metrics.csv; then name=NEW, or restart=true to replace this run"
+)
 
 
 def train(cfg: DictConfig) -> float:
@@ -119,6 +124,7 @@ def _run(config: Config, folder: RunFolder, loggers: list[Any], datamodule: Sect
     trainer, best = fit(config, folder, datamodule, module, loggers, about)
     clock.lap("fit")
     predictions = predict_test(trainer, module, datamodule)
+    check_finite(predictions, DIVERGED)
     clock.lap("predict")
     if rank_zero_only.rank == 0:
         costs = cost(module, clock.seconds, sum(len(values) for values in predictions.values()))

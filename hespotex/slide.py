@@ -1,6 +1,8 @@
 """One slide: from the image to all of its outputs."""
 
+import json
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from hespotex.data.readers.slide import pixel_size, read_slide
 from hespotex.data.section import Section
 from hespotex.data.slide_list import SlideFile
 from hespotex.data.tissue import Tissue, slide_tissue
+from hespotex.errors import InputError
 from hespotex.predictor import Predictor
 from hespotex.results.slide.evidence import earned_pcc
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
+from hespotex.results.slide.request import KEY, MODEL, check_model, is_current, slide_request
 from hespotex.results.slide.table import slide_table
 from hespotex.results.slide.write import write_slide
 
@@ -37,22 +41,36 @@ class SlideWriter:
     def __init__(self, config: Config, predictor: Predictor) -> None:
         self.config, self.predictor = config, predictor
         self.genes: list[str] = config["genes"] or predictor.genes
+        self.drawn: list[str] = list(dict.fromkeys(config["map_genes"]))
+        if left_out := [gene for gene in self.drawn if gene not in set(self.genes)]:
+            raise InputError(f"map_genes: {', '.join(left_out)} would be drawn, but genes={self.genes[:5]} leaves them out")
         self.sets = read_gmt(Path(config["gene_sets"])) if config["gene_sets"] else {}
         self.earned = earned_pcc([Path(path) for path in predictor.ensemble.fingerprints])
 
+    def check(self, slides: Iterable[SlideFile]) -> None:
+        """Refuse, before any work, slides of which the output holds another model's prediction."""
+        tables = [Path(self.config["output"]) / f"{slide.name}.h5ad" for slide in slides]
+        if not self.config["restart"]:
+            check_model(tables, self.predictor.provenance[MODEL])
+
     def __call__(self, slide: SlideFile) -> None:
-        """Write all files of one slide; what is there already is kept."""
+        """Write all files of one slide; what is there already is kept, if this model made it for this request.
+
+        Raises:
+            InputError: it cannot be predicted.
+        """
         output = Path(self.config["output"])
         target = output / f"{slide.name}.h5ad"
-        if target.is_file() and not self.config["restart"]:
+        request = slide_request(self.config, slide.path, slide.mpp)
+        if not self.config["restart"] and is_current(target, request):
             log.info("%s is there already (restart=true makes it anew)", target)
             return
         section, tissue = self._read(slide)
         table = self._predicted(section)
+        table.uns["hespotex"] = table.uns["hespotex"] | {KEY: json.dumps(request, sort_keys=True)}
         if self.sets:
             score_gene_sets(table, self.sets)
-        drawn = [gene for gene in self.config["map_genes"] if gene in set(self.genes)]
-        write_slide(table, section, tissue, drawn, output, **{name: self.config[name] for name in OUTPUTS})
+        write_slide(table, section, tissue, self.drawn, output, **{name: self.config[name] for name in OUTPUTS})
         log.info("%s: %d genes at %d spots (%.3f um/px, %s)", target, table.n_vars, len(table), section.mpp, section.mpp_source)
 
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hespotex.cli import VerbParser, plain_errors
 
 if TYPE_CHECKING:
+    from hespotex.failures import Failures
     from hespotex.results.tables import Tables
 
 log = logging.getLogger("hespotex.summary")
@@ -30,6 +31,7 @@ def summarise(folder: Path) -> None:
         InputError: no finished run.
     """
     from hespotex.auditing.audit import audit_runs
+    from hespotex.failures import Failures
     from hespotex.files import atomic_path
     from hespotex.results.export import FILES, write_results
     from hespotex.results.guide import GUIDE, guide_sweep
@@ -39,18 +41,25 @@ def summarise(folder: Path) -> None:
     from hespotex.results.tables import Tables
     from hespotex.results.wandb_summary import log_summary
 
-    tables = Tables.read(folder)
+    unread = Failures("run")
+    tables = Tables.read(folder, unread)
     write_results(folder, tables)
     audit = "\n".join(["## Leakage audit", "", *audit_runs(tables.runs)])
     with atomic_path(folder / "summary.md") as part:
         text = render(tables.models, tables.sections, tables.runs, folder)
-        part.write_text(f"{text}\n{audit}\n", encoding="utf-8")
+        part.write_text(f"{text}\n{audit}\n{_left_out(unread)}", encoding="utf-8")
     _show(folder, tables, audit)
     page, found = folder / "report" / "index.html", chapters(tables)
     write_page(page, tables, found, folder)
     log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
     guide_sweep(folder, tables)
     log.info("report: %s; what each file is: %s", page, folder / GUIDE)
+
+
+def _left_out(unread: "Failures") -> str:
+    """The runs that could not be read, and why; nothing where there are none."""
+    lines = [f"- {name}: {failure.reason}" for name, failure in unread.found.items()]
+    return "\n".join(["", "## Runs left out: they cannot be read", "", *lines, ""]) if lines else ""
 
 
 def _show(folder: Path, tables: "Tables", audit: str) -> None:

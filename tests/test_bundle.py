@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import Run, command, compose_config
+from conftest import Run, changed_on_purpose, command, compose_config
 
 from hespotex.auditing.audit import audit_run
 from hespotex.errors import InputError
@@ -107,11 +107,13 @@ def renamed_copy(run: Path, other: Path, model: str) -> None:
     shutil.copytree(run, other)
     metrics = json.loads((other / "metrics.json").read_text())
     (other / "metrics.json").write_text(json.dumps(metrics | {"model": model}))
+    changed_on_purpose(other / "metrics.json")
 
 
 def test_leaks_are_refused_or_labelled(sweep: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = sweep / "1" / "metrics.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"leaks": ["the teacher saw the test section"]}))
+    changed_on_purpose(file)
     rules = [{"rule": "panel", "verdict": "FAIL", "reason": "chosen on DEMO1", "asked": None}]
     (sweep / "0" / "audit.json").write_text(json.dumps({"quick": True, "rules": rules}))
     words = r"the teacher saw the test section; audit, panel: chosen on DEMO1.; --allow-leak packs them"
@@ -135,6 +137,7 @@ def test_what_is_in_the_way(sweep: Path, tmp_path: Path) -> None:
     content = torch.load(sweep / "2" / "checkpoints" / "best.ckpt", weights_only=True)
     content["hespotex"]["pitch_um"] = 7.0
     torch.save(content, sweep / "2" / "checkpoints" / "best.ckpt")
+    changed_on_purpose(sweep / "2" / "checkpoints" / "best.ckpt")
     before = (tmp_path / "bundle" / "facts.json").read_text()
     with pytest.raises(InputError, match=r"pitch_um differs"):
         pack(sweep, tmp_path / "bundle")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import Run, command, compose_config
+from conftest import Run, changed_on_purpose, command, compose_config
 
 from hespotex.data.demo import make_demo
 from hespotex.ensemble import Ensemble, find_checkpoints
@@ -130,6 +130,7 @@ def test_another_pitch_is_told(ridge_run: Path, elsewhere: Path, score: Commands
     content = torch.load(path, weights_only=True)
     content["hespotex"]["pitch_um"] = 200.0
     torch.save(content, path)
+    changed_on_purpose(path)
     score(path, elsewhere)
     assert "DEMO1: spots are 100 um apart, 200 um in training" in caplog.text and "0.5 times as far away" in caplog.text
 
@@ -182,6 +183,7 @@ def test_checkpoints_that_do_not_belong_together(ridge_run: Path, tmp_path: Path
         ({"model": "ridge", "expression_fitted_on": ["DEMO3"]}, r"fitted on each fold's own training sections"),
     ):
         torch.save(content | {"hespotex": facts | change}, path)
+        changed_on_purpose(path)
         with pytest.raises(InputError, match=message):
             Ensemble(find_checkpoints(str(tmp_path / "pair")))
     assert len(find_checkpoints([str(tmp_path / "pair" / "*" / "checkpoints" / "*.ckpt")])) >= 2

@@ -63,6 +63,7 @@ class TestAnyKind:
         for name in "abc":
             (tmp_path / f"{name}.tif").touch()
         monkeypatch.setattr(inference, "Predictor", lambda _: None)
+        write.check = lambda _: None  # type: ignore[attr-defined]
         monkeypatch.setattr(inference, "SlideWriter", lambda *_: write)
         words = ["checkpoint=x", f"slides={tmp_path}/*.tif", f"output={tmp_path}/out"]
         with pytest.raises(InputError, match=r"1 of 3 slides failed: b\.tif"):

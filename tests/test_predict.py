@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import torch
 from conftest import Run, compose_config
 from data.builders_slide import write_slide
 from numpy.typing import NDArray
@@ -144,6 +145,32 @@ class TestOutputs:
         assert file.stat().st_mtime_ns == before and "is there already (restart=true" in caplog.text
         go(ridge_run, bare, "restart=true")
         assert file.stat().st_mtime_ns > before
+
+
+class TestOfAnotherModel:
+    def test_is_not_kept(self, folds: Path, bare: Path, go: Commands) -> None:
+        one = ad.read_h5ad(go(folds / "0", bare) / "bare.h5ad")
+        with pytest.raises(InputError, match=r"bare\.h5ad: predicted by another model .*restart=true"):
+            go(folds / "1", bare)
+        two = ad.read_h5ad(go(folds / "1", bare, "restart=true") / "bare.h5ad")
+        assert one.uns["hespotex"]["checkpoint"] != two.uns["hespotex"]["checkpoint"]
+        gene = next(name for name in two.var_names if name in set(one.var_names))
+        few = ad.read_h5ad(go(folds / "1", bare, f"genes=[{gene}]") / "bare.h5ad")
+        assert list(few.var_names) == [gene]
+        with pytest.raises(InputError, match=r"map_genes: .* would be drawn, but genes="):
+            go(folds / "1", bare, f"genes=[{gene}]", f"map_genes=[{two.var_names[-1]}]")
+        both = ad.read_h5ad(go(folds, bare, name="both") / "bare.h5ad").uns["hespotex"]["panel_fitted_on"]
+        assert set(both) == {*one.uns["hespotex"]["panel_fitted_on"], *two.uns["hespotex"]["panel_fitted_on"]}
+
+    def test_weights_that_are_no_numbers(self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path) -> None:
+        content = torch.load(ridge_run / "checkpoints" / "best.ckpt", weights_only=True)
+        for name in ("gene_mean", "linear.weight"):
+            state = dict(content["state_dict"])
+            state[name] = state[name].clone()
+            state[name].view(-1)[0] = torch.nan
+            torch.save(content | {"state_dict": state}, tmp_path / "x.ckpt")
+            with pytest.raises(InputError, match=rf"not all numbers \(NaN in {name}\)"):
+                go(tmp_path / "x.ckpt", bare)
 
 
 class TestSlidesThatFail:

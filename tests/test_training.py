@@ -102,6 +102,22 @@ def test_a_finished_run_is_not_repeated(train: Run) -> None:
     assert (folder / "metrics.json").stat().st_mtime_ns != before
 
 
+@pytest.mark.parametrize("model", ["strict", "published", "mlp"])
+def test_a_fit_that_diverges_has_no_scores(train: Run, tmp_path: Path, model: str) -> None:
+    words = [f"model={model}", "model.module.optimizer.lr=1e30", "model.max_epochs=3", "data.panel.n_top=20"]
+    with pytest.raises(InputError, match="predicted values are not finite numbers; the fit has diverged"):
+        train(*words)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_start_that_failed_does_not_keep_the_name(train: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        train("model=ridge", f"data.reader.root={tmp_path / 'nowhere'}")
+    with pytest.raises(InputError, match="n_top"):
+        train("model=ridge", "data.panel.n_top=-1")
+    assert (train("model=ridge") / "metrics.json").is_file()
+
+
 def test_another_config_does_not_overwrite(train: Run) -> None:
     folder = train("model=ridge")
     before = (folder / "metrics.json").read_bytes()

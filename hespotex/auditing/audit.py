@@ -9,7 +9,9 @@ from hespotex.auditing import fitted, splits, trained
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
 from hespotex.auditing.record import read_record
+from hespotex.errors import InputError
 from hespotex.failures import failure_of
+from hespotex.manifest import check_files
 from hespotex.progress import progress
 from hespotex.results.findings import FAIL, UNCHECKED, Finding, count, write_audit
 
@@ -43,9 +45,18 @@ def audit_run(folder: Path, data_sets: DataSets | None, rules: Iterable[str] = t
         InputError: no finished run there.
     """
     case = Case(read_record(folder), data_sets)
-    findings = [_finding(name, case) for name in rules]
+    findings = [_finding(name, case) for name in rules] + changed_files(folder)
     write_audit(folder, findings, quick=data_sets is None)
     return findings
+
+
+def changed_files(folder: Path) -> list[Finding]:
+    """A failure if a file of the run is not as the run wrote it; else nothing is said."""
+    try:
+        check_files(folder)
+    except InputError as error:
+        return [Finding("files", FAIL, str(error))]
+    return []
 
 
 def _finding(name: str, case: Case) -> Finding:

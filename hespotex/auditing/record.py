@@ -1,16 +1,17 @@
 """What a finished run left behind, as it lies on disk."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hespotex.checkpoint import read_checkpoint
 from hespotex.errors import InputError
+from hespotex.files import read_json
 from hespotex.provenance import KEY
 from hespotex.trusted import plain
 
 Config = dict[str, Any]
+NOT_WHOLE = "the run's folder is not whole"
 SIDES = ("train", "val", "test")
 
 
@@ -51,15 +52,7 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(f"no finished run (metrics.json) in {folder}; give the folder of one run, such as outputs/demo/0")
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} holds scores but no training run: audit the runs whose checkpoints made them")
-    files = {name: _read(folder / f"{name}.json") for name in ("config", "split", "metrics")}
+    files = {name: read_json(folder / f"{name}.json", NOT_WHOLE) for name in ("config", "split", "metrics")}
     checkpoint = read_checkpoint(folder / "checkpoints" / "best.ckpt")
     config = plain(files["config"])
     return RunRecord(folder, config, files["split"], files["metrics"], checkpoint)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); the run's folder is not whole") from error
-    return content

@@ -12,7 +12,7 @@ import pandas as pd
 from hespotex.data.tissue import read_tissue
 from hespotex.errors import InputError
 from hespotex.failures import failure_of, read_failed
-from hespotex.files import safe_name
+from hespotex.files import safe_name, visible
 from hespotex.hdf5 import read_anndata
 from hespotex.progress import progress_bar
 from hespotex.results.slide.table import scale_factors
@@ -41,7 +41,7 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
     Raises:
         InputError: no predicted slide, or slides predicted in different units.
     """
-    files = {path.stem: path for path in sorted(folder.glob("*.h5ad"))}
+    files = {path.stem: path for path in visible(folder, "*.h5ad")}
     failed = read_failed(folder)
     if not files:
         raise InputError(f"no predicted slide (SLIDE.h5ad) in {folder}; give the output of predict.py")
@@ -49,17 +49,22 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
     rows: list[dict[str, Any]] = []
     units: dict[str, str] = {}
     levelled: list[str] = []
+    models: dict[str, str] = {}
     with progress_bar(len(names), "slide", "slides", disable=len(names) < 20) as bar:
         for name in names:
             row, about = _row(name, files.get(safe_name(name)), failed.get(safe_name(name)))
             rows.append({"slide": name, "patient": patients[name] if patients else name, **row})
             units |= {str(about["unit"]): name} if about else {}
+            models |= {str(about["checkpoint"]): name} if "checkpoint" in about else {}
             levelled += [name] if about.get("standardize") == "section" else []
             bar.update()
     if levelled:
         log.warning(LEVELLED, len(levelled))
     if len(units) > 1:
         raise InputError(f"{folder}: slides of different units ({units}); predict all with one checkpoint")
+    if len(models) > 1:
+        shown = ", ".join(f"{slide} by checkpoint {model}" for model, slide in models.items())
+        raise InputError(f"{folder}: slides of different models ({shown}; run.txt names all); predict all with one checkpoint")
     table = pd.DataFrame(rows)
     return table[[*FACTS, *(column for column in table if column not in FACTS)]]
 

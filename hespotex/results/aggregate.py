@@ -1,6 +1,5 @@
 """From the scores of single runs to numbers that can be quoted: tidy tables by section, model and gene."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,38 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hespotex.errors import InputError
+from hespotex.results.runs import ROLES, Runs, read_genes
 from hespotex.results.statistics import bootstrap_interval, sign_flip
 
-Runs = list[dict[str, Any]]
-PER_GENE = "per_gene.csv"
 REFERENCE = "ridge"  # what gains are paired with
-ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
 NOT_METRICS = ("fold_strategy", "model", "role", "fold", "seed", "folder", "section_id", "group")
-
-
-def read_runs(folder: Path) -> Runs:
-    """`metrics.json` of every finished run below a folder; of runs of one model, fold and seed the newest.
-
-    Where there are several encoders, the model is named with its encoder.
-
-    Raises:
-        InputError: no folder, no finished run in it, or runs of an older version.
-    """
-    if not folder.is_dir():
-        raise InputError(f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo")
-    files = sorted(folder.rglob("metrics.json"), key=lambda path: path.stat().st_mtime)
-    runs = {}
-    for file in files:
-        run = json.loads(file.read_text()) | {"folder": str(file.parent)}
-        if "role" not in run:
-            raise InputError(f"{file}: scored by an older version; run it again with restart=true, or move it away")
-        runs[run["model"], run["encoder"], run["fold_strategy"], run["split"]["index"], run["seed"]] = run
-    if not runs:
-        raise InputError(f"no finished run (metrics.json) below {folder}")
-    if len({run["encoder"] for run in runs.values()}) > 1:
-        return [run | {"model": f"{run['model']}, {run['encoder']}"} for run in runs.values()]
-    return list(runs.values())
 
 
 def section_table(runs: Runs, scores: pd.DataFrame) -> pd.DataFrame:
@@ -145,9 +117,3 @@ def gene_scores(runs: Runs) -> pd.DataFrame:
     """A row per run, test section and gene: what `per_gene.csv` holds, with fold strategy, model and seed."""
     names = ("fold_strategy", "model", "seed")
     return pd.concat([read_genes(Path(run["folder"])).assign(**{name: run[name] for name in names}) for run in runs])
-
-
-def read_genes(folder: Path) -> pd.DataFrame:
-    """`per_gene.csv` of a run; a gene may be called NA."""
-    words = {"gene": str, "section_id": str}
-    return pd.read_csv(folder / PER_GENE, dtype=words, keep_default_na=False, na_values=[""])

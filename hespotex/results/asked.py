@@ -1,13 +1,12 @@
 """What was asked of a sweep, and what it was made with."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hespotex.files import digest
-from hespotex.results.aggregate import Runs
+from hespotex.files import digest, read_json
 from hespotex.results.findings import FAIL, PASS, Finding, read_audit
+from hespotex.results.runs import Runs
 
 PROTOCOL = {
     "leave_one_group_out": "Each group (patient) is the test set once, with all its sections; none of them is trained on.",
@@ -64,7 +63,7 @@ def fingerprint(runs: Runs) -> str:
 def config(run: dict[str, Any]) -> dict[str, Any]:
     """The resolved config of a run; empty where none is stored."""
     file = Path(run["folder"]) / "config.json"
-    return dict(json.loads(file.read_text())) if file.is_file() else {}
+    return read_json(file) if file.is_file() else {}
 
 
 def versions(runs: Runs) -> Facts:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from hespotex.errors import InputError
-from hespotex.results.aggregate import Runs, gene_scores
+from hespotex.results.aggregate import gene_scores
 from hespotex.results.gene_table import FDR
 from hespotex.results.markdown import interval, markdown, number
 from hespotex.results.report import few_groups
+from hespotex.results.runs import Runs
 from hespotex.results.statistics import FEW_GROUPS, benjamini_hochberg, bootstrap_interval, sign_flip, t_test
 
 PLACE = ["fold_strategy", "section_id"]

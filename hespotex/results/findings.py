@@ -1,13 +1,15 @@
 """What the audit of a run found, rule by rule, and its file `audit.json`."""
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hespotex.files import write_json
+from hespotex.files import read_json, write_json
+from hespotex.shapes import Rule, check_shape
 
 PASS, FAIL, UNCHECKED = "PASS", "FAIL", "NOT CHECKED"
+VERDICT = Rule("a verdict", lambda value: value in (PASS, FAIL, UNCHECKED))
+AUDIT = {"rules": [{"rule": str, "verdict": VERDICT, "reason": str}]}
 RECORDED = "the recorded facts show no leak; not re-derived: "
 
 
@@ -37,7 +39,11 @@ def write_audit(folder: Path, findings: list[Finding], quick: bool) -> None:
 def read_audit(folder: Path) -> list[Finding]:
     """The findings of the last audit of a run; none if there was no audit."""
     file = folder / "audit.json"
-    return [Finding(**rule) for rule in json.loads(file.read_text())["rules"]] if file.is_file() else []
+    if not file.is_file():
+        return []
+    content = read_json(file, "audit the run again: python -m hespotex.audit RUN_DIR")
+    check_shape(content, AUDIT, str(file))
+    return [Finding(rule["rule"], rule["verdict"], rule["reason"], rule.get("asked")) for rule in content["rules"]]
 
 
 def count(findings: list[Finding]) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 import hespotex
-from hespotex.files import atomic_path
+from hespotex.files import atomic_path, visible
 from hespotex.results.markdown import number
+from hespotex.results.slide.request import MODEL, facts_of
 from hespotex.results.tables import Tables
 from hespotex.words import given_command, sweep_command
 
@@ -38,6 +39,7 @@ FILES = {  # in the order in which a reader wants them
     "audit.json": "what each fitted thing has seen, derived anew",
     "split.json": "which sections train, validate and test",
     "config.json": "every setting of the run",
+    "files.json": "size and hash of the files that are read again: a torn or changed one is refused",
     "csv/metrics.csv": "loss and validation scores of each epoch",
     "wandb/": "the run as W&B keeps it",
     "multirun.yaml": "the words of the sweep, as Hydra keeps them",
@@ -125,15 +127,24 @@ def _runs(tables: Tables, folder: Path) -> list[str]:
 
 def guide_slides(folder: Path, checkpoint: Any) -> None:
     """The guide of a folder of predicted slides; none where there is no slide."""
-    n, home = len(list(folder.glob("*.h5ad"))), _shown(folder)
-    if not n:
+    slides, home = visible(folder, "*.h5ad"), _shown(folder)
+    if not slides:
         return
     then = {
         f"open {home}/*.html": "look",
         f"python -m hespotex.cohort {home}": "one table of all slides: pseudobulk, gene sets, bulk RNA, survival",
         "the same command again": "predicts what is missing; restart=true predicts all anew",
     }
-    write_guide(folder, [f"{n} slides, predicted with {checkpoint}", f"Made by: {given_command()}"], then)
+    about = [f"{len(slides)} slides; the last command used {checkpoint}", f"Made by: {given_command()}"]
+    made = _columns(dict(map(_made_by, slides)))
+    write_guide(folder, [*about, "", "Slides, and what each was predicted with", *made, ""], then)
+
+
+def _made_by(table: Path) -> tuple[str, str]:
+    """A slide, and the model that its own table names."""
+    facts = facts_of(table) or {}
+    names = [str(facts.get(name, "unknown")) for name in ("model", "data", "encoder", MODEL)]
+    return table.stem, "{} on {}, encoder {}; checkpoint {}".format(*names)
 
 
 def _shown(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from hespotex.results.aggregate import read_genes
+from hespotex.results.runs import read_genes
 
 
 def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from hespotex.data.folds import LEAK
-from hespotex.results.aggregate import Runs
 from hespotex.results.markdown import NOTHING, Column, interval, markdown, number, numbers
+from hespotex.results.runs import Runs
 from hespotex.results.schema import MODELS
 from hespotex.results.statistics import FEW_GROUPS
 

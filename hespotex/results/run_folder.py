@@ -1,6 +1,5 @@
 """The folder of one run: who owns it, whether it is finished, and where to go on."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,13 @@ from typing import Any
 from hespotex.build import Config
 from hespotex.callbacks.checkpoint_io import why_unreadable
 from hespotex.errors import InputError
-from hespotex.files import write_json
+from hespotex.files import read_json, write_json
+from hespotex.manifest import MANIFEST, check_files
 from hespotex.provenance import flat
+from hespotex.shapes import check_shape
 
 log = logging.getLogger(__name__)
+AGAIN = "restart=true runs it again"
 IGNORED = (
     "restart",
     "paths.",
@@ -42,8 +44,8 @@ class RunFolder:
             InputError: the folder holds a run of another config; the message names what differs.
         """
         wanted, file = _settings(config), self.path / "config.json"
-        if file.is_file() and not config["restart"]:
-            found = _settings(json.loads(file.read_text()))
+        if file.is_file() and self._holds_work() and not config["restart"]:
+            found = _settings(read_json(file, AGAIN))
             differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]
             if differing:
                 changes = ", ".join(f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in differing[:6])
@@ -51,7 +53,13 @@ class RunFolder:
         elif config["restart"]:
             for old in [self.metrics_file, *self.checkpoints.glob("*.ckpt")]:
                 old.unlink(missing_ok=True)
-        write_json(file, config)
+        if not self.metrics_file.is_file():  # a finished run keeps what it was made with
+            (self.path / MANIFEST).unlink(missing_ok=True)
+            write_json(file, config)
+
+    def _holds_work(self) -> bool:
+        """Whether an earlier run has come to its first checkpoint; a start that failed takes no name."""
+        return self.metrics_file.is_file() or any(self.checkpoints.glob("*.ckpt"))
 
     @property
     def metrics_file(self) -> Path:
@@ -76,8 +84,17 @@ class RunFolder:
                 return
 
     def finished(self) -> dict[str, Any] | None:
-        """The metrics of a finished run."""
-        return dict(json.loads(self.metrics_file.read_text())) if self.metrics_file.is_file() else None
+        """The metrics of a finished run.
+
+        Raises:
+            InputError: the run is finished, but not whole.
+        """
+        if not self.metrics_file.is_file():
+            return None
+        check_files(self.path)
+        metrics = read_json(self.metrics_file, AGAIN)
+        check_shape(metrics, {"val_score": float}, str(self.metrics_file))
+        return metrics
 
 
 def _settings(config: Config) -> dict[str, Any]:

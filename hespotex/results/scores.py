@@ -13,20 +13,22 @@ from torch import Tensor
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
-from hespotex.files import atomic_path, safe_names, write_json
+from hespotex.files import atomic_path, json_text, safe_names, write_json
+from hespotex.manifest import write_manifest
 from hespotex.metrics import Layout, Metric, Raster, gene_metrics, gene_set_metrics, own_metrics, section_metrics
 from hespotex.progress import progress
 from hespotex.results.about import brief
-from hespotex.results.aggregate import PER_GENE
 from hespotex.results.guide import guide_run
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
+from hespotex.results.runs import BEST, CONFIG, METRICS, PER_GENE
 from hespotex.results.schema import SECTIONS
 from hespotex.words import given_command
 
 Scores = dict[str, float]
 log = logging.getLogger(__name__)
 MORAN_NEIGHBOURS = 6  # nearest spots that count as neighbours; not those of the model's graph, which differ between models
+WRITTEN = (CONFIG, "split.json", PER_GENE, BEST)  # what is checked when it is read again, beside metrics.json
 FACTS = ("section_id", "group", "n_spots", "n_genes")  # of a section's row; the rest are metrics
 
 
@@ -51,7 +53,9 @@ def write_scores(
     facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state", "familiarity")}
     content = {**facts, "command": given_command(), "sections": rows, **scores}
     guide_run(folder, content)
-    write_json(folder / "metrics.json", content)
+    there = [name for name in WRITTEN if (folder / name).is_file()]
+    write_manifest(folder, there, coming={METRICS: json_text(content).encode()})
+    write_json(folder / METRICS, content)
     shown = ", ".join(f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse"))
     log.info("test %s", shown)
     return scores

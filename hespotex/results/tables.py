@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from hespotex.results.aggregate import Runs, gene_scores, model_table, read_runs, section_table
+from hespotex.failures import Failures
+from hespotex.results.aggregate import gene_scores, model_table, section_table
 from hespotex.results.gene_table import gene_table
+from hespotex.results.runs import Runs, read_runs
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,16 @@ class Tables:
     models: pd.DataFrame
 
     @classmethod
-    def read(cls, folder: Path) -> "Tables":
+    def read(cls, folder: Path, failures: Failures | None = None) -> "Tables":
         """Tables of all finished runs below a folder.
+
+        Args:
+            failures: takes the runs that cannot be read.
 
         Raises:
             InputError: no folder, no finished run in it, or runs of an older version.
         """
-        return cls.make(read_runs(folder))
+        return cls.make(read_runs(folder, failures))
 
     @classmethod
     def make(cls, runs: Runs) -> "Tables":

@@ -7,6 +7,7 @@ from typing import Any
 
 from hespotex.auditing.audit import RULES, audit_run
 from hespotex.auditing.dataset import DataSets
+from hespotex.manifest import MANIFEST
 from hespotex.results.findings import FAIL, UNCHECKED, Finding
 
 VALIDATED = "model.select_on=validation"
@@ -30,3 +31,4 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
+    (path.parent / MANIFEST).unlink(missing_ok=True)  # what was changed on purpose is no longer vouched for

@@ -7,7 +7,7 @@ from pathlib import Path
 import anndata as ad
 import pytest
 import torch
-from conftest import Run
+from conftest import Run, changed_on_purpose
 
 from hespotex.audit import main
 from hespotex.auditing.audit import audit_run, audit_runs
@@ -143,6 +143,7 @@ def test_a_run_of_an_older_version(clean: Path) -> None:
     for name in ("section_facts", "teacher", "expression_state"):
         del content["hespotex"][name]
     torch.save(content, path)
+    changed_on_purpose(path)
     findings = audit(clean)
     assert FAIL not in {finding.verdict for finding in findings.values()}
     assert findings["panel"].reason == "the run, of an older version, has no record of 'genes'"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from test_tables import write_run
 
-from hespotex.results.aggregate import read_runs
 from hespotex.results.asked import audits, facts, fingerprint, panel_choice, versions
 from hespotex.results.html.chapter import audit
+from hespotex.results.runs import read_runs
 from hespotex.results.tables import Tables
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from hespotex.data.folds import LEAK
 from hespotex.errors import InputError
-from hespotex.results.aggregate import PER_GENE, Runs, read_genes, read_runs
 from hespotex.results.report import across, headline, notes, render, title
+from hespotex.results.runs import PER_GENE, Runs, read_genes, read_runs
 from hespotex.results.tables import Tables
 from hespotex.summary import summarise
 

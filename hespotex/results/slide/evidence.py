@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hespotex.results.aggregate import PER_GENE, read_genes
+from hespotex.results.runs import PER_GENE, read_genes
 
 
 def earned_pcc(checkpoints: Sequence[Path]) -> pd.DataFrame:
