@@ -34,7 +34,7 @@ def soft_link_through_one(group: h5py.Group, name: str) -> None:
 
 
 def external_storage(group: h5py.Group, name: str) -> None:
-    group.create_dataset(name, (4, 4), "u1", external=[("/etc/passwd", 0, 16)])
+    group.create_dataset(name, (4, 4), "u1", external=[("secret.bin", 0, 16)])
 
 
 def virtual(group: h5py.Group, name: str) -> None:
@@ -103,8 +103,7 @@ def test_refused_by_every_reader(folder: Path, foreign: Foreign) -> None:
     (folder / "predictions").mkdir()
     for kind in ("predicted", "measured"):
         (folder / "predictions" / f"S1_{kind}.h5ad").write_bytes(path.read_bytes())
-    with pytest.raises(InputError, match="bytes of other files"):
-        calibration(folder, "S1")
+    assert calibration(folder, "S1") is None
 
 
 def test_what_is_its_own_is_read(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """How predicted values relate to measured ones, read from the predictions that a run has stored."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from hespotex.hdf5 import open_hdf5
 from hespotex.results.predictions import prediction_file
 
+log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 Curve = tuple[Array, Array]  # of each bin: mean predicted, mean measured
 N_BINS = 20
@@ -19,7 +21,11 @@ def calibration(folder: Path, section_id: str) -> list[Curve] | None:
     files = [prediction_file(folder, section_id, name) for name in ("predicted", "measured")]
     if not all(file.is_file() for file in files):
         return None
-    predicted, measured = map(_spots, files)
+    try:
+        predicted, measured = map(_spots, files)
+    except (OSError, KeyError, ValueError) as error:
+        log.warning("no calibration of %s: %s", section_id, error)
+        return None
     known = np.isfinite(measured).all(axis=0)
     predicted, measured = predicted[:, known], measured[:, known]
     return [curve(predicted, measured), curve(predicted - predicted.mean(axis=0), measured - measured.mean(axis=0))]
