@@ -47,9 +47,9 @@ def read_option(path: Path) -> Option:
     text = path.read_text(encoding="utf-8")
     lines, node = text.splitlines(), yaml.compose(text)
     group = path.parent.relative_to(CONF).as_posix().removeprefix(".")
-    is_global = "# @package _global_" in lines
+    named = next((line.split()[-1] for line in lines if line.startswith("# @package ")), _package(group))
     head = [line.removeprefix("# ") for line in _head(lines) if not line.startswith("# @package")]
-    prefix = "" if is_global or not group else f"{_package(group)}."
+    prefix = "" if named == "_global_" or not group else f"{named}."
     left_out = ("defaults",) if group else ("defaults", "hydra")
     content = yaml.safe_load(text) or {}
     option = Option(group, path.stem, "\n".join(head), _parents(content), _chosen(content), [])

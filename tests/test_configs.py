@@ -23,6 +23,7 @@ PUBLISHED = [f"encoder={path.stem}" for path in (CONF / "encoder").glob("*.yaml"
 NEEDS = dict.fromkeys(
     PUBLISHED, "weights: tests/encoders builds each empty, and has small stand-ins for each way of loading"
 ) | {
+    "encoder=mobilenet": "a package beside the install: tests/encoders/test_package.py has a stand-in",
     "fold=files": "a file: tests/data/test_folds.py has one",
     "fold=bundle": "a bundle: tests/data/test_hest_benchmark.py has one",
 }

@@ -1,15 +1,19 @@
-"""Base of the encoders whose weights are published on the hub or kept in a local file."""
+"""Base of the encoders whose weights are published: on the hub, in a package, or kept in a local file."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from hespotex.encoders.torch_encoder import TorchEncoder
-from hespotex.encoders.weights import Source
+from hespotex.encoders.weights import Package, Source
 from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
 
+log = logging.getLogger("hespotex.encoders")
 FILES = ("pretrained", "checkpoint", "cache", "file", "path", "url", "auto", "trust", "code", "attn_impl")
 
 
@@ -45,19 +49,31 @@ class HubEncoder(TorchEncoder):
     """A network of a known architecture with published weights.
 
     Args:
+        licence: as the page of the weights names it.
         hub_id: repository on the Hugging Face hub; its page has the model card and the licence.
-        licence: as that page names it.
         gated: whether one has to ask for access there.
         hub_files: names of the weights there; the first that exists is taken.
-        weights: local file (or a folder with one of `hub_files`) that replaces the hub.
+        package: instead of the hub, a package with the weights: `name`, `version`, `file`, `sha256` and `install`; see
+            `Package`.
+        weights: local file (or the folder it is in) that replaces hub and package.
         **kwargs: see `TorchEncoder`.
     """
 
     def __init__(
-        self, hub_id: str, licence: str, gated: bool, hub_files: Sequence[str], weights: str | None = None, **kwargs: Any
+        self,
+        licence: str,
+        hub_id: str = "",
+        gated: bool = False,
+        hub_files: Sequence[str] = (),
+        package: dict[str, str] | None = None,
+        weights: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source, self.weights = Source(hub_id, tuple(hub_files), licence, gated), weights
+        self.source: Package | Source = (
+            Package(licence=licence, **package) if package else Source(hub_id, tuple(hub_files), licence, gated)
+        )
+        self.weights = weights
         self._file: Path | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -72,3 +88,8 @@ class HubEncoder(TorchEncoder):
         if self._file is None:
             self._file = self.source.find(self.weights)
         return self._file
+
+    def _start(self) -> nn.Module:
+        if self._network is None:
+            log.info("encoder %s: weights of licence %s", self.name, self.source.licence)
+        return super()._start()

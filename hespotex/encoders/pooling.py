@@ -6,22 +6,23 @@ from torch import Tensor, cat, nn
 
 from hespotex.errors import InputError
 
-POOLINGS = ("cls", "mean", "cls_mean", "centre")
+POOLINGS = ("cls", "mean", "cls_mean", "mean_std", "centre")
 
 
 def pool_tokens(tokens: Tensor, n_prefix: int, pooling: str) -> Tensor:
-    """Pool (n, n_prefix + side * side, d) to (n, d), or (n, 2 d) for "cls_mean".
+    """Pool (n, n_prefix + side * side, d) to (n, d), or (n, 2 d) for "cls_mean" and "mean_std".
 
     Args:
         tokens: the class token and the registers first, then the tokens of the image row by row.
         n_prefix: class token and registers.
         pooling: "cls" takes the class token, "mean" the mean of the image's tokens, "cls_mean" both side by side,
-            "centre" the mean of the image's tokens in the middle half of the side: of a patch of 112 um the 56 um
-            around the centre, about a Visium spot.
+            "mean_std" their mean and their standard deviation, "centre" the mean of the image's tokens in the middle half
+            of the side: of a patch of 112 um the 56 um around the centre, about a Visium spot.
     """
     if pooling == "centre":
         return _centre(tokens[:, n_prefix:])
-    parts = {"cls": lambda: tokens[:, 0], "mean": lambda: tokens[:, n_prefix:].mean(1)}
+    own = tokens[:, n_prefix:]
+    parts = {"cls": lambda: tokens[:, 0], "mean": lambda: own.mean(1), "std": lambda: own.std(1, correction=0)}
     return cat([parts[part]() for part in pooling.split("_")], dim=-1)
 
 

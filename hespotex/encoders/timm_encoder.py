@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
-from hespotex.encoders.pooling import Pooled
-from hespotex.encoders.weights import load_strictly, read_state
+from hespotex.encoders.pooling import check_pooling, pool_tokens
+from hespotex.encoders.weights import Package, State, in_order_of, load_strictly, read_state
 from hespotex.errors import InputError
 
-CLASSIFIERS = ("fc.", "head.")  # timm's ImageNet weights bring one along, which no embedding needs
+CLASSIFIERS = ("fc.", "head.", "_fc.")  # ImageNet weights bring one along, which no embedding needs
 
 
 class TimmEncoder(HubEncoder):
@@ -20,7 +20,8 @@ class TimmEncoder(HubEncoder):
         architecture: timm model name.
         model_kwargs: what the published network differs in from it; layers by name, such as "SwiGLUPacked".
         pooling: see `pool_tokens`.
-        block: for networks of convolutions, the stage whose feature map is pooled; None takes the last tokens.
+        block: for networks of convolutions, the stage whose feature map is pooled, or several side by side; None takes
+            the last tokens.
         **kwargs: see `HubEncoder` and `TorchEncoder`.
     """
 
@@ -29,7 +30,7 @@ class TimmEncoder(HubEncoder):
         architecture: str,
         model_kwargs: dict[str, Any] | None = None,
         pooling: str = "cls",
-        block: int | None = None,
+        block: int | list[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -67,23 +68,35 @@ class TimmEncoder(HubEncoder):
             network = self.empty_network()
         path = self.weights_file()
         state = {key: value for key, value in read_state(path).items() if not key.startswith(CLASSIFIERS)}
-        return self.with_pooling(load_strictly(network, state, path, self.architecture))
+        return self.with_pooling(load_strictly(network, self._named(network, state), path, self.architecture))
+
+    def _named(self, network: nn.Module, state: State) -> State:
+        """The weights under timm's names. Of a package the file is known by its hash, so that its order can be trusted."""
+        return in_order_of(network, state) if isinstance(self.source, Package) else state
 
     def with_pooling(self, network: nn.Module) -> nn.Module:
         """Pixels to embeddings."""
         return _Tokens(network, self.pooling, self.block)
 
 
-class _Tokens(Pooled):
-    def __init__(self, network: Any, pooling: str, block: int | None) -> None:
-        super().__init__(getattr(network, "num_prefix_tokens", 0), pooling)
-        self.network, self.block = network, block
+class _Tokens(nn.Module):
+    """Pixels to the pooled tokens of each block, side by side."""
 
-    def tokens(self, pixels: Tensor) -> Tensor:
-        if self.block is None:
-            features: Tensor = self.network.forward_features(pixels)
-        else:
-            (features,) = self.network.forward_intermediates(
-                pixels, indices=[self.block], stop_early=True, intermediates_only=True
-            )
-        return features if features.ndim == 3 else features.flatten(2).transpose(1, 2)
+    def __init__(self, network: Any, pooling: str, block: int | list[int] | None) -> None:
+        super().__init__()
+        self.n_prefix = getattr(network, "num_prefix_tokens", 0)
+        self.network, self.pooling = network, check_pooling(pooling, self.n_prefix > 0)
+        self.blocks = None if block is None else [block] if isinstance(block, int) else list(block)
+
+    def features(self, pixels: Tensor) -> list[Tensor]:
+        """Tokens (n, n_prefix + side * side, d) or maps (n, d, side, side) of each block."""
+        if self.blocks is None:
+            return [self.network.forward_features(pixels)]
+        found: list[Tensor] = self.network.forward_intermediates(
+            pixels, indices=self.blocks, stop_early=True, intermediates_only=True
+        )
+        return found
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        tokens = [found if found.ndim == 3 else found.flatten(2).transpose(1, 2) for found in self.features(pixels)]
+        return torch.cat([pool_tokens(own, self.n_prefix, self.pooling) for own in tokens], dim=-1)

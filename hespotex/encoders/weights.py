@@ -1,9 +1,13 @@
-"""Weights on this disk or from the hub: finding, reading, loading, and what to do when that fails."""
+"""Weights on this disk, from the hub or from a package: finding, reading, loading, and what to do when that fails."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from hespotex.errors import InputError
@@ -11,6 +15,7 @@ from hespotex.loading import load_tensors
 
 HUB = "https://huggingface.co"
 WRAPPERS = ("state_dict", "model", "teacher")  # training checkpoints keep the weights one level down
+COUNTER = "num_batches_tracked"
 State = dict[str, Tensor]
 
 
@@ -63,6 +68,62 @@ class Source:
         )
 
 
+@dataclass(frozen=True)
+class Package:
+    """Weights inside a package of the Python index, of which nothing is imported or run.
+
+    `name` and `version` of the package; `file` in it, of which `sha256` is the hash; `install`: the words that bring it.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    licence: str
+    install: str
+
+    def find(self, local: str | None) -> Path:
+        """The file on this disk, and exactly this file.
+
+        Raises:
+            InputError: it is not there, or it is another, or the settings name a place outside the package.
+        """
+        if Path(self.file).is_absolute() or ".." in Path(self.file).parts:
+            raise InputError(f"encoder.package.file={self.file}: expected a file inside the package")
+        path = self._given(Path(local)) if local else self._installed()
+        found = _sha256(path, path.stat().st_mtime_ns)
+        if found != self.sha256:
+            raise InputError(
+                f"{path} is not the file of {self.name} {self.version}: expected sha256 {self.sha256}, found {found}; "
+                f"{self.install}, and leave encoder.weights out"
+            )
+        return path
+
+    def _given(self, path: Path) -> Path:
+        file = path / Path(self.file).name if path.is_dir() else path
+        if not file.is_file():
+            raise InputError(f"encoder weights not found: {file}; {self._way_out()}")
+        return file
+
+    def _installed(self) -> Path:
+        try:
+            path = Path(str(distribution(self.name).locate_file(self.file)))
+        except PackageNotFoundError as error:
+            raise InputError(f"these weights come with a package that is not installed; {self._way_out()}") from error
+        if not path.is_file():
+            raise InputError(f"{self.name} is installed without {self.file}; {self._way_out()}")
+        return path
+
+    def _way_out(self) -> str:
+        return f"{self.install} (licence {self.licence}), or set encoder.weights=FILE to its {Path(self.file).name}"
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, _modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_state(path: Path) -> State:
     """The tensors of a `.safetensors` file or of a torch checkpoint, which is never trusted with code.
 
@@ -91,6 +152,19 @@ def part_of(state: State, prefix: str) -> State:
 def without(state: State, unused: Sequence[str]) -> State:
     """The weights whose names contain none of `unused`."""
     return {key: value for key, value in state.items() if not any(part in key for part in unused)}
+
+
+def in_order_of(network: nn.Module, state: State) -> State:
+    """Weights under the network's names, both in their own order: for one known file that names them otherwise.
+
+    The counters of batch normalisation, which no embedding needs, may be missing.
+    """
+    counters = {key: value for key, value in network.state_dict().items() if key.endswith(COUNTER)}
+    names = [key for key in network.state_dict() if key not in counters]
+    tensors = {key: value for key, value in state.items() if not key.endswith(COUNTER)}
+    left_over = dict(list(tensors.items())[len(names) :])
+    zeros = {key: torch.zeros(value.shape, dtype=value.dtype) for key, value in counters.items()}
+    return dict(zip(names, tensors.values(), strict=False)) | zeros | left_over
 
 
 def load_strictly(network: nn.Module, state: State, path: Path, what: str) -> nn.Module:

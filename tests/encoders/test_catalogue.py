@@ -18,6 +18,7 @@ from hespotex.errors import InputError
 
 FOLDER = CHECKOUT / "conf" / "encoder"
 HUB = sorted(path.stem for path in FOLDER.glob("*.yaml") if "hub_id" in path.read_text())
+PACKAGED = sorted(path.stem for path in FOLDER.glob("*.yaml") if "\npackage:" in path.read_text())
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ FACTS = {
     "phikon2": Facts(1024, 303_351_808, gated=False),
     "resnet50": Facts(1024, 23_508_032, gated=False),
     "conch": Facts(512, 0),
+    "efficientnet_lite0": Facts(304, 3_371_008, gated=False),
+    "mobilenet": Facts(1280, 2_223_872, gated=False),
 }
 
 
@@ -56,10 +59,10 @@ def settings_of(name: str) -> dict[str, Any]:
 
 
 def test_none_is_forgotten() -> None:
-    assert FACTS.keys() == set(HUB)
+    assert FACTS.keys() == {*HUB, *PACKAGED}
 
 
-@pytest.mark.parametrize("name", [name for name in HUB if name != "conch"])
+@pytest.mark.parametrize("name", [name for name in (*HUB, *PACKAGED) if name != "conch"])
 def test_true_architecture(name: str) -> None:
     """Built and run without memory or arithmetic, on torch's "meta" device."""
     encoder = build(settings_of(name))
@@ -85,13 +88,13 @@ def test_hub_out_of_reach_names_page_access_and_local_file(name: str) -> None:
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize("name", HUB)
+@pytest.mark.parametrize("name", FACTS)
 def test_the_config_says_how_wide_the_embedding_is(name: str) -> None:
     header = (FOLDER / f"{name}.yaml").read_text().splitlines()[0]
     assert re.search(rf"\b{FACTS[name].width} numbers a patch", header)
 
 
-@pytest.mark.parametrize("name", HUB)
+@pytest.mark.parametrize("name", FACTS)
 def test_preprocessing_is_complete(name: str) -> None:
     settings = settings_of(name)
     assert settings["patch_px"] == settings["input_px"] in {224, 448}

@@ -48,9 +48,14 @@ def test_class_token_alone_and_beside_the_mean() -> None:
     assert pool_tokens(tokens, 5, "cls_mean").tolist() == [[7, 7, 1.5, 1.5]]
 
 
+def test_mean_and_spread_of_the_image_s_tokens() -> None:
+    tokens = torch.tensor([[[9.0], [1.0], [3.0]]])
+    assert pool_tokens(tokens, 1, "mean_std").tolist() == [[2, 1]]
+
+
 def test_refusals() -> None:
     assert [check_pooling(pooling, True) for pooling in POOLINGS] == list(POOLINGS)
-    with pytest.raises(InputError, match="expected cls, mean, cls_mean, centre"):
+    with pytest.raises(InputError, match="expected cls, mean, cls_mean, mean_std, centre"):
         check_pooling("max", True)
     with pytest.raises(InputError, match="no class token; set mean or centre"):
         check_pooling("cls_mean", False)

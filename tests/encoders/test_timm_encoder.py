@@ -65,6 +65,21 @@ def test_convolutions_stop_at_the_stage_that_is_asked_for(published: dict[str, A
         TimmEncoder(**published, architecture="test_resnet", pooling="cls", weights=str(tmp_path))(patches, 0.5)
 
 
+def test_several_stages_side_by_side(published: dict[str, Any], patches: Tensor, tmp_path: Path) -> None:
+    """Mean and standard deviation of each, in the order of the stages."""
+    torch.manual_seed(0)
+    network = timm.create_model("test_efficientnet", num_classes=10).eval()
+    state = {key: value for key, value in network.state_dict().items() if not key.startswith("classifier.")}
+    torch.save(state, tmp_path / "pytorch_model.bin")
+    settings = published | {"architecture": "test_efficientnet", "pooling": "mean_std", "weights": str(tmp_path)}
+    with torch.inference_mode():
+        maps = network.forward_intermediates(pixels_of(patches), intermediates_only=True)
+    expected = [part for i in (1, 3) for part in (maps[i].mean((2, 3)), maps[i].std((2, 3), correction=0))]
+    torch.testing.assert_close(TimmEncoder(**settings, block=[1, 3])(patches, 0.5), torch.cat(expected, 1))
+    one, same = (TimmEncoder(**settings, block=block) for block in (3, [3]))
+    torch.testing.assert_close(one(patches, 0.5), same(patches, 0.5))
+
+
 def test_everything_that_changes_numbers_is_in_the_identity(settings: dict[str, Any], tmp_path: Path) -> None:
     torch.save({"other": torch.ones(1)}, tmp_path / "other.bin")
     changes: list[dict[str, Any]] = [
