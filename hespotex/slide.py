@@ -87,6 +87,7 @@ class SlideWriter:
             positions=Path(config["positions"]) if config["positions"] else None,
             min_tissue=config["min_tissue"],
             grid=about.get("grid", "square") if config["grid"] == "auto" else config["grid"],
+            check_frame=config["check_frame"],
         )
         return section, tissue
 

@@ -232,7 +232,7 @@ def two_matrices(root: Path) -> None:
 BROKEN = [
     (swapped, r"V1: \d+ of 36 spots lie outside the image of 400 x 320 px .* are x and y in order"),
     (not_a_number, "V1: 1 of 36 spot positions are not numbers"),
-    (position_twice, "V1: the spot positions in .* name barcodes more than once"),
+    (position_twice, "barcodes of .*tissue_positions.csv: 2 names occur more than once"),
     (column_missing, r"tissue_positions.csv: columns missing: \['in_tissue'\]"),
     (other_barcodes, "V1: no barcode with counts .* is among the spots under tissue"),
     (no_positions, r"no tissue_positions.parquet or tissue_positions.csv or tissue_positions_list.csv in .*V1"),

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anndata as ad
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.data.readers.counts import check_stored, whole
-from hespotex.data.readers.ids import typed_ids
+from hespotex.data.readers.ids import plain_id, typed_ids
 from hespotex.errors import InputError
 from hespotex.hdf5 import read_anndata
 
@@ -75,9 +77,33 @@ def read_table(path: Path, sep: str | None = "\t", **kwargs: Any) -> pd.DataFram
     if not path.is_file():
         raise InputError(f"table not found: {path}")
     try:
-        return pd.read_csv(path, sep=sep, encoding="utf-8-sig", **kwargs)
+        table: pd.DataFrame = pd.read_csv(path, sep=sep, encoding="utf-8-sig", **kwargs)
     except Exception as error:  # gzip, unicode and parser errors all mean the same here
         raise InputError(f"{path}: cannot be read as a table ({type(error).__name__}: {error})") from error
+    if not table.shape[1] or not len(table):
+        raise InputError(f"{path}: the table is empty; is the file whole?")
+    return table
+
+
+def numbers_of(table: pd.DataFrame, column: Any, where: str) -> NDArray[np.float64]:
+    """A column as numbers (n,); blank cells are NaN.
+
+    Raises:
+        InputError: cells that are no numbers, such as "12,5" or "3 um".
+    """
+    if table[column].dtype.kind in "iuf":
+        return np.asarray(table[column], dtype=np.float64)
+    cells = [value if isinstance(value, float | int) else plain_id(value) for value in table[column]]
+    blank = [cell == "" for cell in cells]
+    numbers = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(np.float64)
+    wrong = [cell for cell, number, empty in zip(cells, numbers, blank, strict=True)
+             if number != number and not empty and cell == cell]  # fmt: skip
+    if wrong:
+        raise InputError(
+            f"{where}: {len(wrong)} cells of column {column} are no numbers, such as {wrong[0]!r}; "
+            "write numbers with a point, such as 12.5"
+        )
+    return numbers
 
 
 def read_h5ad(path: Path, layer: str | None = None) -> ad.AnnData:

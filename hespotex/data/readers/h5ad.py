@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-import anndata as ad
-import numpy as np
-
 from hespotex.data.images import image_facts
-from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
-from hespotex.data.readers.counts import raw_counts
+from hespotex.data.readers.common import chosen, existing_folder
+from hespotex.data.readers.frame import as_number
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import h5ads_in, name_files
+from hespotex.data.readers.measured import How, read_measured
 from hespotex.data.readers.obs import one_patient
+from hespotex.data.readers.on_tissue import COLUMN
 from hespotex.data.readers.pictures import Images, configured_image, image_beside
 from hespotex.data.scale import believable, choose_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
+from hespotex.data.section import Section, SectionKey, check_spots, make_adata
 from hespotex.errors import InputError
 
 
@@ -30,6 +29,8 @@ class H5adReader:
         spot_diameter_um: side of what a spot covers.
         layer: layer with the raw counts, or "raw" for `.raw`; None is `X`, or `.raw` where `X` holds none.
         sections: ids to use; by default all.
+        in_tissue: column of `obs` that says which spots lie on tissue; the others are left out. None takes all.
+        check_frame: refuse positions that are no px of the image, x then y, and several libraries in one file.
     """
 
     def __init__(
@@ -43,8 +44,11 @@ class H5adReader:
         spot_diameter_um: float = 55.0,
         layer: str | None = None,
         sections: list[str] | None = None,
+        in_tissue: str | None = COLUMN,
+        check_frame: bool = True,
     ) -> None:
-        self.images, self.mpp, self.pitch_um, self.spot_diameter_um, self.layer = images, mpp, pitch_um, spot_diameter_um, layer
+        self.images, self.mpp, self.pitch_um, self.spot_diameter_um = images, mpp, pitch_um, spot_diameter_um
+        self.how = How(layer, in_tissue, check_frame)
         self._files = chosen(_find(root), sections, str(root))
         if group_key and not groups:
             groups = {name: one_patient(path, group_key) for name, path in self._files.items()}
@@ -55,26 +59,25 @@ class H5adReader:
 
     def read(self, section_id: str) -> Section:
         path = self._files[section_id]
-        adata = read_h5ad(path, self.layer)
+        spots = read_measured(section_id, path, self.how)
         image = configured_image(section_id, self.images, self._files)
         image = image or image_beside(section_id, path)
         size, embedded = image_facts(image)
-        counts, genes = raw_counts(adata, path, self.layer)
-        barcodes = [str(name) for name in adata.obs_names]
-        check_counts(section_id, counts, barcodes)
-        pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
-        check_positions(section_id, pos)
+        pos, told = spots.pos, as_number(spots.frame.factors.get("microns_per_pixel"))
         choices = [
             (self.mpp, "data.reader.mpp"),
-            (_told(adata), 'uns["spatial"]'),
+            (told if believable(told) else None, 'uns["spatial"]'),
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
-        table = make_adata(counts, barcodes, genes, pos)
+        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
         pitch_um = self.pitch_um or pitch_px(pos) * mpp
         key = SectionKey(section_id, self._groups[section_id])
         section = Section(key, table, mpp, source, pitch_um, self.spot_diameter_um, image)
         check_spots(section, *size)
+        if self.how.check_frame:
+            spots.frame.check_turn()
+            spots.frame.check_image(image, size)
         return section
 
 
@@ -88,12 +91,3 @@ def _find(root: str | list[str]) -> dict[str, Path]:
     if not found:
         raise InputError(f"no h5ad file in {root}; set data.reader.root=FOLDER or [A.h5ad,B.h5ad]")
     return found
-
-
-def _told(adata: ad.AnnData) -> float | None:
-    """`microns_per_pixel` among the scale factors of the first library."""
-    for library in dict(adata.uns.get("spatial", {})).values():
-        factors = library.get("scalefactors", {}) if hasattr(library, "get") else {}
-        value = factors.get("microns_per_pixel") if hasattr(factors, "get") else None
-        return float(value) if value is not None and believable(float(value)) else None
-    return None

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from hespotex.data.readers.common import check_counts, chosen, existing_folder, log_join, only, read_table
 from hespotex.data.readers.ids import by_id, check_unique
+from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.scale import choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
@@ -51,7 +52,8 @@ class Her2stReader:
             raise InputError(f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found {list(spots)}")
         spots.index = _names(spots)
         if "selected" in spots:
-            spots = spots[spots["selected"] == 1]
+            where = f"{self._spot_file(section_id)}: selected"
+            spots = spots[yes_or_no(spots["selected"], where, "put the column right, or leave it out")]
         spots = spots.drop_duplicates()
         check_unique(list(spots.index), f"spots of {self._spot_file(section_id)}", ONE_LINE)
         shared = [name for name in counts.index if name in spots.index]

@@ -4,20 +4,19 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from hespotex.data.duplicates import known_pairs, merge_groups
 from hespotex.data.images import open_image
-from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
-from hespotex.data.readers.counts import raw_counts
+from hespotex.data.readers.common import chosen, existing_folder
 from hespotex.data.readers.hest_download import download_folders, fetch
 from hespotex.data.readers.hest_meta import Meta, groups, number, read_metadata, spots_um, text
 from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image
 from hespotex.data.readers.hest_table import Select, read_sample_table, select_ids, selects, table_from_metadata
 from hespotex.data.readers.ids import h5ads_in
+from hespotex.data.readers.measured import How, read_measured
+from hespotex.data.readers.on_tissue import COLUMN
 from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import believable, check_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_positions, make_adata
+from hespotex.data.section import Section, SectionKey, make_adata
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -36,6 +35,7 @@ class HestReader:
         select: filters on the sample table, see `select_ids`.
         download: fetch the chosen sections from the hub where they are missing.
         folders: what to fetch beside `st` and `metadata`; by default what `source` needs.
+        in_tissue, check_frame: see `H5adReader`.
     """
 
     def __init__(
@@ -48,10 +48,13 @@ class HestReader:
         select: Select | None = None,
         download: bool = False,
         folders: list[str] | None = None,
+        in_tissue: str | None = COLUMN,
+        check_frame: bool = True,
     ) -> None:
         if source not in SOURCES:
             raise InputError(f"data.reader.source={source!r}: expected one of {', '.join(SOURCES)}")
         self.root, self.mpp, self.source = Path(root), mpp, source
+        self.how = How(in_tissue=in_tissue, check_frame=check_frame)
         if download:
             fetch(self.root, download_folders(folders, source), select, sections)
         folder = existing_folder(existing_folder(self.root, "data.reader.root") / "st", "data.reader.root")
@@ -87,19 +90,16 @@ class HestReader:
     def read(self, section_id: str) -> Section:
         if section_id in self._broken:
             raise self._broken[section_id]
-        adata = read_h5ad(self.root / "st" / f"{section_id}.h5ad")
+        spots = read_measured(section_id, self.root / "st" / f"{section_id}.h5ad", self.how)
         meta, image = self._meta[section_id], find_image(self.root, section_id, self.source)
-        pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
-        check_positions(section_id, pos)
+        pos = spots.pos
         mpp, source = self._mpp(meta, image)
-        found_px = pitch_px(pos, *array_coordinates(adata.obs, text(meta.get("st_technology"))))
+        found_px = pitch_px(pos, *array_coordinates(spots.obs, text(meta.get("st_technology"))))
         pitch_um, diameter_um = spots_um(meta, found_px * mpp)
         check_mpp(section_id, mpp, source, found_px, pitch_um)
-        counts, genes = raw_counts(adata, self.root / "st" / f"{section_id}.h5ad")
-        check_counts(section_id, counts, list(adata.obs_names))
         section = Section(
             key=self._keys[section_id],
-            adata=make_adata(counts, list(adata.obs_names), genes, pos),
+            adata=make_adata(spots.counts, spots.barcodes, spots.genes, pos),
             mpp=mpp,
             mpp_source=source,
             pitch_um=pitch_um,
@@ -109,6 +109,8 @@ class HestReader:
         patches = self.root / "patches" / f"{section_id}.h5"
         if not image and not patches.is_file():
             raise InputError(f"{section_id}: no image: expected wsis/{section_id}.tif or {patches}")
+        if image and self.how.check_frame:
+            spots.frame.check_image(image, open_image(image).size)
         return section if image else with_patches(section, patches)
 
     def _selected(self, found: Sequence[str], select: Select) -> list[str]:

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from hespotex.data.readers.common import check_counts, chosen, existing_folder, read_h5ad
-from hespotex.data.readers.counts import raw_counts
+from hespotex.data.readers.common import chosen, existing_folder
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import h5ads_in
+from hespotex.data.readers.measured import How, read_measured
 from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import choose_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_positions, make_adata
+from hespotex.data.section import Section, SectionKey, make_adata
 from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5
 
@@ -27,6 +25,8 @@ class HestBenchmarkReader:
         sections: ids to use; by default all.
         pitch_um: 100 um, of Visium and of HEST's pseudo-spots of Xenium.
         spot_diameter_um: 55 um.
+        in_tissue: see `H5adReader`; the benchmark scores every spot that has a patch.
+        check_frame: see `H5adReader`.
     """
 
     def __init__(
@@ -37,7 +37,10 @@ class HestBenchmarkReader:
         sections: list[str] | None = None,
         pitch_um: float = 100.0,
         spot_diameter_um: float = 55.0,
+        in_tissue: str | None = None,
+        check_frame: bool = True,
     ) -> None:
+        self.how = How(in_tissue=in_tissue, check_frame=check_frame)
         self.root, self.mpp, self.pitch_um, self.spot_diameter_um = Path(root), mpp, pitch_um, spot_diameter_um
         folder = existing_folder(existing_folder(self.root, "data.reader.root") / "adata", "data.reader.root")
         self._files = chosen(h5ads_in(folder), sections, folder)
@@ -49,16 +52,12 @@ class HestBenchmarkReader:
         return [SectionKey(name, self._groups[name]) for name in self._files]
 
     def read(self, section_id: str) -> Section:
-        adata = read_h5ad(self._files[section_id])
-        counts, genes = raw_counts(adata, self._files[section_id])
-        barcodes = [str(name) for name in adata.obs_names]
-        check_counts(section_id, counts, barcodes)
-        pos = np.asarray(adata.obsm["spatial"], dtype=float)[:, :2]
-        check_positions(section_id, pos)
+        spots = read_measured(section_id, self._files[section_id], self.how)
+        pos = spots.pos
         patches = self.root / "patches" / f"{section_id}.h5"
         choices = [(self.mpp, "data.reader.mpp"), (patches_mpp(patches), f"attributes of {patches}")]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
-        table = make_adata(counts, barcodes, genes, pos)
+        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
         key = SectionKey(section_id, self._groups[section_id])
         return with_patches(Section(key, table, mpp, source, self.pitch_um, self.spot_diameter_um), patches)
 

@@ -10,8 +10,11 @@ from scipy import sparse
 
 from hespotex.data.grid import lay_grid
 from hespotex.data.images import open_image
-from hespotex.data.readers.common import read_h5ad
-from hespotex.data.readers.ids import check_unique
+from hespotex.data.readers.common import numbers_of, read_table
+from hespotex.data.readers.frame import PAIRS, Frame, check_on_tissue, pair_of
+from hespotex.data.readers.ids import check_unique, plain_id
+from hespotex.data.readers.measured import How, measured_positions
+from hespotex.data.readers.on_tissue import COLUMN, spots_on_tissue
 from hespotex.data.readers.spaceranger import read_positions as visium_positions
 from hespotex.data.scale import believable, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
@@ -19,9 +22,11 @@ from hespotex.data.tissue import Tissue
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
-POSITION_COLUMNS = [("pixel_x", "pixel_y"), ("pxl_col_in_fullres", "pxl_row_in_fullres"), ("x", "y")]
 TISSUE_POSITIONS = "tissue_positions"  # Space Ranger's, whose older form has no header
 PITCH_WARNING = 0.25
+FEW = 6  # positions that say nothing of where the tissue is
+ALL_SPOTS = "put the column right, or leave it out to take all spots"
+OVERRIDE = "check_frame=false"
 
 
 def read_slide(
@@ -34,6 +39,7 @@ def read_slide(
     positions: Path | None,
     min_tissue: float,
     grid: str,
+    check_frame: bool = True,
 ) -> Section:
     """A slide ready to predict on; `obs["tissue_fraction"]` is the share of tissue in a square of one pitch.
 
@@ -45,14 +51,18 @@ def read_slide(
         positions: see `read_positions`; None lays a grid over the tissue.
         min_tissue: grid positions with a smaller share of tissue around them are left out.
         grid: `square` or `hexagonal`.
+        check_frame: refuse given positions that miss the tissue where another frame would meet it.
 
     Raises:
         InputError: no tissue, or positions outside the image.
     """
     image = open_image(path)
     if positions:
-        names, pos = read_positions(positions)
+        names, frame = _frame_of(positions, check_frame)
+        pos = frame.pos
         check_positions(path.stem, pos)
+        if check_frame and len(pos) >= FEW and not frame.settled():
+            check_on_tissue(frame, tissue.mask, tissue.scale, image.size)
         _warn_of_pitch(path, pitch_px(pos) * mpp, pitch_um)
     else:
         names, pos = lay_grid(grid, image.size, pitch_um / mpp)
@@ -91,30 +101,43 @@ def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     Raises:
         InputError: no such file, or no positions in it.
     """
-    names, pos = _positions(path)
-    check_unique(names, f"barcodes of {path}", "positions=FILE needs a name of its own for each spot")
-    return names, pos
+    names, frame = _frame_of(path, check_frame=True)
+    return names, frame.pos
 
 
-def _positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
+def _frame_of(path: Path, check_frame: bool) -> tuple[list[str], Frame]:
+    """Names of the positions of a file, and these with what the file says of their frame."""
     if not path.is_file():
         raise InputError(
             f"positions not found: {path}; set positions=FILE (columns x,y in full-resolution px), or null for a grid"
         )
-    if path.suffix == ".h5ad":
-        measured = read_h5ad(path)
-        return [str(name) for name in measured.obs_names], np.asarray(measured.obsm["spatial"], dtype=np.float64)[:, :2]
+    if path.suffix.lower() == ".h5ad":
+        return measured_positions(path, How(all_spots=ALL_SPOTS, override=OVERRIDE, check_frame=check_frame))
+    table = _table(path)
+    table = table[spots_on_tissue(path.name, table, COLUMN, ALL_SPOTS)]
+    pair = pair_of(list(table))
+    if pair is None:
+        raise InputError(
+            f"{path}: expected columns x,y (full-resolution px) or {PAIRS[:2]}, found {[str(n) for n in table][:20]}"
+        )
+    pos = np.stack([numbers_of(table, name, str(path)) for name in pair], axis=1)
+    names = _names(table, path)
+    return names, Frame(path.name, pos, pd.DataFrame(index=names), {}, OVERRIDE)
+
+
+def _table(path: Path) -> pd.DataFrame:
     if TISSUE_POSITIONS in path.name:
-        table = visium_positions(path)
-        table = table[table["in_tissue"] == 1].rename_axis("barcode").reset_index()
-    else:
-        table = pd.read_csv(path, sep=None, engine="python")
-    for x, y in POSITION_COLUMNS:
-        if {x, y} <= set(table):
-            pos = table[[x, y]].to_numpy(dtype=np.float64)
-            names = table["barcode"] if "barcode" in table else [f"{i:06d}" for i in range(len(table))]
-            return [str(name) for name in names], pos
-    raise InputError(f"{path}: expected columns x,y (full-resolution px) or {POSITION_COLUMNS[:2]}, found {list(table)}")
+        return visium_positions(path).rename_axis("barcode").reset_index()
+    return read_table(path, sep=None, engine="python", dtype=str, keep_default_na=False)
+
+
+def _names(table: pd.DataFrame, path: Path) -> list[str]:
+    """Names of the spots, by their barcodes or else by their number; each its own."""
+    if "barcode" not in table:
+        return [f"{i:06d}" for i in range(len(table))]
+    names = [plain_id(name) for name in table["barcode"]]
+    check_unique(names, f"barcodes of {path}", "positions=FILE needs a name of its own for each spot")
+    return names
 
 
 def _on_tissue(

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.io import mmread
 
-from hespotex.data.readers.common import check_counts, log_join, read_table
+from hespotex.data.readers.common import check_counts, log_join, numbers_of, read_table
 from hespotex.data.readers.counts import DAMAGED, checked_csr
+from hespotex.data.readers.ids import check_unique, plain_id
+from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.section import check_positions
 from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5
@@ -58,10 +60,7 @@ def read_spots(section_id: str, outs: Path) -> Spots:
     counts, barcodes, genes = _matrix(need_file(outs, f"{MATRIX}.h5", MATRIX))
     check_counts(section_id, counts, barcodes)
     positions = read_positions(need_file(outs, "tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv"))
-    inside = positions[positions["in_tissue"] == 1]
-    if inside.index.has_duplicates:
-        twice = list(inside.index[inside.index.duplicated()][:3])
-        raise InputError(f"{section_id}: the spot positions in {outs} name barcodes more than once, such as {twice}")
+    inside = positions[positions["in_tissue"]]
     rows = np.flatnonzero(pd.Index(barcodes).isin(inside.index))
     log_join(section_id, len(barcodes), len(inside), len(rows))
     if not len(rows):
@@ -76,25 +75,37 @@ def read_spots(section_id: str, outs: Path) -> Spots:
 
 
 def read_positions(path: Path) -> pd.DataFrame:
-    """All spots of the slide by barcode; the header, which came with version 2.0, is told by content."""
-    if path.suffix == ".parquet":
-        table = _parquet(path)
-    else:
-        table = read_table(path, sep=",", header=None, dtype=str)
-        if table.shape[1] == len(COLUMNS) and str(table.iloc[0, 1]).strip().isdigit():
-            table.columns = pd.Index(COLUMNS)
-        else:
-            table, table.columns = table[1:], pd.Index([str(name).strip() for name in table.iloc[0]])
+    """All spots of the slide by barcode; the header, which came with version 2.0, is told by content.
+
+    `in_tissue` comes as booleans, the other columns as numbers.
+
+    Raises:
+        InputError: no such table, or cells that are no numbers.
+    """
+    table = _parquet(path) if path.suffix == ".parquet" else _positions_of_text(path)
     if missing := set(COLUMNS) - set(table):
-        raise InputError(f"{path}: columns missing: {sorted(missing)}; found {list(table)}")
-    numbers = table[COLUMNS[1:]].apply(pd.to_numeric, errors="coerce")
-    return numbers.set_axis(pd.Index([str(barcode) for barcode in table["barcode"]]), axis=0)
+        found = [str(name) for name in table][:20]
+        raise InputError(f"{path}: columns missing: {sorted(missing)}; found {found}")
+    numbers = {name: numbers_of(table, name, str(path)) for name in COLUMNS[2:]}
+    inside = yes_or_no(table["in_tissue"], f"{path}: in_tissue", "put the column in_tissue right")
+    names = pd.Index([plain_id(barcode) for barcode in table["barcode"]])
+    check_unique(list(names), f"barcodes of {path}", "leave one line for each spot")
+    return pd.DataFrame({"in_tissue": inside, **numbers}, index=names)
+
+
+def _positions_of_text(path: Path) -> pd.DataFrame:
+    table = read_table(path, sep=",", header=None, dtype=str, keep_default_na=False)
+    first = [str(name).strip() for name in table.iloc[0]]
+    if table.shape[1] == len(COLUMNS) and not set(COLUMNS) & set(first):
+        table.columns = pd.Index(COLUMNS)
+        return table
+    return table[1:].set_axis(pd.Index(first), axis=1)
 
 
 def _parquet(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pyarrow raises many kinds for a broken file
         raise InputError(f"{path}: cannot be read as Parquet ({error}); is the file whole?") from error
 
 
