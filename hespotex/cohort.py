@@ -13,6 +13,7 @@ from hespotex.cohorts.survival import c_indices, follow_up_of
 from hespotex.errors import InputError
 from hespotex.files import atomic_path
 from hespotex.results.slide.gene_sets import read_gmt
+from hespotex.spreadsheet import write_csv
 
 log = logging.getLogger("hespotex.cohort")
 ABOUT = """Tables of a cohort out of the slides that predict.py has predicted: pseudobulk (mean over spots) of every slide, and
@@ -90,7 +91,7 @@ def main() -> None:
     found = tables(words.folder, words.slides, words.gene_sets, words.bulk)
     for name, table in found.items():
         with atomic_path(output / f"{name}.csv") as part:
-            table.to_csv(part, index=False, float_format="%.6g")
+            write_csv(table, part, index=False, float_format="%.6g")
     status = found["pseudobulk"]["status"]
     log.info("%s: %d slides, %d without a prediction; %s", output, len(status), (status != DONE).sum(), ", ".join(found))
 

@@ -10,6 +10,7 @@ from hespotex.errors import InputError
 from hespotex.files import atomic_path
 from hespotex.results import comparison
 from hespotex.results.runs import Runs, read_runs
+from hespotex.spreadsheet import write_csv
 
 log = logging.getLogger("hespotex.compare")
 ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: a row for each model that both have, with
@@ -40,7 +41,7 @@ def compare(a: Path, b: Path, model_a: str | None = None, model_b: str | None = 
         raise InputError(f"{a} and {b} have no gene of a section, under one fold strategy, that was scored in both")
     if output:
         with atomic_path(output) as part:
-            pd.concat(pairs).to_csv(part, index=False, float_format="%.6g")
+            write_csv(pd.concat(pairs), part, index=False, float_format="%.6g")
     return "\n".join([f"A: {a}", f"B: {b}", "", comparison.table(lines), "", *notes])
 
 

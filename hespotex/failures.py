@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from hespotex.errors import InputError
 from hespotex.files import atomic_path
+from hespotex.spreadsheet import unmarked, write_csv
 
 log = logging.getLogger(__name__)
 FAILED = "failed.csv"
@@ -119,7 +120,7 @@ def _rows(file: Path) -> dict[str, Failure]:
     if not file.is_file():
         return {}
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table = pd.read_csv(file, dtype=str, keep_default_na=False).map(unmarked)
         kinds = table["kind"] if "kind" in table else ["InputError"] * len(table)  # an older version caught no other
         failures = map(Failure, kinds, table["reason"])
         return dict(zip(table.iloc[:, 0], failures, strict=True))
@@ -134,4 +135,4 @@ def _write(file: Path, rows: dict[str, Failure], what: str) -> None:
         return
     lines = [(name, failure.kind, failure.reason) for name, failure in sorted(rows.items())]
     with atomic_path(file) as part:
-        pd.DataFrame(lines, columns=[what, *COLUMNS]).to_csv(part, index=False)
+        write_csv(pd.DataFrame(lines, columns=[what, *COLUMNS]), part, index=False)

@@ -20,6 +20,7 @@ from hespotex.results.findings import FAIL, count, read_audit
 from hespotex.results.runs import BEST, CONFIG, METRICS, PER_GENE, Runs, read_runs
 from hespotex.results.slide.evidence import earned_pcc
 from hespotex.results.tables import Tables
+from hespotex.spreadsheet import write_csv
 
 log = logging.getLogger("hespotex.bundle")
 CARD, FACTS = "README.md", "facts.json"
@@ -58,7 +59,7 @@ def pack(sweep: Path, output: Path, model: str | None = None, allow_leak: bool =
     with atomic_path(output) as part:
         for name, run in _names(own).items():
             _copy(Path(run["folder"]), part / "folds" / name)
-        _genes(ensemble).to_csv(part / "genes.csv", index_label="gene", float_format="%.6g")
+        write_csv(_genes(ensemble), part / "genes.csv", index_label="gene", float_format="%.6g")
         (part / CARD).write_text(model_card(facts, row, sections, own), encoding="utf-8")
         write_json(part / FACTS, facts)
         packed = sorted(path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file())

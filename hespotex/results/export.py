@@ -11,6 +11,7 @@ from hespotex.provenance import git_commit
 from hespotex.results.asked import facts
 from hespotex.results.schema import GENE_SETS, GENES, MODELS, SECTIONS, VERSION, ordered
 from hespotex.results.tables import Tables
+from hespotex.spreadsheet import write_csv
 
 COLUMNS = {"models": MODELS | GENE_SETS, "sections.csv": SECTIONS | GENE_SETS, "genes.csv": GENES}
 FILES = ("results.json", "sections.csv", "genes.csv")
@@ -24,7 +25,7 @@ def write_results(folder: Path, tables: Tables) -> None:
     sections, genes = _sections(tables, folder), _genes(tables, folder)
     for name, table in (("sections", sections), ("genes", genes)):
         with atomic_path(folder / f"{name}.csv") as part:
-            table.to_csv(part, index=False, float_format="%.6g")
+            write_csv(table, part, index=False, float_format="%.6g")
     write_json(
         folder / "results.json",
         {

@@ -13,6 +13,7 @@ from hespotex.failures import Failures
 from hespotex.files import read_json, visible
 from hespotex.manifest import check_files
 from hespotex.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape, is_number
+from hespotex.spreadsheet import unmarked
 
 log = logging.getLogger(__name__)
 Run = dict[str, Any]
@@ -183,6 +184,7 @@ def read_genes(folder: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:  # pandas' parser errors among them
         raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error}); {AGAIN}") from error
+    table = table.assign(**{name: table[name].map(unmarked) for name in words if name in table})
     numbers = table[[name for name in table if name not in words]]
     if not {*words, "pcc"} <= set(table) or not all(kind.kind in "fiub" for kind in numbers.dtypes):
         raise InputError(f"{path}: expected section_id, gene, pcc and other numbers, found {list(table)[:8]}; {AGAIN}")

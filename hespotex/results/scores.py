@@ -23,6 +23,7 @@ from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
 from hespotex.results.runs import BEST, CONFIG, METRICS, PER_GENE
 from hespotex.results.schema import SECTIONS
+from hespotex.spreadsheet import write_csv
 from hespotex.words import given_command
 
 Scores = dict[str, float]
@@ -78,7 +79,7 @@ def write_sections(
         files = folder / names[section_id]
         _write_expression(files, datamodule, section_id, predicted, _chosen(table, map_genes), about)
     with atomic_path(folder / PER_GENE) as part:
-        pd.concat(frames).to_csv(part, index=False, float_format="%.6g")
+        write_csv(pd.concat(frames), part, index=False, float_format="%.6g")
     return rows
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from hespotex.errors import InputError
 from hespotex.files import atomic_path
 from hespotex.results.slide.table import positions, set_features
+from hespotex.spreadsheet import write_csv
 
 ROWS = 2000  # at a time: the whole table would be a second copy of the prediction
 
@@ -36,7 +37,7 @@ def _chunks(table: ad.AnnData) -> Iterator[pd.DataFrame]:
 
 def _write_csv(chunks: Iterator[pd.DataFrame], path: Path) -> None:
     for number, chunk in enumerate(chunks):
-        chunk.to_csv(path, mode="a", header=number == 0, index=False, float_format="%.6g")
+        write_csv(chunk, path, mode="a", header=number == 0, index=False, float_format="%.6g")
 
 
 def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path) -> None:

@@ -1,0 +1,51 @@
+"""CSV files that a spreadsheet may open: text from data is never taken for a formula there."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a cell must not begin with; apostrophes say "text"
+
+
+def marked(text: str) -> str:
+    """With an apostrophe before it where a spreadsheet would work it out; a number stays."""
+    return f"'{text}" if FORMULA.match(text) and not _is_number(text.lstrip("'")) else text
+
+
+def unmarked(text: Any) -> Any:
+    """What `marked` was given; anything but text as it is."""
+    if not isinstance(text, str):
+        return text
+    is_marked = text.startswith("'") and FORMULA.match(text) and not _is_number(text.lstrip("'"))
+    return text[1:] if is_marked else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def write_csv(table: pd.DataFrame, path: Path, **how: Any) -> None:
+    """Write a table whose text, in cells, index and heading, is marked; see `DataFrame.to_csv`."""
+    shown, texts = table.rename(columns=_cell), [*map(str, table.columns)]
+    for place, kind in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            column = table.iloc[:, place].astype(object).map(_cell).to_numpy()
+            shown.isetitem(place, column)
+            texts += [text for text in column if isinstance(text, str)]
+    if how.get("index", True):
+        shown.index = shown.index.map(_cell).rename(table.index.name)
+        texts += [*map(str, shown.index)]
+    if any("\r" in text for text in texts):  # pandas leaves it bare, and readers take it for a line's end
+        how |= {"quoting": csv.QUOTE_NONNUMERIC}
+    shown.to_csv(path, **how)
+
+
+def _cell(value: Any) -> Any:
+    return marked(value) if isinstance(value, str) else value
