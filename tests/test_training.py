@@ -113,8 +113,8 @@ def test_a_fit_that_diverges_has_no_scores(train: Run, tmp_path: Path, model: st
 def test_a_start_that_failed_does_not_keep_the_name(train: Run, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         train("model=ridge", f"data.reader.root={tmp_path / 'nowhere'}")
-    with pytest.raises(InputError, match="n_top"):
-        train("model=ridge", "data.panel.n_top=-1")
+    with pytest.raises(InputError, match="but there are 3 folds"):
+        train("model=ridge", "fold.index=99")
     assert (train("model=ridge") / "metrics.json").is_file()
 
 

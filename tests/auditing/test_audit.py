@@ -50,7 +50,7 @@ def test_published_fails_and_says_that_it_was_asked_for(train: Run) -> None:
 def test_sections_of_one_patient_fail_on_groups(train: Run) -> None:
     folder = train(*RIDGE, "fold=leave_one_section_out")
     assert failed(folder) == ["groups"]
-    assert audit(folder)["groups"].asked == "fold.allow_leak=true"
+    assert audit(folder)["groups"].asked == "fold=leave_one_section_out"  # nobody has set fold.allow_leak
 
 
 def test_one_tissue_under_two_patients(train: Run, small_demo: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`run.txt`: what stands in a run's, a sweep's and a prediction's folder."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,10 @@ def test_of_predicted_slides(ridge_run: Path, small_demo: Path, store: Path, tmp
     words = [f"checkpoint={ridge_run}/checkpoints/best.ckpt", f"slides={small_demo}/slides/bare.tif", f"paths.store={store}"]
     predict(compose_config("predict", [*words, f"output={tmp_path}/out", "qupath=false"], tmp_path))
     text = (tmp_path / "out" / "run.txt").read_text()
-    assert text.startswith("1 slides, predicted with ")
+    assert (
+        text.startswith("1 slides; the last command used ")
+        and "\n  bare  ridge on hest, encoder random_vit; checkpoint " in text
+    )
     assert files_named(text) == {"*.html", "*.h5ad", "*_spots.parquet", "*_tissue.geojson", "*_tissue.png"}
 
 
@@ -99,6 +103,25 @@ class TestCommand:
     def test_of_a_job_of_a_sweep(self, tmp_path: Path) -> None:
         self.compose(tmp_path, RunMode.MULTIRUN)
         assert "(job 3 of a sweep: to repeat it, give the command of the sweep)" in given_command()
+
+    @pytest.mark.parametrize("folder", ["conf", "own conf", "it's", "[own]"])
+    @pytest.mark.parametrize("words", [[], ["hydra/launcher=joblib"], ["hydra.run.dir=out put", "hydra.verbose=true"]])
+    def test_with_what_hydra_was_given(self, tmp_path: Path, folder: str, words: list[str]) -> None:
+        """A search path that is left out would find other configs."""
+        sources = [
+            {"path": str(tmp_path / "main"), "schema": "file", "provider": "main"},
+            {"path": str(tmp_path / folder), "schema": "file", "provider": "command-line"},
+        ]
+        overrides = {"task": ["name=a b"], "hydra": [*words, "hydra.mode=MULTIRUN"]}
+        hydra = {"job": {"name": "train"}, "overrides": overrides, "runtime": {"config_sources": sources}}
+        (tmp_path / "multirun.yaml").write_text(json.dumps({"hydra": hydra}))
+        expected = ["python", "train.py", "-m", "--config-dir", str(tmp_path / folder), *words, "name=a b"]
+        assert shlex.split(sweep_command(tmp_path)) == expected
+
+    @pytest.mark.parametrize("content", ["", "[", "hydra: 3", "hydra: {job: 1}", "\x00", "{hydra: {job: {name: x}}}"])
+    def test_of_a_record_that_is_none(self, tmp_path: Path, content: str) -> None:
+        (tmp_path / "multirun.yaml").write_text(content)
+        assert sweep_command(tmp_path) == ""
 
     def test_without_one(self, tmp_path: Path) -> None:
         HydraConfig.instance().cfg = None
