@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from hespotex.errors import InputError
 
 log = logging.getLogger("hespotex")
+NAMES = ("name", "output", "data.name", "model.name")  # values are names, whatever they look like
 Main = Callable[..., Any]
 
 
@@ -36,6 +37,7 @@ def command(config_name: str) -> Callable[[Main], Callable[[], None]]:
         @wraps(task)
         def main() -> None:
             register_help()
+            sys.argv[1:] = [as_typed(word) for word in sys.argv[1:]]
             try:
                 start()
             except SystemExit as stop:
@@ -48,6 +50,17 @@ def command(config_name: str) -> Callable[[Main], Callable[[], None]]:
         return main
 
     return decorate
+
+
+def as_typed(word: str) -> str:
+    """A word of the command line whose value is a name of digits, put into quotes.
+
+    Hydra reads `name=2026_05_01` as the number 20260501, and `output=1_0` as 10.
+    """
+    key, equals, value = word.partition("=")
+    if equals and key in NAMES and re.fullmatch(r"[+-]?\d+(_\d+)+|\d+e\d+|\d+\.\d*0", value):
+        return f"{key}='{value}'"
+    return word
 
 
 def plain_errors(main: Main) -> Main:

@@ -7,6 +7,7 @@ from hespotex.auditing.case import Case
 from hespotex.auditing.record import SIDES
 from hespotex.data.duplicates import DuplicatePair, compare, known_pair
 from hespotex.data.folds import FoldStrategy
+from hespotex.data.section import one_area
 from hespotex.data.split import Split, selected
 from hespotex.errors import InputError
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
@@ -84,6 +85,9 @@ def _recorded_pair(case: Case, a: str, b: str) -> DuplicatePair | None:
         return pair
     for name, words in (("image", "image files"), ("counts", "counts")):
         mine, other = (case.record.known.get(i, {}).get(name) for i in (a, b))
+        areas = [case.record.known.get(i, {}).get("area_px") for i in (a, b)]
+        if name == "image" and not one_area(*areas):
+            continue
         if mine is not None and mine == other:
             return DuplicatePair(a, b, f"the {words} have the same hash")
     return None

@@ -63,7 +63,8 @@ def duplicate_leaks(test: Sequence[Section], train: Sequence[Section], allow_lea
     if leaks and not allow_leak:
         raise InputError(
             f"{'; '.join(leaks)}. Leave one of them out (data.select.exclude or data.reader.sections), give them one "
-            "group, or set fold.allow_leak=true to run it all the same, labelled"
+            "group, or set fold.allow_leak=true to run it all the same, labelled. Pieces of several patients on one scan "
+            "are told apart by their spots: these must not overlap; where they do, cut the scan into an image for each"
         )
     return leaks
 

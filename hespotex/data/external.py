@@ -15,7 +15,7 @@ from hespotex.data.folds import FoldStrategy, section_ids
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
-from hespotex.data.section import Section, SectionKey, section_facts
+from hespotex.data.section import Section, SectionKey, one_area, section_facts
 from hespotex.data.split import Split
 from hespotex.data.target import Target
 from hespotex.errors import InputError
@@ -149,6 +149,8 @@ class ExternalDataModule(SectionDataModule):
         own = section_facts(self.source[section_id])
         for other, facts in self.trained.items():
             same = [f"{name} file" if name == "image" else name for name in ("image", "counts") if facts.get(name) == own[name]]
+            if not one_area(facts.get("area_px"), own["area_px"]):  # two pieces of tissue on one scan
+                same = [name for name in same if name != "image file"]
             if other == section_id and (self.same_data or not facts):  # an older checkpoint knows the name only
                 return [f"{section_id} was seen in training"]
             if pair := known_pair(section_id, other):

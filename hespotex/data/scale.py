@@ -11,6 +11,8 @@ from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
 TOLERANCE = 0.10
+PITCH_TELLS = ", or data.reader.pitch_um (um between neighbouring spots: 100 for Visium, 200 for legacy ST), which tells it"
+PITCHES = (100, 200, 16, 8)  # um: Visium, legacy ST, Visium HD
 EMBEDDED_RANGE = (0.05, 10.0)  # outside it a resolution tag is a default, such as 72 dpi
 
 
@@ -52,7 +54,15 @@ def check_mpp(section_id: str, mpp: float, source: str, measured_pitch_px: float
             f"{section_id}: at {mpp:.4f} um/px ({source}) neighbouring spots are {found_um:.1f} um apart, expected "
             f"{pitch_um:.0f} um. If the pitch is right, the pixel size is {pitch_um / measured_pitch_px:.4f} um/px: set "
             f"data.reader.mpp={pitch_um / measured_pitch_px:.4f}, and make sure that the image is the full-resolution one"
+            f"{_other_pitch(found_um, source)}"
         )
+
+
+def _other_pitch(found_um: float, source: str) -> str:
+    """What to do where the pixel size is right and the pitch is not, for arrays that are common."""
+    near = [pitch for pitch in PITCHES if abs(found_um / pitch - 1) < TOLERANCE / 2]
+    told = f"If the pixel size ({source}) is right"
+    return f". {told}, set data.reader.pitch_um={near[0]} where the reader has it" if near else ""
 
 
 def choose_mpp(
@@ -71,7 +81,7 @@ def choose_mpp(
     if not known:
         raise InputError(
             f"{section_id}: no pixel size: neither {' nor '.join(source for _, source in choices)} tell it, and there is "
-            "no known spot pitch to read it off; set data.reader.mpp (um per px)"
+            f"no known spot pitch to read it off; set data.reader.mpp (um per px){'' if pitch_um else PITCH_TELLS}"
         )
     mpp, source = known[0]
     if pitch_um:

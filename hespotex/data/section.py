@@ -152,7 +152,24 @@ def section_facts(section: Section) -> dict[str, Any]:
         "n_spots": len(section.adata),
         "counts": digest([*names, *(digest(part.tobytes()) for part in parts)]),
         "image": file_fingerprint(section.pixels),
+        "area_px": spots_area(section),
     }
+
+
+def spots_area(section: Section) -> list[float]:
+    """Left, top, right and bottom of the spot centres, in px of the image; empty for no spots."""
+    pos = section.pos_px
+    return [] if not len(pos) else [float(v) for v in (*pos.min(axis=0), *pos.max(axis=0))]
+
+
+def one_area(a: Sequence[float] | None, b: Sequence[float] | None) -> bool:
+    """Whether two areas of one image overlap; so do areas that are not known.
+
+    Sections of two patients may share a scan: there the files are equal, and the tissue is not.
+    """
+    if not a or not b:
+        return True
+    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
 
 
 def check_positions(section_id: str, pos_px: NDArray[np.float64]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hespotex.data.section import Section
+from hespotex.data.section import Section, one_area, spots_area
 from hespotex.files import file_fingerprint
 
 GRID_TOLERANCE = 0.25  # of the pitch
@@ -28,10 +28,11 @@ class Look:
     pos: Floats
     pitch_um: float
     totals: Floats | None
+    area_px: tuple[float, ...] = ()  # of the spots on the image
 
     def same_as(self, other: "Look") -> str | None:
         """Why the two are taken for one tissue, or None."""
-        if self.file == other.file:
+        if self.file == other.file and one_area(self.area_px, other.area_px):
             return "the image files are equal"
         return "the grids of spots are equal" if same_grid(self, other) else None
 
@@ -45,6 +46,7 @@ def look_at(section: Section) -> Look:
         section.pos - section.pos.mean(axis=0),
         section.pitch_um,
         None if counts is None else np.log1p(counts),
+        tuple(spots_area(section)),
     )
 
 

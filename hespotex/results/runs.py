@@ -160,7 +160,8 @@ def _differ(a: Run, b: Run) -> bool:
     if _place(a) == _place(b) and a.get("data_fingerprint") != b.get("data_fingerprint"):
         return True
     one, other = a.get("section_facts", {}), b.get("section_facts", {})
-    return any(one[i] != other[i] for i in one.keys() & other.keys())
+    shared = [(one[i], other[i]) for i in one.keys() & other.keys()]
+    return any(x[key] != y[key] for x, y in shared for key in x.keys() & y.keys())  # older runs know less
 
 
 def _names(sets: list[Runs], folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hespotex.data.duplicates import DuplicatePair, compare, duplicate_leaks, known_pair, known_pairs, merge_groups
 from hespotex.data.readers.hest import HestReader
-from hespotex.data.section import Section, SectionKey
+from hespotex.data.section import Section, SectionKey, one_area, section_facts
 from hespotex.data.similarity import GRID_SHARE, ORIENTATIONS, look_at, same_grid
 from hespotex.errors import InputError
 
@@ -207,3 +207,16 @@ def test_small_sections_made_by_tests_differ_by_seed(tmp_path: Path) -> None:
         write_hest(tmp_path, f"T{seed}", seed=seed)
     reader = HestReader(str(tmp_path))
     assert pairs_of([reader.read("T1"), reader.read("T2")]) == []
+
+
+@pytest.mark.parametrize(("shift", "same"), [(0.0, True), (300.0, True), (500.0, False)])
+def test_patients_that_share_one_scan(tmp_path: Path, shift: float, same: bool) -> None:
+    image = write_pyramid(tmp_path / "scan.tif", [picture(900, 400)], 2.0)
+    a, b = (
+        section(random_counts(25, 4, i), section_id=name, image=image, pos=square_grid()[0] + [x, 0])
+        for i, (name, x) in enumerate((("a", 0.0), ("b", shift * 0.6)))
+    )
+    assert bool(pairs_of([a, b])) == same
+    facts = [section_facts(s) for s in (a, b)]
+    assert one_area(facts[0]["area_px"], facts[1]["area_px"]) == same
+    assert one_area(None, facts[0]["area_px"]) and one_area([], [])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hespotex.data.scale import believable, check_mpp, pitch_px
+from hespotex.data.scale import believable, check_mpp, choose_mpp, pitch_px
+from hespotex.errors import InputError
 
 Grid = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -100,3 +101,12 @@ def test_the_advice_given_is_accepted() -> None:
 )
 def test_believable(mpp: float | None, answer: bool) -> None:
     assert believable(mpp) is answer
+
+
+@pytest.mark.parametrize("pitch", [100, 200, 16])
+def test_a_wrong_pitch_has_its_own_cure(pitch: int) -> None:
+    wrong = 2.5 * pitch
+    with pytest.raises(InputError, match=f"set data.reader.pitch_um={pitch} where"):
+        check_mpp("A", 0.5, "embedded in the image", pitch / 0.5, wrong)
+    with pytest.raises(InputError, match=r"or data.reader.pitch_um .*100 for Visium"):
+        choose_mpp("A", [(None, "nothing")], 50.0, None)
