@@ -10,8 +10,11 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.fold import Fold, Recipe
+from hespotex.data.folds import FoldStrategy
+from hespotex.data.prepare import label_duplicates, prepare_fold
 from hespotex.data.sections import Sections
+from hespotex.data.split import selected
 from hespotex.errors import InputError
 from hespotex.metrics.own import Metric
 from hespotex.modules.base import ExpressionModule
@@ -41,27 +44,35 @@ def build_list(group: Config) -> list[Any]:
     return [build(part) for part in group.values() if part is not None]
 
 
-def build_sections(config: Config, keep: bool = False) -> Sections:
-    """The sections of the data set; `keep` holds their counts for several folds."""
+def build_sections(config: Config) -> Sections:
+    """The sections of the data set."""
     data = config["data"]
-    return Sections(build(data["reader"]), build(data["genes"]), data["min_counts"], keep)
+    return Sections(build(data["reader"]), build(data["genes"]), data["min_counts"], data["keep_gib"])
 
 
-def build_datamodule(config: Config, sections: Sections | None = None) -> SectionDataModule:
-    """One fold of these sections, by default of the config's."""
+def build_recipe(config: Config) -> Recipe:
+    """How the config turns sections into what a model is given."""
     data = config["data"]
-    return SectionDataModule(
-        sections or build_sections(config),
-        **{name: build(data[name]) for name in ("panel", "expression", "inputs", "batching")},
+    return Recipe(
         encoder=build(config["encoder"]),
         nuclei=build(config["nuclei"]["counter"]),
-        fold=build(config["fold"]),
+        panel=build(data["panel"]),
+        expression=build(data["expression"]),
+        inputs=build(data["inputs"]),
         store=build(config["store"]),
-        smooth_training=data["smooth_training"],
-        detect_duplicates=data["detect_duplicates"],
-        select_on=config["model"]["select_on"],
-        seed=config["seed"],
+        batching=build(data["batching"]),
     )
+
+
+def build_fold(config: Config, sections: Sections | None = None) -> Fold:
+    """One fold of these sections, by default of the config's: embedded, fitted and ready for a model."""
+    sections = sections or build_sections(config)
+    recipe = build_recipe(config)
+    strategy: FoldStrategy = build(config["fold"])
+    split = selected(strategy.split(list(sections.keys.values())), config["model"]["select_on"])
+    if config["data"]["detect_duplicates"]:
+        split = label_duplicates(sections, split, strategy.allow_leak)
+    return prepare_fold(sections, split, recipe)
 
 
 def build_module(config: Config, sizes: dict[str, int]) -> ExpressionModule:

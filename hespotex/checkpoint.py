@@ -35,6 +35,9 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
         InputError: weights of another version of the model.
     """
     about = content[KEY]
+    if about["config"]["model"].get("reference"):
+        name = about["config"]["model"]["name"]
+        raise InputError(f"model={name} looks expression up and predicts nothing; take the checkpoint of another model")
     module = rebuilt_module(about["config"], about["sizes"])
     try:
         module.load_state_dict(content["state_dict"])

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hespotex.build import Config, build_metrics, build_sections
 from hespotex.checkpoint import restored_target
-from hespotex.data.external import AllTest, ExternalDataModule, FittedExpression
+from hespotex.data.external import FittedExpression, Training, missing_genes, prepare_external, remarks, without_failed
+from hespotex.data.fold import Fold, Recipe
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
@@ -20,7 +21,7 @@ from hespotex.files import digest, read_json
 from hespotex.manifest import check_files
 from hespotex.predictor import Predictor
 from hespotex.provenance import git_commit, versions
-from hespotex.results.cost import cost
+from hespotex.results.cost import cost, parameters
 from hespotex.results.scores import write_scores
 
 log = logging.getLogger(__name__)
@@ -40,49 +41,54 @@ def evaluate(cfg: DictConfig) -> None:
     predictor, metrics = Predictor(config), build_metrics(config)
     if _finished(folder, predictor, config):
         return
-    datamodule = external_datamodule(config, predictor)
-    datamodule.prepare_data()
-    datamodule.setup()
+    training = training_of(config, predictor)
+    sections, recipe = build_sections(config), external_recipe(config, predictor)
+    failures = Failures("section", folder)
+    fold = prepare_external(sections, training, recipe, config["allow_leak"], failures)
     started = perf_counter()
     place = {gene: i for i, gene in enumerate(predictor.genes)}
-    columns = [place[gene] for gene in datamodule.panel.genes]
+    columns = [place[gene] for gene in fold.panel.genes]
     predictions: dict[str, Tensor] = {}
 
     def predict(section_id: str) -> None:
-        found = predictor.ensemble(predictor.batches(datamodule.data[section_id]))
-        predictions.update({name: values[:, columns] for name, values in found.items()})
+        whole = predictor.ensemble(predictor.batches(fold.graph(section_id)))
+        predictions.update({name: values[:, columns] for name, values in whole.items()})
 
-    datamodule.without_failed(predict)
-    for remark in datamodule.remarks():
+    fold = fold.of_test(without_failed(fold.split.test, failures, predict))
+    found = remarks(fold, training)
+    for remark in found:
         log.warning("%s", remark)
     spots = sum(len(values) for values in predictions.values())
-    costs = cost(predictor.ensemble.modules[0], {"predict": perf_counter() - started}, spots)
-    about = describe(config, predictor, datamodule) | {"cost": costs}
-    write_scores(folder, datamodule, predictions, about, metrics)
+    costs = cost(parameters(predictor.ensemble.modules[0]), {"predict": perf_counter() - started}, spots)
+    about = describe(config, predictor, fold) | {"remarks": found, "cost": costs}
+    write_scores(folder, fold, predictions, about, metrics)
     log.info("table: python -m hespotex.summary %s", folder)
-    datamodule.failures.check()
+    failures.check()
 
 
-def external_datamodule(config: Config, predictor: Predictor) -> ExternalDataModule:
-    """The other data set's sections with the checkpoint's genes, target and image inputs."""
-    data, members = config["data"], predictor.ensemble.members
-    trained = {i: m.get("section_facts", {}).get(i, {}) for m in members for i in (*m["split"]["train"], *m["split"]["val"])}
-    return ExternalDataModule(
-        trained=trained,
-        failures=Failures("section", Path(config["output"])),
-        same_data=_root(data) == _root(predictor.about["config"]["data"]),
+def training_of(config: Config, predictor: Predictor) -> Training:
+    """What the checkpoints tell of the sections that they have seen."""
+    members = predictor.ensemble.members
+    facts = {i: m.get("section_facts", {}).get(i, {}) for m in members for i in (*m["split"]["train"], *m["split"]["val"])}
+    return Training(
+        facts=facts,
+        same_data=_root(config["data"]) == _root(predictor.about["config"]["data"]),
         pitch_um=predictor.about["pitch_um"],
-        sections=build_sections(config),
-        batching=predictor.batching,
-        detect_duplicates=True,
-        fold=AllTest("external", allow_leak=config["allow_leak"]),
-        panel=GeneList(genes=predictor.genes, markers=config["map_genes"]),
+        genes=predictor.genes,
         gene_sets=GeneSets.from_dict(predictor.about.get("gene_sets", {})),
-        expression=FittedExpression(restored_target(predictor.about), predictor.about["genes"]),
-        inputs=predictor.inputs,
+    )
+
+
+def external_recipe(config: Config, predictor: Predictor) -> Recipe:
+    """The checkpoint's genes, target and image inputs for another data set."""
+    return Recipe(
         encoder=predictor.encoder,
         nuclei=predictor.nuclei,
+        panel=GeneList(genes=predictor.genes, markers=config["map_genes"]),
+        expression=FittedExpression(restored_target(predictor.about), predictor.about["genes"]),
+        inputs=predictor.inputs,
         store=predictor.store,
+        batching=predictor.batching,
     )
 
 
@@ -90,21 +96,20 @@ def _root(data: Config) -> Path:
     return Path(str(data["reader"].get("root"))).absolute()
 
 
-def describe(config: Config, predictor: Predictor, datamodule: ExternalDataModule) -> dict[str, Any]:
+def describe(config: Config, predictor: Predictor, fold: Fold) -> dict[str, Any]:
     """What a reader of these scores must know: the facts of training, less what is of this data set."""
     about, ensemble = predictor.about, predictor.ensemble
     seen = {side: sorted({i for m in ensemble.members for i in m["split"][side]}) for side in ("train", "val")}
     return about | {
         "data": f"{config['data']['name']} (trained on {about['data']})",
         "fold_strategy": "external",
-        "split": datamodule.split.to_dict() | seen,
-        "leaks": datamodule.split.leaks,
-        "data_fingerprint": datamodule.fingerprint(),
-        "section_facts": datamodule.facts,
-        "sample_table": getattr(datamodule.source.reader, "table_fingerprint", None),
-        "genes": datamodule.panel.genes,
-        "missing_genes": datamodule.missing,
-        "remarks": datamodule.remarks(),
+        "split": fold.split.to_dict() | seen,
+        "leaks": fold.split.leaks,
+        "data_fingerprint": fold.fingerprint(),
+        "section_facts": {i: known.facts for i, known in fold.sections.items()},
+        "sample_table": fold.sample_table,
+        "genes": fold.panel.genes,
+        "missing_genes": missing_genes(fold, predictor.genes),
         "checkpoints": ensemble.fingerprints,
         "request": _request(predictor, config),
         "versions": versions(),

@@ -38,7 +38,7 @@ class Filler:
 
     def __init__(self, config: Config) -> None:
         data, share = config["data"], own_share(config)
-        self.sections = Sections(build(data["reader"]), build(data["genes"]), data["min_counts"])
+        self.sections = Sections(build(data["reader"]), build(data["genes"]), data["min_counts"], keep_gib=0.0)
         self.views = data["inputs"]["views"]
         self.encoder, self.nuclei = build(config["encoder"]), build(config["nuclei"]["counter"])
         self.store = build(config["store"])
@@ -48,7 +48,6 @@ class Filler:
 
     def __call__(self, section_id: str) -> None:
         """Embed one section, if it is not yet in the store."""
-        self.sections.release()
         section = self.sections[section_id]
         if is_filled(section, self.encoder, self.nuclei, self.store, self.views):
             self.skipped += 1

@@ -13,36 +13,28 @@ from hespotex.callbacks.provenance import Provenance
 from hespotex.callbacks.seeding import SeedEachEpoch
 from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
-from hespotex.modules.ceiling import CeilingModule
+from hespotex.data.fold import Fold
+from hespotex.modules.base import ExpressionModule
 from hespotex.progress import progress
 from hespotex.provenance import flat
 from hespotex.results.run_folder import RunFolder
 
 
-def prepared_module(config: Config, datamodule: SectionDataModule) -> Any:
-    """The module for this fold, ready for its epochs: scaling, and what needs no epochs, taken from the training sections.
-
-    The datamodule learns how far the module looks. Only the replicate ceiling, which is no model, gets the test sections.
-    """
+def prepared_module(config: Config, fold: Fold) -> ExpressionModule:
+    """The module for this fold, ready for its epochs: what needs none is taken from the training sections."""
     pl.seed_everything(config["seed"], workers=True, verbose=False)
-    module = build_module(config, datamodule.sizes())
-    module.set_scaling(*datamodule.scaling(), datamodule.expression.lowest)
-    datamodule.n_hops = module.n_hops
-    with torch.no_grad():
-        module.fit_closed_form(datamodule.loader(datamodule.split.train), datamodule.loader(datamodule.split.val))
-    if isinstance(module, CeilingModule):
-        whole = {i: graph.whole() for i, graph in datamodule.data.items()}
-        module.fit_replicates(whole, {i: datamodule.keys[i].group for i in datamodule.section_ids})
+    module = build_module(config, fold.widths())
+    module.fit(fold)
     if config["compile"]:
         module.compile_networks()
     return module
 
 
 def fit(
-    config: Config, folder: RunFolder, datamodule: SectionDataModule, module: Any, loggers: list[Any], about: dict[str, Any]
+    config: Config, folder: RunFolder, fold: Fold, module: Any, loggers: list[Any], about: dict[str, Any]
 ) -> tuple[pl.Trainer, float]:
     """Train to the last epoch, going on from a checkpoint if there is one; leaves the chosen epoch in `module`."""
-    validated = bool(datamodule.split.val)
+    validated = bool(fold.split.val)
     checkpoint = pl.callbacks.ModelCheckpoint(
         folder.checkpoints,
         filename="best",
@@ -57,6 +49,7 @@ def fit(
     trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, **whole, **never)
     for logger in loggers:
         logger.log_hyperparams(flat(config))
+    datamodule = SectionDataModule(fold, module.n_hops, config["seed"])
     trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
     if not checkpoint.best_model_path:  # a closed form takes no optimiser step, so Lightning sees nothing to save
         trainer.save_checkpoint(folder.checkpoints / "best.ckpt")
@@ -65,11 +58,11 @@ def fit(
     return trainer, float(checkpoint.best_model_score) if checkpoint.best_model_score is not None else float("nan")
 
 
-def predict_test(trainer: pl.Trainer, module: Any, datamodule: SectionDataModule) -> dict[str, Tensor]:
+def predict_test(trainer: pl.Trainer, module: ExpressionModule, fold: Fold) -> dict[str, Tensor]:
     """Predicted expression (n_spots, n_genes) of each test section; every rank predicts all of them."""
     module.eval()
     device = trainer.strategy.root_device
     module.to(device)
-    batches = progress(datamodule.test_dataloader(), "batch", "predictions")
+    batches = progress(fold.loader(fold.split.test, module.n_hops), "batch", "predictions")
     predicted: dict[str, Tensor] = module.predict(batches, device)
     return predicted

@@ -1,7 +1,8 @@
 """One run: one model on one fold, from config to scores."""
 
 import logging
-from math import isnan
+from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +11,28 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
 
 from hespotex.build import (
     Config,
     build,
-    build_datamodule,
+    build_fold,
     build_list,
     build_metrics,
     build_sections,
     precision,
 )
-from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.fold import Fold
 from hespotex.data.folds import ALL
 from hespotex.data.sections import Sections
 from hespotex.errors import InputError
 from hespotex.failures import Failures
 from hespotex.files import write_json
 from hespotex.fit import fit, predict_test, prepared_module
-from hespotex.modules.ceiling import LEAK as CEILING
+from hespotex.replicates import LEAK as CEILING
+from hespotex.replicates import write_facts
 from hespotex.results.about import describe
-from hespotex.results.cost import Laps, cost
+from hespotex.results.cost import Laps, cost, parameters
 from hespotex.results.finite import check_finite
 from hespotex.results.loggers import close, log_results
 from hespotex.results.run_folder import RunFolder
@@ -63,7 +66,7 @@ def _every_fold(cfg: DictConfig) -> float:
     scores, folder = [], Path(cfg.paths.run)
     failures = Failures("fold", folder)
     config = _resolved(cfg)
-    sections = build_sections(config, keep=True)
+    sections = build_sections(config)
     for index in _possible_folds(config, sections):
         one = cfg.copy()
         one.fold.index, one.paths.run = index, str(folder / f"fold{index}")
@@ -105,37 +108,64 @@ def train_fold(config: Config, sections: Sections | None = None) -> float:
         folder.set_aside_unreadable()
     loggers = build_list(config["logger"])
     try:
-        return _run(config, folder, loggers, build_datamodule(config, sections))
+        return _run(config, folder, loggers, sections)
     finally:
         close(loggers)
 
 
-def _run(config: Config, folder: RunFolder, loggers: list[Any], datamodule: SectionDataModule) -> float:
+def _run(config: Config, folder: RunFolder, loggers: list[Any], sections: Sections | None) -> float:
     clock, metrics = Laps(), build_metrics(config)
-    datamodule.prepare_data()
-    datamodule.setup()
+    fold = build_fold(config, sections)
     if rank_zero_only.rank == 0:
-        write_json(folder.path / "split.json", datamodule.split.to_dict())
+        write_json(folder.path / "split.json", fold.split.to_dict())
     clock.lap("embed")
-    teacher = attach_latents(config, datamodule)
-    about = describe(config, datamodule, _leaks(config, datamodule, teacher)) | {"teacher": teacher}
+    fold, teacher = attach_latents(config, fold)
+    about = describe(config, fold, _leaks(config, fold, teacher)) | {"teacher": teacher}
     clock.lap("teacher")
-    module = prepared_module(config, datamodule)
-    trainer, best = fit(config, folder, datamodule, module, loggers, about)
-    clock.lap("fit")
-    predictions = predict_test(trainer, module, datamodule)
-    check_finite(predictions, DIVERGED)
+    if config["model"].get("reference"):
+        result = _look_up(config, folder, fold, about, clock)
+    else:
+        result = _train(config, folder, fold, loggers, about, clock)
     clock.lap("predict")
     if rank_zero_only.rank == 0:
-        costs = cost(module, clock.seconds, sum(len(values) for values in predictions.values()))
-        scores = write_scores(folder.path, datamodule, predictions, about | {"val_score": best, "cost": costs}, metrics)
+        costs = cost(result.n_parameters, clock.seconds, sum(map(len, result.predictions.values())))
+        about |= {"val_score": result.val_score, "cost": costs}
+        scores = write_scores(folder.path, fold, result.predictions, about, metrics)
         log_results(loggers, scores, folder.path)
-    return best
+    return result.val_score
 
 
-def _leaks(config: Config, datamodule: SectionDataModule, teacher: Config | None) -> list[str]:
+@dataclass(frozen=True)
+class Result:
+    """What a run came to: test predictions (n_spots, n_genes), the score that chose the epoch, numbers fitted."""
+
+    predictions: dict[str, Tensor]
+    val_score: float
+    n_parameters: int
+
+
+def _train(config: Config, folder: RunFolder, fold: Fold, loggers: list[Any], about: dict[str, Any], clock: Laps) -> Result:
+    """A model, trained and asked for the test sections."""
+    module = prepared_module(config, fold)
+    trainer, best = fit(config, folder, fold, module, loggers, about)
+    clock.lap("fit")
+    predictions = predict_test(trainer, module, fold)
+    check_finite(predictions, DIVERGED)
+    return Result(predictions, best, parameters(module))
+
+
+def _look_up(config: Config, folder: RunFolder, fold: Fold, about: dict[str, Any], clock: Laps) -> Result:
+    """A reference, which is scored beside the models and is none."""
+    reference = build(config["model"]["reference"])
+    if rank_zero_only.rank == 0:
+        write_facts(folder.checkpoints / "best.ckpt", fold, about)
+    clock.lap("fit")
+    return Result(reference(fold), nan, 0)
+
+
+def _leaks(config: Config, fold: Fold, teacher: Config | None) -> list[str]:
     """What the model itself has seen of the test sections."""
-    taught = teacher is not None and set(teacher["fitted_on"]) & set(datamodule.split.test)
+    taught = teacher is not None and set(teacher["fitted_on"]) & set(fold.split.test)
     return [*([TAUGHT] if taught else []), *([CEILING] if config["model"]["role"] == "ceiling" else [])]
 
 

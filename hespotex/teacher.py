@@ -13,8 +13,8 @@ from torch import Tensor
 
 from hespotex.build import Config, build, build_teacher, build_trainer
 from hespotex.callbacks.progress import EpochProgress
-from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.directions import Directions
+from hespotex.data.fold import Fold
 from hespotex.data.graph import knn_edges, undirected_with_loops
 from hespotex.data.loader import Batching, BlockLoader
 from hespotex.data.moments import moments
@@ -29,8 +29,8 @@ FORMAT = 3  # of the files in the store
 N_HOPS = 2  # one of the encoder and one of the decoder
 
 
-def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, Any] | None:
-    """Give the training sections their spot latents; returns the teacher's file in the store and the sections it saw.
+def attach_latents(config: Config, fold: Fold) -> tuple[Fold, dict[str, Any] | None]:
+    """The fold with the spot latents of its training sections, and the teacher's file in the store and what it saw.
 
     `model.teacher.fit`: "joint" fits one teacher on the training sections together, so that all latents live in
     one space; "sequential" trains it section after section over all of them, the test sections included, and
@@ -38,12 +38,12 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
     """
     teacher = config["model"]["teacher"]
     if not teacher or not teacher["fit"]:
-        return None
-    ids = datamodule.split.train if teacher["fit"] == "joint" else datamodule.section_ids
-    scale = teacher_scaling(datamodule.scaling(), teacher["standardize"])
-    expression = [target for i in ids if (target := datamodule.data[i].target)]
+        return fold, None
+    ids = fold.split.train if teacher["fit"] == "joint" else fold.section_ids
+    scale = teacher_scaling(fold.scaling, teacher["standardize"])
+    expression = [fold.sections[i].target for i in ids]
     directions = Directions.fit(expression, scale, teacher["n_components"], config["seed"])
-    graphs = [_expression_graph(datamodule, i, teacher["n_neighbours"], directions) for i in ids]
+    graphs = [_expression_graph(fold, i, teacher["n_neighbours"], directions) for i in ids]
     batching = {name: value for name, value in config["data"]["batching"].items() if name != "keep_gib"}
     inputs = {"sections": [(g.section_id, g.fingerprint()) for g in graphs], "teacher": teacher, "batching": batching}
     key = digest({"format": FORMAT, **inputs, "seed": config["seed"]})
@@ -58,8 +58,7 @@ def attach_latents(config: Config, datamodule: SectionDataModule) -> dict[str, A
                 about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}  # for the audit
                 torch.save({**about, "latents": _latents(config, graphs)}, file)
     fitted = load_tensors(path, "teacher")
-    datamodule.set_latents(fitted["latents"])
-    return {"key": key, "fitted_on": fitted["fitted_on"]}
+    return fold.with_latents(fitted["latents"]), {"key": key, "fitted_on": fitted["fitted_on"]}
 
 
 def teacher_path(config: Config, key: str) -> Path:
@@ -67,9 +66,9 @@ def teacher_path(config: Config, key: str) -> Path:
     return Path(config["store"]["root"]) / "teachers" / f"{safe_name(key)}.pt"
 
 
-def teacher_scaling(scaling: tuple[Tensor, Tensor], standardize: bool) -> tuple[Tensor, Tensor]:
+def teacher_scaling(scaling: tuple[Tensor, Tensor] | None, standardize: bool) -> tuple[Tensor, Tensor]:
     """What expression is put in units of: each gene's spread, or 1."""
-    return scaling if standardize else (torch.zeros(1), torch.ones(1))
+    return scaling if standardize and scaling else (torch.zeros(1), torch.ones(1))
 
 
 def mean_row(rows: Rows) -> Tensor:
@@ -77,11 +76,9 @@ def mean_row(rows: Rows) -> Tensor:
     return torch.from_numpy(moments(chunk.numpy() for chunk in in_chunks(rows))[0]).float()
 
 
-def _expression_graph(datamodule: SectionDataModule, section_id: str, k: int, directions: Directions) -> SpotGraph:
+def _expression_graph(fold: Fold, section_id: str, k: int, directions: Directions) -> SpotGraph:
     """Expression and stage 1 graph of a section: k nearest neighbours, undirected, with self loops."""
-    graph, target = datamodule.data[section_id], datamodule.data[section_id].target
-    if target is None:
-        raise ValueError(f"{section_id} has no expression to teach")
+    graph, target = fold.graph(section_id), fold.sections[section_id].target
     edges = undirected_with_loops(knn_edges(graph.pos, k), len(graph))
     return SpotGraph(section_id, graph.pos, edges, {"expression": directions(target)})
 

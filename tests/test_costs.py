@@ -10,37 +10,35 @@ from conftest import compose_config
 from data.builders import random_counts, section, square_grid
 from omegaconf import OmegaConf
 
-from hespotex.build import build_datamodule
+from hespotex.build import build_fold
 from hespotex.checkup.costs import Costs, duration, estimate, size
 from hespotex.checkup.memory import fold_memory
-from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.fold import Fold
 from hespotex.data.loader import Batching
 from hespotex.data.section import Section
 from hespotex.data.split import Split
 
 
-def estimated(words: list[str]) -> tuple[Costs, SectionDataModule, int]:
-    """Costs of fold 0, its data module, and bytes of all embeddings and nuclei counts that it stores."""
+def estimated(words: list[str]) -> tuple[Costs, Fold, int]:
+    """Costs of fold 0, the fold, and bytes of all embeddings and nuclei counts that it stores."""
     config: Any = OmegaConf.to_container(compose_config("train", words, Path()), resolve=True)
-    datamodule = build_datamodule(config)
-    names = ("encoder", "nuclei", "inputs", "batching", "store")
-    sections = {section_id: datamodule.source[section_id] for section_id in datamodule.section_ids}
-    costs = estimate(sections, [datamodule.split], {name: getattr(datamodule, name) for name in names}, 100)
-    datamodule.prepare_data()
+    fold = build_fold(config)
+    sections = {i: known.section for i, known in fold.sections.items()}
+    costs = estimate(sections, [fold.split], fold.recipe, 100, 4.0)
     stored = 0
-    for path in datamodule.store.root.rglob("*.h5"):
+    for path in fold.recipe.store.root.rglob("*.h5"):
         with h5py.File(path) as file:
             stored += file["embedding"].nbytes
-    return costs, datamodule, stored
+    return costs, fold, stored
 
 
 @pytest.mark.parametrize(("precision", "views"), [("half", 1), ("half", 3), ("full", 1)])
 def test_the_disk_is_what_the_store_takes(small: list[str], tmp_path: Path, precision: str, views: int) -> None:
     words = [f"store.root={tmp_path}", f"store.precision={precision}", f"data.inputs.views={views}"]
-    costs, datamodule, stored = estimated([*small, "model=ridge", "data.reader.sections=[DEMO1,DEMO3]", *words])
+    costs, fold, stored = estimated([*small, "model=ridge", "data.reader.sections=[DEMO1,DEMO3]", *words])
     assert costs.disk == stored
-    sizes = {section_id: len(datamodule.source[section_id].adata) for section_id in datamodule.section_ids}
-    assert costs.patches == sum(n * (views if i in datamodule.split.train else 1) for i, n in sizes.items())
+    sizes = {i: len(known.section.adata) for i, known in fold.sections.items()}
+    assert costs.patches == sum(n * (views if i in fold.split.train else 1) for i, n in sizes.items())
 
 
 SPLIT = Split(0, 2, ["a"], [], ["b"])

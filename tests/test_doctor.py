@@ -14,7 +14,7 @@ from conftest import command, compose_config
 from omegaconf import OmegaConf
 from test_bad_input import corrupt_image, empty_h5ad, no_spatial, outside
 
-from hespotex.build import build_datamodule
+from hespotex.build import build_fold
 from hespotex.checkup.findings import Findings
 from hespotex.checkup.walk import check_up
 from hespotex.data.genes import GenePanel
@@ -150,8 +150,7 @@ def test_the_panel_is_that_of_training(
     words = ["model=ridge", f"data/panel={panel}", f"model.select_on={select_on}"]
     assert doctor(*words)[0].problems == []
     config: Any = OmegaConf.to_container(compose_config("train", [*small, *words], Path()), resolve=True)
-    datamodule = build_datamodule(config)
-    datamodule.fit({section_id: datamodule.source[section_id] for section_id in datamodule.section_ids})
+    build_fold(config)
     assert len(seen) == 2 and seen[0] == seen[1]
 
 

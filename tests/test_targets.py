@@ -1,4 +1,4 @@
-"""Targets in a run: what is smoothed, what was seen, and that predicting a slide ends at the values of the run."""
+"""Targets in a run: what was seen, and that predicting a slide ends at the values of the run."""
 
 import json
 from collections.abc import Callable
@@ -12,41 +12,23 @@ import torch
 from conftest import Run, compose_config
 from omegaconf import OmegaConf
 
-from hespotex.build import build_datamodule
+from hespotex.build import build_fold
 from hespotex.checkpoint import restored_target
-from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.fold import Fold
 from hespotex.errors import InputError
 
-Make = Callable[..., SectionDataModule]
+Make = Callable[..., Fold]
 
 
 @pytest.fixture
 def make(small: list[str], tmp_path: Path) -> Make:
-    """A data module that is ready to serve."""
+    """A fold that is ready for a model."""
 
-    def build(*overrides: str) -> SectionDataModule:
+    def build(*overrides: str) -> Fold:
         config = compose_config("train", [*small, "model.select_on=validation", *overrides], tmp_path)
-        found = build_datamodule(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
-        found.setup()
-        return found
+        return build_fold(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
     return build
-
-
-def test_only_training_targets_are_smoothed(make: Make) -> None:
-    plain, smoothed = make(), make("data.smooth_training=0.5")
-    assert plain.split == smoothed.split
-    assert plain.split.val
-    for section_id in [*plain.split.val, *plain.split.test]:
-        assert torch.equal(plain.data[section_id].whole().target.dense(), smoothed.data[section_id].whole().target.dense())
-    for section_id in plain.split.train:
-        before, after = plain.data[section_id].whole().target.dense(), smoothed.data[section_id].whole().target.dense()
-        assert after.std(0).mean() < before.std(0).mean()
-
-
-def test_smoothing_is_a_share(make: Make) -> None:
-    with pytest.raises(InputError, match=r"data.smooth_training: expected a share from 0 to 1, got 1.5"):
-        make("data.smooth_training=1.5")
 
 
 def test_residuals_are_fitted_on_training_sections(make: Make) -> None:
@@ -55,7 +37,7 @@ def test_residuals_are_fitted_on_training_sections(make: Make) -> None:
     assert found.leaks() == []
     found.expression.fitted_on = found.split.test
     assert found.leaks() == ["the target saw the test section"]
-    values = torch.cat([found.data[i].whole().target.dense() for i in found.split.train])
+    values = torch.cat([found.graph(i).whole().target.dense() for i in found.split.train])
     assert abs(float(values.mean())) < 0.1
     assert float(values.min()) < -0.5
 

@@ -23,16 +23,17 @@ from omegaconf import OmegaConf, open_dict
 from stand_in import D_IMAGE, PixelEncoder, vit_b32
 from synthetic import Assay, assay_of, write_sections
 
-from hespotex.build import Config, build, build_datamodule, build_trainer
+from hespotex.build import Config, build, build_fold, build_sections, build_trainer
 from hespotex.data import embed as embedding
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.embed import fill
+from hespotex.data.fold import Fold
 from hespotex.data.patches import PatchSpec
 from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
 from hespotex.fit import predict_test, prepared_module
 from hespotex.results.about import describe
-from hespotex.results.cost import cost
+from hespotex.results.cost import cost, parameters
 from hespotex.results.scores import write_scores
 from hespotex.teacher import attach_latents
 
@@ -86,32 +87,34 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
     reader = build(config["data"]["reader"])
     with stages.stage("read", stages.spots):
         reader.read("TRAIN")
-    datamodule = build_datamodule(config)
     every = stages.spots + min(stages.spots, HELD_OUT) + options.test
     large = max(stages.spots, options.test) > HELD_OUT
     if large:
         embedding.encode_spots = drawn  # type: ignore[assignment]
+    sections = build_sections(config)
     with stages.stage("read and fill the store", every, note="drawn embeddings" if large else "cheap encoder"):
-        datamodule.prepare_data()
+        for section_id in sections.keys:
+            fill(sections[section_id], build(config["encoder"]), None, build(config["store"]))
     with stages.stage("set up (panel, targets, graph)", every):
-        datamodule.setup()
+        fold = build_fold(config, sections)
     if config["model"]["teacher"]:
-        teach(stages, config, datamodule, options.epochs)
-    fit_and_score(stages, config, datamodule, run, options.test)
+        fold = teach(stages, config, fold, options.epochs)
+    fit_and_score(stages, config, fold, run, options.test)
 
 
-def teach(stages: Stages, config: Config, datamodule: SectionDataModule, epochs: int) -> None:
+def teach(stages: Stages, config: Config, fold: Fold, epochs: int) -> Fold:
     """Stage 1 with one epoch, then with more: the difference is what an epoch costs."""
     with stages.stage("teacher, all but the epochs", stages.spots):
-        attach_latents(config, datamodule)
+        attach_latents(config, fold)
     config["model"]["teacher"]["max_epochs"] = 1 + epochs
     with stages.stage("teacher, an epoch", stages.spots):
-        attach_latents(config, datamodule)
+        taught, _ = attach_latents(config, fold)
     once, more = (row.seconds or 0.0 for row in stages.rows[-2:])
     rest, epoch = stages.rows[-2:]
     each = (more - once) / epochs
     known = replace(epoch, seconds=each) if each > 0 else replace(epoch, seconds=None, note="less than the noise of the rest")
     stages.rows[-2:] = [replace(rest, seconds=once - max(each, 0.0)), known]
+    return taught
 
 
 class Clock(pl.Callback):
@@ -131,25 +134,26 @@ class Clock(pl.Callback):
         self.validate.append(process_time() - self.started)
 
 
-def fit_and_score(stages: Stages, config: Config, datamodule: SectionDataModule, run: Path, test: int) -> None:
+def fit_and_score(stages: Stages, config: Config, fold: Fold, run: Path, test: int) -> None:
     """Stage 2 and the evaluation of the test section, as `hespotex.fit` does them."""
     with stages.stage("closed form part", stages.spots):
-        module = prepared_module(config, datamodule)
+        module = prepared_module(config, fold)
     clock = Clock()
     quiet = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = build_trainer(config, callbacks=[clock], **quiet)
     with stages.stage("fit, an epoch", stages.spots):
-        trainer.fit(module, datamodule=datamodule)
+        trainer.fit(module, datamodule=SectionDataModule(fold, module.n_hops, config["seed"]))
     fit = replace(stages.rows[-1], seconds=median(clock.train))
     validated = replace(fit, stage="validate", unit_spots=min(stages.spots, HELD_OUT), seconds=median(clock.validate))
     stages.rows[-1:] = [fit, validated]
     predictions: dict[str, torch.Tensor] = {}
     with stages.stage("predict", test):
-        predictions |= predict_test(trainer, module, datamodule)
-    about = describe(config, datamodule, []) | {"val_score": 0.0}
+        predictions |= predict_test(trainer, module, fold)
+    about = describe(config, fold, []) | {"val_score": 0.0}
     seconds = {"predict": stages.rows[-1].seconds or 0.0}
     with stages.stage("evaluate and write", test):
-        write_scores(run, datamodule, predictions, about | {"cost": cost(module, seconds, test)}, {})
+        costs = cost(parameters(module), seconds, test)
+        write_scores(run, fold, predictions, about | {"cost": costs}, {})
 
 
 def embed(stages: Stages, root: Path, run: Path, patches: int) -> None:

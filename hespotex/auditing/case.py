@@ -12,15 +12,17 @@ from hespotex.checkpoint import load_module, restored_target
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import NucleiCounter
 from hespotex.data.expression import Expression
+from hespotex.data.fold import Fold, PreparedSection, Recipe
+from hespotex.data.gene_list import GeneList
+from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
-from hespotex.data.graph import knn_edges
 from hespotex.data.loader import Batching, BlockLoader
 from hespotex.data.patches import PatchSpec
 from hespotex.data.rows import StoredRows
 from hespotex.data.scaling import scaling
-from hespotex.data.spot_graph import SpotGraph
+from hespotex.data.split import Split
 from hespotex.data.store import EmbeddingStore, Request
-from hespotex.data.target import Expressed, SmoothedTarget
+from hespotex.data.target import Target
 from hespotex.errors import InputError
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule, collect
@@ -37,7 +39,7 @@ class Case:
 
     def __init__(self, record: RunRecord, data_sets: DataSets | None) -> None:
         self.record, self._data_sets = record, data_sets
-        self._data: dict[str, SpotGraph] = {}
+        self._prepared: dict[str, PreparedSection] = {}
         self._predicted: dict[str, Tensor] = {}
 
     @cached_property
@@ -61,30 +63,47 @@ class Case:
         """The target with what the checkpoint says was fitted."""
         return restored_target(self.record.about)
 
-    def target(self, section_id: str) -> Expressed:
-        """Expression (n_spots, n_genes) as training had it: of training spots smoothed if asked for."""
-        section = self.data_set.section(section_id)
-        target, share = self._expression(section, self.panel), self.record.config["data"]["smooth_training"]
-        if share and section_id in self.record.ids("train"):
-            edges = knn_edges(section.pos, self.record.about["image_inputs"]["n_neighbours"])
-            return SmoothedTarget(target, edges, share)
-        return target
+    def target(self, section_id: str) -> Target:
+        """Expression (n_spots, n_genes) as it is learned and scored."""
+        return self._expression(self.data_set.section(section_id), self.panel)
 
     def scaling(self, ids: list[str]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each gene, (n_genes,), over the spots of these sections."""
         return scaling(self.target(i) for i in ids)
 
-    def data(self, section_id: str) -> SpotGraph:
-        """The section as the model gets it, its embedding from the store and from there only."""
-        if section_id not in self._data:
-            about, config = self.record.about, self.record.config
-            counter: NucleiCounter | None = rebuild(config, "nuclei.counter")
-            encoder: Any = KnownEncoder(config["encoder"], about["encoder_identity"])
-            store = ReadOnlyStore(config["store"]["root"], config["store"]["precision"])
-            graph = ImageInputs(**about["image_inputs"]).assemble(self.data_set.section(section_id), encoder, counter, store)
-            graph.target = self.target(section_id)
-            self._data[section_id] = graph
-        return self._data[section_id]
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How the run prepared its sections; embeddings come from the store and from there only."""
+        about, config = self.record.about, self.record.config
+        counter: NucleiCounter | None = rebuild(config, "nuclei.counter")
+        return Recipe(
+            encoder=KnownEncoder(config["encoder"], about["encoder_identity"]),
+            nuclei=counter,
+            panel=GeneList(genes=about["genes"]),
+            expression=self._expression,
+            inputs=ImageInputs(**about["image_inputs"]),
+            store=ReadOnlyStore(config["store"]["root"], config["store"]["precision"]),
+            batching=self.batching,
+        )
+
+    def prepared(self, section_id: str) -> PreparedSection:
+        """The section as the model gets it."""
+        if section_id not in self._prepared:
+            section = self.data_set.section(section_id)
+            graph = self.recipe.graph(section, trains=False)
+            graph.target = target = self.target(section_id)
+            facts = self.data_set.facts(section_id)
+            self._prepared[section_id] = PreparedSection(section.without_counts(), graph, target, facts)
+        return self._prepared[section_id]
+
+    def fold(self, *sides: str) -> Fold:
+        """These sides of the run's fold, with the scaling that the checkpoint has."""
+        split = Split(**self.record.about["split"])
+        state = self.record.checkpoint["state_dict"]
+        sections = {i: self.prepared(i) for i in self.record.ids(*sides)}
+        sets = GeneSets({}, [])
+        scaling = (state["gene_mean"], state["gene_std"])
+        return Fold(split, self.data_set.keys, sections, self.panel, sets, self.recipe, scaling)
 
     @cached_property
     def batching(self) -> Batching:
@@ -94,7 +113,7 @@ class Case:
 
     def batches(self, ids: list[str], n_hops: int) -> BlockLoader:
         """Sections as the model gets them, the large ones in blocks as in training."""
-        return self.batching.loader([self.data(i) for i in ids], len(self.panel.genes), n_hops)
+        return self.batching.loader([self.prepared(i).graph for i in ids], len(self.panel.genes), n_hops)
 
     @cached_property
     def module(self) -> ExpressionModule:
@@ -108,8 +127,8 @@ class Case:
         return self._predicted[section_id]
 
     def measured(self, section_id: str) -> Tensor:
-        """The target of a section that is scored, (n_spots, n_genes): never smoothed."""
-        return self._expression(self.data_set.section(section_id), self.panel).dense()
+        """The target of a section, (n_spots, n_genes)."""
+        return self.target(section_id).dense()
 
     def epoch_score(self, ids: list[str]) -> float:
         """What chooses the epoch: gene-wise Pearson of the model's bare output, averaged over genes, then sections."""
@@ -137,12 +156,14 @@ class KnownEncoder:
             self.parts = [KnownEncoder(settings["parts"][key], own) for key, own in identity["parts"].items()]
             return
         self.patch_um, self.patch_px = [float(um) for um in settings["patch_um"]], int(settings["patch_px"])
+        self.batch_size = 1
         self.patch_cut = str(settings.get("patch_cut", PatchSpec.cut))  # a user's encoder may leave it out
 
     def identity(self) -> dict[str, Any]:
         return self._identity
 
     def __call__(self, patches: Tensor, mpp: float) -> Tensor:
+        """Refused."""
         raise InputError("an audit encodes nothing")
 
 

@@ -30,7 +30,7 @@ class DataSet:
         if not root.is_dir():
             raise InputError(f"the data set is not found at {root}")
         reader, genes = (rebuild({"data": data}, f"data.{name}") for name in ("reader", "genes"))
-        self.sections = Sections(reader, genes, data["min_counts"], keep=True)
+        self.sections = Sections(reader, genes, data["min_counts"], data.get("keep_gib", 4.0))
         self.keys = self.sections.keys
         self._facts: dict[str, dict[str, Any]] = {}
         self._looks: dict[str, Look] = {}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hespotex.checkup.memory import fold_memory
 from hespotex.data.embed import patch_specs
 from hespotex.data.encoder import Encoder, NucleiCounter
+from hespotex.data.fold import Recipe
 from hespotex.data.nuclei import NucleiPerSpot
 from hespotex.data.pipeline import encode_spots
 from hespotex.data.section import Section
@@ -39,33 +40,36 @@ class Costs:
     memory: int
 
 
-def estimate(sections: Mapping[str, Section], splits: Sequence[Split], parts: Mapping[str, Any], n_genes: int) -> Costs:
+def estimate(sections: Mapping[str, Section], splits: Sequence[Split], recipe: Recipe, n_genes: int, keep_gib: float) -> Costs:
     """Costs of embedding and training on these sections, from some spots of the first.
 
     Args:
         sections: the sound ones, by id.
         splits: that are trained, one after the other.
-        parts: `encoder`, `nuclei`, `inputs`, `batching` and `store`, as training gets them.
+        recipe: as training gets it.
+        n_genes: of the panel.
+        keep_gib: memory for counts.
     """
-    views, trained = parts["inputs"].views, {i for split in splits for i in split.train}
-    spots = sum(len(section.adata) for section in sections.values())
-    encoded = sum(len(section.adata) * (views if i in trained else 1) for i, section in sections.items())
-    specs, first = patch_specs(parts["encoder"]), next(iter(sections.values()))
+    views, trained = recipe.inputs.views, {i for split in splits for i in split.train}
+    sizes = {i: len(section.adata) for i, section in sections.items()}
+    encoded = sum(n * (views if i in trained else 1) for i, n in sizes.items())
+    specs, first = patch_specs(recipe.encoder), next(iter(sections.values()))
     widths: list[int] = []
 
     def encode(section: Section) -> None:
         widths[:] = [_width(encode_spots(section, spec, part)) for part, spec in specs]
 
     encode_seconds = encoded * seconds_per_spot(encode, first)
-    width, nuclei, store = sum(widths), parts["nuclei"], parts["store"]
-    numbers = encoded * width + (spots if nuclei else 0)
+    width, nuclei = sum(widths), recipe.nuclei
+    numbers = encoded * width + (sum(sizes.values()) if nuclei else 0)
+    memory = [fold_memory(sections, split, recipe.batching, width, n_genes, views, keep_gib) for split in splits]
     return Costs(
         encoded * len(specs),
         width,
         encode_seconds,
         _nuclei_seconds(list(sections.values()), nuclei),
-        disk=numbers * np.dtype(PRECISION[store.precision]).itemsize,
-        memory=max(fold_memory(sections, split, parts["batching"], width, n_genes, views) for split in splits),
+        disk=numbers * np.dtype(PRECISION[recipe.store.precision]).itemsize,
+        memory=max(memory),
     )
 
 

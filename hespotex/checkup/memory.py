@@ -1,7 +1,6 @@
 """The memory of a run, by arithmetic."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,17 +10,27 @@ from hespotex.data.images.region import OPEN_IMAGES, PLAIN
 from hespotex.data.images.tiff import CACHE_BYTES
 from hespotex.data.loader import Batching
 from hespotex.data.section import Section
+from hespotex.data.sections import counts_bytes
 from hespotex.data.split import Split
 
 FLOAT = 4  # bytes
 SPARSE = 8  # bytes of a non-zero: value and column
 
 
-def fold_memory(sections: Mapping[str, Section], split: Split, batching: Batching, width: int, n_genes: int, views: int) -> int:
+def fold_memory(
+    sections: Mapping[str, Section],
+    split: Split,
+    batching: Batching,
+    width: int,
+    n_genes: int,
+    views: int,
+    keep_gib: float = 4.0,
+) -> int:
     """Bytes that a run holds at its fullest moment; embeddings stay on disk and targets sparse.
 
-    It reads (all counts, the images that are open), trains (the blocks of a step, and those kept between epochs) and
-    tests (predictions of the test sections, and of one of them the measured values); the targets are there throughout.
+    It reads (counts up to `keep_gib` and of one section more, the images that are open), trains (the
+    blocks of a step, and those kept between epochs) and tests (predictions of the test sections, and of
+    one of them the measured values); the targets are there throughout.
 
     Args:
         sections: the sound ones, by id.
@@ -29,8 +38,9 @@ def fold_memory(sections: Mapping[str, Section], split: Split, batching: Batchin
     """
     train, val, test = ([sections[i] for i in side if i in sections] for side in (split.train, split.val, split.test))
     own = list({section.section_id: section for section in [*train, *val, *test]}.values())
-    counts = sum(_bytes(section.adata.X) for section in own)
-    targets = min(counts, SPARSE * n_genes * sum(_spots(own)))
+    sizes = [counts_bytes(section) for section in own]
+    counts = min(sum(sizes), int(keep_gib * 2**30) + max(sizes, default=0))
+    targets = min(sum(sizes), SPARSE * n_genes * sum(_spots(own)))
     kept = _kept(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
     kept += _kept(val, batching, width + n_genes)
     predicted = FLOAT * n_genes * (sum(_spots(test)) + max(_spots(test), default=0))
@@ -50,10 +60,6 @@ def _step(train: Sequence[Section], batching: Batching, n_genes: int) -> int:
 def _kept(sections: Sequence[Section], batching: Batching, numbers: int) -> int:
     """Of the blocks that stay between epochs, with so many numbers a spot."""
     return min(int(batching.keep_gib * 2**30), FLOAT * numbers * sum(_spots(sections)))
-
-
-def _bytes(counts: Any) -> int:
-    return int(counts.data.nbytes + counts.indices.nbytes + counts.indptr.nbytes)
 
 
 def _images(sections: Sequence[Section]) -> int:

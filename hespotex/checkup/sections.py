@@ -8,11 +8,11 @@ from scipy.spatial import cKDTree
 from hespotex.checkup.findings import Findings
 from hespotex.data.embed import patch_specs
 from hespotex.data.encoder import Encoder, NucleiCounter
-from hespotex.data.gene_names import GeneNames
 from hespotex.data.images import open_image
 from hespotex.data.patch_reader import patch_reader
 from hespotex.data.scale import pitch_px
-from hespotex.data.section import Reader, Section, SectionKey
+from hespotex.data.section import Section, SectionKey
+from hespotex.data.sections import Sections
 from hespotex.files import safe_name
 from hespotex.results.overlay import draw_overlay
 
@@ -23,29 +23,27 @@ class SectionCheck:
     """Examines the sections of a data set.
 
     Args:
-        reader, genes, encoder, nuclei, min_counts: as training gets them.
+        sections, encoder, nuclei: as training gets them.
         folder: where the overlays go; None for none.
     """
 
     def __init__(
         self,
-        reader: Reader,
-        genes: GeneNames,
+        sections: Sections,
         encoder: Encoder,
         nuclei: NucleiCounter | None,
-        min_counts: int,
         folder: Path | None,
     ) -> None:
-        self.reader, self.genes, self.encoder, self.nuclei = reader, genes, encoder, nuclei
-        self.min_counts, self.folder = min_counts, folder
+        self.sections, self.encoder, self.nuclei = sections, encoder, nuclei
+        self.folder = folder
 
     def __call__(self, key: SectionKey, findings: Findings) -> tuple[Section | None, list[str]]:
         """The section as training sees it, None if it is broken, and its line of the table."""
         name, before = key.section_id, len(findings.problems)
-        read = findings.attempt(lambda: self.genes(self.reader.read(name)), name)
+        read = findings.attempt(lambda: self.sections.named(name), name)
         if read is None:
             return None, [name, key.group, *["-"] * (len(HEADER) - 3), "BROKEN"]
-        section = findings.attempt(lambda: read.measured_spots(self.min_counts), name)
+        section = findings.attempt(lambda: self.sections.measured(read), name)
         if section is not None:
             findings.attempt(lambda: self._pixels(section), name)
         if section is not None and len(findings.problems) == before:

@@ -2,20 +2,21 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.duplicates import known_pair
 from hespotex.data.embed import fill
 from hespotex.data.expression import Expression
-from hespotex.data.folds import FoldStrategy, section_ids
-from hespotex.data.gene_list import GeneList
+from hespotex.data.fold import Fold, Recipe
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
-from hespotex.data.section import Section, SectionKey, one_area, section_facts
+from hespotex.data.naming import check_names
+from hespotex.data.prepare import gene_names, prepare_sections, sample_table
+from hespotex.data.section import Section, one_area, section_facts
+from hespotex.data.sections import Sections
 from hespotex.data.split import Split
 from hespotex.data.target import Target
 from hespotex.errors import InputError
@@ -27,11 +28,35 @@ PITCH = 0.05  # share by which the distance of spots may differ without a word
 
 
 @dataclass(frozen=True)
-class AllTest(FoldStrategy):
-    """Every section tests; none trains."""
+class Training:
+    """What a checkpoint tells of its training.
 
-    def split(self, keys: Sequence[SectionKey]) -> Split:
-        return Split(0, 1, [], [], section_ids(keys))
+    Attributes:
+        facts: `section_facts` of every section that the model has seen, by id; empty where unknown.
+        same_data: it was trained in the very same folder: equal ids and groups are one section, one patient.
+        pitch_um: distance of spots.
+        genes: of the model, in its order.
+        gene_sets: subsets of them, as chosen in training.
+    """
+
+    facts: Mapping[str, dict[str, Any]]
+    same_data: bool
+    pitch_um: float
+    genes: list[str]
+    gene_sets: GeneSets
+
+    def saw(self, section: Section) -> list[str]:
+        """In words, how the model has seen this section: at most one reason."""
+        section_id = section.section_id
+        here = section_facts(section)
+        for other, facts in self.facts.items():
+            if other == section_id and (self.same_data or not facts):  # an older checkpoint knows the name only
+                return [f"{section_id} was seen in training"]
+            if reason := _same_tissue(section_id, here, other, facts):
+                return [f"{section_id} is the tissue of {other}, which was seen in training ({reason})"]
+            if self.same_data and facts.get("group") == here["group"]:
+                return [f"{section_id} is of {here['group']}, of whom {other} was seen in training"]
+        return []
 
 
 class FittedExpression:
@@ -61,116 +86,122 @@ class FittedExpression:
         return self.target(section, GenePanel(self.genes, [])).select(columns)
 
 
-class ExternalDataModule(SectionDataModule):
-    """Serves all sections of a data set for testing.
+def prepare_external(
+    sections: Sections, training: Training, recipe: Recipe, allow_leak: bool, failures: Failures
+) -> Fold:
+    """All sections of a data set as test sections, for the model's genes that some section measured.
 
     Args:
-        trained: facts (`section_facts`) of every section that the model has seen, by id; empty facts where unknown.
-        same_data: the model was trained in the very same folder, so equal ids and groups are one section, one patient.
-        pitch_um: distance of spots in training.
-        panel: the model's genes.
-        gene_sets: subsets of them, as chosen in training.
-        failures: takes the sections that fail.
-        **parts: see `SectionDataModule`; `fold` is `AllTest`.
+        sections: of the data set.
+        training: of the model.
+        recipe: of the model; its expression is a `FittedExpression`.
+        allow_leak: accept sections that the model has seen, and label them.
+        failures: takes the sections that cannot be read or embedded; the others are scored.
+
+    Raises:
+        InputError: the model has seen a section, its patient or its tissue; no genes in common; or no
+            section is left.
     """
+    ids = without_failed(list(sections.keys), failures, lambda i: section_facts(sections[i]))
+    leaks = seen_in_training(sections.of(ids), training, allow_leak)
+    parts = (recipe.encoder, recipe.nuclei, recipe.store)
+    ids = without_failed(ids, failures, lambda i: fill(sections[i], *parts))
+    split = Split(0, 1, [], [], ids, leaks)
+    names = gene_names(sections, ids)
+    check_names(names)
+    panel = measured_panel(training.genes, names)
+    prepared = prepare_sections(sections, split, panel, recipe)
+    table = sample_table(sections)
+    fold = Fold(split, sections.keys, prepared, panel, training.gene_sets, recipe, sample_table=table)
+    log.info("%d genes; %s", len(panel.genes), fold.sizes())
+    return fold
 
-    def __init__(
-        self,
-        trained: Mapping[str, dict[str, Any]],
-        same_data: bool,
-        pitch_um: float,
-        panel: GeneList,
-        gene_sets: GeneSets,
-        failures: Failures | None = None,
-        **parts: Any,
-    ) -> None:
-        super().__init__(panel=panel, **parts)
-        self.gene_sets = gene_sets
-        self.trained, self.same_data, self.pitch_um, self.wanted = trained, same_data, pitch_um, panel.listed()
-        self.missing: dict[str, list[str]] = {}
-        self.failures = failures or Failures("section")
 
-    def prepare_data(self) -> None:
-        """Read and embed section by section: one that fails is written down, and the others are scored."""
-        self.without_failed(lambda section_id: section_facts(self.source[section_id]))
-        self._check_duplicates()
-        parts = (self.encoder, self.nuclei, self.store)
-        self.without_failed(lambda section_id: fill(self.source[section_id], *parts))
+def without_failed(
+    ids: Sequence[str], failures: Failures, step: Callable[[str], object]
+) -> list[str]:
+    """Take the step for each section, and give those for which it did not fail.
 
-    def without_failed(self, step: Callable[[str], object]) -> None:
-        """Take the step for each section; those that fail are no longer of the split.
+    Raises:
+        InputError: none is left.
+    """
+    for section_id in progress(ids, "section", "sections"):
+        with failures.of(section_id):
+            step(section_id)
+    left = [i for i in ids if i not in failures.found]
+    if not left:
+        failures.check()
+    return left
 
-        Raises:
-            InputError: none is left.
-        """
-        for section_id in progress(self.split.test, "section", "sections"):
-            with self.failures.of(section_id):
-                step(section_id)
-        left = [i for i in self.split.test if i not in self.failures.found]
-        if not left:
-            self.failures.check()
-        self.split = replace(self.split, test=left)
 
-    def fit(self, sections: dict[str, Section]) -> None:
-        """The model's genes that some section measured; tells what is missing."""
-        wanted = self.wanted
-        measured = {i: {str(name) for name in section.adata.var_names} for i, section in sections.items()}
-        self.missing = {i: [gene for gene in wanted if gene not in own] for i, own in measured.items()}
-        there = [gene for gene in wanted if any(gene in own for own in measured.values())]
-        if len(there) < 2:
-            example = next(iter(sections.values())).adata.var_names[:3].tolist()
-            raise InputError(
-                f"of the model's {len(wanted)} genes (such as {wanted[:3]}) the sections measured {len(there)} (they have "
-                f"{example}, ...); are these names of another kind? Translate them with data.genes.aliases=FILE.csv"
+def seen_in_training(sections: Sequence[Section], training: Training, allow_leak: bool) -> list[str]:
+    """In words, which sections the model has seen.
+
+    Raises:
+        InputError: there is one, and leaks were not asked for.
+    """
+    leaks = [leak for section in sections for leak in training.saw(section)]
+    if leaks and not allow_leak:
+        raise InputError(
+            f"{'; '.join(leaks)}. Leave these sections out (data.reader.sections), or set allow_leak=true to "
+            "score them all the same, labelled"
+        )
+    return leaks
+
+
+def measured_panel(genes: Sequence[str], names: Mapping[str, Sequence[str]]) -> GenePanel:
+    """The model's genes that some section measured; tells what is missing.
+
+    Args:
+        genes: of the model.
+        names: genes of each section, by its id.
+    """
+    measured = {section_id: set(known) for section_id, known in names.items()}
+    there = [gene for gene in genes if any(gene in known for known in measured.values())]
+    if len(there) < 2:
+        example = list(next(iter(names.values())))[:3]
+        raise InputError(
+            f"of the model's {len(genes)} genes (such as {list(genes[:3])}) the sections measured {len(there)} (they "
+            f"have {example}, ...); are these names of another kind? Translate them with data.genes.aliases=FILE.csv"
+        )
+    for section_id, known in measured.items():
+        missing = [gene for gene in genes if gene not in known]
+        shown = f": {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}" if missing else ""
+        log.info("%s: %d of the model's %d genes are missing%s", section_id, len(missing), len(genes), shown)
+    return GenePanel(there, [])
+
+
+def missing_genes(fold: Fold, genes: Sequence[str]) -> dict[str, list[str]]:
+    """The model's genes that a section did not measure, by section."""
+    missing = {}
+    for section_id, known in fold.sections.items():
+        there = {gene for gene, has in zip(fold.panel.genes, known.target.known, strict=True) if has}
+        missing[section_id] = [gene for gene in genes if gene not in there]
+    return missing
+
+
+def remarks(fold: Fold, training: Training) -> list[str]:
+    """What differs from training and is not put right, or cannot be known."""
+    trained = {facts["group"] for facts in training.facts.values() if facts}
+    named = sorted({fold.group(i) for i in fold.section_ids} & trained)
+    found = [f"training had groups of the same name ({', '.join(named)}): the same patients?"] if named else []
+    for known in fold.sections.values():
+        pitch = known.section.pitch_um
+        ratio = pitch / training.pitch_um
+        if abs(ratio - 1) > PITCH:
+            found.append(
+                f"{known.section.section_id}: spots are {pitch:g} um apart, {training.pitch_um:g} um in training: "
+                f"patches keep their size in um, but the graph's neighbours are {ratio:.2g} times as far away"
             )
-        self.panel = GenePanel(there, [])
-        for section_id, genes in self.missing.items():
-            shown = f": {', '.join(genes[:5])}{' ...' if len(genes) > 5 else ''}" if genes else ""
-            log.info("%s: %d of the model's %d genes are missing%s", section_id, len(genes), len(wanted), shown)
+    return found
 
-    def _log_overlap(self, names: Mapping[str, Sequence[str]]) -> None:
-        """There are no training sections here to share genes with; `fit` counts what is missing."""
 
-    def _check_duplicates(self) -> None:
-        """Once, before anything is embedded: no section is one that the model has seen, nor of its patient or tissue."""
-        if self.compared:
-            return
-        self.compared = True
-        leaks = [leak for section_id in self.split.test for leak in self._seen(section_id)]
-        if leaks and not self.allow_leak:
-            raise InputError(
-                f"{'; '.join(leaks)}. Leave these sections out (data.reader.sections), or set allow_leak=true to score them "
-                "all the same, labelled"
-            )
-        self.split = replace(self.split, leaks=leaks)
-
-    def _seen(self, section_id: str) -> list[str]:
-        """In words, how the model has seen this section."""
-        own = section_facts(self.source[section_id])
-        for other, facts in self.trained.items():
-            same = [f"{name} file" if name == "image" else name for name in ("image", "counts") if facts.get(name) == own[name]]
-            if not one_area(facts.get("area_px"), own["area_px"]):  # two pieces of tissue on one scan
-                same = [name for name in same if name != "image file"]
-            if other == section_id and (self.same_data or not facts):  # an older checkpoint knows the name only
-                return [f"{section_id} was seen in training"]
-            if pair := known_pair(section_id, other):
-                same.append(pair.reason)
-            if same:
-                return [f"{section_id} is the tissue of {other}, which was seen in training ({same[0]})"]
-            if self.same_data and facts.get("group") == own["group"]:
-                return [f"{section_id} is of {own['group']}, of whom {other} was seen in training"]
-        return []
-
-    def remarks(self) -> list[str]:
-        """What differs from training and is not put right, or cannot be known."""
-        groups = {facts["group"] for facts in self.trained.values() if facts}
-        named = sorted({self.keys[i].group for i in self.sections} & groups)
-        found = [f"training had groups of the same name ({', '.join(named)}): the same patients?"] if named else []
-        for section in self.sections.values():
-            ratio = section.pitch_um / self.pitch_um
-            if abs(ratio - 1) > PITCH:
-                found.append(
-                    f"{section.section_id}: spots are {section.pitch_um:g} um apart, {self.pitch_um:g} um in training: patches "
-                    f"keep their size in um, but the graph's neighbours are {ratio:.2g} times as far away"
-                )
-        return found
+def _same_tissue(section_id: str, here: dict[str, Any], other: str, facts: dict[str, Any]) -> str | None:
+    """Why the two are one tissue: an equal file, or a pair that is known from HEST-1k."""
+    same_area = one_area(facts.get("area_px"), here["area_px"])  # else two pieces of tissue on one scan
+    if same_area and facts.get("image") == here["image"]:
+        return "image file"
+    if facts.get("counts") == here["counts"]:
+        return "counts"
+    pair = known_pair(section_id, other)
+    return pair.reason if pair else None

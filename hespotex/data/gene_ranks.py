@@ -26,16 +26,21 @@ class PearsonVariableGenes(RankedGenes):
 
     theta: float = THETA
 
-    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
-        return self.by_votes([residual_variance(s.adata[:, genes].X, self.theta) for s in sections], genes)
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        return residual_variance(section.adata[:, genes].X, self.theta)
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_votes(scores, genes)
 
 
 @dataclass(frozen=True)
 class HighestMeanGenes(RankedGenes):
     """Genes with the highest mean log-normalised expression, averaged over the training sections."""
 
-    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
-        scores = [np.asarray(log_normalised(s, genes).mean(axis=0), dtype=np.float64).ravel() for s in sections]
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        return np.asarray(log_normalised(section, genes).mean(axis=0), dtype=np.float64).ravel()
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
         return self.by_mean(scores, genes)
 
 
@@ -49,10 +54,10 @@ class SpatialGenes(RankedGenes):
 
     n_neighbours: int = 6
 
-    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
-        return self.by_mean([self._score(section, genes) for section in sections], genes)
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_mean(scores, genes)
 
-    def _score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
         edges = knn_edges(section.pos, self.n_neighbours)
         scores = [morans_i(values, edges) for _, values in gene_blocks(log_normalised(section, genes))]
         return np.nan_to_num(np.concatenate(scores))  # a constant gene has no pattern

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hespotex.data.gene_ranks import HighestMeanGenes, SpatialGenes
 from hespotex.data.genes import GenePanel, HighlyVariableGenes, shared_genes
 from hespotex.data.section import Section
@@ -23,12 +26,19 @@ class GeneSets:
     @classmethod
     def fit(cls, sections: Sequence[Section], panel: GenePanel, markers: Sequence[str]) -> "GeneSets":
         """The sets of these sections."""
-        wanted, genes = set(panel.genes), shared_genes(sections)
+        panel_genes = set(panel.genes)
+        genes = shared_genes(sections)
+        scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in RULES}
+        fitted_on: list[str] = []
+        for section in sections:
+            fitted_on.append(section.section_id)
+            for name, rule in RULES.items():
+                scores[name].append(rule.score(section, genes))
         sets = {"markers": list(markers)} if markers else {}
         for name, rule in RULES.items():
-            ranked = [genes[i] for i in rule.order(sections, genes)]
-            sets[name] = [gene for gene in ranked if gene in wanted][: rule.n_top]
-        return cls(sets, [section.section_id for section in sections])
+            ranked = [genes[i] for i in rule.rank(scores[name], genes)]
+            sets[name] = [gene for gene in ranked if gene in panel_genes][: rule.n_top]
+        return cls(sets, fitted_on)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, list[str]]) -> "GeneSets":

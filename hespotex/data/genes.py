@@ -37,23 +37,33 @@ class RankedGenes:
     markers: list[str] = field(default_factory=list)
     sees_all_sections = False
 
-    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        """What a section says of each of its `genes`, (n_genes,): the higher, the better."""
+        raise NotImplementedError
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
         """Numbers of `genes`, the best first; ties in the order of the names."""
         raise NotImplementedError
 
     def fit(self, sections: Sequence[Section]) -> GenePanel:
-        """The panel of these sections, whatever their order."""
+        """The panel of these sections, whatever their order; each is looked at by itself."""
         genes = shared_genes(sections)
         check_markers(self.markers, genes)
-        tables = [section.adata[:, genes] for section in sections]
-        seen = np.sum([_spots_with_counts(table) for table in tables], axis=0) / sum(len(table) for table in tables)
-        ranked = self.order(sorted(sections, key=lambda section: section.section_id), genes)
-        order = [i for i in ranked if seen[i] >= self.min_spot_fraction]
+        scores: dict[str, NDArray[np.float64]] = {}
+        seen = np.zeros(len(genes))
+        n_spots = 0
+        for section in sections:
+            scores[section.section_id] = self.score(section, genes)
+            seen += _spots_with_counts(section.adata[:, genes])
+            n_spots += len(section.adata)
+        ranked = self.rank([scores[i] for i in sorted(scores)], genes)
+        order = [i for i in ranked if seen[i] / n_spots >= self.min_spot_fraction]
         if not order:
             raise InputError(
                 f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower data.panel.min_spot_fraction"
             )
-        return GenePanel(sorted({genes[i] for i in order[: self.n_top]} | set(self.markers)), _ids(sections))
+        best = {genes[i] for i in order[: self.n_top]}
+        return GenePanel(sorted(best | set(self.markers)), list(scores))
 
     def by_votes(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
         """Order by the number of sections in which a gene is among the top, ties by its median rank."""
@@ -70,8 +80,11 @@ class RankedGenes:
 class HighlyVariableGenes(RankedGenes):
     """Genes that vary most within the training sections (seurat_v3)."""
 
-    def order(self, sections: Sequence[Section], genes: list[str]) -> NDArray[np.int64]:
-        return self.by_votes([normalised_variance(section.adata[:, genes].X) for section in sections], genes)
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        return normalised_variance(section.adata[:, genes].X)
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_votes(scores, genes)
 
 
 @dataclass(frozen=True)
@@ -92,17 +105,21 @@ class PublishedGenes:
     def fit(self, sections: Sequence[Section]) -> GenePanel:
         genes = shared_genes(sections)
         check_markers(self.markers, genes)
-        tables = [section.adata[:, genes] for section in sections]
         chosen = np.zeros(len(genes), dtype=bool)
-        for table in tables:
+        n_cells = np.zeros(len(genes), dtype=np.int64)
+        seen: list[str] = []
+        for section in sections:
+            table = section.adata[:, genes]
             chosen |= _ranks(normalised_variance(table.X)) < self.n_top
+            n_cells += _spots_with_counts(table)
+            seen.append(section.section_id)
         if self.n_top < 1100:
-            chosen &= np.sum([_spots_with_counts(table) for table in tables], axis=0) >= self.min_cells
+            chosen &= n_cells >= self.min_cells
         if chosen.sum() < 2:
             raise InputError(
                 f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections; lower data.panel.min_cells"
             )
-        return GenePanel(sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), _ids(sections))
+        return GenePanel(sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), seen)
 
 
 class PanelRule(Protocol):
@@ -123,9 +140,14 @@ def shared_genes(sections: Sequence[Section]) -> list[str]:
     Raises:
         InputError: none is shared.
     """
-    shared = set.intersection(*({str(gene) for gene in section.adata.var_names} for section in sections))
+    shared: set[str] | None = None
+    examples: dict[str, str] = {}
+    for section in sections:
+        own = {str(gene) for gene in section.adata.var_names}
+        shared = own if shared is None else shared & own
+        if len(examples) < 3:
+            examples[section.section_id] = str(section.adata.var_names[0])
     if not shared:
-        examples = {section.section_id: str(section.adata.var_names[0]) for section in sections[:3]}
         raise InputError(
             f"the training sections share no gene name (first names: {examples}): symbols in one, Ensembl ids in another?"
         )
@@ -149,7 +171,3 @@ def _ranks(score: NDArray[np.float64]) -> NDArray[np.int64]:
     ranks = np.empty(len(score), dtype=np.int64)
     ranks[np.argsort(-score, kind="stable")] = np.arange(len(score))
     return ranks
-
-
-def _ids(sections: Sequence[Section]) -> list[str]:
-    return [section.section_id for section in sections]

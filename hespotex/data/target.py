@@ -136,37 +136,3 @@ class ResidualTarget(Target):
         expected = self.library[spots, None] * self.share[genes]
         residuals = pearson_residuals(values.astype(np.float64), expected, self.theta, self.limit)
         return np.asarray(residuals, dtype=np.float32)
-
-
-class SmoothedTarget:
-    """(1 - share) * a spot's own expression + share * the mean of its neighbours'; without neighbours its own.
-
-    Args:
-        target: expression.
-        edges: (2, n_edges), row 0 the neighbour, row 1 the spot.
-        share: 0 to 1.
-    """
-
-    def __init__(self, target: Target, edges: NDArray[np.int64], share: float) -> None:
-        n = len(target)
-        self.target, self.share = target, share
-        self.graph = sparse.csr_matrix((np.ones(edges.shape[1], dtype=np.float32), (edges[1], edges[0])), shape=(n, n))
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def __getitem__(self, spots: Tensor) -> Tensor:
-        own, graph = self.target[spots], self.graph[spots.numpy()]
-        seen = np.unique(graph.indices)
-        degree = torch.from_numpy(np.diff(graph.indptr))[:, None]
-        around = torch.from_numpy(graph[:, seen] @ torch.nan_to_num(self.target[torch.from_numpy(seen)]).numpy())
-        mixed = (1 - self.share) * own + self.share * around / degree.clamp(min=1)
-        return torch.where(degree > 0, mixed, own).float()
-
-    def block(self, spots: Tensor) -> BlockTarget:
-        """What a model learns at these spots."""
-        return BlockTarget.of_table(self[spots])
-
-    def fingerprint(self) -> str:
-        """Hash of the target and the share; the edges are those of the section's graph."""
-        return digest([self.target.fingerprint(), self.share])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from hespotex.data.fold import Fold
 from hespotex.errors import InputError
 from hespotex.metrics import GeneMoments, SectionScores
 
@@ -50,8 +51,19 @@ class ExpressionModule(pl.LightningModule):
         """Steps along the edges that the prediction of a spot looks away from it."""
         return 0
 
+    def fit(self, fold: Fold) -> None:
+        """Take from the training sections what needs no epochs: the scaling, and what `fit_closed_form` takes."""
+        if fold.scaling is None:
+            raise ValueError("a fold without training sections fits nothing")
+        mean, std = fold.scaling
+        self.set_scaling(mean, std, fold.expression.lowest)
+        train = fold.loader(fold.split.train, self.n_hops)
+        val = fold.loader(fold.split.val, self.n_hops)
+        with torch.no_grad():
+            self.fit_closed_form(train, val)
+
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        """Fit what needs no epochs; called once, after `set_scaling` and before training. Both can be gone through again."""
+        """Fit what needs no epochs; `fit` calls it once, after `set_scaling`. Both can be gone through again."""
 
     def expression(self, batch: Batch) -> Tensor:
         """Predicted expression (n_inner, n_genes) of the own spots of all blocks of the batch."""

@@ -3,16 +3,17 @@
 from typing import Any
 
 from hespotex.build import Config
-from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.fold import Fold
 from hespotex.data.grid import grid_kind
 from hespotex.provenance import git_commit, versions
 
 BRIEF = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "unit", "panel_fitted_on")
 
 
-def describe(config: Config, datamodule: SectionDataModule, leaks: list[str]) -> dict[str, Any]:
+def describe(config: Config, fold: Fold, leaks: list[str]) -> dict[str, Any]:
     """What a reader of any output of this run must know."""
-    reader = datamodule.source.reader
+    first = fold.sections[fold.split.train[0]].section
+    recipe = fold.recipe
     return {
         "model": config["model"]["name"],
         "role": config["model"]["role"],
@@ -20,24 +21,24 @@ def describe(config: Config, datamodule: SectionDataModule, leaks: list[str]) ->
         "encoder": config["encoder"]["name"],
         "fold_strategy": config["fold"]["name"],
         "seed": config["seed"],
-        "split": datamodule.split.to_dict(),
-        "leaks": [*datamodule.leaks(), *leaks],
-        "data_fingerprint": datamodule.fingerprint(),
-        "sample_table": getattr(reader, "table_fingerprint", None),  # HEST-1k's patient labels change between versions
-        "genes": datamodule.panel.genes,
-        "panel_fitted_on": datamodule.panel.fitted_on,
-        "gene_sets": datamodule.gene_sets.to_dict(),
-        "unit": datamodule.expression.unit,
-        "expression_fitted_on": datamodule.expression.fitted_on,
-        "expression_state": datamodule.expression.state(),
-        "section_facts": datamodule.facts,
-        "sizes": datamodule.sizes(),
-        "image_inputs": datamodule.inputs.to_dict(),
-        "encoder_identity": datamodule.encoder.identity(),
-        "familiarity": datamodule.familiarity().to_dict(),
-        "grid": grid_kind(datamodule.sections[datamodule.split.train[0]].pos),
-        "pitch_um": datamodule.sections[datamodule.split.train[0]].pitch_um,
-        "spot_diameter_um": datamodule.sections[datamodule.split.train[0]].spot_diameter_um,
+        "split": fold.split.to_dict(),
+        "leaks": [*fold.leaks(), *leaks],
+        "data_fingerprint": fold.fingerprint(),
+        "sample_table": fold.sample_table,
+        "genes": fold.panel.genes,
+        "panel_fitted_on": fold.panel.fitted_on,
+        "gene_sets": fold.gene_sets.to_dict(),
+        "unit": fold.expression.unit,
+        "expression_fitted_on": fold.expression.fitted_on,
+        "expression_state": fold.expression.state(),
+        "section_facts": {i: known.facts for i, known in fold.sections.items()},
+        "sizes": fold.widths(),
+        "image_inputs": recipe.inputs.to_dict(),
+        "encoder_identity": recipe.encoder.identity(),
+        "familiarity": fold.familiarity().to_dict(),
+        "grid": grid_kind(first.pos),
+        "pitch_um": first.pitch_um,
+        "spot_diameter_um": first.spot_diameter_um,
         "versions": versions(),
         "git_commit": git_commit(),
         "config": config,

@@ -11,22 +11,27 @@ SCALING = ("gene_mean", "gene_std", "lowest")  # facts of the data that travel i
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
-def cost(module: torch.nn.Module, seconds: dict[str, float], n_spots: int) -> dict[str, Any]:
+def cost(n_parameters: int, seconds: dict[str, float], n_spots: int) -> dict[str, Any]:
     """Numbers a reader can hold against the gain.
 
     `parameters`: numbers that were fitted, in closed form or by epochs, and are kept for prediction. `spots_per_second`:
     prediction of the `n_spots` test spots, from embeddings. `peak_memory_gb` is that of the process so far: in a
     sweep, of all its runs up to this one. `threads`: of torch. `peak_gpu_gb`: None without a GPU.
     """
-    state = module.state_dict()
     return {
         "seconds": seconds,
         "spots_per_second": n_spots / max(seconds["predict"], 1e-9),
         "threads": torch.get_num_threads(),
-        "parameters": sum(value.numel() for name, value in state.items() if name not in SCALING),
+        "parameters": n_parameters,
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e9,
         "peak_gpu_gb": torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else None,
     }
+
+
+def parameters(module: torch.nn.Module) -> int:
+    """Numbers that were fitted; facts of the data that travel with them do not count."""
+    state = module.state_dict()
+    return sum(value.numel() for name, value in state.items() if name not in SCALING)
 
 
 class Laps:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from hespotex.data.datamodule import SectionDataModule
+from hespotex.data.fold import Fold
 from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
 from hespotex.files import atomic_path, json_text, safe_names, write_json
@@ -35,7 +35,7 @@ FACTS = ("section_id", "group", "n_spots", "n_genes")  # of a section's row; the
 
 def write_scores(
     folder: Path,
-    datamodule: SectionDataModule,
+    fold: Fold,
     predictions: dict[str, Tensor],
     about: dict[str, Any],
     metrics: Mapping[str, Metric],
@@ -44,12 +44,12 @@ def write_scores(
 
     Args:
         folder: of the run.
-        datamodule: the measured sections.
+        fold: the measured sections.
         predictions: (n_spots, n_genes) of each test section.
         about: see `describe`.
         metrics: the user's own, by name.
     """
-    rows = write_sections(folder, datamodule, predictions, list(datamodule.panel_rule.markers), brief(about), metrics)
+    rows = write_sections(folder, fold, predictions, list(fold.recipe.panel.markers), brief(about), metrics)
     scores = {f"test/{name}": mean_over_sections(rows, name) for name in rows[0] if name not in FACTS}
     facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state", "familiarity")}
     content = {**facts, "command": given_command(), "sections": rows, **scores}
@@ -64,7 +64,7 @@ def write_scores(
 
 def write_sections(
     folder: Path,
-    datamodule: SectionDataModule,
+    fold: Fold,
     predictions: dict[str, Tensor],
     map_genes: list[str],
     about: dict[str, Any],
@@ -73,25 +73,25 @@ def write_sections(
     """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
     rows, frames, names = [], [], safe_names(predictions)
     for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
-        row, table = _scored(datamodule, section_id, predicted, metrics)
+        row, table = _scored(fold, section_id, predicted, metrics)
         rows.append(row)
         frames.append(table)
         files = folder / names[section_id]
-        _write_expression(files, datamodule, section_id, predicted, _chosen(table, map_genes), about)
+        _write_expression(files, fold, section_id, predicted, _chosen(table, map_genes), about)
     with atomic_path(folder / PER_GENE) as part:
         write_csv(pd.concat(frames), part, index=False, float_format="%.6g")
     return rows
 
 
 def _scored(
-    datamodule: SectionDataModule, section_id: str, predicted: Tensor, metrics: Mapping[str, Metric]
+    fold: Fold, section_id: str, predicted: Tensor, metrics: Mapping[str, Metric]
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """A section's row of the table, and its scores per gene."""
-    genes, measured = datamodule.panel.genes, datamodule.targets[section_id]
-    where = layout(datamodule.sections[section_id])
-    per_gene = gene_metrics(predicted, measured, where, datamodule.expression.lowest)
-    facts = (section_id, datamodule.keys[section_id].group, len(predicted), len(genes))
-    of_sets = gene_set_metrics(per_gene["pcc"], genes, datamodule.gene_sets.sets)
+    genes, known = fold.panel.genes, fold.sections[section_id]
+    measured, where = known.target, layout(known.section)
+    per_gene = gene_metrics(predicted, measured, where, fold.expression.lowest)
+    facts = (section_id, fold.group(section_id), len(predicted), len(genes))
+    of_sets = gene_set_metrics(per_gene["pcc"], genes, fold.gene_sets.sets)
     row = dict(zip(FACTS, facts, strict=True)) | section_metrics(per_gene, predicted, measured, where) | of_sets
     if metrics:
         own, means = own_metrics(metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS])
@@ -101,7 +101,7 @@ def _scored(
 
 def _write_expression(
     files: Path,
-    datamodule: SectionDataModule,
+    fold: Fold,
     section_id: str,
     predicted: Tensor,
     chosen: list[tuple[str, str, float]],
@@ -112,9 +112,9 @@ def _write_expression(
     Args:
         files: the run's folder and the section's name in it.
     """
-    section, mapped = datamodule.sections[section_id], {}
-    for name, values in (("measured", datamodule.targets[section_id].dense), ("predicted", lambda: predicted)):
-        table = spot_table(section, datamodule.panel.genes, values().numpy(), about)
+    known, mapped = fold.sections[section_id], {}
+    for name, values in (("measured", known.target.dense), ("predicted", lambda: predicted)):
+        table = spot_table(known.section, fold.panel.genes, values().numpy(), about)
         write_h5ad(table, files.parent / "predictions" / f"{files.name}_{name}.h5ad")
         mapped[name] = table[:, list(dict.fromkeys(gene for _, gene, _ in chosen))].copy()
         del table

@@ -24,8 +24,8 @@ Patch = pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     "words",
-    [SHORT, [*RIDGE, "data/expression=pearson_residuals"], [*SHORT, "data.smooth_training=0.5", "fold.validation=0"]],
-    ids=["strict", "residuals", "smoothed, no validation"],
+    [SHORT, [*RIDGE, "data/expression=pearson_residuals"], [*SHORT, "fold.validation=0"]],
+    ids=["strict", "residuals", "no validation"],
 )
 def test_a_clean_run_passes_every_rule(train: Run, words: list[str]) -> None:
     folder = train(*words)

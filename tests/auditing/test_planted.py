@@ -11,13 +11,16 @@ from conftest import Run
 
 from hespotex import run as run_module
 from hespotex import teacher as teacher_module
+from hespotex.data import prepare as prepare_module
 from hespotex.data.assemble import standardize
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.expression import PearsonResiduals
-from hespotex.data.gene_sets import GeneSets
-from hespotex.data.genes import GenePanel
+from hespotex.data.fold import Fold
+from hespotex.data.genes import GenePanel, PanelRule
 from hespotex.data.loader import BlockLoader
-from hespotex.data.section import Section
+from hespotex.data.scaling import scaling
+from hespotex.data.sections import SectionList, Sections
+from hespotex.data.split import Split
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.fit import predict_test, prepared_module
 from hespotex.results.findings import FAIL, PASS
@@ -70,14 +73,11 @@ class TestPlantedInTheCode:
     """Code that leaks while every label says that it does not."""
 
     def test_a_panel_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch) -> None:
-        def leaky(self: SectionDataModule, sections: dict[str, Section]) -> None:
-            chosen = self.panel_rule.fit([sections[i] for i in [*self.split.train, *self.split.test]])
-            self.panel = GenePanel(chosen.genes, sorted(self.split.train))
-            train = [sections[i] for i in sorted(self.split.train)]
-            self.expression.fit(train, self.panel)
-            self.gene_sets = GeneSets.fit(train, self.panel, [])
+        def leaky(sections: Sections, split: Split, rule: PanelRule) -> GenePanel:
+            chosen = rule.fit(sections.of([*split.train, *split.test]))
+            return GenePanel(chosen.genes, sorted(split.train))
 
-        monkeypatch.setattr(SectionDataModule, "fit", leaky)
+        monkeypatch.setattr(prepare_module, "fit_panel", leaky)
         folder = train(*RIDGE)
         assert failed(folder) == ["panel"]
         assert "training and test sections together" in audit(folder)["panel"].reason
@@ -85,36 +85,32 @@ class TestPlantedInTheCode:
     def test_a_target_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch) -> None:
         fit = PearsonResiduals.fit
 
-        def leaky(self: SectionDataModule, sections: dict[str, Section]) -> None:
-            train_ids = sorted(self.split.train)
-            self.panel = self.panel_rule.fit([sections[i] for i in train_ids])
-            fit(self.expression, list(sections.values()), self.panel)  # type: ignore[arg-type]
-            self.expression.fitted_on = train_ids
-            self.gene_sets = GeneSets({}, [])
+        def leaky(self: PearsonResiduals, training: SectionList, panel: GenePanel) -> None:
+            every = training.sections.of(list(training.sections.keys))
+            fit(self, every, panel)
+            self.fitted_on = training.section_ids
 
-        monkeypatch.setattr(SectionDataModule, "fit", leaky)
-        assert failed(train(*RIDGE, "data/expression=pearson_residuals")) == ["target"]
+        with monkeypatch.context() as patch:
+            patch.setattr(PearsonResiduals, "fit", leaky)
+            folder = train(*RIDGE, "data/expression=pearson_residuals")
+        assert failed(folder) == ["target"]
 
     @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
     def test_scaling_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
-        def leaky(self: SectionDataModule) -> tuple[torch.Tensor, torch.Tensor]:
-            values = torch.cat([self.data[i].whole().target.dense() for i in [*self.split.train, *self.split.test]])
-            return values.mean(0), values.std(0, correction=0)
+        def leaky(self: Fold) -> Fold:
+            ids = [*self.split.train, *self.split.test]
+            return replace(self, scaling=scaling(self.sections[i].target for i in ids))
 
-        monkeypatch.setattr(SectionDataModule, "scaling", leaky)
+        monkeypatch.setattr(Fold, "of_training", leaky)
         folder = train(*words)
         assert failed(folder) == ["scaling"]
         assert "training and test sections together" in audit(folder)["scaling"].reason
 
     @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
     def test_closed_form_weights_that_saw_a_test_section(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
-        fitted = prepared_module
-
-        def leaky(config: Any, datamodule: SectionDataModule) -> Any:
-            loader, test = datamodule.loader, datamodule.split.test[:1]
-            with monkeypatch.context() as patch:
-                patch.setattr(datamodule, "loader", lambda ids: loader(ids + test if ids == datamodule.split.train else ids))
-                return fitted(config, datamodule)
+        def leaky(config: Any, fold: Fold) -> Any:
+            more = [*fold.split.train, fold.split.test[0]]
+            return prepared_module(config, replace(fold, split=replace(fold.split, train=more)))
 
         monkeypatch.setattr(run_module, "prepared_module", leaky)
         assert failed(train(*words)) == ["closed form"]
@@ -122,9 +118,9 @@ class TestPlantedInTheCode:
     def test_a_teacher_that_saw_a_test_section_under_another_name(self, train: Run, monkeypatch: Patch) -> None:
         graph = teacher_module._expression_graph
 
-        def leaky(datamodule: SectionDataModule, section_id: str, *settings: Any) -> SpotGraph:
-            first = section_id == datamodule.split.train[0]
-            taken = graph(datamodule, datamodule.split.test[0] if first else section_id, *settings)
+        def leaky(fold: Fold, section_id: str, *settings: Any) -> SpotGraph:
+            first = section_id == fold.split.train[0]
+            taken = graph(fold, fold.split.test[0] if first else section_id, *settings)
             return replace(taken, section_id=section_id)
 
         monkeypatch.setattr(teacher_module, "_expression_graph", leaky)
@@ -134,7 +130,7 @@ class TestPlantedInTheCode:
 
     def test_an_epoch_that_the_test_sections_chose(self, train: Run, monkeypatch: Patch) -> None:
         def leaky(self: SectionDataModule) -> BlockLoader:
-            return self.loader(self.split.test)
+            return self.fold.loader(self.fold.split.test, self.n_hops)
 
         monkeypatch.setattr(SectionDataModule, "val_dataloader", leaky)
         folder = train(*SHORT)
@@ -143,9 +139,9 @@ class TestPlantedInTheCode:
 
     def test_a_test_section_among_the_training_batches(self, train: Run, monkeypatch: Patch) -> None:
         def leaky(self: SectionDataModule) -> BlockLoader:
-            test = self.split.test[0]
-            self.data[test].outcomes["latent"] = torch.zeros(len(self.data[test]), 64)
-            return self.loader([*self.split.train, test])
+            test = self.fold.split.test[0]
+            taught = self.fold.with_latents({test: torch.zeros(len(self.fold.graph(test)), 64)})
+            return taught.loader([*taught.split.train, test], self.n_hops)
 
         monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
         assert failed(train(*SHORT, "model.module.learn=genes")) == ["training"]
@@ -153,12 +149,12 @@ class TestPlantedInTheCode:
     def test_embeddings_standardised_over_several_sections(self, train: Run, monkeypatch: Patch) -> None:
         predict = predict_test
 
-        def leaky(trainer: Any, module: Any, datamodule: SectionDataModule) -> dict[str, torch.Tensor]:
-            parts = [datamodule.data[i] for i in datamodule.split.test]
+        def leaky(trainer: Any, module: Any, fold: Fold) -> dict[str, torch.Tensor]:
+            parts = [fold.graph(i) for i in fold.split.test]
             pooled = standardize(torch.cat([part.whole().image_embedding + n for n, part in enumerate(parts)]).numpy())
             for part, rows in zip(parts, torch.split(torch.from_numpy(pooled), [len(p) for p in parts]), strict=True):
                 part.inputs["image_embedding"] = rows
-            return predict(trainer, module, datamodule)
+            return predict(trainer, module, fold)
 
         monkeypatch.setattr(run_module, "predict_test", leaky)
         assert failed(train(*RIDGE)) == ["embeddings"]

@@ -5,12 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from scipy import sparse
 
 from hespotex.data.expression import LogNormalised, LogRaw, PearsonResiduals
 from hespotex.data.genes import GenePanel
 from hespotex.data.section import Section
-from hespotex.data.target import SmoothedTarget, Target
 from hespotex.errors import InputError
 
 from .builders import section
@@ -91,17 +89,6 @@ def test_an_unknown_library_is_refused() -> None:
         LogNormalised(library="some")
 
 
-def test_smoothing_mixes_in_the_neighbours() -> None:
-    target = Target(sparse.csr_matrix([[0.0, 0], [4, 0], [8, 0], [9, 0]]), np.array([True, False]))
-    edges = np.array([[1, 2, 0], [0, 0, 1]])  # 0 has neighbours 1 and 2, 1 has 0; 2 and 3 have none
-    found = SmoothedTarget(target, edges, 0.25)
-    every = torch.arange(4)
-    np.testing.assert_allclose(found[every][:, 0], [1.5, 3.0, 8.0, 9.0])
-    np.testing.assert_allclose(found[torch.tensor([3, 1])][:, 0], [9.0, 3.0])
-    assert np.isnan(found[every][:, 1]).all()
-    torch.testing.assert_close(SmoothedTarget(target, edges, 0.0)[every], target.dense(), equal_nan=True)
-
-
 @pytest.mark.parametrize("make", [LogRaw, LogNormalised, PearsonResiduals])
 def test_rows_genes_and_selections_are_parts_of_one_table(make: type[LogRaw] | type[PearsonResiduals]) -> None:
     counts = np.random.default_rng(0).poisson(1.0, (30, 4)).astype(np.float32)
@@ -120,6 +107,3 @@ def test_rows_genes_and_selections_are_parts_of_one_table(make: type[LogRaw] | t
     other[3, 0] += 1
     again, changed = (expression(section(c, list(one.adata.var_names), pos=np.zeros((30, 2))), panel) for c in (counts, other))
     assert again.fingerprint() == target.fingerprint() != changed.fingerprint()
-    assert (
-        len({target.fingerprint(), *(SmoothedTarget(target, np.array([[1], [0]]), s).fingerprint() for s in (0.1, 0.2))}) == 3
-    )

@@ -14,7 +14,9 @@ def test_sets_are_the_best_of_the_panel_in_order() -> None:
     genes = sorted(map(str, sections[0].adata.var_names))
     panel = GenePanel(genes[::2], ["S1"])
     found = GeneSets.fit(sections, panel, ["G004"])
-    ranked = [genes[i] for i in HighestMeanGenes(50).order(sections, genes)]
+    rule = HighestMeanGenes(50)
+    scores = [rule.score(section, genes) for section in sections]
+    ranked = [genes[i] for i in rule.rank(scores, genes)]
     assert found.sets["mean50"] == [gene for gene in ranked if gene in panel.genes][:50]
     assert found.sets["markers"] == ["G004"]
     assert {name: len(members) for name, members in found.sets.items() if name != "markers"} == {

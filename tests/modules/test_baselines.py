@@ -17,10 +17,8 @@ from hespotex.data.block_target import BlockTarget
 from hespotex.data.graph import knn_edges
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.target import Rows
-from hespotex.errors import InputError
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule
-from hespotex.modules.ceiling import CeilingModule
 from hespotex.modules.closed_form import GeneMeanModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import (
@@ -31,6 +29,7 @@ from hespotex.modules.ridge import (
     exponents,
     position_terms,
 )
+from hespotex.replicates import ReplicateCeiling
 
 from .tables import Table
 
@@ -200,21 +199,15 @@ class TestCeiling:
     @pytest.mark.parametrize("degrees", [0, 13, 90, 200])
     def test_registered_replicates_agree(self, degrees: float) -> None:
         data = self.pair(np.deg2rad(degrees))
-        module = fitted(CeilingModule(D, 4, n_spots=5))
-        module.lowest.fill_(-torch.inf)
-        module.fit_replicates(data, {"A": "P1", "B": "P1", "L": "P2"})  # type: ignore[operator]
-        found = predict(module, data["A"], data["L"])
+        ceiling, groups = ReplicateCeiling(n_spots=5), {"A": "P1", "B": "P1", "L": "P2"}
+        found = {i: ceiling.looked_up(i, data, groups, torch.ones(4)) for i in ("A", "L")}
         assert gene_pearson(found["A"], data["A"].target.dense()).min() > 0.6
         assert gene_pearson(found["L"], data["L"].target.dense()).isnan().all()  # nobody of its group: gene means
+        assert torch.equal(found["L"], torch.ones(data["L"].num_nodes, 4))
 
     def test_expression_plays_no_part_in_the_registration(self) -> None:
-        data, modules = self.pair(0.4), [fitted(CeilingModule(D, 4)) for _ in range(2)]
+        data, ceiling = self.pair(0.4), ReplicateCeiling()
         groups = {"A": "P1", "B": "P1", "L": "P2"}
-        modules[0].fit_replicates(data, groups)  # type: ignore[operator]
+        before = ceiling.looked_up("A", data, groups, torch.zeros(4))
         data["A"].target = BlockTarget.of_table(torch.rand_like(data["A"].target.dense()))
-        modules[1].fit_replicates(data, groups)  # type: ignore[operator]
-        assert torch.equal(*(predict(module, data["A"])["A"] for module in modules))
-
-    def test_it_predicts_nothing_new(self) -> None:
-        with pytest.raises(InputError, match=r"predicts nothing, so there is none for \['D'\]"):
-            predict(fitted(CeilingModule(D, 4)), TEST)
+        assert torch.equal(before, ceiling.looked_up("A", data, groups, torch.zeros(4)))

@@ -10,6 +10,9 @@ from PIL import Image
 from data.builders import MeanColour, section
 from hespotex.checkup.costs import estimate
 from hespotex.data.assemble import ImageInputs
+from hespotex.data.expression import LogNormalised
+from hespotex.data.fold import Recipe
+from hespotex.data.gene_list import GeneList
 from hespotex.data.loader import Batching
 from hespotex.data.nuclei import NucleiPerSpot
 from hespotex.data.nuclei.cellpose import CellposeNuclei
@@ -97,9 +100,9 @@ def test_weights(weights: Path, spots: Section, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_doctor_does_not_try_it_without_a_gpu(asked: Asked, weights: Path, spots: Section) -> None:
     counter = NucleiPerSpot(CellposeNuclei(112.0, weights=str(weights), device="cpu"))
-    parts = {"encoder": MeanColour(), "nuclei": counter, "inputs": ImageInputs(), "batching": Batching()}
-    split, store = Split(0, 1, ["a"], [], ["b"]), EmbeddingStore("unused")
-    costs = estimate({"a": spots, "b": spots}, [split], parts | {"store": store}, 10)
+    split, panel, store = Split(0, 1, ["a"], [], ["b"]), GeneList(["A", "B"]), EmbeddingStore("unused")
+    recipe = Recipe(MeanColour(), counter, panel, LogNormalised(), ImageInputs(), store, Batching())
+    costs = estimate({"a": spots, "b": spots}, [split], recipe, 10, 4.0)
     assert costs.nuclei_seconds == 2 * (counter.expected_seconds(spots) or 0) > 100
     assert not asked.calls
 

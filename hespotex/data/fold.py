@@ -1,0 +1,179 @@
+"""One fold as data: its sections ready for a model, and what was fitted on those that train."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hespotex.data.assemble import ImageInputs
+from hespotex.data.embed import embed_section
+from hespotex.data.encoder import Encoder, NucleiCounter
+from hespotex.data.expression import Expression
+from hespotex.data.familiarity import Familiarity
+from hespotex.data.gene_sets import GeneSets
+from hespotex.data.genes import GenePanel, PanelRule
+from hespotex.data.loader import Batching, BlockLoader
+from hespotex.data.scaling import scaling
+from hespotex.data.section import Section, SectionKey
+from hespotex.data.split import Split
+from hespotex.data.spot_graph import SpotGraph
+from hespotex.data.store import EmbeddingStore
+from hespotex.data.target import Rows, Target
+from hespotex.files import digest
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How sections become what a model is given.
+
+    Attributes:
+        encoder: image encoder.
+        nuclei: counter of nuclei, or None.
+        panel: rule that picks the genes.
+        expression: counts to targets.
+        inputs: image side to tensors.
+        store: embedding store.
+        batching: how sections become the batches of a step.
+    """
+
+    encoder: Encoder
+    nuclei: NucleiCounter | None
+    panel: PanelRule
+    expression: Expression
+    inputs: ImageInputs
+    store: EmbeddingStore
+    batching: Batching
+
+    def views(self, trains: bool) -> int:
+        """Turned and mirrored patches of a section: they are for training only."""
+        return self.inputs.views if trains else 1
+
+    def graph(self, section: Section, trains: bool) -> SpotGraph:
+        """The image side of a section; see `ImageInputs.assemble`."""
+        views = self.views(trains)
+        return self.inputs.assemble(section, self.encoder, self.nuclei, self.store, views)
+
+
+@dataclass(frozen=True)
+class PreparedSection:
+    """A section whose counts have become a target.
+
+    Attributes:
+        section: positions, labels and image, without counts.
+        graph: what a model is given, the target included.
+        target: measured expression (n_spots, n_genes) of the panel.
+        facts: see `section_facts`.
+    """
+
+    section: Section
+    graph: SpotGraph
+    target: Target
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Everything that a model of one fold is given; nothing of it is changed afterwards.
+
+    Attributes:
+        split: which sections train, validate and test.
+        keys: of the sections, by id.
+        sections: by id, in the order train, validation, test.
+        panel: the genes.
+        gene_sets: subsets of them that are scored by themselves.
+        recipe: how the sections were prepared.
+        scaling: mean and standard deviation of each gene, (n_genes,), over the spots of the training
+            sections; None where no section trains.
+        sample_table: fingerprint of the data set's table of samples, where it has one.
+    """
+
+    split: Split
+    keys: Mapping[str, SectionKey]
+    sections: Mapping[str, PreparedSection]
+    panel: GenePanel
+    gene_sets: GeneSets
+    recipe: Recipe
+    scaling: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
+    sample_table: str | None = None
+
+    @property
+    def section_ids(self) -> list[str]:
+        return section_ids(self.split)
+
+    @property
+    def expression(self) -> Expression:
+        return self.recipe.expression
+
+    def group(self, section_id: str) -> str:
+        """The patient of a section, or what stands for it."""
+        return self.keys[section_id].group
+
+    def graph(self, section_id: str) -> SpotGraph:
+        return self.sections[section_id].graph
+
+    def of_training(self) -> "Fold":
+        """The same fold with the scaling of its training sections."""
+        targets = (self.sections[i].target for i in self.split.train)
+        return replace(self, scaling=scaling(targets))
+
+    def of_test(self, ids: Sequence[str]) -> "Fold":
+        """The same fold with these of its test sections only."""
+        split = replace(self.split, test=list(ids))
+        sections = {i: self.sections[i] for i in section_ids(split)}
+        return replace(self, split=split, sections=sections)
+
+    def with_latents(self, latents: Mapping[str, Rows]) -> "Fold":
+        """The same fold with the teacher's spot latents (n_spots, d_latent) of some sections."""
+        sections = dict(self.sections)
+        for section_id, latent in latents.items():
+            graph = self.graph(section_id)
+            taught = replace(graph, outcomes={**graph.outcomes, "latent": latent})
+            sections[section_id] = replace(sections[section_id], graph=taught)
+        return replace(self, sections=sections)
+
+    def loader(self, ids: Sequence[str], n_hops: int, **order: Any) -> BlockLoader:
+        """Batches of these sections for a model that looks `n_hops` away from a spot.
+
+        Args:
+            ids: of the sections.
+            n_hops: steps along the edges.
+            order: see `Batching.loader`; the given order by default.
+        """
+        graphs = [self.graph(section_id) for section_id in ids]
+        return self.recipe.batching.loader(graphs, len(self.panel.genes), n_hops, **order)
+
+    def familiarity(self) -> Familiarity:
+        """What the training patches look like, to tell when a slide does not."""
+        encoder, store = self.recipe.encoder, self.recipe.store
+        training = [self.sections[i].section for i in self.split.train]
+        return Familiarity.fit([embed_section(section, encoder, store) for section in training])
+
+    def widths(self) -> dict[str, int]:
+        """What a model must know to be built: `d_image` and `n_genes`."""
+        first = self.graph(self.section_ids[0]).inputs["image_embedding"][torch.arange(1)]
+        return {"d_image": first.shape[1], "n_genes": len(self.panel.genes)}
+
+    def fingerprint(self) -> str:
+        """Hash of all that a model is given of the sections."""
+        prints = {i: known.graph.fingerprint() for i, known in sorted(self.sections.items())}
+        return digest(prints)
+
+    def leaks(self) -> list[str]:
+        """What was seen of the test sections by what was fitted, in words."""
+        fitted = {"the gene panel": self.panel.fitted_on, "the target": self.expression.fitted_on}
+        test = set(self.split.test)
+        seen = [f"{name} saw the test section" for name, ids in fitted.items() if set(ids) & test]
+        return [*self.split.leaks, *seen]
+
+    def sizes(self) -> str:
+        """The spots of every section, by side, for the log."""
+        sides = {"train": self.split.train, "val": self.split.val, "test": self.split.test}
+        spots = {i: f"{i}: {len(known.graph)} spots" for i, known in self.sections.items()}
+        return ", ".join(f"{side} {[spots[i] for i in ids]}" for side, ids in sides.items())
+
+
+def section_ids(split: Split) -> list[str]:
+    """Every section of a split once: train, validation, test."""
+    return list(dict.fromkeys([*split.train, *split.val, *split.test]))
