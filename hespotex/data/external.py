@@ -86,9 +86,7 @@ class FittedExpression:
         return self.target(section, GenePanel(self.genes, [])).select(columns)
 
 
-def prepare_external(
-    sections: Sections, training: Training, recipe: Recipe, allow_leak: bool, failures: Failures
-) -> Fold:
+def prepare_external(sections: Sections, training: Training, recipe: Recipe, allow_leak: bool, failures: Failures) -> Fold:
     """All sections of a data set as test sections, for the model's genes that some section measured.
 
     Args:
@@ -117,9 +115,7 @@ def prepare_external(
     return fold
 
 
-def without_failed(
-    ids: Sequence[str], failures: Failures, step: Callable[[str], object]
-) -> list[str]:
+def without_failed(ids: Sequence[str], failures: Failures, step: Callable[[str], object]) -> list[str]:
     """Take the step for each section, and give those for which it did not fail.
 
     Raises:
