@@ -66,13 +66,13 @@ def test_broken_data(train: Run, broken: Path, tmp_path: Path, case: str) -> Non
         ("fold.index=7", r"fold.index=7, but there are 3 folds.*range\(3\)"),
         ("data.panel.min_spot_fraction=1.1", r"lower data.panel.min_spot_fraction"),
         ("data.min_counts=1000000", r"no spot has 1000000 counts.*data.min_counts"),
-        ("model.module.nuclei=covariate", r"wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin"),
-        ("model.module.nuclei=maybe", r"expected covariate, factor or none, got 'maybe'"),
+        ("model=mlp model.module.nuclei=covariate", r"wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin"),
+        ("model=mlp model.module.nuclei=maybe", r"expected covariate, factor or none, got 'maybe'"),
     ],
 )
 def test_bad_settings(train: Run, override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        train(override)
+        train(*override.split())
 
 
 def test_a_misspelt_override_is_refused_in_words() -> None:

@@ -11,6 +11,13 @@ import torch
 from conftest import command
 
 TINY = ["model.max_epochs=2", "data.panel.n_top=50"]
+NETWORK = [
+    "model=dual_stream",
+    "model.teacher.fit=null",
+    "model.module.latent_weight=0",
+    "nuclei=none",
+    "model.module.nuclei=none",
+]
 THREE = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"  # one of each patient
 
 
@@ -54,7 +61,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2"]
 @pytest.mark.parametrize(("launcher", "block_gib"), [([], 2.0), (TORCHRUN, 0.0)], ids=["whole", "blocks by torchrun"])
 def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path, launcher: list[str], block_gib: float) -> None:
     """DDP over gloo on sections, or blocks, of unequal size and odd number: same scores, same weights, no hang."""
-    same = ["model.module.dropout=0", f"data.batching.block_gib={block_gib}"]
+    same = [*NETWORK, "model.module.dropout=0", f"data.batching.block_gib={block_gib}"]
     same += ["data.batching.blocks=3", "model.select_on=validation"]
     one = command("train.py", *words, *same, "trainer=cpu", "name=one")
     two = command(*launcher, "train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
@@ -91,6 +98,7 @@ def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
 def test_optuna_search(words: list[str], tmp_path: Path) -> None:
     search = [
         "hydra/sweeper=optuna",
+        *NETWORK,
         "model.select_on=validation",
         "hydra.sweeper.direction=maximize",
         "hydra.sweeper.n_trials=2",

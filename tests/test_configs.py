@@ -36,7 +36,7 @@ NEEDS = dict.fromkeys(
 def test_every_option_trains(train: Run, option: str) -> None:
     extra = {
         "model=published": ["model.teacher.max_epochs=1"],
-        "model=strict": ["model.teacher.fit=joint", "model.teacher.max_epochs=1", "model.module.latent_weight=0.1"],
+        "model=dual_stream": ["model.teacher.max_epochs=1"],
         "fold=kfold": ["fold.n_folds=3"],
         "logger=wandb": ["logger.wandb.offline=true"],
         "data/panel=published": ["data.panel.min_cells=20"],
@@ -72,7 +72,7 @@ def test_every_nuclei_source_trains(train: Run, nuclei_folder: Path, option: str
     extra = [settings[option]] if option in settings else []
     read = "none" if option == "none" else "covariate"
     sections = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
-    folder = train("model=strict", f"model.module.nuclei={read}", *FAST, f"nuclei={option}", sections, *extra)
+    folder = train("model=mlp", f"model.module.nuclei={read}", *FAST, f"nuclei={option}", sections, *extra)
     assert (folder / "metrics.json").is_file()
 
 

@@ -197,14 +197,14 @@ def test_two_broken_sections_are_two_problems(doctor: Doctor, broken: Path) -> N
         ("fold=kfold", "set fold.n_folds=3"),
         ("data.panel.markers=[XYZ]", "data.panel.markers: "),
         ("data.panel.min_spot_fraction=1.1", "lower data.panel.min_spot_fraction"),
-        ("model.module.nuclei=maybe", "expected covariate, factor or none"),
+        ("model=mlp model.module.nuclei=maybe", "expected covariate, factor or none"),
         ("store.precision=third", "store.precision: expected half or full"),
         ("data.inputs.views=9", "data.inputs.views: expected 1 to 8"),
         ("data.genes.aliases=nowhere.csv", "alias table not found: nowhere.csv"),
     ],
 )
 def test_settings_that_training_would_refuse(doctor: Doctor, override: str, words: str) -> None:
-    found, _ = doctor(override)
+    found, _ = doctor(*override.split())
     assert len(found.problems) == 1
     assert words in found.problems[0]
 

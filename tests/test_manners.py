@@ -63,7 +63,7 @@ def test_help_lists_every_option() -> None:
         (["modle=strict"], "modle: did you mean model?"),
         (["data/pannel=hvg"], "data/pannel: did you mean data/panel?"),
         (["data=her2"], "data=her2: did you mean data=her2st?"),
-        (["lr=0.1"], "lr: did you mean model.teacher.module.optimizer.lr or model.module.optimizer.lr?"),
+        (["model=mlp", "lr=0.1"], "lr: did you mean model.module.optimizer.lr?"),
         (["--hlep"], "--hlep: did you mean --help?"),
         (["name=my", "run"], "run: expected KEY=VALUE; put what has spaces, brackets or commas in quotes: 'KEY=[A,B]'"),
         (["-m", "--cfg", "job"], "train.py: Only one of --run, --multirun, --cfg"),

@@ -13,7 +13,7 @@ from conftest import Run, compose_config
 
 from hespotex.errors import InputError
 
-TAUGHT = ["model.teacher.fit=joint", "model.teacher.max_epochs=3", "model.module.latent_weight=0.1"]
+TAUGHT = ["model=dual_stream", "model.teacher.max_epochs=3", "nuclei=none", "model.module.nuclei=none"]
 SHORT = ["model.max_epochs=3", *TAUGHT, "model.select_on=validation"]
 
 
@@ -75,14 +75,14 @@ def test_same_seed_same_numbers_other_seed_others(train: Run, tmp_path: Path) ->
 
 def test_an_interrupted_run_ends_as_an_undisturbed_one(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(*SHORT, folder=tmp_path / "whole")
-    from hespotex.modules.strict import StrictModule
+    from hespotex.modules.dual_stream import DualStreamModule
 
-    def killed(self: StrictModule) -> None:
+    def killed(self: DualStreamModule) -> None:
         if self.current_epoch == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, SystemExit)):
-        patch.setattr(StrictModule, "on_train_epoch_start", killed)
+        patch.setattr(DualStreamModule, "on_train_epoch_start", killed)
         train(*SHORT, folder=tmp_path / "killed")
     assert not (tmp_path / "killed" / "metrics.json").exists()
     resumed = train(*SHORT, folder=tmp_path / "killed")
@@ -166,7 +166,7 @@ def test_mixed_precision_on_the_cpu(train: Run, tmp_path: Path) -> None:
 
 def test_one_section_can_be_learned_by_heart(train: Run) -> None:
     """A model that cannot overfit a tiny section has a defect."""
-    long = ["model.max_epochs=150", "model.module.dropout=0", "model.module.linear_share=0"]
+    long = ["model=mlp", "model.max_epochs=150", "model.module.dropout=0", "model.module.correlation_weight=0"]
     folder = train(*long, "fold.validation=0", "data.reader.sections=[DEMO1,DEMO3]", "data.panel.n_top=20")
     losses = pd.read_csv(folder / "csv" / "metrics.csv")["train/loss"].dropna()
     assert losses.iloc[-1] < 0.35 * losses.iloc[0]

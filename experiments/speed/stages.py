@@ -80,8 +80,8 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
     overrides = [f"data.n_genes_at_most={stages.genes}", f"model={options.model}", *options.overrides]
     overrides += ["fold=files", f"fold.path={root / 'split.csv'}", f"model.max_epochs={options.epochs}"]
     overrides += ["model.select_on=validation"]
-    if options.model == "strict":  # off by default
-        overrides += ["model.teacher.fit=joint", "model.teacher.max_epochs=1", "model.module.latent_weight=0.1"]
+    if options.model == "dual_stream":
+        overrides += ["model.teacher.max_epochs=1"]
     encoder = {"_target_": "stand_in.PixelEncoder", "name": "pixels", "patch_um": patch_um(assay_of(stages.spots))}
     config = make_config(root, run, overrides, encoder)
     reader = build(config["data"]["reader"])

@@ -53,12 +53,6 @@ class BlockTarget:
         product: Tensor = FixedProduct.apply(x.float(), self.by_gene, self.by_spot)
         return product
 
-    def project(self, weights: Tensor) -> Tensor:
-        """(n_genes, d) -> y weights, (n, d) float32; a gene that is not known counts as 0."""
-        with torch.autocast(weights.device.type, enabled=False):
-            product: Tensor = self.by_spot @ weights.float()
-        return product
-
     def dense(self) -> Tensor:
         """(n, n_genes), NaN for a gene that is not known."""
         y = self.by_spot.to_dense() if self.by_spot.layout == torch.sparse_csr else self.by_spot

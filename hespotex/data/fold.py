@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hespotex.data.assemble import ImageInputs
-from hespotex.data.embed import embed_section
+from hespotex.data.embed import embed_section, patch_specs
 from hespotex.data.encoder import Encoder, NucleiCounter
 from hespotex.data.expression import Expression
 from hespotex.data.familiarity import Familiarity
@@ -154,6 +154,16 @@ class Fold:
         """What a model must know to be built: `d_image` and `n_genes`."""
         first = self.graph(self.section_ids[0]).inputs["image_embedding"][torch.arange(1)]
         return {"d_image": first.shape[1], "n_genes": len(self.panel.genes)}
+
+    def sources(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Name of each encoder, and the widths of its patch sizes, in the order of the embedding's columns."""
+        encoder, store = self.recipe.encoder, self.recipe.store
+        section = self.sections[self.section_ids[0]].section
+        columns = embed_section(section, encoder, store).parts
+        found: dict[str, tuple[int, ...]] = {}
+        for (part, _), rows in zip(patch_specs(encoder), columns, strict=True):
+            found[part.name] = (*found.get(part.name, ()), int(rows.rows.shape[1]))
+        return list(found.items())
 
     def fingerprint(self) -> str:
         """Hash of all that a model is given of the sections."""

@@ -30,12 +30,6 @@ class Readout:
         """Of these spots, whose measured expression is the target."""
         return GeneMoments.linear(self.features[spots], self.weight, self.bias, target)
 
-    def mixed(self, other: "Readout", share: float) -> "Readout":
-        """This for 1 - share, the other for share."""
-        weight = torch.cat([(1 - share) * self.weight, share * other.weight], dim=1)
-        bias = (1 - share) * self.bias + share * other.bias
-        return Readout(torch.cat([self.features, other.features], dim=1), weight, bias)
-
 
 def add_up(inputs: Callable[[Batch], Tensor], batches: Iterable[Batch]) -> dict[str, RidgeSums]:
     """What a regression on `inputs` (n_inner, d) must know of each section, which may come in blocks."""

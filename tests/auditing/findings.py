@@ -11,8 +11,9 @@ from hespotex.manifest import MANIFEST
 from hespotex.results.findings import FAIL, UNCHECKED, Finding
 
 VALIDATED = "model.select_on=validation"
-TAUGHT = ["model.teacher.fit=joint", "model.teacher.max_epochs=2", "model.module.latent_weight=0.1"]
-SHORT = ["model.max_epochs=2", *TAUGHT, "data.panel.n_top=40", VALIDATED]
+TAUGHT = ["model=dual_stream", "model.teacher.max_epochs=2", "nuclei=none", "model.module.nuclei=none"]
+SHORT = [*TAUGHT, "model.max_epochs=2", "data.panel.n_top=40", VALIDATED]
+STRICT = ["model=strict", "data.panel.n_top=40"]
 RIDGE = ["model=ridge", "data.panel.n_top=40", VALIDATED]
 
 

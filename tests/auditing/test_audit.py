@@ -17,15 +17,15 @@ from hespotex.modules.ridge import RidgeModule
 from hespotex.results.findings import FAIL, PASS, UNCHECKED
 from hespotex.summary import summarise
 
-from .findings import RIDGE, SHORT, audit, edit, failed
+from .findings import RIDGE, SHORT, STRICT, audit, edit, failed
 
 Patch = pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
     "words",
-    [SHORT, [*RIDGE, "data/expression=pearson_residuals"], [*SHORT, "fold.validation=0"]],
-    ids=["strict", "residuals", "no validation"],
+    [SHORT, STRICT, [*RIDGE, "data/expression=pearson_residuals"], [*SHORT, "fold.validation=0"]],
+    ids=["dual_stream", "strict", "residuals", "no validation"],
 )
 def test_a_clean_run_passes_every_rule(train: Run, words: list[str]) -> None:
     folder = train(*words)

@@ -25,7 +25,7 @@ from hespotex.data.spot_graph import SpotGraph
 from hespotex.fit import predict_test, prepared_module
 from hespotex.results.findings import FAIL, PASS
 
-from .findings import RIDGE, SHORT, audit, edit, failed
+from .findings import RIDGE, SHORT, STRICT, audit, edit, failed
 
 Patch = pytest.MonkeyPatch
 
@@ -95,7 +95,7 @@ class TestPlantedInTheCode:
             folder = train(*RIDGE, "data/expression=pearson_residuals")
         assert failed(folder) == ["target"]
 
-    @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
+    @pytest.mark.parametrize("words", [RIDGE, SHORT, STRICT], ids=["ridge", "dual_stream", "strict"])
     def test_scaling_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
         def leaky(self: Fold) -> Fold:
             ids = [*self.split.train, *self.split.test]
@@ -106,7 +106,7 @@ class TestPlantedInTheCode:
         assert failed(folder) == ["scaling"]
         assert "training and test sections together" in audit(folder)["scaling"].reason
 
-    @pytest.mark.parametrize("words", [RIDGE, SHORT], ids=["ridge", "strict"])
+    @pytest.mark.parametrize("words", [RIDGE, STRICT], ids=["ridge", "strict"])
     def test_closed_form_weights_that_saw_a_test_section(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
         def leaky(config: Any, fold: Fold) -> Any:
             more = [*fold.split.train, fold.split.test[0]]
@@ -144,7 +144,7 @@ class TestPlantedInTheCode:
             return taught.loader([*taught.split.train, test], self.n_hops)
 
         monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
-        assert failed(train(*SHORT, "model.module.learn=genes")) == ["training"]
+        assert failed(train(*SHORT)) == ["training"]
 
     def test_embeddings_standardised_over_several_sections(self, train: Run, monkeypatch: Patch) -> None:
         predict = predict_test

@@ -1,54 +1,43 @@
-"""What the strict module learns, and words that it refuses."""
-
-from functools import partial
+"""The strict module: its committee finds what is planted, with parts of every kind."""
 
 import pytest
 import torch
-from torch_geometric.data import Batch
 
-from hespotex.errors import InputError
+from hespotex.data.loader import BlockLoader
 from hespotex.metrics import gene_pearson
 from hespotex.modules.strict import StrictModule
+from hespotex.nn.committee import Source
 
-from .test_blocks import TRAIN, D, G, fitted
+from .test_blocks import TEST, TRAIN, D, G
 
-ADAM = partial(torch.optim.Adam, lr=3e-3)
-
-
-@pytest.mark.parametrize("learn", ["programmes", "genes"])
-def test_the_loss_falls_and_the_network_alone_predicts(learn: str) -> None:
-    """Both ways of learning lead from the image to the genes, in the units of the target."""
-    make = partial(StrictModule, D, G, ADAM, latent_weight=0.0, dropout=0.0, linear_share=0.0, learn=learn)
-    module = fitted(make, 10**6)
-    batch = Batch.from_data_list([graph.whole() for graph in TRAIN])
-    batch.weight = torch.tensor([0.5, 0.5])
-    module.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
-    optimizer, losses = ADAM(module.parameters()), []
-    for _ in range(150):
-        loss = module.training_step(batch, 0)  # type: ignore[operator]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.75 * losses[0]
-    with torch.no_grad():
-        predicted, measured = module.expression(batch), torch.cat([target.dense() for target in batch.target])
-    assert gene_pearson(predicted, measured).mean() > 0.5
-    assert (predicted.mean(0) - measured.mean(0)).abs().max() < 0.5
+SOURCES = [Source("first", (5, 4)), Source("second", (3,))]
+GROUPS = {
+    "patients": {"A": "P1", "B": "P2"},
+    "sections of one patient": {"A": "P1", "B": "P1"},
+}
 
 
-def test_alignment_without_a_teacher_is_refused() -> None:
-    module = fitted(partial(StrictModule, D, G, ADAM, latent_weight=0.1), 10**6)
-    batch = Batch.from_data_list([TRAIN[0].whole()])
-    batch.weight = torch.ones(1)
-    with pytest.raises(InputError, match=r"latent_weight wants a teacher: add model.teacher.fit=joint"):
-        module.training_step(batch, 0)  # type: ignore[operator]
+def strict() -> StrictModule:
+    module = StrictModule(D, G).eval()
+    values = torch.cat([graph.whole().target.dense() for graph in TRAIN])
+    module.set_scaling(values.mean(0), values.std(0), -torch.inf)
+    return module
 
 
-def test_words_that_are_refused() -> None:
-    with pytest.raises(InputError, match=r"model.module.nuclei: expected covariate, factor or none, got 'some'"):
-        StrictModule(D, G, ADAM, nuclei="some")
-    with pytest.raises(InputError, match=r"model.module.learn: expected programmes or genes, got 'all'"):
-        StrictModule(D, G, ADAM, learn="all")
-    with pytest.raises(InputError, match=r"needs model.module.learn=genes"):
-        StrictModule(D, G, ADAM, nuclei="factor")
+@pytest.mark.parametrize("kind", GROUPS)
+def test_it_predicts_a_section_that_it_has_not_seen(kind: str) -> None:
+    module = strict()
+    fitted = module.fit_committee(BlockLoader(TRAIN, 80, 2), SOURCES, GROUPS[kind])
+    assert sum(member.share for member in fitted.members) == pytest.approx(1)
+    (predicted,) = module.predict(BlockLoader(TEST, 80, 2)).values()
+    measured = TEST[0].whole().target.dense()
+    assert gene_pearson(predicted, measured).mean() > 0.4
+    assert (predicted.mean(0) - measured.mean(0)).abs().max() < 0.3
+
+
+def test_one_section_is_left_out_by_quarters() -> None:
+    module = strict()
+    fitted = module.fit_committee(BlockLoader(TRAIN[:1], 80, 2), SOURCES, {"A": "P1"})
+    assert fitted.score > 0.2
+    (predicted,) = module.predict(BlockLoader(TEST)).values()
+    assert gene_pearson(predicted, TEST[0].whole().target.dense()).mean() > 0.3

@@ -10,8 +10,8 @@ from torch_geometric.data import Batch, Data
 
 from hespotex.data.graph import knn_edges, undirected_with_loops
 from hespotex.nn.autoencoder import ExpressionAutoencoder
+from hespotex.nn.dual_stream import DualStreamDecoder
 from hespotex.nn.published import PublishedDecoder, published_nuclei_factor
-from hespotex.nn.strict import StrictDecoder
 
 D_IMAGE, N_GENES = 10, 7
 Forward = Callable[[Data], tuple[Tensor, ...]]
@@ -47,11 +47,11 @@ def forward_of(kind: str) -> Forward:
     if kind == "published":
         published = PublishedDecoder(D_IMAGE, N_GENES, 8).eval()
         return lambda data: published(data.image_embedding, data.edge_index, data.nuclei)
-    strict = StrictDecoder(D_IMAGE, N_GENES, 16, 8, n_layers=int(kind[-1])).eval()
+    strict = DualStreamDecoder(D_IMAGE, N_GENES, 16, 8, n_layers=int(kind[-1])).eval()
     return lambda data: standardised(strict, data)
 
 
-def standardised(decoder: StrictDecoder, data: Data) -> tuple[Tensor, Tensor]:
+def standardised(decoder: DualStreamDecoder, data: Data) -> tuple[Tensor, Tensor]:
     """Expression and latent."""
     found, (weight, bias) = decoder(data.image_embedding, data.edge_index), decoder.gene_weights()
     return found.features @ weight.T + bias, found.latent
@@ -107,7 +107,7 @@ def test_strict_decoder_must_overfit_a_tiny_set() -> None:
     torch.manual_seed(0)
     data = graph(20, 0)
     target = (data.expression - data.expression.mean(0)) / data.expression.std(0)
-    model = StrictDecoder(D_IMAGE, N_GENES, 64, 32, dropout=0.0)
+    model = DualStreamDecoder(D_IMAGE, N_GENES, 64, 32, dropout=0.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     for _ in range(300):
         loss = nn.functional.mse_loss(standardised(model, data)[0], target)
@@ -134,13 +134,13 @@ def test_autoencoder_must_learn_a_tiny_set() -> None:
 
 def test_strict_decoder_grows_linearly_with_the_genes() -> None:
     def size(n_genes: int) -> int:
-        return sum(p.numel() for p in StrictDecoder(D_IMAGE, n_genes).parameters())
+        return sum(p.numel() for p in DualStreamDecoder(D_IMAGE, n_genes).parameters())
 
     assert size(2000) - size(1000) == size(1000) - size(0) == 1000 * 2 * (64 + 1)
 
 
 def test_dropout_only_while_training() -> None:
-    data, model = graph(12, 0), StrictDecoder(D_IMAGE, N_GENES)
+    data, model = graph(12, 0), DualStreamDecoder(D_IMAGE, N_GENES)
     assert not torch.equal(model(data.image_embedding, data.edge_index)[0], model(data.image_embedding, data.edge_index)[0])
     model.eval()
     assert torch.equal(model(data.image_embedding, data.edge_index)[0], model(data.image_embedding, data.edge_index)[0])

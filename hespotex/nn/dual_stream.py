@@ -1,4 +1,4 @@
-"""Stage 2, strict: the same idea as released, with a stack of graph layers and a readout linear in n_genes."""
+"""Stage 2 with its faults mended: the idea as released, with a stack of graph layers and a readout linear in n_genes."""
 
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class NeighbourLayer(nn.Module):
         return h + change
 
 
-class StrictDecoder(nn.Module):
+class DualStreamDecoder(nn.Module):
     """Image embedding and spot graph to features that standardised expression is linear in.
 
     The patch latent is the bottleneck: what passes it is pulled towards the teacher's spot latent, and the
