@@ -65,7 +65,7 @@ def test_a_run(small: list[str], small_demo: Path, tmp_path: Path) -> None:
     config["data"]["panel"]["markers"] = GENES
     config["data"]["detect_duplicates"] = False
     config["paths"]["store"] = config["store"]["root"] = str(tmp_path / "out" / "store")
-    train_fold(config, Sections(Renamed(HestReader(str(small_demo)), sections), keep=True))
+    train_fold(config, Sections(Renamed(HestReader(str(small_demo)), sections), keep_gib=1.0))
     written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.parts[0] for path in written} == {"out", "split.csv"}
     files = {prediction_file(folder, name, "predicted") for name in sections[1:]}

@@ -7,8 +7,6 @@ from typing import overload
 
 from scipy import sparse
 
-from collections.abc import Sequence
-
 from hespotex.data.gene_names import GeneNames
 from hespotex.data.readers.ids import by_id
 from hespotex.data.section import Reader, Section, SectionKey
