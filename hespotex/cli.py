@@ -2,18 +2,16 @@
 
 import argparse
 import logging
-import os
 import re
 import sys
 import warnings
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hespotex.errors import InputError
+from hespotex.endings import Sweep, ended, report, stoppable
 
-log = logging.getLogger("hespotex")
 NAMES = ("name", "output", "data.name", "model.name")  # values are names, whatever they look like
 Main = Callable[..., Any]
 
@@ -28,24 +26,10 @@ def command(config_name: str) -> Callable[[Main], Callable[[], None]]:
     """Make a function of the composed config a command line: `conf/`, errors in words, near matches of typos."""
 
     def decorate(task: Main) -> Callable[[], None]:
-        import hydra
-
-        from hespotex.typos import near_misses, register_help
-
-        start = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(plain_errors(task))
-
         @wraps(task)
         def main() -> None:
-            register_help()
-            sys.argv[1:] = [as_typed(word) for word in sys.argv[1:]]
-            try:
-                start()
-            except SystemExit as stop:
-                for line in near_misses(stop, config_folder(), config_name, sys.argv[1:]):
-                    sys.stderr.write(f"{line}\n")
-                raise
-            except ValueError as error:  # of Hydra's options; those of a task have been shown
-                sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+            with stoppable():
+                _start(task, config_name)
 
         return main
 
@@ -63,19 +47,57 @@ def as_typed(word: str) -> str:
     return word
 
 
+def _start(task: Main, config_name: str) -> None:
+    """Hand the task to Hydra."""
+    import hydra
+    from hydra._internal import utils
+
+    from hespotex.typos import near_misses, register_help
+
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # of helpers whose parent was stopped
+    register_help()
+    sys.argv[1:] = [as_typed(word) for word in sys.argv[1:]]
+    hydras = utils.run_and_report
+    utils.run_and_report = partial(report, otherwise=hydras)
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(_in_hydra(task))()
+        Sweep.end()
+    except SystemExit as stop:
+        for line in near_misses(stop, config_folder(), config_name, sys.argv[1:]):
+            sys.stderr.write(f"{line}\n")
+        raise
+    except ValueError as error:  # of Hydra's options; those of a task have been shown
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+    finally:
+        utils.run_and_report = hydras
+
+
+def _in_hydra(task: Main) -> Main:
+    """A task, or a job of a sweep, that ends in words."""
+
+    @wraps(task)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        _quiet()
+        with stoppable():  # of a job in a process of its own; else its caller has seen to it
+            try:
+                return task(*args, **kwargs)
+            except (Exception, SystemExit) as error:
+                ended(error)
+
+    return wrapper
+
+
 def plain_errors(main: Main) -> Main:
-    """Show an `InputError` as one message and exit with 2; anything else is a defect and keeps its traceback."""
+    """Make a function a command line that ends in words: see `ended`."""
 
     @wraps(main)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         _quiet()
-        try:
-            return main(*args, **kwargs)
-        except InputError as error:
-            if os.environ.get("HYDRA_FULL_ERROR"):
-                raise
-            log.error("%s", error)
-            sys.exit(2)
+        with stoppable():
+            try:
+                return main(*args, **kwargs)
+            except Exception as error:
+                ended(error)
 
     return wrapper
 

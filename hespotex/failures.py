@@ -10,12 +10,13 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from hespotex.errors import InputError
+from hespotex.errors import InputError, stopped_by
 from hespotex.files import atomic_path
 from hespotex.spreadsheet import unmarked, write_csv
 
 log = logging.getLogger(__name__)
 FAILED = "failed.csv"
+JOBS = "failed_jobs.csv"  # of a sweep
 COLUMNS = ["kind", "reason"]  # after the column of names, which is called as the things are
 
 
@@ -61,6 +62,8 @@ class Failures:
         try:
             yield
         except Exception as error:
+            if stop := stopped_by(error):
+                raise stop from None
             self.add(name, error, shown)
         else:
             self._note(name, None)
@@ -95,12 +98,12 @@ class Failures:
             note_outcome(self.folder, name, failure, self.what)
 
 
-def note_outcome(folder: Path, name: str, failure: Failure | None, what: str = "slide") -> None:
+def note_outcome(folder: Path, name: str, failure: Failure | None, what: str = "slide", file_name: str = FAILED) -> None:
     """Keep `failed.csv` up to date: a failure's row replaces an older one, a success (None) removes it.
 
     Jobs that share a folder take turns; there is no file where nothing has failed.
     """
-    file = folder / FAILED
+    file = folder / file_name
     if failure is None and not file.is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,9 +113,15 @@ def note_outcome(folder: Path, name: str, failure: Failure | None, what: str = "
         _write(file, rows, what)
 
 
-def read_failed(folder: Path) -> dict[str, str]:
+def read_failed(folder: Path, file_name: str = FAILED) -> dict[str, str]:
     """Reason of each that failed; empty where none did."""
-    return {name: failure.reason for name, failure in _rows(folder / FAILED).items()}
+    return {name: failure.reason for name, failure in _rows(folder / file_name).items()}
+
+
+def failed_below(folder: Path) -> list[str]:
+    """A line for each job and fold that failed below a folder: where, which, why."""
+    files = [file for name in (JOBS, FAILED) for file in sorted(folder.rglob(name))]
+    return [f"{file.relative_to(folder)}, {name}: {failure.reason}" for file in files for name, failure in _rows(file).items()]
 
 
 def _rows(file: Path) -> dict[str, Failure]:

@@ -31,7 +31,7 @@ def summarise(folder: Path) -> None:
         InputError: no finished run.
     """
     from hespotex.auditing.audit import audit_runs
-    from hespotex.failures import Failures
+    from hespotex.failures import Failures, failed_below
     from hespotex.files import atomic_path
     from hespotex.results.export import FILES, write_results
     from hespotex.results.guide import GUIDE, guide_sweep
@@ -45,6 +45,8 @@ def summarise(folder: Path) -> None:
     tables = Tables.read(folder, unread)
     write_results(folder, tables)
     audit = "\n".join(["## Leakage audit", "", *audit_runs(tables.runs)])
+    if failed := failed_below(folder):
+        audit = "\n".join(["## Failed", "", *(f"- {line}" for line in failed), "", audit])
     with atomic_path(folder / "summary.md") as part:
         text = render(tables.models, tables.sections, tables.runs, folder)
         part.write_text(f"{text}\n{audit}\n{_left_out(unread)}", encoding="utf-8")

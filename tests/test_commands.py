@@ -86,9 +86,10 @@ def test_ddp_in_a_sweep_is_refused(words: list[str]) -> None:
 def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     done = command(
-        "train.py", "-m", *words, *joblib, THREE, "model=ridge", "fold.index=range(3)", "name=side", OMP_NUM_THREADS=""
+        "train.py", "-m", *words, *joblib, THREE, "model=ridge", "fold.index=0,7,1,2", "name=side", OMP_NUM_THREADS=""
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert "failed_jobs.csv, 1: fold.index=7, but there are 3 folds" in (tmp_path / "side" / "summary.md").read_text()
     facts = [json.loads(path.read_text()) for path in (tmp_path / "side").glob("*/metrics.json")]
     assert len(facts) == 3
     cores = len(os.sched_getaffinity(0))

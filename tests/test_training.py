@@ -1,7 +1,9 @@
 """What a run promises: nothing held out is seen, the same numbers again, and no work lost."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import anndata as ad
@@ -11,6 +13,7 @@ import pytest
 import torch
 from conftest import Run, compose_config
 
+from hespotex.endings import stoppable
 from hespotex.errors import InputError
 
 TAUGHT = ["model=dual_stream", "model.teacher.max_epochs=3", "nuclei=none", "model.module.nuclei=none"]
@@ -79,11 +82,12 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(train: Run, tmp_path: Pat
 
     def killed(self: DualStreamModule) -> None:
         if self.current_epoch == 2:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, SystemExit)):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as end, stoppable():
         patch.setattr(DualStreamModule, "on_train_epoch_start", killed)
         train(*SHORT, folder=tmp_path / "killed")
+    assert end.value.code == 143
     assert not (tmp_path / "killed" / "metrics.json").exists()
     resumed = train(*SHORT, folder=tmp_path / "killed")
     assert same(weights(whole), weights(resumed))

@@ -34,6 +34,7 @@ FILES = {  # in the order in which a reader wants them
     "*_tissue.png": "the same drawn on the slide: look at it",
     "*.zarr": "SpatialData",
     "failed.csv": "what failed (slides, sections or folds), its kind of error, and why",
+    "failed_jobs.csv": "which jobs of the sweep failed, and why; each has a folder of this number",
     "checkpoints/best.ckpt": "the model of the chosen epoch: predict.py checkpoint=... takes it",
     "checkpoints/last.ckpt": "where an interrupted run goes on",
     "audit.json": "what each fitted thing has seen, derived anew",
