@@ -11,6 +11,7 @@ from hespotex.build import Config, build_list, build_module, build_trainer
 from hespotex.callbacks.checkpoint_io import WholeCheckpointIO
 from hespotex.callbacks.provenance import Provenance
 from hespotex.callbacks.seeding import SeedEachEpoch
+from hespotex.callbacks.training_log import LogEpochs
 from hespotex.checkpoint import load_weights
 from hespotex.data.datamodule import SectionDataModule
 from hespotex.data.fold import Fold
@@ -43,7 +44,8 @@ def fit(
         save_last=True,
         enable_version_counter=False,
     )
-    callbacks = [checkpoint, Provenance(about), SeedEachEpoch(config["seed"]), *build_list(config["callbacks"])]
+    own = [Provenance(about), SeedEachEpoch(config["seed"]), LogEpochs()]
+    callbacks = [checkpoint, *own, *build_list(config["callbacks"])]
     never = {} if validated else {"limit_val_batches": 0}  # Lightning warns of an empty loader
     whole = {"plugins": [WholeCheckpointIO()], "use_distributed_sampler": False}
     trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, **whole, **never)
