@@ -129,6 +129,7 @@ class VerbParser(argparse.ArgumentParser):
 
 def _quiet() -> None:
     """Keep the libraries' advice out of the way of our own messages."""
+    logging.raiseExceptions = False  # a log on a full disk would show a traceback for each line
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for noise in (

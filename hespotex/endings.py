@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from hespotex.errors import InputError, Stopped, stopped_by
+from hespotex.errors import InputError, Stopped, disk_words, stopped_by
 from hespotex.failures import JOBS, failure_of, note_outcome, read_failed
 
 log = logging.getLogger("hespotex")
@@ -69,6 +69,8 @@ def ended(error: Exception | SystemExit) -> None:
     """
     if os.environ.get("HYDRA_FULL_ERROR") or stopped_by(error):
         raise error
+    if not isinstance(error, InputError) and (words := disk_words(error)):
+        error = InputError(words)
     job = _job()
     if job is None and not isinstance(error, InputError):
         raise error
@@ -138,6 +140,8 @@ def report(func: Callable[[], Any], otherwise: Callable[[Callable[[], Any]], Any
             if stop := stopped_by(error):
                 raise stop from None
             Sweep.end(error)
+            if words := disk_words(error):
+                sys.exit(f"{_program()}: {words}")
             raise
 
     return otherwise(run)

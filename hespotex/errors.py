@@ -1,5 +1,21 @@
 """The one exception that is meant for the user's eyes, and the one that no handler of errors may keep."""
 
+import errno
+import os
+
+DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file grows too large for this disk",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+}
+WAY_OUT = (
+    "make room or change the permissions, or choose another place: paths.outputs=DIR (of predict.py output=DIR, of other "
+    "commands --output), paths.store=DIR; the same command goes on where this one stopped"
+)
+
 
 class InputError(ValueError):
     """What the user gave cannot be used.
@@ -26,3 +42,16 @@ def stopped_by(error: BaseException | None) -> Stopped | None:
     while error is not None and not isinstance(error, Stopped):
         error = error.__cause__ or error.__context__
     return error
+
+
+def disk_words(error: BaseException | None) -> str | None:
+    """What the disk refused, where, and the way out; None where the error, and what is behind it, is of another kind."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        text = str(error)
+        for known, words in DISK.items():  # HDF5 and others put the number into words
+            if number == known or f"errno = {known}," in text or (known != errno.EPERM and os.strerror(known) in text):
+                where = getattr(error, "filename", None)
+                return f"{where or ' '.join(text.split())[:200]}: {words}; {WAY_OUT}"
+        error = error.__cause__ or error.__context__
+    return None

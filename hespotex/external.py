@@ -18,7 +18,9 @@ from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
 from hespotex.failures import Failures, read_failed
 from hespotex.files import digest, read_json
+from hespotex.locks import alone_in
 from hespotex.manifest import check_files
+from hespotex.metrics.own import Metric
 from hespotex.predictor import Predictor
 from hespotex.provenance import git_commit, versions
 from hespotex.results.cost import cost, parameters
@@ -39,8 +41,12 @@ def evaluate(cfg: DictConfig) -> None:
     config = _without_trained_parts(cfg)
     folder = Path(config["output"])
     predictor, metrics = Predictor(config), build_metrics(config)
-    if _finished(folder, predictor, config):
-        return
+    with alone_in(folder, "choose output=NEW"):
+        if not _finished(folder, predictor, config):
+            _score(config, folder, predictor, metrics)
+
+
+def _score(config: Config, folder: Path, predictor: Predictor, metrics: dict[str, Metric]) -> None:
     training = training_of(config, predictor)
     sections, recipe = build_sections(config), external_recipe(config, predictor)
     failures = Failures("section", folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from hespotex.errors import InputError, stopped_by
+from hespotex.errors import InputError, disk_words, stopped_by
 from hespotex.files import atomic_path
 from hespotex.spreadsheet import unmarked, write_csv
 
@@ -34,7 +34,7 @@ class Failure:
 
 def failure_of(error: Exception) -> Failure:
     """The error in words."""
-    kind, text = type(error).__name__, " ".join(str(error).split())
+    kind, text = type(error).__name__, disk_words(error) or " ".join(str(error).split())
     return Failure(kind, text if isinstance(error, InputError) and text else f"{kind}: {text or 'without a message'}")
 
 

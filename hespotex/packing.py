@@ -13,6 +13,7 @@ from hespotex.ensemble import Ensemble, check_written
 from hespotex.errors import InputError
 from hespotex.failures import Failures
 from hespotex.files import atomic_path, read_json, safe_name, write_json
+from hespotex.locks import alone_in
 from hespotex.manifest import MANIFEST, write_manifest
 from hespotex.provenance import KEY
 from hespotex.results.card import model_card
@@ -43,6 +44,11 @@ def pack(sweep: Path, output: Path, model: str | None = None, allow_leak: bool =
     Raises:
         InputError: no such model, leaks, folds that do not belong together, or something else in the way.
     """
+    with alone_in(output, "give another --output", beside=True):
+        _pack_alone(sweep, output, model, allow_leak)
+
+
+def _pack_alone(sweep: Path, output: Path, model: str | None, allow_leak: bool) -> None:
     _check_output(output)
     unread = Failures("run")
     runs = read_runs(sweep, unread)

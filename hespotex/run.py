@@ -1,6 +1,7 @@
 """One run: one model on one fold, from config to scores."""
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
@@ -29,12 +30,13 @@ from hespotex.errors import InputError
 from hespotex.failures import Failures
 from hespotex.files import write_json
 from hespotex.fit import fit, predict_test, prepared_module
+from hespotex.locks import alone_in
 from hespotex.replicates import LEAK as CEILING
 from hespotex.replicates import write_facts
 from hespotex.results.about import describe
 from hespotex.results.cost import Laps, cost, parameters
 from hespotex.results.finite import check_finite
-from hespotex.results.loggers import close, log_results
+from hespotex.results.loggers import check_login, close, log_results
 from hespotex.results.run_folder import RunFolder
 from hespotex.results.scores import write_scores
 from hespotex.teacher import LEAK as TAUGHT
@@ -98,6 +100,11 @@ def train_fold(config: Config, sections: Sections | None = None) -> float:
     """
     folder = RunFolder(Path(config["paths"]["run"]))
     first = rank_zero_only.rank == 0
+    with alone_in(folder.path, "choose name=NEW") if first else nullcontext():
+        return _train_alone(config, folder, sections, first)
+
+
+def _train_alone(config: Config, folder: RunFolder, sections: Sections | None, first: bool) -> float:
     if first:
         folder.claim(config)
     done = folder.finished() if first or not config["restart"] else None
@@ -107,6 +114,7 @@ def train_fold(config: Config, sections: Sections | None = None) -> float:
     if first:
         folder.set_aside_unreadable()
     loggers = build_list(config["logger"])
+    check_login(loggers)
     try:
         return _run(config, folder, loggers, sections)
     finally:

@@ -12,6 +12,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from hespotex.build import Config, build, build_teacher, build_trainer
+from hespotex.callbacks.checkpoint_io import why_torn
 from hespotex.callbacks.progress import EpochProgress
 from hespotex.data.directions import Directions
 from hespotex.data.fold import Fold
@@ -47,18 +48,37 @@ def attach_latents(config: Config, fold: Fold) -> tuple[Fold, dict[str, Any] | N
     batching = {name: value for name, value in config["data"]["batching"].items() if name != "keep_gib"}
     inputs = {"sections": [(g.section_id, g.fingerprint()) for g in graphs], "teacher": teacher, "batching": batching}
     key = digest({"format": FORMAT, **inputs, "seed": config["seed"]})
-    path = teacher_path(config, key)
+    fitted = _stored(teacher_path(config, key), lambda: _fitted(config, graphs, directions))
+    return fold.with_latents(fitted["latents"]), {"key": key, "fitted_on": fitted["fitted_on"]}
+
+
+def _fitted(config: Config, graphs: Sequence[SpotGraph], directions: Directions) -> dict[str, Any]:
+    seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
+    about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}  # for the audit
+    return {**about, "latents": _latents(config, graphs)}
+
+
+def _stored(path: Path, fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The teacher of the store; fitted now where there is none, or one that cannot be read."""
+    if (found := _readable(path)) is not None:
+        log.info("teacher: nothing that made it has changed, taken from %s", path)
+        return found
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        if path.is_file():
-            log.info("teacher: nothing that made it has changed, taken from %s", path)
-        else:
-            with atomic_path(path) as part, part.open("wb") as file:
-                seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
-                about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}  # for the audit
-                torch.save({**about, "latents": _latents(config, graphs)}, file)
-    fitted = load_tensors(path, "teacher")
-    return fold.with_latents(fitted["latents"]), {"key": key, "fitted_on": fitted["fitted_on"]}
+        if (found := _readable(path)) is not None:
+            return found
+        with atomic_path(path) as part, part.open("wb") as file:
+            torch.save(fit(), file)
+    return load_tensors(path, "teacher")
+
+
+def _readable(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    if damaged := why_torn(path):
+        log.warning("%s cannot be read (%s): the teacher is fitted anew", path, damaged)
+        return None
+    return load_tensors(path, "teacher")
 
 
 def teacher_path(config: Config, key: str) -> Path:

@@ -22,12 +22,21 @@ class WholeCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, file)  # to an open file: a name would stand inside the archive
 
 
-def why_unreadable(path: Path) -> str | None:
-    """What keeps a run from going on from this checkpoint, in a few words; None if nothing does."""
+def why_torn(path: Path) -> str | None:
+    """What the checksums inside a file of torch's say of it, in a few words; None if it is whole."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if broken := archive.testzip():
-                return f"damaged at {broken}"
+            broken = archive.testzip()
+    except Exception as error:  # a torn archive has many kinds of error
+        return f"{type(error).__name__}: {error}"
+    return f"damaged at {broken}" if broken else None
+
+
+def why_unreadable(path: Path) -> str | None:
+    """What keeps a run from going on from this checkpoint, in a few words; None if nothing does."""
+    if torn := why_torn(path):
+        return torn
+    try:
         content = load_tensors(path, "checkpoint")
     except Exception as error:  # torn, of another kind, or with code inside: all the same here
         return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"

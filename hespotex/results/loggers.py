@@ -1,11 +1,48 @@
 """Scores and maps to the loggers, W&B among them."""
 
+import os
+import sys
+from contextlib import suppress
+from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytorch_lightning as pl
 
+from hespotex.errors import InputError
 from hespotex.results.runs import read_genes
+
+LOGIN = (
+    "logger=wandb: nobody is logged in to W&B here, and there is no terminal to ask; run `wandb login`, set WANDB_API_KEY, or "
+    "keep the run here with logger.wandb.offline=true"
+)
+
+
+def check_login(loggers: list[Any]) -> None:
+    """Refuse, before any work, a W&B logger that could only fail.
+
+    Raises:
+        InputError: no login, and nobody to ask for one.
+    """
+    online = [one for one in loggers if isinstance(one, pl.loggers.WandbLogger) and not one._offline]
+    if not online or os.environ.get("WANDB_MODE", "online") != "online" or sys.stdin.isatty():
+        return
+    if not os.environ.get("WANDB_API_KEY") and not _in_netrc():
+        raise InputError(LOGIN)
+
+
+def _in_netrc() -> bool:
+    """Whether `wandb login` has left its key, without asking the network."""
+    import wandb
+
+    host = urlsplit(wandb.Settings().base_url).hostname or ""
+    places = [os.environ.get("NETRC"), "~/.netrc", "~/_netrc"]
+    for path in (Path(place).expanduser() for place in places if place):
+        with suppress(OSError, NetrcParseError):
+            if netrc(str(path)).authenticators(host):
+                return True
+    return False
 
 
 def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> None:
