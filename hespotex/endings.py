@@ -34,7 +34,7 @@ def stoppable() -> Iterator[None]:
     Handlers that somebody else has set, such as a scheduler's, stay.
     """
     ours = threading.current_thread() is threading.main_thread()
-    free = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    free: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     taken = [number for number, default in free.items() if ours and signal.getsignal(number) == default]
     for number in taken:
         signal.signal(number, _stop)
