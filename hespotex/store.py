@@ -1,11 +1,13 @@
-"""List and clean the embedding store: `python -m hespotex.store list`."""
+"""List, check and clean the embedding store: `python -m hespotex.store list`."""
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
+from hespotex.callbacks.checkpoint_io import why_torn
 from hespotex.cli import VerbParser, plain_errors
-from hespotex.data.store_files import StoredFile, remove, stored_files
+from hespotex.data.store_files import StoredFile, remove, stored_files, why_unusable
 from hespotex.errors import InputError
 
 log = logging.getLogger("hespotex.store")
@@ -13,6 +15,7 @@ ABOUT = """What is in the embedding store, and what of it may go. Nothing in it 
 patches makes a new table, and the old one stays until it is cleaned away. What is gone is made again when needed."""
 EXAMPLES = {
     "list": "every table: section, what made it, patch, size, age",
+    "check --repair": "read every table and remove what is damaged: embed and train make it anew",
     "list --encoder uni": "of one encoder",
     "clean --unfinished --yes": "remove what interrupted runs left",
     "clean --older 90": "show what is older than 90 days; --yes removes it",
@@ -39,6 +42,23 @@ def clean(entries: list[StoredFile], sure: bool) -> None:
     log.info("removed %d tables%s", len(entries) - len(busy), f"; being made just now: {', '.join(busy)}" if busy else "")
 
 
+def check(entries: list[StoredFile], teachers: list[Path], repair: bool) -> bool:
+    """Read all through and name what is damaged; whether the store is sound now.
+
+    Args:
+        repair: remove it.
+    """
+    damaged = [(entry.path, reason) for entry in entries if (reason := why_unusable(entry))]
+    damaged += [(path, reason) for path in teachers if (reason := why_torn(path))]
+    for path, reason in damaged:
+        log.warning("%s: %s", path, reason)
+        if repair:
+            path.unlink(missing_ok=True)
+    done = "removed: embed and train make them anew" if repair else "--repair removes them"
+    log.info("%d tables and %d teachers read, %d damaged; %s", len(entries), len(teachers), len(damaged), done)
+    return repair or not damaged
+
+
 def _chosen(options: argparse.Namespace) -> list[StoredFile]:
     if not options.root.is_dir():
         raise InputError(f"no store at {options.root}; give its folder with --root (paths.store of your runs)")
@@ -56,7 +76,7 @@ def _chosen(options: argparse.Namespace) -> list[StoredFile]:
 def main() -> None:
     """Command line."""
     parser = VerbParser("store", ABOUT, EXAMPLES)
-    parser.add_argument("verb", choices=["list", "clean"], help="list tables, or remove them (shows them first)")
+    parser.add_argument("verb", choices=["list", "check", "clean"], help="list tables, read them through, or remove them")
     parser.add_argument(
         "--root", type=Path, default=Path("outputs/store"), metavar="DIR", help="folder of the store (%(default)s)"
     )
@@ -64,14 +84,17 @@ def main() -> None:
     parser.add_argument("--encoder", metavar="NAME", help="only this encoder, or source of nuclei, as the listing names it")
     parser.add_argument("--older", type=float, default=0.0, metavar="DAYS", help="only what was written that long ago")
     parser.add_argument("--unfinished", action="store_true", help="only what interrupted runs left")
+    parser.add_argument("--repair", action="store_true", help="check: remove what is damaged, so that it is made anew")
     parser.add_argument("--yes", action="store_true", help="really remove")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = parser.parse_args()
     entries = _chosen(options)
     if options.verb == "list":
         log.info("%s", listing(entries))
-    else:
+    elif options.verb == "clean":
         clean(entries, options.yes)
+    elif not check(entries, sorted((options.root / "teachers").glob("*.pt")), options.repair):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Rows on their way into the store: blocks on disk, each whole or absent, so that a killed run goes on."""
 
+import logging
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from hespotex.files import atomic_path
 from hespotex.loading import load_array
 
 BLOCK_ROWS = 256
+CHECKSUM_BYTES = 4  # after the rows of each block
+log = logging.getLogger(__name__)
 Rows = NDArray[np.float32]
 
 
@@ -19,8 +23,21 @@ class Blocks:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if folder.is_file():  # not ours
+            folder.unlink()
         folder.mkdir(parents=True, exist_ok=True)
+        self._drop_damaged()
         self.n_rows = sum(len(block) for _, block in self)
+
+    def _drop_damaged(self) -> None:
+        """Keep the blocks up to the first that is not as it was written."""
+        whole = True
+        for path in sorted(self.folder.glob("[0-9]*.npy")):
+            if whole and not _is_whole(path):
+                log.warning("%s is damaged: its rows, and those after it, are made anew", path)
+                whole = False
+            if not whole:
+                path.unlink()
 
     def __iter__(self) -> Iterator[tuple[int, Rows]]:
         """First row and rows of each block; the rows are read from disk only where they are looked at."""
@@ -48,6 +65,9 @@ class Blocks:
     def _write(self, block: Rows) -> None:
         with atomic_path(self._path(self.n_rows)) as part:
             np.save(part, block)
+            with part.open("r+b") as file:
+                told = zlib.crc32(file.read())
+                file.write(told.to_bytes(CHECKSUM_BYTES, "little"))
         self.n_rows += len(block)
 
     def _path(self, start: int) -> Path:
@@ -61,6 +81,12 @@ class Blocks:
     def largest(self) -> float:
         """Largest absolute value."""
         return max((float(np.abs(block).max(initial=0)) for _, block in self), default=0.0)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the checksum at the end of a block fits what stands before it."""
+    content = path.read_bytes()
+    return zlib.crc32(content[:-CHECKSUM_BYTES]).to_bytes(CHECKSUM_BYTES, "little") == content[-CHECKSUM_BYTES:]
 
 
 def _finite(piece: Rows, label: str) -> Rows:

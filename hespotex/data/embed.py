@@ -38,7 +38,7 @@ def is_filled(section: Section, encoder: Encoder, nuclei: NucleiCounter | None, 
     """Whether `fill` would find all in the store."""
     wanted = [_request(section, part, spec, view) for part, spec in patch_specs(encoder) for view in range(views)]
     wanted += [_count_request(section, nuclei)] if nuclei else []
-    return all(store.path(request).is_file() for request in wanted)
+    return all(store.holds(request) for request in wanted)
 
 
 def patch_specs(encoder: Encoder) -> list[tuple[Encoder, PatchSpec]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hespotex.data.blocks import Blocks
 from hespotex.data.rows import StoredRows
+from hespotex.data.store_check import CHECKSUM, checksum, why_damaged
 from hespotex.errors import InputError
 from hespotex.files import digest, safe_name
 
@@ -70,13 +71,28 @@ class EmbeddingStore:
             order: the order (n_spots,) in which `compute` goes through the spots; None is as they come.
         """
         path = self.path(request)
-        if not path.is_file():
+        if not self.holds(request) or path.with_suffix(".part").is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(path):
-                if not path.is_file():
+                if self.holds(request, said=True):  # made by another, or killed before its blocks were gone
+                    shutil.rmtree(path.with_suffix(".part"), ignore_errors=True)
+                else:
                     barcodes = request.barcodes if order is None else [request.barcodes[i] for i in order()]
                     self._fill(path, request, barcodes, compute)
         return StoredRows(path, request.barcodes)
+
+    def holds(self, request: Request, said: bool = False) -> bool:
+        """Whether the rows are there, and whole.
+
+        Args:
+            said: tell of a damaged file, which is made anew.
+        """
+        path = self.path(request)
+        if not path.is_file():
+            return False
+        if (reason := why_damaged(path)) and said:
+            log.warning("%s is damaged (%s): made anew", path, reason)
+        return reason is None
 
     def _fill(self, path: Path, request: Request, barcodes: list[str], compute: Callable[[int], Iterable[Rows]]) -> None:
         blocks = Blocks(path.with_suffix(".part"))
@@ -122,5 +138,6 @@ def _write(blocks: Blocks, dtype: Any, barcodes: list[str], identity: str, path:
             rows[start : start + len(block)] = block
         file.create_dataset("barcode", data=[b.encode() for b in barcodes], track_times=False)
         file.attrs["identity"] = identity
+        file.attrs[CHECKSUM] = checksum(file)
     whole.replace(path)
     shutil.rmtree(blocks.folder)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hespotex.data.store_check import why_damaged
+from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5
 
+DAMAGED = "damaged"  # in place of the patch
 DAY = 86_400.0  # seconds
 
 
@@ -38,16 +41,35 @@ def stored_files(root: Path) -> Iterator[StoredFile]:
 
 
 def _finished(path: Path) -> StoredFile:
-    with open_hdf5(path) as file:
-        identity, shape = json.loads(file.attrs.get("identity", "{}")), file["embedding"].shape
-    patch, view = identity.get("patch", {}), identity.get("view", 0)
-    words = f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "") if patch else ""
+    try:
+        shape, words = _content(path)
+    except Exception:  # damaged HDF5 raises many kinds; it is listed, and can be removed
+        shape, words = (0, 0), DAMAGED
     stat = path.stat()
     return StoredFile(path, path.parent.name, _name(path), words, shape, stat.st_size, _days(stat.st_mtime), True)
 
 
+def _content(path: Path) -> tuple[tuple[int, int], str]:
+    """Shape, and the patch in words."""
+    with open_hdf5(path) as file:
+        identity, shape = json.loads(file.attrs.get("identity", "{}")), file["embedding"].shape
+    patch, view = identity.get("patch", {}), identity.get("view", 0)
+    words = f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "") if patch else ""
+    return (int(shape[0]), int(shape[1])), words
+
+
+def why_unusable(entry: StoredFile) -> str | None:
+    """What is wrong with a finished table, in a few words; None of a sound one."""
+    if not entry.finished:
+        return None
+    try:
+        return DAMAGED if entry.patch == DAMAGED else why_damaged(entry.path)
+    except InputError as error:
+        return str(error)
+
+
 def _unfinished(path: Path) -> StoredFile:
-    n_bytes = sum(file.stat().st_size for file in path.iterdir())
+    n_bytes = sum(file.stat().st_size for file in path.rglob("*"))
     return StoredFile(path, path.parent.name, _name(path), "", (0, 0), n_bytes, _days(path.stat().st_mtime), False)
 
 
