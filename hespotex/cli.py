@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hespotex.endings import Sweep, ended, report, stoppable
+from hespotex.typed_paths import typed_options, typed_words
 
 NAMES = ("name", "output", "data.name", "model.name")  # values are names, whatever they look like
 Main = Callable[..., Any]
@@ -56,7 +57,7 @@ def _start(task: Main, config_name: str) -> None:
 
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # of helpers whose parent was stopped
     register_help()
-    sys.argv[1:] = [as_typed(word) for word in sys.argv[1:]]
+    sys.argv[1:] = typed_words([as_typed(word) for word in sys.argv[1:]])
     hydras = utils.run_and_report
     utils.run_and_report = partial(report, otherwise=hydras)
     try:
@@ -117,6 +118,10 @@ class VerbParser(argparse.ArgumentParser):
         shown = "\n".join(f"  {program} {words:{width}} {does}".rstrip() for words, does in examples.items())
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(program, description=about, epilog=f"examples:\n{shown}", formatter_class=layout)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the parent, `~` at the beginning of a path replaced by the home folder."""
+        return super().parse_args(typed_options(sys.argv[1:] if args is None else args), namespace)
 
     def error(self, message: str) -> NoReturn:
         """The message, what was perhaps meant, and where help is."""

@@ -32,7 +32,7 @@ def find_checkpoints(wanted: str | Sequence[str]) -> list[Path]:
         InputError: there is none, one is not as it was written, or a run of a folder has none: the mean would lack a fold.
     """
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
-    places = [Path(match) for pattern in patterns for match in sorted(glob(pattern)) or [pattern]]  # noqa: PTH207, absolute patterns
+    places = [path for pattern in patterns for path in matching_paths(pattern) or [typed_path(pattern)]]
     found = [path for place in places for path in (_in_folder(place) if place.is_dir() else [place])]
     if not found:
         raise InputError(f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder of a sweep")

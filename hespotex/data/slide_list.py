@@ -1,15 +1,23 @@
 """Which slides are to be predicted."""
 
+import logging
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from hespotex.errors import InputError
 from hespotex.files import safe_name
+from hespotex.typed_paths import matching_paths, typed_path
+from hespotex.user_table import normal, read_user_table
 
-COLUMNS = ("path", "slide", "filename")
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz")
+OTHER_NAMES = {
+    "path": ("slide", "filename", "file", "wsi", "image", "slide_path"),
+    "mpp": ("um_per_px", "microns_per_pixel", "pixel_size_um", "mpp_x"),
+}
+KNOWN = {name for key, others in OTHER_NAMES.items() for name in (key, *others)}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ def find_slides(wanted: str | list[str]) -> list[SlideFile]:
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
     found: dict[Path, SlideFile] = {}
     for pattern in patterns:
-        for slide in _from_table(Path(pattern)) if pattern.endswith(".csv") else _from_glob(pattern):
+        for slide in _from_table(typed_path(pattern)) if pattern.lower().endswith(TABLES) else _from_glob(pattern):
             found[slide.path] = slide
     if not found:
         raise InputError(
@@ -45,22 +53,21 @@ def find_slides(wanted: str | list[str]) -> list[SlideFile]:
 
 
 def _from_glob(pattern: str) -> list[SlideFile]:
-    return [SlideFile(Path(match)) for match in glob(pattern)]  # noqa: PTH207, Path.glob refuses absolute patterns
+    return [SlideFile(path) for path in matching_paths(pattern)]
 
 
 def _from_table(file: Path) -> list[SlideFile]:
     """Relative paths are relative to the table."""
     if not file.is_file():
         raise InputError(f"list of slides not found: {file}; set slides=LIST.csv with a column path, and mpp if known")
-    table = pd.read_csv(file)
-    column = next((name for name in COLUMNS if name in table), None)
-    if column is None:
-        raise InputError(f"{file}: expected a column path (and mpp, um per px, if known), found {list(table)}")
-    mpp = pd.to_numeric(table["mpp"], errors="coerce") if "mpp" in table else pd.Series(float("nan"), table.index)
-    return [
-        SlideFile(file.parent / str(path), None if pd.isna(size) else float(size))
-        for path, size in zip(table[column], mpp, strict=True)
-    ]
+    table = read_user_table(file, "slides", ["path"], OTHER_NAMES, ["mpp"])
+    if unread := [name for name in table.header if normal(name) not in KNOWN]:
+        log.info("%s: columns that are not read: %s; known are path and mpp (um per px)", file, ", ".join(unread))
+    paths = [file.parent / typed_path(text) for text in table.text("path")]
+    if "mpp" not in table:
+        return [SlideFile(path) for path in paths]
+    sizes = table.numbers("mpp", "um", blank=True)
+    return [SlideFile(path, None if np.isnan(size) else float(size)) for path, size in zip(paths, sizes, strict=True)]
 
 
 def _check_names(slides: list[SlideFile]) -> None:
