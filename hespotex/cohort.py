@@ -1,9 +1,12 @@
 """Tables of a cohort out of predicted slides: `python -m hespotex.cohort PREDICTED_DIR`."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hespotex.cli import VerbParser, plain_errors
 from hespotex.cohorts.bulk import correlations, read_bulk
@@ -14,8 +17,10 @@ from hespotex.errors import InputError
 from hespotex.files import atomic_path
 from hespotex.results.slide.gene_sets import read_gmt
 from hespotex.spreadsheet import write_csv
+from hespotex.user_table import UserTable, read_user_table
 
 log = logging.getLogger("hespotex.cohort")
+EVENTS = {"true": "1", "yes": "1", "dead": "1", "false": "0", "no": "0", "alive": "0", "censored": "0"}
 ABOUT = """Tables of a cohort out of the slides that predict.py has predicted: pseudobulk (mean over spots) of every slide, and
 where there is input for them gene-set scores, correlation with bulk RNA, and C-indices of survival."""
 EXAMPLES = {
@@ -64,12 +69,20 @@ def tables(
 def _read_slides(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"list of slides not found: {path}; give --slides CSV with columns slide and patient")
-    table = pd.read_csv(path, dtype={"slide": str, "patient": str})
-    if not {"slide", "patient"} <= set(table):
-        raise InputError(f"{path}: expected columns slide and patient (and time, event), found {list(table)}")
-    if table[["slide", "patient"]].isna().any(axis=None) or table["slide"].duplicated().any():
-        raise InputError(f"{path}: expected each slide once, with its patient; some are empty or there twice")
-    return table
+    read = read_user_table(path, "--slides", ["slide", "patient"], optional=["time", "event"])
+    table = pd.DataFrame({name: read.text(name) for name in ("slide", "patient")})
+    if table["slide"].duplicated().any():
+        twice = sorted(set(table.loc[table["slide"].duplicated(), "slide"]))
+        raise InputError(f"{path}: expected each slide once, with its patient; there twice: {twice}")
+    numbers = {"time": read.numbers("time", blank=True)} if "time" in read else {}
+    numbers |= {"event": _events(read)} if "event" in read else {}
+    return table.assign(**numbers)
+
+
+def _events(table: UserTable) -> NDArray[np.float64]:
+    """1 where it happened, 0 where the patient was censored, NaN where it is not known; also in words."""
+    words = [EVENTS.get(cell.lower(), cell) for cell in table.columns["event"]]
+    return replace(table, columns=table.columns | {"event": words}).numbers("event", blank=True)
 
 
 @plain_errors

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from hespotex.manifest import check_files
 from hespotex.provenance import KEY
 from hespotex.results.finite import check_finite
 from hespotex.results.runs import BEST, BUNDLE, CONFIG, METRICS, homes
+from hespotex.typed_paths import matching_paths, typed_path
 
 log = logging.getLogger(__name__)
 

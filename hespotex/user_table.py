@@ -19,8 +19,19 @@ from numpy.typing import NDArray
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
-BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-NO_TEXT = {b"PK\x03\x04": "an Excel or zip file", b"\x89HDF": "an HDF5 file", b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an old Excel file"}
+BOMS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+NO_TEXT = {
+    b"PK\x03\x04": "an Excel or zip file",
+    b"\x89HDF": "an HDF5 file",
+    b"PAR1": "a Parquet file",
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+}
 DELIMITERS = ",;\t|"
 BLANK = {"", "na", "n/a", "nan", "none", "null", "-", "#n/a", "?"}
 NUMBER = re.compile(r"([-+\u2212]?)(\d[\d.,]*|[.,]\d+)((?:[eE][-+]?\d+)?)\s*(.*)")
@@ -105,7 +116,11 @@ class UserTable:
 
 
 def read_user_table(
-    path: Path, key: str, columns: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None, optional: Sequence[str] = ()
+    path: Path,
+    key: str,
+    columns: Sequence[str],
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    optional: Sequence[str] = (),
 ) -> UserTable:
     """A table with a header, delimited by commas, semicolons, tabs or bars, gzipped or not, in any usual encoding.
 
@@ -117,12 +132,12 @@ def read_user_table(
     Raises:
         InputError: no table, a column missing or there twice, no rows, or rows of more cells than the header.
     """
-    names = {normal(other): name for name in (*columns, *optional) for other in (name, *(aliases or {}).get(name, ()))}
+    names = {normal(other): name for name in (*columns, *optional) for other in (*(aliases or {}).get(name, ()), name)}
     rows, lines, delimiter = _split(read_user_text(path, key), path, key, names)
     header, units = _header(rows[0], names, path, key)
     if missing := [name for name in columns if name not in header]:
         raise InputError(
-            f"{path}: expected columns {','.join([*columns, *optional])}, found {[cell.strip() for cell in rows[0]]}; "
+            f"{path}: expected columns {', '.join([*columns, *optional])}, found {[cell.strip() for cell in rows[0]]}; "
             f"missing is {', '.join(missing)} ({key})"
         )
     body = [_cells(row, line, len(header), path, key) for row, line in zip(rows[1:], lines[1:], strict=True)]
@@ -192,9 +207,7 @@ def _odd(raw: bytes) -> bool:
     return any(byte in raw for byte in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"))
 
 
-def _split(
-    text: str, path: Path, key: str, names: Mapping[str, str]
-) -> tuple[list[list[str]], list[int], str]:
+def _split(text: str, path: Path, key: str, names: Mapping[str, str]) -> tuple[list[list[str]], list[int], str]:
     """Rows that are not blank, the lines they end in, and the delimiter."""
     lines = text.splitlines()
     told = re.fullmatch(r"\"?sep=(.)\"?", lines[0].strip()) if lines else None  # Excel's own first line
@@ -207,7 +220,9 @@ def _split(
                 rows.append([cell.strip().strip("\u00a0\ufeff") for cell in row])
                 numbers.append(reader.line_num)
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: cannot be read as a table ({error}); mend its quotes ({key})") from error
+        raise InputError(
+            f"{path}, line {reader.line_num}: cannot be read as a table ({error}); mend its quotes ({key})"
+        ) from error
     if not rows:
         raise InputError(f"{path}: the table is empty ({key})")
     return rows, numbers, delimiter
@@ -233,7 +248,11 @@ def normal(name: str) -> str:
 
 def _header(cells: list[str], names: Mapping[str, str], path: Path, key: str) -> tuple[list[str], dict[str, str]]:
     """The names as they are asked for, others as they stand; and units that stand in the header."""
-    header = [names.get(normal(cell), cell) for cell in cells]
+    here = {normal(cell) for cell in cells}
+    header = [
+        cell if names.get(plain, plain) != plain and names[plain] in here else names.get(plain, cell)
+        for cell, plain in zip(cells, map(normal, cells), strict=True)
+    ]
     wanted = [name for name in header if name in names.values()]
     if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
         raise InputError(f"{path}: columns there twice: {', '.join(twice)}, found {cells}; leave one of each ({key})")
@@ -247,7 +266,8 @@ def _cells(row: list[str], line: int, width: int, path: Path, key: str) -> list[
         row = row[:-1]
     if len(row) > width:
         raise InputError(
-            f"{path}, line {line}: {len(row)} cells under a header of {width}: {row[:8]}; put cells with commas in quotes ({key})"
+            f"{path}, line {line}: {len(row)} cells under a header of {width}: {row[:8]}; put cells with commas in "
+            f"quotes ({key})"
         )
     return row + [""] * (width - len(row))
 

@@ -188,7 +188,7 @@ class TestSurvival:
 
 def test_lists_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
     for text, message in (
-        ("slide\nx1\n", "expected columns slide and patient"),
+        ("slide\nx1\n", "expected columns slide, patient"),
         ("slide,patient\nx1,P1\nx1,P2\n", "each slide once"),
         ("slide,patient,time,event\nx1,P1,3,1\n", "add --gene-sets FILE.gmt"),
     ):

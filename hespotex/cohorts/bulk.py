@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hespotex.errors import InputError
+from hespotex.user_table import BLANK, is_decimal_comma, parse_number, read_user_rows
 
 log = logging.getLogger(__name__)
 LEAST = 3  # pairs without which a correlation says nothing
@@ -30,8 +31,8 @@ def read_bulk(path: Path, patients: pd.Index, genes: pd.Index) -> tuple[pd.DataF
     """
     if not path.is_file():
         raise InputError(f"bulk table not found: {path}; give --bulk CSV with genes and patients as rows and columns")
-    table = pd.read_csv(path, index_col=0, sep=None, engine="python", dtype={0: str})
-    table.index, table.columns = table.index.astype(str), table.columns.astype(str)
+    rows, comma = read_user_rows(path, "--bulk")
+    table = pd.DataFrame([row[1:] for row in rows[1:]], [row[0] for row in rows[1:]], rows[0][1:], dtype=str)
     table = table if table.index.isin(patients).sum() + table.columns.isin(genes).sum() else table.T
     table = table.loc[table.index.isin(patients), table.columns.isin(genes)]
     if len(table) < LEAST or table.shape[1] == 0:
@@ -40,13 +41,23 @@ def read_bulk(path: Path, patients: pd.Index, genes: pd.Index) -> tuple[pd.DataF
             f"predictions, whose names are such as {patients[0]} and {genes[0]}"
         )
     _check_names(path, table)
-    try:
-        values = table.astype(float)
-    except ValueError as error:
-        raise InputError(f"{path}: expected numbers ({error})") from error
+    values = _numbers(path, table, comma)
     if values.min().min() < 0 or values.max().max() <= LOGGED_BELOW:
         return values, "as given: taken for log values"
     return values.apply(np.log1p), f"log1p: there are values above {LOGGED_BELOW:g}, so they are not logarithms yet"
+
+
+def _numbers(path: Path, table: pd.DataFrame, comma: bool) -> pd.DataFrame:
+    """The cells as numbers, NaN where one is empty."""
+    comma = comma or any(is_decimal_comma(cell) for cell in table.to_numpy().ravel())
+    values = np.full(table.shape, np.nan)
+    for at, cell in np.ndenumerate(table.to_numpy()):
+        value = parse_number(cell, comma=comma)
+        if value is None and cell.lower() not in BLANK:
+            row, column = table.index[at[0]], table.columns[at[1]]
+            raise InputError(f"{path}, row {row}, column {column}: expected numbers, found {cell[:40]!r} (--bulk)")
+        values[at] = np.nan if value is None else value
+    return pd.DataFrame(values, table.index, table.columns)
 
 
 def _check_names(path: Path, table: pd.DataFrame) -> None:

@@ -55,7 +55,10 @@ def follow_up_of(slides: pd.DataFrame) -> pd.DataFrame | None:
         return None
     if len(there) == 1:
         raise InputError(f"--slides: follow-up needs the columns time and event, found {', '.join(there)} alone")
-    table = slides[["patient"]].assign(**{name: pd.to_numeric(slides[name], errors="coerce") for name in ("time", "event")})
+    table = slides[["patient", "time", "event"]].astype({"time": float, "event": float})
+    half = table[table["time"].isna() != table["event"].isna()]
+    if len(half):
+        log.warning("--slides: left out, as time or event is empty: %s", ", ".join(sorted(set(half["patient"]))))
     table = table.dropna().drop_duplicates()
     odd = table[(table["time"] <= 0) | ~table["event"].isin([0, 1])]
     twice = table["patient"][table["patient"].duplicated()]

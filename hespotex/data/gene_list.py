@@ -8,6 +8,10 @@ from pathlib import Path
 from hespotex.data.genes import GenePanel, check_markers, shared_genes
 from hespotex.data.section import Section
 from hespotex.errors import InputError
+from hespotex.typed_paths import typed_path
+from hespotex.user_table import read_user_text
+
+QUOTES = "\"',; \t\u00a0"  # around a name, as spreadsheets leave them
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class GeneList:
         """The names as they are given, not checked against any section."""
         if bool(self.genes) == bool(self.path):
             raise InputError("expected either data.panel.genes=[A,B] or data.panel.path=FILE, found both or neither")
-        listed = self.genes or _read(Path(str(self.path)))
+        listed = self.genes or _read(typed_path(str(self.path)))
         if len(set(listed)) < 2:
             raise InputError(f"the gene panel needs two genes or more, found {listed} ({self.path or 'data.panel.genes'})")
         return [str(gene) for gene in listed]
@@ -45,14 +49,14 @@ class GeneList:
 def _read(path: Path) -> list[str]:
     if not path.is_file():
         raise InputError(f"gene list not found: {path}; set data.panel.path=FILE")
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_user_text(path, "data.panel.path")
     if path.suffix.lower() != ".json":
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        return [name for line in text.splitlines() if (name := line.strip().strip(QUOTES).strip())]
     try:
         content = json.loads(text)
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
     genes = content.get("genes") if isinstance(content, dict) else content
-    if not isinstance(genes, list):
-        raise InputError(f'{path}: expected {{"genes": [...]}} or a list, found {str(content)[:80]}')
-    return genes
+    if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
+        raise InputError(f'{path}: expected {{"genes": [...]}} or a list of names, found {str(content)[:80]}')
+    return [gene.strip() for gene in genes]

@@ -12,6 +12,8 @@ from scipy import sparse
 
 from hespotex.data.section import Section, sum_columns
 from hespotex.errors import InputError
+from hespotex.typed_paths import typed_path
+from hespotex.user_table import read_user_table
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class GeneNames:
         drop_mitochondrial: bool = False,
         drop_ribosomal: bool = False,
     ) -> None:
-        self.aliases = read_aliases(Path(aliases)) if aliases else {}
+        self.aliases = read_aliases(typed_path(aliases)) if aliases else {}
         wanted = ((drop_control_probes, CONTROL), (drop_mitochondrial, MITOCHONDRIAL), (drop_ribosomal, RIBOSOMAL))
         self.dropped = [pattern for asked, pattern in wanted if asked]
 
@@ -81,13 +83,9 @@ def read_aliases(path: Path) -> dict[str, str]:
     """
     if not path.is_file():
         raise InputError(f"alias table not found: {path}; set data.genes.aliases=FILE.csv (columns alias,symbol), or null")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)  # NA and NaN may be symbols
-    except ValueError as error:  # pandas' parser errors, and wrong encodings
-        raise InputError(f"{path}: cannot be read as CSV ({error}); data.genes.aliases wants columns alias,symbol") from error
-    if not {"alias", "symbol"} <= set(table):
-        raise InputError(f"{path}: expected columns alias,symbol, found {list(table)} (data.genes.aliases)")
-    table = table.assign(alias=[VERSION.sub(r"\1", a.strip()) for a in table["alias"]], symbol=table["symbol"].str.strip())
+    read = read_user_table(path, "data.genes.aliases", ["alias", "symbol"])  # NA and NaN may be symbols
+    names = [VERSION.sub(r"\1", alias) for alias in read.text("alias", blank=True)]
+    table = pd.DataFrame({"alias": names, "symbol": read.text("symbol", blank=True)})
     table = table[(table["alias"] != "") & (table["symbol"] != "")].drop_duplicates(["alias", "symbol"])
     if twice := sorted(set(table.loc[table.duplicated("alias"), "alias"])):
         raise InputError(f"{path}: aliases with several symbols: {twice[:5]}; leave one line each (data.genes.aliases)")

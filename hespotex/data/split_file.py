@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from hespotex.data.folds import Fold, FoldStrategy
 from hespotex.data.section import SectionKey
 from hespotex.errors import InputError
+from hespotex.typed_paths import typed_path
+from hespotex.user_table import read_user_table
 
 COLUMNS = ["fold", "section_id", "split"]
+SIDES = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,18 @@ class FileSplit(FoldStrategy):
         return [k for k in keys if k.section_id in named] if named else super()._validation(keys)
 
     def _table(self) -> pd.DataFrame:
-        if not Path(self.path).is_file():
+        path = typed_path(self.path)
+        if not path.is_file():
             raise InputError(f"split file not found: {self.path!r}; set fold.path=FILE.csv (columns fold, section_id, split)")
-        try:
-            table = pd.read_csv(self.path, dtype={"section_id": str})
-        except ValueError as error:  # pandas' parser errors
-            raise InputError(f"{self.path}: cannot be read as CSV ({error})") from error
-        if not set(COLUMNS) <= set(table) or not set(table["split"]) <= {"train", "val", "test"}:
-            raise InputError(f"{self.path}: expected columns fold, section_id, split (train, val or test), found {list(table)}")
-        table = table[COLUMNS].drop_duplicates()
+        read = read_user_table(path, "fold.path", COLUMNS)
+        columns = {"fold": _ordered(read.text("fold")), "section_id": read.text("section_id")}
+        table = pd.DataFrame(columns | {"split": read.one_of("split", SIDES)})[COLUMNS].drop_duplicates()
         twice = table[table.duplicated(["fold", "section_id"])]
         if len(twice):
             raise InputError(f"{self.path}: sections on two sides of one fold: {sorted(set(twice['section_id']))}")
         return table
+
+
+def _ordered(folds: list[str]) -> list[str] | list[int]:
+    """Folds as numbers where all are, so that 10 comes after 9."""
+    return [int(fold) for fold in folds] if all(fold.isdecimal() for fold in folds) else folds

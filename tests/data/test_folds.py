@@ -181,7 +181,7 @@ def test_file_split_leak_is_refused(tmp_path: Path) -> None:
     [
         (["0,S0,train", "0,S9,test"], r"names sections that the data set lacks: \['S9'\]; it holds \['S0', 'S1'\]"),
         (["0,S0,train", "0,S0,test", "0,S1,train"], r"sections on two sides of one fold: \['S0'\]"),
-        (["0,S0,train", "0,S1,tset"], "expected columns fold, section_id, split"),
+        (["0,S0,train", "0,S1,tset"], "column split: expected one of test, train, val, found 'tset'"),
         (["0,S0,train"], "1 training and 0 test sections"),
     ],
 )
@@ -192,7 +192,7 @@ def test_bad_split_file(tmp_path: Path, rows: list[str], message: str) -> None:
 
 @pytest.mark.parametrize("header", ["fold,section,split", "a,b,c"])
 def test_split_file_without_its_columns(tmp_path: Path, header: str) -> None:
-    with pytest.raises(InputError, match=r"splits\.csv: expected columns fold, section_id, split .* found \['"):
+    with pytest.raises(InputError, match=r"splits\.csv: expected columns fold, section_id, split, found \['"):
         split_file(tmp_path, "0,S0,train", header=header).split(keys("A", "B"))
 
 

@@ -44,7 +44,7 @@ def test_tables_that_do_not_tell(tmp_path: Path, text: str, message: str) -> Non
 
 def test_a_mapping_and_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert read_groups({"A": "P1", "B": "P2", "C": "P3"}, IDS) == {"A": "P1", "B": "P2"}
-    with pytest.raises(InputError, match=r"table not found: nowhere\.csv"):
+    with pytest.raises(InputError, match=r"file not found: nowhere\.csv"):
         read_groups("nowhere.csv", IDS)
     with caplog.at_level(logging.WARNING):
         assert read_groups(None, IDS) == {"A": "A", "B": "B"}

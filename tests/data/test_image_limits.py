@@ -15,6 +15,7 @@ from hespotex.data.images import image_facts, open_image
 from hespotex.errors import InputError
 
 from .builders import picture
+from .mutations import N_MUTATIONS, mutated
 
 HUGE = 2**32 - 1
 BOMB_BYTES = 64 << 20  # more than any of these may take
@@ -132,24 +133,6 @@ def sound(folder: Path, kind: str) -> Path:
     return path
 
 
-def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """A few bytes changed, a piece cut out, doubled, or the end cut off; most often in the header."""
-    content = bytearray(data)
-    reach = len(content) if rng.random() < 0.4 else min(400, len(content))
-    at = int(rng.integers(reach))
-    how = rng.integers(4)
-    if how == 0:
-        for _ in range(int(rng.integers(1, 5))):
-            content[int(rng.integers(reach))] = int(rng.choice([0, 1, 0x7F, 0xFF, int(rng.integers(256))]))
-    elif how == 1:
-        del content[at : at + int(rng.integers(1, 40))]
-    elif how == 2:
-        content[at:at] = content[at : at + int(rng.integers(1, 40))]
-    else:
-        del content[at:]
-    return bytes(content)
-
-
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_mutated_image_is_read_or_refused(tmp_path: Path, kind: str) -> None:
     path = sound(tmp_path, kind)
@@ -164,6 +147,3 @@ def test_a_mutated_image_is_read_or_refused(tmp_path: Path, kind: str) -> None:
         except InputError as error:
             assert str(broken) in str(error)
         broken.unlink()
-
-
-N_MUTATIONS = 60

@@ -29,6 +29,7 @@ class PlainImage:
             _check(file, path)
             self._pixels = _deep(path) if _is_deep(file, path) else _rgb(file, path)
         self.size = (self._pixels.shape[1], self._pixels.shape[0])
+        self.scanned = self.size
         self.downsamples = [1.0]
         self.mpp: float | None = None  # dpi tags of JPEG and PNG are defaults, not rulers
         self.mpp_words = ""

@@ -30,6 +30,7 @@ class RegionReader(Protocol):
     mpp: float | None  # um per level-0 px as the file claims, None if it does not, or nothing believable
     mpp_words: str  # where it claims something of no use: what
     origin: tuple[int, int]  # level-0 px, x then y
+    scanned: tuple[int, int]  # width and height of the scanned area
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """The part of a rectangle (in px of `level`) that lies inside: RGB (rows, columns, 3)."""

@@ -25,6 +25,9 @@ class SlideImage:
         corner = (facts.get(name) for name in (openslide.PROPERTY_NAME_BOUNDS_X, openslide.PROPERTY_NAME_BOUNDS_Y))
         left, top = (int(value or 0) for value in corner)
         self.origin = (left, top)
+        sides = (facts.get(name) for name in (openslide.PROPERTY_NAME_BOUNDS_WIDTH, openslide.PROPERTY_NAME_BOUNDS_HEIGHT))
+        width, height = (int(value or side) for value, side in zip(sides, self.size, strict=True))
+        self.scanned = (width, height)
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         scale = self.downsamples[level]

@@ -32,6 +32,7 @@ class TiffImage:
         self._colours: list[PageColours] = [page_colours(page, path, self._brightest) for page in self._pages]
         page = self._pages[0]
         self.size = (int(page.imagewidth), int(page.imagelength))
+        self.scanned = self.size
         self.downsamples = [page.imagewidth / level.imagewidth for level in self._pages]
         self.mpp, self.mpp_words = choose(tiff_tells(self._file, page), path)
         self._cache: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()

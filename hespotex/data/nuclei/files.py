@@ -1,6 +1,7 @@
 """Nuclei that the user already has: one file per section, found by its id and checked against the spots."""
 
 import logging
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,10 @@ def section_file(folder: Path, patterns: tuple[str, ...], section_id: str, confi
         if (folder / name).is_file():
             return folder / name
     state = "" if folder.is_dir() else " (there is no such folder)"
+    here = sorted(path.name for path in folder.glob(f"{escape(section_id)}*"))[:5] if folder.is_dir() else []
+    state += f"; there is {', '.join(here)}" if here else ""
+    if f"{section_id}_seg.npy" in here:
+        state += f" (pickled by Cellpose: save its masks as {names[0]}, or as PNG or TIFF from Cellpose)"
     others = f" or {', '.join(names[1:])}" if len(names) > 1 else ""
     raise InputError(
         f"{section_id}: nuclei not found: expected {folder / names[0]}{others}{state}; set {config_key} (of predict.py: "

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 import shapely.geometry
 
+from hespotex.data.images import open_image
 from hespotex.data.nuclei.files import FileNuclei
 from hespotex.data.nuclei.outlines import outlines_table
 from hespotex.data.nuclei.table import NucleiTable
@@ -24,14 +25,16 @@ class QupathNuclei(FileNuclei):
     """GeoJSON exported by QuPath: one nucleus per feature, and per point of a set of points.
 
     Cells give their nucleus, where they have one. The class is `properties.classification.name`. Coordinates are
-    full-resolution px, which is how QuPath exports.
+    full-resolution px from the corner of the scanned area, which is how QuPath exports.
     """
 
     name = "qupath"
     patterns = ("ID.geojson", "ID.geojson.gz", "ID.geojson.zip", "ID.zip", "ID.json")
 
     def read(self, path: Path, section: Section) -> NucleiTable:
-        return features_table(read_features(path), ("MultiPoint",), section.mpp, path)
+        table = features_table(read_features(path), ("MultiPoint",), section.mpp, path)
+        origin = open_image(section.image).origin if section.image else (0, 0)
+        return table if origin == (0, 0) else table.moved(origin, 1.0)
 
 
 def read_features(path: Path) -> list[Feature]:

@@ -7,23 +7,27 @@ from typing import Any
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
 from hespotex.data.images import image_facts
+from hespotex.data.images.colour_spaces import JPEG, WHITE_IS_ZERO
 from hespotex.data.nuclei.files import FileNuclei
 from hespotex.data.nuclei.table import NucleiTable, nuclei_table
 from hespotex.data.section import Section
 from hespotex.errors import InputError
-from hespotex.loading import load_array
+from hespotex.loading import CODE, load_array
 
+SAVE_MASKS = "python -c \"import numpy as np; np.save('masks.npy', np.load('{path}', allow_pickle=True).item()['masks'])\""
+MOST_PNG_PX = 1 << 30
 BAND_PX = 4 << 20  # looked at together
 Block = tuple[NDArray[Any], int, int]  # labels (rows, columns), and the place of the first: x, y
 
 
 class LabelMaskNuclei(FileNuclei):
-    """Masks with the pixels of the image: NumPy arrays, read from the disk in bands, or TIFF, read by tile or strip."""
+    """Masks with the pixels of the image: NumPy arrays, read from the disk in bands, TIFF, read by tile or strip, or PNG."""
 
     name = "label-mask"
-    patterns = ("ID.npy", "ID_mask.tif", "ID.tif", "ID.tiff")
+    patterns = ("ID.npy", "ID_mask.tif", "ID.tif", "ID.tiff", "ID_cp_masks.tif", "ID_cp_masks.png", "ID.png")
 
     def read(self, path: Path, section: Section) -> NucleiTable:
         table = measure_labels(self._blocks(path, section), section.mpp)
@@ -36,15 +40,40 @@ class LabelMaskNuclei(FileNuclei):
             mask = open_npy(path)
             check_size(section, mask.shape, path)
             yield from _bands(mask)
+        elif path.suffix == ".png":
+            mask = _open_png(path)
+            check_size(section, mask.shape, path)
+            yield from _bands(mask)
         else:
             yield from _tiff_blocks(path, section)
 
 
 def open_npy(path: Path) -> NDArray[np.int32]:
     """A mask saved by NumPy, memory-mapped: (height, width)."""
-    mask: NDArray[np.int32] = load_array(path, mapped=True)
+    try:
+        mask: NDArray[np.int32] = load_array(path, mapped=True)
+    except InputError as error:
+        if CODE not in str(error):
+            raise
+        raise InputError(f"{error}. Is it Cellpose's _seg.npy? If you trust it: {SAVE_MASKS.format(path=path)}") from error
     check_labels(mask.shape, mask.dtype, path)
     return mask
+
+
+def _open_png(path: Path) -> NDArray[np.int32]:
+    """A mask of one channel, or the indices of an indexed one: (height, width)."""
+    try:
+        with Image.open(path, formats=("PNG",)) as file:
+            width, height = file.size
+            if width * height > MOST_PNG_PX:
+                raise InputError(f"{path}: {width} x {height} px are too many for a PNG; save the mask as TIFF")
+            mask = np.asarray(file)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow has many
+        raise InputError(f"{path}: cannot be read as a mask ({type(error).__name__}: {error}); is the file whole?") from error
+    check_labels(mask.shape, mask.dtype, path)
+    return np.asarray(mask)
 
 
 def check_labels(shape: tuple[int, ...], dtype: Any, path: Path) -> None:
@@ -86,11 +115,21 @@ def _bands(mask: NDArray[Any]) -> Iterator[Block]:
         yield np.asarray(mask[top : top + rows]), 0, top
 
 
+def _check_labels_of(file: Any, page: Any, path: Path) -> None:
+    """Refuse a stack, and numbers that do not count up from a background of 0."""
+    n_pages = len(file.series[0].levels[0].pages)
+    if n_pages > 1:
+        raise InputError(f"{path}: expected one picture, found {n_pages} pages")
+    if int(page.photometric) == WHITE_IS_ZERO or page.compression in JPEG:
+        raise InputError(f"{path}: expected labels that count up from 0, found white as zero or JPEG; save it without loss")
+
+
 def _tiff_blocks(path: Path, section: Section) -> Iterator[Block]:
     try:
         with tifffile.TiffFile(path) as file:
             page: Any = file.pages[0]
             check_labels(page.shape, page.dtype, path)
+            _check_labels_of(file, page, path)
             check_size(section, page.shape, path)
             for data, (_, _, top, left, _), shape in page.segments():
                 if data is not None:  # a tile that was never written holds no nucleus

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hespotex.data.readers.common import read_table
 from hespotex.data.readers.ids import plain_id, typed_keys
 from hespotex.errors import InputError
+from hespotex.typed_paths import typed_path
+from hespotex.user_table import read_user_table
 
 log = logging.getLogger(__name__)
 Groups = dict[str, str] | str | None  # {section_id: patient}, a CSV with columns section_id,patient, or unknown
@@ -27,7 +28,7 @@ def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
             )
         return {section_id: section_id for section_id in section_ids}
     if isinstance(groups, str):
-        known = _from_table(Path(groups))
+        known = _from_table(typed_path(groups))
     else:
         known = {name: plain_id(v) for name, v in typed_keys(groups, section_ids).items()}
     _check(known, section_ids)
@@ -35,15 +36,12 @@ def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
 
 
 def _from_table(path: Path) -> dict[str, str]:
-    table = read_table(path, sep=None, engine="python", dtype=str, keep_default_na=False)
-    if not {"section_id", "patient"} <= set(table):
-        raise InputError(f"{path} (data.reader.groups): expected columns section_id,patient, found {list(table)}")
-    table = table[["section_id", "patient"]].apply(lambda column: column.str.strip())
-    table = table.drop_duplicates()
-    twice = table[table["section_id"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path} (data.reader.groups): sections of two patients: {sorted(set(twice['section_id']))}")
-    return dict(zip(table["section_id"], table["patient"], strict=True))
+    table = read_user_table(path, "data.reader.groups", ["section_id", "patient"])
+    pairs = dict.fromkeys(zip(table.text("section_id"), table.text("patient", blank=True), strict=True))
+    ids = [section_id for section_id, _ in pairs]
+    if twice := sorted({name for name in ids if ids.count(name) > 1}):
+        raise InputError(f"{path} (data.reader.groups): sections of two patients: {twice}")
+    return dict(tuple(pairs))
 
 
 def _check(known: Mapping[str, str], section_ids: Sequence[str]) -> None:

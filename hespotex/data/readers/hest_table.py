@@ -14,6 +14,7 @@ from hespotex.data.readers.hest_meta import read_metadata, text
 from hespotex.data.readers.ids import check_unique, typed_ids
 from hespotex.errors import InputError
 from hespotex.files import digest
+from hespotex.user_table import BLANK, parse_number
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,15 @@ def _check_known(table: SampleTable, key: str, values: list[str], known: list[st
 
 def _with_spots(rows: pd.DataFrame, at_least: float) -> pd.DataFrame:
     column = rows["spots_under_tissue"] if "spots_under_tissue" in rows else pd.Series("", index=rows.index)
-    spots = pd.to_numeric(column, errors="coerce")
+    spots = pd.Series([_number(str(name), cell) for name, cell in column.items()], rows.index, dtype=float)
     if blank := int(spots.isna().sum()):
         log.warning("data.select.min_spots leaves out %d samples whose number of spots is not in the table", blank)
     return rows[spots >= at_least]
+
+
+def _number(name: str, cell: str) -> float:
+    """A number of spots, NaN where the cell is empty."""
+    number = parse_number(cell)
+    if number is None and cell.strip().lower() not in BLANK:
+        raise InputError(f"{name}: spots_under_tissue is {cell!r}, expected a number (data.select.min_spots)")
+    return float("nan") if number is None else number

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from hespotex.data.grid import lay_grid
 from hespotex.data.images import open_image
-from hespotex.data.readers.common import numbers_of, read_table
+from hespotex.data.readers.common import numbers_of
 from hespotex.data.readers.frame import PAIRS, Frame, check_on_tissue, pair_of
 from hespotex.data.readers.ids import check_unique, plain_id
 from hespotex.data.readers.measured import How, measured_positions
@@ -20,6 +20,7 @@ from hespotex.data.scale import believable, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, check_spots, make_adata
 from hespotex.data.tissue import Tissue
 from hespotex.errors import InputError
+from hespotex.user_table import read_user_table
 
 log = logging.getLogger(__name__)
 TISSUE_POSITIONS = "tissue_positions"  # Space Ranger's, whose older form has no header
@@ -128,7 +129,12 @@ def _frame_of(path: Path, check_frame: bool) -> tuple[list[str], Frame]:
 def _table(path: Path) -> pd.DataFrame:
     if TISSUE_POSITIONS in path.name:
         return visium_positions(path).rename_axis("barcode").reset_index()
-    return read_table(path, sep=None, engine="python", dtype=str, keep_default_na=False)
+    names = dict.fromkeys(name for pair in PAIRS for name in pair)
+    table = read_user_table(path, "positions", [], optional=[*names, "barcode", COLUMN])
+    pair = pair_of(list(table.columns))
+    if pair is None:
+        return pd.DataFrame(columns=table.header)
+    return pd.DataFrame(table.columns | {name: table.numbers(name, "px") for name in pair})
 
 
 def _names(table: pd.DataFrame, path: Path) -> list[str]:

@@ -1,39 +1,55 @@
 """Tissue that the user outlines: GeoJSON polygons or a picture of the mask."""
 
-import json
-from collections.abc import Iterator
+import logging
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from hespotex.data.tissue.mask import Mask, Ring, Tissue
+from hespotex.data.tissue.mask import Mask, Tissue
+from hespotex.data.tissue.outline import fill, read_areas
+from hespotex.data.tissue.picture import marked
 from hespotex.errors import InputError
 
+log = logging.getLogger(__name__)
 LONGEST_PX = 5000
 SHAPE_TOLERANCE = 0.02  # a mask at a coarse pyramid level is rounded
 GEOJSON = {".geojson", ".json"}
 PICTURES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
 
 
-def read_tissue(path: Path, size: tuple[int, int]) -> Tissue:
+@dataclass(frozen=True)
+class Frame:
+    """The scanned area of a slide, from whose corner QuPath counts: `origin` (x, y) and `size` (width, height), in
+    full-resolution px of the canvas. It is the canvas but for some scanners (Leica SCN, MIRAX).
+    """
+
+    origin: tuple[int, int]
+    size: tuple[int, int]
+
+
+def read_tissue(path: Path, size: tuple[int, int], frame: Frame | None = None) -> Tissue:
     """A user's mask for a slide of `size` (width, height in full-resolution px).
 
     Args:
-        path: GeoJSON with polygons in full-resolution px (as QuPath exports them), or a picture of any scale that covers
-            the whole slide, in which all above 0 is tissue.
+        path: GeoJSON with polygons in full-resolution px as QuPath exports them, which counts from the corner of the
+            scanned area; or a picture of any scale that covers the whole slide, or its scanned area (see `marked`).
+        frame: the scanned area, where it is not the whole canvas.
 
     Raises:
         InputError: no such file, nothing in it that is an area, or one of another shape or place than the slide.
     """
     if not path.is_file():
         raise InputError(f"mask not found: {path}; set tissue.mask=FILE (GeoJSON or a picture), or null to find the tissue")
+    area = frame or Frame((0, 0), size)
     if path.suffix.lower() in GEOJSON:
         scale = min(1.0, LONGEST_PX / max(size))
-        mask = _fill(_polygons(path), size, scale)
+        if area.origin != (0, 0):
+            log.info("%s: taken from the corner of the scanned area at %d, %d px, as QuPath counts", path, *area.origin)
+        mask = fill(read_areas(path), size, scale, area.origin, path)
     else:
-        mask = _picture(path, size)
+        mask = _picture(path, size, area)
         scale = mask.shape[1] / size[0]
     if not mask.any():
         raise InputError(f"{path}: marks no tissue inside the slide of {size[0]} x {size[1]} px; is it of this slide?")
@@ -57,63 +73,41 @@ def mask_file(mask: Path, slide: str) -> Path:
     return found[0]
 
 
-def _picture(path: Path, size: tuple[int, int]) -> Mask:
-    try:
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:  # more px than OpenCV decodes
-        raise InputError(f"{path}: cannot be read ({error.err}); save the mask at a lower power") from error
-    if picture is None:
-        raise InputError(f"{path}: cannot be read as a mask; expected GeoJSON (.geojson, .json) or a picture such as PNG")
-    height, width = picture.shape[:2]
-    if abs(width * size[1] / (height * size[0]) - 1) > SHAPE_TOLERANCE:
+def _picture(path: Path, size: tuple[int, int], area: Frame) -> Mask:
+    """A picture of the canvas, or of the scanned area, which is then put in its place; at most 5000 px long."""
+    mask = marked(path)
+    on_canvas, on_area = _fits(mask, size), _fits(mask, area.size)
+    height, width = mask.shape
+    if not on_canvas and not on_area:
         raise InputError(
             f"{path}: the mask of {width} x {height} px has not the shape of the slide of {size[0]} x {size[1]} px"
         )
-    shown = picture if picture.ndim == 2 else picture[..., :3].max(axis=2)
-    shrink = min(1.0, LONGEST_PX / max(width, height))
-    mask = cv2.resize((shown > 0).astype(np.uint8), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(mask).astype(bool)
+    if on_canvas and on_area and area.size != size:
+        raise InputError(
+            f"{path}: whether the mask covers the canvas of {size[0]} x {size[1]} px or the scanned area of "
+            f"{area.size[0]} x {area.size[1]} px is not clear, as both have its shape; give GeoJSON instead"
+        )
+    if on_canvas:
+        return _smaller(mask, min(1.0, LONGEST_PX / max(width, height)))
+    return _placed(mask, size, area)
 
 
-def _fill(polygons: list[list[Ring]], size: tuple[int, int], scale: float) -> Mask:
-    """Mask of polygons (border and holes, in full-resolution px) at a lower power."""
-    mask = np.zeros((max(1, round(size[1] * scale)), max(1, round(size[0] * scale))), dtype=np.uint8)
-    for rings in polygons:
-        cv2.fillPoly(mask, [np.round(ring * scale - 0.5).astype(np.int32) for ring in rings], 1)  # even-odd: holes stay
-    return mask.astype(bool)
+def _fits(mask: Mask, size: tuple[int, int]) -> bool:
+    height, width = mask.shape
+    return abs(width * size[1] / (height * size[0]) - 1) <= SHAPE_TOLERANCE
 
 
-def _polygons(path: Path) -> list[list[Ring]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    polygons = list(_rings(content))
-    if not polygons:
-        raise InputError(f"{path}: expected GeoJSON with a Polygon or MultiPolygon, found none")
-    try:
-        return [[_points(ring) for ring in rings] for rings in polygons]
-    except (ValueError, IndexError, TypeError) as error:
-        raise InputError(f"{path}: a polygon whose coordinates are not lists of [x, y] ({error})") from error
+def _smaller(mask: Mask, shrink: float) -> Mask:
+    return np.asarray(cv2.resize(mask.astype(np.uint8), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_NEAREST)) > 0
 
 
-def _points(ring: Any) -> Ring:
-    points = np.asarray(ring, dtype=np.float64)[:, :2]
-    if not np.isfinite(points).all():
-        raise ValueError("not a number")
-    return points
-
-
-def _rings(node: Any) -> Iterator[Any]:
-    """Coordinates of all polygons in a GeoJSON value; a list of features is what QuPath writes without a collection."""
-    if isinstance(node, list):
-        for entry in node:
-            yield from _rings(entry)
-    elif isinstance(node, dict):
-        kind = node.get("type")
-        if kind == "Polygon":
-            yield node.get("coordinates")
-        elif kind == "MultiPolygon":
-            yield from node.get("coordinates") or []
-        for key in ("features", "geometries", "geometry"):
-            yield from _rings(node.get(key))
+def _placed(mask: Mask, size: tuple[int, int], area: Frame) -> Mask:
+    """A mask of the scanned area on the canvas, at the mask's own scale."""
+    scale = min(mask.shape[1] / area.size[0], LONGEST_PX / max(size))
+    canvas = np.zeros((max(1, round(size[1] * scale)), max(1, round(size[0] * scale))), dtype=bool)
+    left, top = (round(corner * scale) for corner in area.origin)
+    width, height = (max(1, round(side * scale)) for side in area.size)
+    part = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    room = canvas[top : top + height, left : left + width]
+    room[:] = part[: room.shape[0], : room.shape[1]]
+    return canvas

@@ -8,6 +8,7 @@ import numpy as np
 
 from hespotex.errors import InputError
 from hespotex.results.slide.table import SETS, gene_features
+from hespotex.user_table import read_user_text
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ def read_gmt(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise InputError(f"gene sets not found: {path}; set gene_sets=FILE.gmt, or null")
     sets: dict[str, list[str]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_user_text(path, "gene_sets").splitlines(), 1):
         name, *rest = [word.strip() for word in line.split("\t")]
         if not name and not any(rest):
             continue

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import anndata as ad
 
+from hespotex.data.images import open_image
 from hespotex.data.section import Section
 from hespotex.data.tissue import Tissue
 from hespotex.files import safe_name, safe_names
@@ -40,12 +41,13 @@ def write_slide(
     """
     slide = safe_name(section.section_id)
     draw_tissue(tissue, section, folder / f"{slide}_tissue.png")
-    write_tissue(tissue, folder / f"{slide}_tissue.geojson")
+    origin = open_image(section.image).origin if section.image else (0, 0)
+    write_tissue(tissue, folder / f"{slide}_tissue.geojson", origin)
     _draw_maps(table, section.section_id, genes, folder / "maps")
     if flat:
         write_flat(table, folder / f"{slide}_spots.{flat}")
     if qupath:
-        write_spots(table, genes, folder / f"{slide}_spots.geojson")
+        write_spots(table, genes, folder / f"{slide}_spots.geojson", origin)
     if viewer_mb:
         write_viewer(table, section, genes, folder / f"{slide}.html", viewer_mb)
     if spatialdata:

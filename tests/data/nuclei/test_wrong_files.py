@@ -63,10 +63,10 @@ def parquet(**columns: object) -> Callable[[Path], None]:
 
 
 BROKEN: dict[str, tuple[type[FileNuclei], Callable[[Path], object], str]] = {
-    "no columns": (CentroidNuclei, csv(X=[1], Y=[2]), r"expected columns x,y .* found \['X', 'Y'\]"),
-    "words": (CentroidNuclei, csv(x=[1, 2, "?"], y=[2, 3, 4]), r"column x holds 1 values .* line 4: '\?'"),
-    "empty table": (CentroidNuclei, csv(x=[], y=[]), "none of 0 nuclei is near any of 25 spots; nuclei span nothing"),
-    "no table": (CentroidNuclei, written("S1.csv", b""), "cannot be read as a table"),
+    "no columns": (CentroidNuclei, csv(left=[1], top=[2]), r"expected columns x, y.* found \['left', 'top'\]"),
+    "words": (CentroidNuclei, csv(x=[1, 2, "?"], y=[2, 3, 4]), r"line 4, column x: expected a number \(px\), found '\?'"),
+    "empty table": (CentroidNuclei, csv(x=[], y=[]), "a header and no rows"),
+    "no table": (CentroidNuclei, written("S1.csv", b""), "the file is empty"),
     "no json": (QupathNuclei, written("S1.geojson", b"{"), "cannot be read as GeoJSON"),
     "other json": (QupathNuclei, written("S1.geojson", b"[1]"), "expected a GeoJSON FeatureCollection"),
     "no zip": (QupathNuclei, written("S1.zip", b"PK"), "cannot be read as GeoJSON"),
@@ -110,6 +110,27 @@ def test_broken(case: str, spots: Section, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words) as error:
         kind(str(tmp_path)).nuclei(spots)
     assert "S1" in str(error.value)
+
+
+CELLPOSE = {"masks": np.ones((400, 500), np.uint16), "flows": []}
+
+
+@pytest.mark.parametrize("name", ["S1.npy", "S1_seg.npy"])
+def test_the_pickle_of_cellpose_is_named(name: str, spots: Section, tmp_path: Path) -> None:
+    """Under its own name it is found beside what is wanted; renamed it is told how its masks are saved."""
+    np.save(tmp_path / name, CELLPOSE)  # type: ignore[arg-type]
+    words = "np.save.*masks" if name == "S1.npy" else "there is S1_seg.npy .*save its masks as S1.npy"
+    with pytest.raises(InputError, match=words):
+        LabelMaskNuclei(str(tmp_path)).nuclei(spots)
+
+
+@pytest.mark.parametrize("name", ["S1_cp_masks.png", "S1_cp_masks.tif", "S1.png"])
+def test_the_masks_of_cellpose(name: str, spots: Section, tmp_path: Path) -> None:
+    labels = np.zeros((400, 500), np.uint16)
+    labels[60:70, 60:70] = 300
+    labels[160:170, 160:180] = 301
+    tifffile.imwrite(tmp_path / name, labels) if name.endswith("tif") else Image.fromarray(labels).save(tmp_path / name)
+    np.testing.assert_array_equal(LabelMaskNuclei(str(tmp_path)).nuclei(spots).centroids, [[65, 65], [170, 165]])
 
 
 def test_nuclei_in_a_corner_are_warned_of(spots: Section, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
