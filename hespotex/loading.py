@@ -58,7 +58,7 @@ def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
 
 def _holds_objects(path: Path, words: str) -> bool:
     """Whether it is an array of objects or a bare pickle: numpy says so of any file that it does not know."""
-    if "pickle" not in words.lower():
+    if not any(word in words.lower() for word in ("pickle", "python objects")):
         return False
     with path.open("rb") as file:
         return file.read(1) in (b"\x80", b"\x93")  # first byte of a pickle, and of an .npy file

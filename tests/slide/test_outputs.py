@@ -108,7 +108,7 @@ class TestGeneSets:
             ("ONE\tabout\tA\nTWO\tB\n", r"line 2: expected NAME, DESCRIPTION and genes with tabs"),
             ("ONE,about,A", r"line 1: expected NAME"),
             ("ONE\t\tA\nONE\t\tB", r"line 2: the set ONE is there already"),
-            ("\n\n", r"no gene sets; expected lines"),
+            ("\n\n", r"the file is empty"),
         ],
     )
     def test_broken_gmt(self, tmp_path: Path, text: str, message: str) -> None:

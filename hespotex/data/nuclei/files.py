@@ -83,6 +83,8 @@ def check_fit(section: Section, table: NucleiTable, path: Path) -> None:
         InputError: many nuclei lie beyond the image, or none within a spot distance of any spot.
     """
     spots, nuclei, found = section.pos_px, table.centroids, ""
+    if not np.isfinite(nuclei).all():
+        raise InputError(f"{section.section_id}: {path}: nuclei whose place is no number; mend the file, {WAY_OUT}")
     if section.image is not None and len(table):
         size = image_facts(section.image)[0]
         outside = int(((nuclei < 0) | (nuclei > size)).any(axis=1).sum())

@@ -9,7 +9,7 @@ import numpy as np
 
 from hespotex.data.tissue.mask import Mask, Tissue
 from hespotex.data.tissue.outline import fill, read_areas
-from hespotex.data.tissue.picture import marked
+from hespotex.data.tissue.picture import check_not_all, marked
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ def _picture(path: Path, size: tuple[int, int], area: Frame) -> Mask:
         raise InputError(
             f"{path}: the mask of {width} x {height} px has not the shape of the slide of {size[0]} x {size[1]} px"
         )
+    check_not_all(mask, path)
     if on_canvas and on_area and area.size != size:
         raise InputError(
             f"{path}: whether the mask covers the canvas of {size[0]} x {size[1]} px or the scanned area of "

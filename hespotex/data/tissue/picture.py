@@ -31,10 +31,10 @@ def marked(path: Path) -> Mask:
     above half.
 
     Raises:
-        InputError: no picture, one that could be meant in two ways, or one that marks all or nothing clear.
+        InputError: no picture, one that could be meant in two ways, or one that is not clear.
     """
     try:
-        tissue = _of_tiff(path) if path.suffix.lower() in TIFF else _of_plain(path)
+        return _of_tiff(path) if path.suffix.lower() in TIFF else _of_plain(path)
     except InputError:
         raise
     except Exception as error:  # Pillow, tifffile and the codecs have their own
@@ -42,11 +42,14 @@ def marked(path: Path) -> Mask:
             f"{path}: cannot be read as a mask ({type(error).__name__}: {error}); expected GeoJSON (.geojson, .json) or a "
             "picture such as PNG"
         ) from error
+
+
+def check_not_all(tissue: Mask, path: Path) -> None:
+    """Refuse a mask that marks the whole slide: nobody draws one, and a background that is not 0 looks so."""
     if tissue.all():
         raise InputError(
             f"{path}: the mask marks the whole slide: is its background not 0? Else {AS_GREY}, or set tissue.mask=null"
         )
-    return tissue
 
 
 def _check_size(width: int, height: int, path: Path) -> None:
