@@ -20,7 +20,7 @@ class _ParserFound(BaseException):
 
 def verbs() -> dict[str, bool]:
     """Commands `python -m NAME`, and whether argparse reads their words (else Hydra does)."""
-    texts = {path.stem: path.read_text() for path in sorted((CHECKOUT / "hespotex").glob("*.py"))}
+    texts = {path.stem: path.read_text() for path in sorted((CHECKOUT / "hespotex").glob("[a-z]*.py"))}
     return {f"hespotex.{name}": "Parser(" in text for name, text in texts.items() if 'if __name__ == "__main__"' in text}
 
 

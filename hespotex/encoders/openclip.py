@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.weights import load_strictly, part_of, read_state
@@ -40,4 +40,22 @@ class OpenClipEncoder(HubEncoder):
         path = self.weights_file()
         with torch.device("meta"):  # the weights come from the file: no need to draw random ones
             network = self.empty_network()
-        return load_strictly(network, part_of(read_state(path), "visual."), path, f"the visual tower of {self.architecture}")
+        what = f"the visual tower of {self.architecture}"
+        return self.with_pooling(load_strictly(network, part_of(read_state(path), "visual."), path, what))
+
+    def with_pooling(self, network: nn.Module) -> nn.Module:
+        """Pixels to embeddings."""
+        return _Tower(network)
+
+
+class _Tower(nn.Module):
+    """The embedding alone: CoCa's towers give the tokens of its text decoder beside it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        found = self.network(pixels)
+        embedding: Tensor = found[0] if isinstance(found, tuple) else found
+        return embedding

@@ -1,5 +1,6 @@
 """Encoders published as timm architectures: most pathology foundation models, and ResNet50 as the classical reference."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.pooling import check_pooling, pool_tokens
-from hespotex.encoders.weights import Package, State, in_order_of, load_strictly, read_state
+from hespotex.encoders.weights import Package, State, from_dinov2, in_order_of, load_strictly, read_state
 from hespotex.errors import InputError
 
 CLASSIFIERS = ("fc.", "head.", "_fc.")  # ImageNet weights bring one along, which no embedding needs
@@ -67,8 +68,16 @@ class TimmEncoder(HubEncoder):
         with torch.device("meta"):  # the weights come from the file: drawing a billion random ones takes long
             network = self.empty_network()
         path = self.weights_file()
-        state = {key: value for key, value in read_state(path).items() if not key.startswith(CLASSIFIERS)}
-        return self.with_pooling(load_strictly(network, self._named(network, state), path, self.architecture))
+        content = from_dinov2(read_state(path))
+        state = {key: value for key, value in content.items() if not key.startswith(CLASSIFIERS)}
+        return self.with_pooling(self._filled(network, state, path))
+
+    def _filled(self, network: nn.Module, state: State, path: Path) -> nn.Module:
+        """The network with its weights. What no file holds, such as rotary positions, is worked out by building it for real."""
+        load_strictly(network, self._named(network, state), path, self.architecture)
+        if any(buffer.is_meta for buffer in network.buffers()):
+            return load_strictly(self.empty_network(), self._named(network, state), path, self.architecture)
+        return network
 
     def _named(self, network: nn.Module, state: State) -> State:
         """The weights under timm's names. Of a package the file is known by its hash, so that its order can be trusted."""

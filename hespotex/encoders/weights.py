@@ -1,6 +1,7 @@
 """Weights on this disk, from the hub or from a package: finding, reading, loading, and what to do when that fails."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,8 @@ from hespotex.loading import load_tensors
 
 HUB = "https://huggingface.co"
 WRAPPERS = ("state_dict", "model", "teacher")  # training checkpoints keep the weights one level down
+MASK = "mask_token"  # of DINOv2's training; timm's files have none
+TRAINING = ("dino_head", "ibot_head")
 COUNTER = "num_batches_tracked"
 State = dict[str, Tensor]
 
@@ -152,6 +155,31 @@ def part_of(state: State, prefix: str) -> State:
 def without(state: State, unused: Sequence[str]) -> State:
     """The weights whose names contain none of `unused`."""
     return {key: value for key, value in state.items() if not any(part in key for part in unused)}
+
+
+def from_dinov2(state: State) -> State:
+    """Weights under timm's names that a file has under those of DINOv2's own code; others as they are.
+
+    Heads and mask of training are left out. timm has no position for the class token of a network with registers: it
+    is added to the token itself.
+    """
+    state = {re.sub(r"^backbone\.", "", key): value for key, value in state.items()}
+    if MASK not in state:
+        return state
+    named = {_of_timm(key): value for key, value in state.items() if key != MASK and not key.startswith(TRAINING)}
+    if "reg_token" in named:
+        positions = named["pos_embed"]
+        named["cls_token"] = named["cls_token"] + positions[:, :1]
+        named["pos_embed"] = positions[:, 1:]
+    return named
+
+
+def _of_timm(key: str) -> str:
+    """Blocks of blocks are one list there; gated layers and registers have other names."""
+    key = re.sub(r"^blocks\.\d+\.(\d+)\.", r"blocks.\1.", key)
+    for own, name in (("register_tokens", "reg_token"), (".mlp.w12.", ".mlp.fc1."), (".mlp.w3.", ".mlp.fc2.")):
+        key = key.replace(own, name)
+    return key
 
 
 def in_order_of(network: nn.Module, state: State) -> State:

@@ -67,6 +67,13 @@ def _python(line: Line) -> None:
         _script(CHECKOUT / first, rest)
 
 
+def _front_door(line: Line) -> None:
+    """`hespotex VERB WORDS`, or a flag of its own."""
+    first = line.words[0]
+    if first not in ("--help", "--version", "--completion"):
+        _verb(f"hespotex.{first.replace('-', '_')}", line.after(1))
+
+
 def _verb(verb: str, line: Line) -> None:
     from command_reference import parser_of, verbs
 
@@ -168,6 +175,7 @@ KINDS: dict[str, Callable[[Line], None]] = {
     "PYTHONPATH=.": _check,
     "torchrun": lambda line: _python(line.after(1)),
     "srun": lambda line: _check(line.after(2)),
+    "hespotex": _front_door,
     "make": _make,
     "pip": _pip,
     "source": _of_others,

@@ -43,6 +43,7 @@ def _reason(line: str) -> str:
         ("python train.py -m fold.index=range(3)", "quotes"),
         ("python -m hespotex.store list --oldest 3", "SystemExit"),
         ("python -m hespotex.sumary outputs/mine", "no such command"),
+        ("hespotex sumary outputs/mine", "no such command"),
         ("make demonstration", "make knows"),
         ('pip install ".[everything]"', "extras"),
         ("docker run hespotex", "no check"),

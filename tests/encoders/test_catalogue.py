@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 
 from hespotex.build import build
 from hespotex.encoders.hub_encoder import HubEncoder
-from hespotex.encoders.openclip import OpenClipEncoder
 from hespotex.errors import InputError
 
 FOLDER = CHECKOUT / "conf" / "encoder"
@@ -46,6 +45,19 @@ FACTS = {
     "phikon2": Facts(1024, 303_351_808, gated=False),
     "resnet50": Facts(1024, 23_508_032, gated=False),
     "conch": Facts(512, 0),
+    "virchow": Facts(2560, 631_229_184),
+    "gpfm": Facts(1024, 303_227_904, gated=False),
+    "mstar": Facts(1024, 303_350_784),
+    "kaiko_s": Facts(384, 21_665_664, gated=False),
+    "kaiko_b": Facts(768, 85_798_656, gated=False),
+    "kaiko_l": Facts(1024, 304_370_688, gated=False),
+    "lunit_s8": Facts(384, 21_670_272, gated=False),
+    "dinov3": Facts(1024, 303_079_424, gated=False),
+    "hibou_b": Facts(768, 85_741_056),
+    "gigapath_flash": Facts(384, 21_681_024),
+    "prost40m": Facts(384, 21_619_584, gated=False),
+    "openmidnight": Facts(1536, 1_134_774_272),
+    "omiclip": Facts(768, 306_724_864),
     "efficientnet_lite0": Facts(304, 3_371_008, gated=False),
     "mobilenet": Facts(1280, 2_223_872, gated=False),
 }
@@ -67,9 +79,7 @@ def test_true_architecture(name: str) -> None:
     """Built and run without memory or arithmetic, on torch's "meta" device."""
     encoder = build(settings_of(name))
     with torch.device("meta"):
-        network = encoder.empty_network().eval()
-        if not isinstance(encoder, OpenClipEncoder):
-            network = encoder.with_pooling(network)
+        network = encoder.with_pooling(encoder.empty_network()).eval()
         embedding = network(torch.zeros(2, 3, encoder.input_px, encoder.input_px))
     assert embedding.shape == (2, FACTS[name].width)
     assert sum(p.numel() for p in network.parameters()) == FACTS[name].weights
@@ -97,7 +107,7 @@ def test_the_config_says_how_wide_the_embedding_is(name: str) -> None:
 @pytest.mark.parametrize("name", FACTS)
 def test_preprocessing_is_complete(name: str) -> None:
     settings = settings_of(name)
-    assert settings["patch_px"] == settings["input_px"] in {224, 448}
+    assert settings["patch_px"] == settings["input_px"] in {224, 256, 448}
     assert settings["patch_um"] == [settings["patch_px"] * 0.5]
     assert all(0.3 < mean < 0.8 for mean in settings["mean"])
     assert all(0.1 < std <= 0.5 for std in settings["std"])

@@ -40,6 +40,27 @@ def test_openclip_gives_the_visual_tower(settings: dict[str, Any], patches: Tens
     np.testing.assert_allclose(OpenClipEncoder(**settings)(patches, 0.5), expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_coca_gives_its_embedding_without_the_tokens_of_its_text(
+    published: dict[str, Any], patches: Tensor, tmp_path: Path
+) -> None:
+    """OmiCLIP's kind of network, saved by open_clip's training."""
+    vision = TINY["vision_cfg"] | {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True}  # type: ignore[operator]
+    text = TINY["text_cfg"] | {"embed_cls": True, "output_tokens": True}  # type: ignore[operator]
+    more = {"context_length": 8, "vocab_size": 16, "width": 64, "heads": 1, "layers": 1}
+    (tmp_path / "configs").mkdir()
+    sizes = TINY | {"vision_cfg": vision, "text_cfg": text, "multimodal_cfg": more, "custom_text": True}
+    (tmp_path / "configs" / "hespotex-coca.json").write_text(json.dumps(sizes))
+    open_clip.add_model_config(tmp_path / "configs")
+    torch.manual_seed(0)
+    model = open_clip.create_model("hespotex-coca").eval()
+    torch.save({"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}, "epoch": 3}, tmp_path / "c.pt")
+    settings = published | {"architecture": "hespotex-coca", "weights": str(tmp_path / "c.pt"), "quick_gelu": False}
+    with torch.inference_mode():
+        expected = model.encode_image((patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5, normalize=False)
+    assert expected.shape == (4, 8)
+    torch.testing.assert_close(OpenClipEncoder(**settings)(patches, 0.5), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_released_pixels_and_length(settings: dict[str, Any], patches: Tensor) -> None:
     """Raw 0-255 pixels and L2-normalised features, as the released code has them."""
     encoder = OpenClipEncoder(**settings, raw_pixels=True, l2_normalize=True)

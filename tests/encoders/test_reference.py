@@ -4,6 +4,7 @@ The reference sides are written as the cards have them, by the libraries themsel
 Widths, positions, registers, activations and layer norms are those of the published size.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import transformers
 from conftest import compose_config
 from omegaconf import OmegaConf
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from timm.layers import SwiGLUPacked
 from torch import Tensor, nn
 
@@ -40,6 +41,8 @@ UNI2: dict[str, Any] = {
 VIRCHOW: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 5.3375, "dynamic_img_size": True, **SWIGLU}
 H0_MINI: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 5.33334, "dynamic_img_size": True, **SWIGLU}
 GIGAPATH: dict[str, Any] = {"img_size": 224, "patch_size": 16, "init_values": 1e-5, "mlp_ratio": 5.33334}
+FLASH: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 2048 / 384.0, "global_pool": "token", **SWIGLU}
+LUNIT = ((0.70322989, 0.53606487, 0.66096631), (0.21716536, 0.26081574, 0.20723464))
 BY_TIMM: dict[str, tuple[str, dict[str, Any], tuple[Any, Any], str]] = {  # model, arguments, mean and std, output
     "uni": ("vit_large_patch16_224", {"init_values": 1e-5, "dynamic_img_size": True}, IMAGENET, "cls"),
     "uni2": ("vit_giant_patch14_224", UNI2, IMAGENET, "cls"),
@@ -47,6 +50,21 @@ BY_TIMM: dict[str, tuple[str, dict[str, Any], tuple[Any, Any], str]] = {  # mode
     "hoptimus0": ("vit_giant_patch14_reg4_dinov2", {"img_size": 224, "init_values": 1e-5}, OPTIMUS, "cls"),
     "h0_mini": ("vit_base_patch14_reg4_dinov2", H0_MINI, OPTIMUS, "cls"),
     "gigapath": ("vit_giant_patch14_dinov2", GIGAPATH, IMAGENET, "cls"),
+    "virchow": ("vit_huge_patch14_224", VIRCHOW, IMAGENET, "cls_mean"),
+    "gpfm": ("vit_large_patch14_dinov2", {"img_size": 224, "init_values": 1e-5}, IMAGENET, "cls"),
+    "mstar": ("vit_large_patch16_224", {"init_values": 1e-5}, IMAGENET, "cls"),
+    "kaiko_s": ("vit_small_patch16_224", {}, HALF, "cls"),
+    "kaiko_b": ("vit_base_patch16_224", {}, HALF, "cls"),
+    "kaiko_l": ("vit_large_patch14_reg4_dinov2", {"dynamic_img_size": True}, HALF, "cls"),
+    "lunit_s8": ("vit_small_patch8_224", {}, LUNIT, "cls"),
+    "dinov3": (
+        "vit_large_patch16_dinov3",
+        {},
+        IMAGENET,
+        "first",
+    ),  # timm's own head takes the mean, Meta's card the class token
+    "gigapath_flash": ("vit_small_patch16_224", FLASH, IMAGENET, "cls"),
+    "prost40m": ("vit_small_patch16_224", {"patch_size": 14, "img_size": 224}, IMAGENET, "cls"),
 }
 
 
@@ -56,10 +74,11 @@ def pictures() -> list[Image.Image]:
     return [Image.fromarray(picture) for picture in np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)]
 
 
-def published(name: str, weights: Path, layers: dict[str, int]) -> Any:
-    """The encoder of conf/encoder with these weights and as many layers as they have."""
+def published(name: str, weights: Path, layers: Mapping[str, float]) -> Any:
+    """The encoder of conf/encoder with these weights and as many layers (or as wide) as they are."""
     config = compose_config("train", [f"encoder={name}", "encoder.device=cpu", f"encoder.weights={weights}"], Path("run"))
     settings: dict[str, Any] = OmegaConf.to_container(config.encoder, resolve=True)  # type: ignore[assignment]
+    settings |= {"patch_px": 224, "input_px": 224}  # also of those that want larger patches
     return build(settings | {"model_kwargs": settings["model_kwargs"] | layers})
 
 
@@ -94,8 +113,10 @@ def test_as_timm_computes_it(name: str, pictures: list[Image.Image], tmp_path: P
     network = shake(timm.create_model(architecture, pretrained=False, num_classes=0, depth=1, **kwargs))
     with torch.inference_mode():
         tokens = network.forward_features(prepared(pictures, *pixels))
-        first = network.forward_head(tokens)
-    expected = first if output == "cls" else torch.cat([tokens[:, 0], tokens[:, network.num_prefix_tokens :].mean(1)], dim=-1)
+        first = tokens[:, 0] if output == "first" else network.forward_head(tokens)
+    expected = (
+        first if output != "cls_mean" else torch.cat([tokens[:, 0], tokens[:, network.num_prefix_tokens :].mean(1)], dim=-1)
+    )
     found = embedded(published(name, save(network, tmp_path), {"depth": 1}), pictures)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -119,11 +140,13 @@ HIBOU = DINO | {
     "use_swiglu_ffn": True,
     "num_register_tokens": 4,
 }
+HIBOU_B = HIBOU | {"hidden_size": 768, "num_attention_heads": 12}
 HIBOU_PIXELS = ((0.7068, 0.5755, 0.722), (0.195, 0.2316, 0.1816))
 BY_TRANSFORMERS = {
     "midnight": (MIDNIGHT, HALF, "cls_mean"),
     "phikon2": (PHIKON2, IMAGENET, "cls"),
     "hibou_l": (HIBOU, HIBOU_PIXELS, "cls"),
+    "hibou_b": (HIBOU_B, HIBOU_PIXELS, "cls"),
 }
 
 
@@ -142,6 +165,56 @@ def test_as_transformers_computes_it(name: str, pictures: list[Image.Image], tmp
     first = 1 + config.get("num_register_tokens", 0)
     expected = tokens[:, 0] if output == "cls" else torch.cat([tokens[:, 0], tokens[:, first:].mean(1)], dim=-1)
     found = embedded(published(name, tmp_path, {"num_hidden_layers": 1}), pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+OWN_NAMES = {  # of transformers' network with registers, as DINOv2's own code names them
+    "embeddings.cls_token": "cls_token",
+    "embeddings.mask_token": "mask_token",
+    "embeddings.register_tokens": "register_tokens",
+    "embeddings.position_embeddings": "pos_embed",
+    "embeddings.patch_embeddings.projection": "patch_embed.proj",
+    "encoder.layer.0": "blocks.0",
+    "attention.output.dense": "attn.proj",
+    "layer_scale1.lambda1": "ls1.gamma",
+    "layer_scale2.lambda1": "ls2.gamma",
+    "mlp.weights_in": "mlp.w12",
+    "mlp.weights_out": "mlp.w3",
+    "layernorm": "norm",
+}
+
+
+def under_own_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of one layer as DINOv2's own code names them: query, key and value in one."""
+    found, parts = {}, {"weight": [], "bias": []}  # type: ignore[var-annotated]
+    for key, value in state.items():
+        if ".attention.attention." in key:
+            parts[key.rpartition(".")[2]].append((("query", "key", "value").index(key.split(".")[-2]), value))
+            continue
+        for theirs, own in OWN_NAMES.items():
+            key = key.replace(theirs, own)
+        found[key] = value
+    return found | {f"blocks.0.attn.qkv.{kind}": torch.cat([value for _, value in sorted(own)]) for kind, own in parts.items()}
+
+
+@pytest.mark.parametrize("form", ["bare", "teacher with heads", "blocks of blocks"])
+def test_openmidnight_from_the_names_of_dinov2(form: str, pictures: list[Image.Image], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = HIBOU | {"hidden_size": 64, "num_attention_heads": 2, "mlp_ratio": 4}
+    known = {key: value for key, value in small.items() if key != "model_type"}
+    network = shake(transformers.Dinov2WithRegistersModel(transformers.Dinov2WithRegistersConfig(**known)))
+    with torch.inference_mode():
+        expected = network(prepared(pictures, *IMAGENET)).last_hidden_state[:, 0]
+    network.save_pretrained(tmp_path / "published")
+    state = under_own_names(load_file(tmp_path / "published" / "model.safetensors"))
+    if form == "teacher with heads":
+        own = {f"backbone.{key}": value for key, value in state.items()}
+        state = {"teacher": own | {"dino_head.last.weight": torch.ones(2, 2)}}  # type: ignore[dict-item]
+    if form == "blocks of blocks":
+        state = {key.replace("blocks.0.", "blocks.3.0."): value for key, value in state.items()}
+    torch.save(state, tmp_path / "teacher_checkpoint_load.pt")
+    width = {"depth": 1, "embed_dim": 64, "num_heads": 2, "mlp_ratio": 352 / 64}
+    found = embedded(published("openmidnight", tmp_path, width), pictures)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
