@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from hespotex.checkpoint import read_checkpoint
+from hespotex.encoders.pair import part_settings
 from hespotex.ensemble import Ensemble, check_written
 from hespotex.errors import InputError
 from hespotex.failures import Failures
@@ -147,7 +148,7 @@ def _facts(ensemble: Ensemble, runs: Runs, row: pd.DataFrame) -> dict[str, Any]:
 
 def _licence(encoder: dict[str, Any]) -> str | None:
     """As the encoder's config tells it; of a pair both; None for encoders of our own."""
-    found = [_licence(part) for part in encoder["parts"].values()] if "parts" in encoder else [encoder.get("licence")]
+    found = [part.get("licence") for part in part_settings(encoder).values()]
     return "; ".join(licence for licence in found if licence) or None
 
 

@@ -10,6 +10,7 @@ from hespotex.data.genes import check_markers
 from hespotex.data.loader import Batching, BlockLoader
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore
+from hespotex.encoders.pair import has_parts, part_settings
 from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
 from hespotex.provenance import git_commit, versions
@@ -66,10 +67,10 @@ def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Enc
 
 def _as_trained(settings: dict[str, Any], identity: dict[str, Any], weights: str | dict[str, str] | None) -> dict[str, Any]:
     """The settings with the precision of training, whatever device this is, and with the user's weights (by part of a pair)."""
-    if "parts" in settings:
-        if not isinstance(weights, dict | None) or not set(weights or ()) <= set(settings["parts"]):
+    if has_parts(settings):
+        if not isinstance(weights, dict | None) or not set(weights or ()) <= set(part_settings(settings)):
             raise InputError(
-                f"expected weights by part, such as weights={{{next(iter(settings['parts']))}:FILE}}, got {weights}"
+                f"expected weights by part, such as weights={{{next(iter(part_settings(settings)))}:FILE}}, got {weights}"
             )
         by_part = {part: (weights or {}).get(part) for part in identity["parts"]}
         parts = {part: _as_trained(settings["parts"][part], identity["parts"][part], file) for part, file in by_part.items()}

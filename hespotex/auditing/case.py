@@ -23,6 +23,7 @@ from hespotex.data.scaling import scaling
 from hespotex.data.split import Split
 from hespotex.data.store import EmbeddingStore, Request
 from hespotex.data.target import Target
+from hespotex.encoders.pair import has_parts, part_identities, part_settings
 from hespotex.errors import InputError
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule, collect
@@ -152,8 +153,9 @@ class KnownEncoder:
 
     def __init__(self, settings: dict[str, Any], identity: dict[str, Any]) -> None:
         self.name, self._identity = str(settings["name"]), identity
-        if "parts" in settings:
-            self.parts = [KnownEncoder(settings["parts"][key], own) for key, own in identity["parts"].items()]
+        if has_parts(settings):
+            own = part_settings(settings)
+            self.parts = [KnownEncoder(own[name], known) for name, known in part_identities(identity).items()]
             return
         self.patch_um, self.patch_px = [float(um) for um in settings["patch_um"]], int(settings["patch_px"])
         self.batch_size = 1

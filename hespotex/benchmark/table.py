@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hespotex.encoders.pair import part_identities
 from hespotex.results.markdown import markdown
 
 Results = dict[str, dict[str, dict[str, Any]]]  # encoder -> task -> result
@@ -60,7 +61,7 @@ def _notes(encoder: str, task: str, result: dict[str, Any]) -> list[str]:
 
 def _computed(encoder: str, identity: dict[str, Any]) -> list[str]:
     """How a network ran: the benchmark's own numbers depend on it in the last digits."""
-    by_part = {f"{encoder}, {part}": own for part, own in identity.get("parts", {"": identity}).items()}
+    by_part = {f"{encoder}, {part}": own for part, own in part_identities(identity).items()}
     cut = " on the middle of patches enlarged to {} px"
     return [
         f"{name.removesuffix(', ')}: computed in {own['precision']}"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.data.encoder import Encoder, NucleiCounter
+from hespotex.data.encoder import Encoder, NucleiCounter, parts_of
 from hespotex.data.patch_reader import patch_reader
 from hespotex.data.patches import PatchSpec
 from hespotex.data.pipeline import encode_spots
@@ -43,7 +43,7 @@ def is_filled(section: Section, encoder: Encoder, nuclei: NucleiCounter | None, 
 
 def patch_specs(encoder: Encoder) -> list[tuple[Encoder, PatchSpec]]:
     """The patches that are cut at each spot, each with the encoder that gets it: one of those put side by side."""
-    parts: list[Encoder] = getattr(encoder, "parts", [encoder])
+    parts = parts_of(encoder)
     return [(part, PatchSpec(float(um), part.patch_px, part.patch_cut)) for part in parts for um in part.patch_um]
 
 

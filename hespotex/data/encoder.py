@@ -35,6 +35,23 @@ class Encoder(Protocol):
         ...
 
 
+class SideBySide(Protocol):
+    """Several encoders, each of which sees its own patches; their numbers stand side by side."""
+
+    name: str
+
+    @property
+    def parts(self) -> list[Encoder]: ...
+
+    def identity(self) -> dict[str, Any]: ...
+
+
+def parts_of(encoder: Encoder | SideBySide) -> list[Encoder]:
+    """The encoders in the order of their numbers: one alone, or those that are side by side."""
+    parts: list[Encoder] = getattr(encoder, "parts", [encoder])
+    return parts
+
+
 class NucleiCounter(Protocol):
     """Counts nuclei at each spot, from the image or from what the user already has."""
 

@@ -8,10 +8,12 @@ from conftest import compose_config
 from omegaconf import OmegaConf
 
 from hespotex.build import build
+from hespotex.data.encoder import parts_of
 from hespotex.encoders.histology import HistologyEncoder
-from hespotex.encoders.pair import SideBySide
+from hespotex.encoders.pair import SideBySide, part_settings
 from hespotex.encoders.random_vit import RandomViTEncoder
 from hespotex.errors import InputError
+from hespotex.packing import _licence
 from hespotex.predictor import _as_trained, _encoder
 
 CHOICES = {
@@ -58,6 +60,50 @@ def test_precision_of_training_on_any_device_and_weights_by_part(tmp_path: Path)
     assert parts["first"] == settings["parts"]["first"]
     assert (parts["second"]["precision"], parts["second"]["weights"]) == ("bf16", "here.bin")
     assert settings["parts"]["second"]["weights"] is None
+
+
+SETTINGS: dict[str, Any] = {
+    "name": "pair",
+    "parts": {"first": None, "second": {"name": "uni", "licence": "A", "patch_um": [112]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "sides"),
+    [
+        (SETTINGS, ["second"], [112]),
+        (SETTINGS | {"patch_um": [56]}, ["second"], [56]),
+        (SETTINGS["parts"]["second"], [""], [112]),
+    ],
+)
+def test_settings_of_each_part(settings: dict[str, Any], names: list[str], sides: list[int]) -> None:
+    """A part that was left out has none."""
+    found = part_settings(settings)
+    assert list(found) == names
+    assert found[names[0]]["patch_um"] == sides
+
+
+@pytest.mark.parametrize(
+    ("settings", "licence"),
+    [(SETTINGS, "A"), (SETTINGS | {"parts": {"a": {"licence": "A"}, "b": {}, "c": {"licence": "C"}}}, "A; C"), ({}, None)],
+)
+def test_licences_of_all_parts(settings: dict[str, Any], licence: str | None) -> None:
+    assert _licence(settings) == licence
+
+
+def test_sides_for_all_parts(tmp_path: Path) -> None:
+    """As HEST-Benchmark's mode sets them."""
+    encoder = build(settings_of(["encoder.patch_um=[112,448]"], tmp_path))
+    assert [part.patch_um for part in parts_of(encoder)] == [[112, 448], [112, 448]]
+    config = compose_config("hest_benchmark", ["encoder=pair"], tmp_path).encoder
+    bench = build(OmegaConf.to_container(config, resolve=True))
+    assert [part.patch_um for part in parts_of(bench)] == [[112], [112]]
+    assert [part.patch_um for part in parts_of(build(settings_of([], tmp_path)))] == [[150, 350], [112]]
+
+
+def test_an_encoder_alone_is_its_own_part() -> None:
+    encoder = RandomViTEncoder(name="vit", patch_um=[112.0], patch_px=64)
+    assert parts_of(encoder) == [encoder]
 
 
 def test_weights_that_fit_nothing(tmp_path: Path) -> None:
