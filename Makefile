@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WORKERS ?= 2
 
-.PHONY: demo test docs browser lint clean
+.PHONY: demo test fuzz docs browser lint clean
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/python train.py -m experiment=demo
@@ -16,6 +16,10 @@ demo: $(VENV)/.demo-ready
 
 test: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+# Nightly: 10,000 mutations of every kind of image, mask and file of nuclei; `make test` tries 60 of each.
+fuzz: $(VENV)/.test-ready
+	HESPOTEX_MUTATIONS=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/data/test_image_limits.py tests/data/test_mask_fuzz.py
 
 docs: $(VENV)/.docs-ready
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs outputs/docs

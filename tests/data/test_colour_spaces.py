@@ -205,3 +205,18 @@ def test_ome_images_of_any_order(tmp_path: Path, order: tuple[int, ...]) -> None
             file.write(pixels, photometric="rgb", metadata=facts)
     image = open_image(tmp_path / "a.ome.tif")
     assert image.size == SIDE and image.mpp == 0.5
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_to_be_turned_is_told(
+    tmp_path: Path, suffix: str, orientation: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, exif = tmp_path / f"a{suffix}", Image.Exif()
+    exif[274] = orientation
+    if suffix == ".tif":
+        tifffile.imwrite(path, RGB, photometric="rgb", metadata=None, extratags=[(274, "H", 1, orientation, True)])
+    else:
+        Image.fromarray(RGB).save(path, exif=exif)
+    assert open_image(path).size == SIDE
+    assert ("asks viewers to turn" in caplog.text) == (orientation == 6)

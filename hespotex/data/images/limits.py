@@ -1,5 +1,6 @@
 """Sizes that a file declares, looked at before any memory is taken."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from hespotex.errors import InputError
 
+log = logging.getLogger(__name__)
+ORIENTATION = 274  # tag of TIFF and EXIF; 1 is upright
 MOST_PX = 1 << 40  # of a whole slide; the largest scans have a tenth of it
 MOST_DECODED_PX = 1 << 30  # of what is decoded at once: a JPEG, a PNG, a strip, a tile
 SMALL_PX = 1 << 26  # that much may be decoded whatever the file claims
@@ -84,3 +87,13 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
             return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
         at += 2 + max(length, 2)
     return None
+
+
+def tell_orientation(value: Any, path: Path) -> None:
+    """Say so where a viewer would turn or mirror the picture: positions count in px as they are stored."""
+    if value not in (None, 0, 1):
+        log.warning(
+            "%s: its orientation tag (%s) asks viewers to turn or mirror it; px are taken as they are stored: are positions "
+            "and masks of the stored picture?",
+            *(path, value),
+        )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hespotex.data.images.colour_spaces import CONVERT, full_scale_of_16, over_white, to_8_bit
-from hespotex.data.images.limits import check_decoded
+from hespotex.data.images.limits import ORIENTATION, check_decoded, tell_orientation
 from hespotex.errors import InputError
 
 Image.MAX_IMAGE_PIXELS = None  # sections are larger than Pillow's guard against decompression bombs; see `limits`
@@ -27,6 +27,7 @@ class PlainImage:
     def __init__(self, path: Path) -> None:
         with Image.open(path, formats=FORMATS) as file:
             _check(file, path)
+            tell_orientation(file.getexif().get(ORIENTATION), path)
             self._pixels = _deep(path) if _is_deep(file, path) else _rgb(file, path)
         self.size = (self._pixels.shape[1], self._pixels.shape[0])
         self.scanned = self.size

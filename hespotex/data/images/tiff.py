@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from hespotex.data.images.colour_spaces import JPEG, PageColours, page_colours
-from hespotex.data.images.limits import check_jpeg, chunk_size
+from hespotex.data.images.limits import ORIENTATION, check_jpeg, chunk_size, tell_orientation
 from hespotex.data.images.pixel_size import choose, tiff_tells
 from hespotex.data.images.tiff_series import slide_levels
 from hespotex.errors import InputError
@@ -31,6 +31,7 @@ class TiffImage:
         self._pages: list[Any] = slide_levels(self._file, path)
         self._colours: list[PageColours] = [page_colours(page, path, self._brightest) for page in self._pages]
         page = self._pages[0]
+        tell_orientation(page.tags.valueof(ORIENTATION, None), path)
         self.size = (int(page.imagewidth), int(page.imagelength))
         self.scanned = self.size
         self.downsamples = [page.imagewidth / level.imagewidth for level in self._pages]
