@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-
 from data.builders import section
+
 from hespotex.data.images import open_image
 from hespotex.data.nuclei.geojson import QupathNuclei
 from hespotex.data.tissue import slide_tissue
