@@ -44,7 +44,7 @@ def scan(tmp_path: Path) -> Path:
     options: dict[str, Any] = {"tile": (256, 256), "photometric": "rgb", "compression": "deflate", "metadata": None}
     with tifffile.TiffWriter(tmp_path / "S1.scn", bigtiff=True) as file:
         file.write(np.full((100, 120, 3), 240, np.uint8), description=words, **options)
-        file.write(pixels, **options)
+        file.write(pixels, resolution=(1e4, 1e4), resolutionunit="CENTIMETER", **options)
     return tmp_path / "S1.scn"
 
 
