@@ -37,6 +37,7 @@ def summarise(folder: Path) -> None:
     from hespotex.results.guide import GUIDE, guide_sweep
     from hespotex.results.html.chapter import chapters
     from hespotex.results.html.page import write_page
+    from hespotex.results.markdown import inert
     from hespotex.results.report import render
     from hespotex.results.tables import Tables
     from hespotex.results.wandb_summary import log_summary
@@ -44,9 +45,9 @@ def summarise(folder: Path) -> None:
     unread = Failures("run")
     tables = Tables.read(folder, unread)
     write_results(folder, tables)
-    audit = "\n".join(["## Leakage audit", "", *audit_runs(tables.runs)])
+    audit = "\n".join(["## Leakage audit", "", *map(inert, audit_runs(tables.runs))])
     if failed := failed_below(folder):
-        audit = "\n".join(["## Failed", "", *(f"- {line}" for line in failed), "", audit])
+        audit = "\n".join(["## Failed", "", *(inert(f"- {line}") for line in failed), "", audit])
     with atomic_path(folder / "summary.md") as part:
         text = render(tables.models, tables.sections, tables.runs, folder)
         part.write_text(f"{text}\n{audit}\n{_left_out(unread)}", encoding="utf-8")
@@ -60,7 +61,9 @@ def summarise(folder: Path) -> None:
 
 def _left_out(unread: "Failures") -> str:
     """The runs that could not be read, and why; nothing where there are none."""
-    lines = [f"- {name}: {failure.reason}" for name, failure in unread.found.items()]
+    from hespotex.results.markdown import inert
+
+    lines = [inert(f"- {name}: {failure.reason}") for name, failure in unread.found.items()]
     return "\n".join(["", "## Runs left out: they cannot be read", "", *lines, ""]) if lines else ""
 
 

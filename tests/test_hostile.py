@@ -92,7 +92,7 @@ class Hostile:
         def change(settings: dict[str, Any]) -> dict[str, Any]:
             return place(settings, payload)
 
-        for file in self.run.rglob("*manifest*"):
+        for file in self.run.rglob("files.json"):
             file.unlink()
         config = json.loads((self.run / "config.json").read_text())
         (self.run / "config.json").write_text(json.dumps(changed(config, change)))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hespotex.encoders.pair import part_identities
-from hespotex.results.markdown import markdown
+from hespotex.results.markdown import inert, markdown
 
 Results = dict[str, dict[str, dict[str, Any]]]  # encoder -> task -> result
 
@@ -31,7 +31,7 @@ def render(results: Results) -> str:
         "over folds in brackets). Pooled spots of several sections correlate better than those of one: do not compare with "
         "per-section scores."
     )
-    parts = ["# HEST-Benchmark", words, markdown(["encoder", *tasks, "average"], rows), "\n".join(notes(results))]
+    parts = ["# HEST-Benchmark", words, markdown(["encoder", *tasks, "average"], rows), "\n".join(map(inert, notes(results)))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.results.markdown import markdown
+from hespotex.results.markdown import inert, inert_values, markdown
 from hespotex.results.report import EXPLANATION, across, headline, notes, title
 
 HUB_HEADER = "---\nlibrary_name: hespotex\ntags: [histology, spatial-transcriptomics, gene-expression]\n---"
@@ -26,6 +26,7 @@ def model_card(facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame,
         facts: `facts.json` of the bundle.
         row: the model's own row of `model_table`; sections: its rows of `section_table`; runs: its runs.
     """
+    facts = inert_values(facts)
     problems = [f"**LEAK: do not quote the scores below as those of unseen patients.** {'; '.join(facts['problems'])}."]
     parts = [
         HUB_HEADER,
@@ -35,13 +36,15 @@ def model_card(facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame,
         "models, one for each fold of a cross-validation.",
         "## Use",
         "```\npython predict.py checkpoint=FOLDER slides='slides/*.svs' output=predicted\n```",
-        "FOLDER is where this file lies. The checkpoints hold tensors and plain values; loading them runs no code.",
+        "FOLDER is where this file lies. The checkpoints hold tensors and plain values: they are read as nothing else, and what "
+        "they name is built only if it is a class of HESpotEx at its place, an optimiser of torch, or of a package that you "
+        "trust by HESPOTEX_TRUST.",
         "## What it is",
         markdown(["", ""], _what(facts)),
-        f"## How well it does: {title(facts['fold_strategy'], runs)}",
+        inert(f"## How well it does: {title(facts['fold_strategy'], runs)}"),
         EXPLANATION,
         headline(row),
-        "\n".join(f"- {note}" for note in [*notes(row), *facts["audit"]]),
+        "\n".join(inert(f"- {note}") for note in [*notes(row), *facts["audit"]]),
         "Each score is of one fold's model on sections that it did not train on. Their mean, which `predict.py` takes, has no "
         "score on this data set: some fold has seen each section.",
         across(sections, ["group", "section_id"]),
@@ -50,7 +53,9 @@ def model_card(facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame,
         "## Licence",
         _licence(facts["encoder"], facts["encoder_licence"]),
         "## Versions",
-        ", ".join(f"{name} {version}" for name, version in facts["versions"].items()) + f"; commit {facts['git_commit']}",
+        inert(
+            ", ".join(f"{name} {version}" for name, version in facts["versions"].items()) + f"; commit {facts['git_commit']}"
+        ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -1,6 +1,9 @@
 """Tables as Markdown, columns aligned."""
 
+import re
 from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -8,8 +11,35 @@ Column = tuple[str, str, str]  # name, title, format
 NOTHING = "no value"
 
 
+def inert(text: str) -> str:
+    """Text with words from data as a line of Markdown: no HTML, no link or picture, no line of its own; bold stays."""
+    line = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    return re.sub(r"\]([(\[:])", r"]\\\1", line.replace("<", "&lt;"))
+
+
+def inert_values(value: Any) -> Any:
+    """The same of every text in dicts and lists."""
+    if isinstance(value, dict):
+        return {key: inert_values(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [inert_values(child) for child in value]
+    return inert(value) if isinstance(value, str) else value
+
+
+def picture(text: str, path: str) -> str:
+    """A picture that lies at `path`, with what it shows."""
+    shown = re.sub(r"[\[\]]", "", inert(text))
+    return f"![{shown}]({quote(path)})"
+
+
+def cell(text: str) -> str:
+    """A line that stays within its cell of a table."""
+    return inert(text).replace("|", r"\|")
+
+
 def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A table as Markdown, columns aligned."""
+    """A table as Markdown, columns aligned; whatever its cells hold is text."""
+    header, rows = [cell(text) for text in header], [[cell(text) for text in row] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [header, *rows]

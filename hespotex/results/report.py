@@ -6,7 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from hespotex.data.folds import LEAK
-from hespotex.results.markdown import NOTHING, Column, interval, markdown, number, numbers
+from hespotex.results.markdown import (
+    NOTHING,
+    Column,
+    inert,
+    interval,
+    markdown,
+    number,
+    numbers,
+    picture,
+)
 from hespotex.results.runs import Runs
 from hespotex.results.schema import MODELS
 from hespotex.results.statistics import FEW_GROUPS
@@ -47,7 +56,7 @@ def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Pat
     first = runs[0]
     encoders = ", ".join(dict.fromkeys(run["encoder"] for run in runs))
     parts = [
-        f"# {first['data']}, encoder {encoders}",
+        inert(f"# {first['data']}, encoder {encoders}"),
         EXPLANATION,
     ]
     for strategy in dict.fromkeys(models["fold_strategy"]):
@@ -60,9 +69,9 @@ def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[st
     strategy = str(models["fold_strategy"].iloc[0])
     sets = sorted(str(name) for name in models if str(name).startswith("pcc_gene@"))
     return [
-        f"## {title(strategy, runs)}",
+        inert(f"## {title(strategy, runs)}"),
         headline(models),
-        "\n".join(f"- {note}" for note in notes(models)),
+        "\n".join(inert(f"- {note}") for note in notes(models)),
         "### Per test section (PCC, all genes of each model's panel)",
         across(sections, ["group", "section_id"]),
         "### Per group",
@@ -147,5 +156,6 @@ def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:
     model = str(models["model"].iloc[0])
     run = next(run for run in runs if run["model"] == model)
     paths = sorted((Path(run["folder"]) / "maps").glob("*.png"))[:3]
-    pictures = [f"![{path.stem}]({Path(os.path.relpath(path, folder)).as_posix()})" for path in paths]
-    return "\n\n".join([f"## Maps: {model}, fold {run['split']['index']}; best and median gene of each section", *pictures])
+    pictures = [picture(path.stem, Path(os.path.relpath(path, folder)).as_posix()) for path in paths]
+    heading = f"## Maps: {model}, fold {run['split']['index']}; best and median gene of each section"
+    return "\n\n".join([inert(heading), *pictures])
