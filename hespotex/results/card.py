@@ -36,9 +36,9 @@ def model_card(facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame,
         "models, one for each fold of a cross-validation.",
         "## Use",
         "```\npython predict.py checkpoint=FOLDER slides='slides/*.svs' output=predicted\n```",
-        "FOLDER is where this file lies. The checkpoints hold tensors and plain values: they are read as nothing else, and what "
-        "they name is built only if it is a class of HESpotEx at its place, an optimiser of torch, or of a package that you "
-        "trust by HESPOTEX_TRUST.",
+        "FOLDER is where this file lies. The checkpoints hold tensors and plain values: they are read as nothing else. "
+        "What they name is built only if it is a class of HESpotEx at its place, an optimiser of torch, or of a "
+        "package that you trust (HESPOTEX_TRUST).",
         "## What it is",
         markdown(["", ""], _what(facts)),
         inert(f"## How well it does: {title(facts['fold_strategy'], runs)}"),
@@ -53,9 +53,7 @@ def model_card(facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame,
         "## Licence",
         _licence(facts["encoder"], facts["encoder_licence"]),
         "## Versions",
-        inert(
-            ", ".join(f"{name} {version}" for name, version in facts["versions"].items()) + f"; commit {facts['git_commit']}"
-        ),
+        inert(_versions(facts)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -74,6 +72,11 @@ def _what(facts: dict[str, Any]) -> list[list[str]]:
         ["neighbours", f"{facts['image_inputs']['n_neighbours']}"],
         ["embeddings", f"standardised by {facts['image_inputs']['standardize']}"],
     ]  # fmt: skip
+
+
+def _versions(facts: dict[str, Any]) -> str:
+    named = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return f"{named}; commit {facts['git_commit']}"
 
 
 def _chosen_on(folds: list[dict[str, Any]]) -> str:
