@@ -104,6 +104,17 @@ def test_what_is_not_understood_is_refused(tmp_path: Path, text: str, words: str
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(("sizes", "mpp"), [(("0.5", "0,5"), 0.5), (("", "0.5"), 0.5), (("0.5", ""), 0.5), (("", ""), None)])
+def test_a_slide_listed_twice(tmp_path: Path, sizes: tuple[str, str], mpp: float | None) -> None:
+    (slide,) = find_slides(str(written(tmp_path, f"path;mpp\na.tif;{sizes[0]}\na.tif;{sizes[1]}\n")))
+    assert slide.mpp == mpp
+
+
+def test_a_slide_of_two_pixel_sizes(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.tif: listed twice, with 0\.5 and 0\.25 um per px"):
+        find_slides(str(written(tmp_path, "path,mpp\na.tif,0.5\na.tif,0.25\n")))
+
+
 @pytest.mark.parametrize(
     "content", [b"PK\x03\x04workbook", b"\x89HDF\r\n", b"\x00\x01\x02\x03" * 9 + b"\x01", gzip.compress(b"a")[:-4]]
 )

@@ -42,7 +42,7 @@ def find_slides(wanted: str | list[str]) -> list[SlideFile]:
     found: dict[Path, SlideFile] = {}
     for pattern in patterns:
         for slide in _from_table(typed_path(pattern)) if pattern.lower().endswith(TABLES) else _from_glob(pattern):
-            found[slide.path] = slide
+            found[slide.path] = _same(found.get(slide.path, slide), slide)
     if not found:
         raise InputError(
             f"no slide matches {', '.join(patterns)}; set slides=PATH, slides='FOLDER/*.svs', slides=LIST.csv or [A,B]"
@@ -50,6 +50,19 @@ def find_slides(wanted: str | list[str]) -> list[SlideFile]:
     slides = [found[path] for path in sorted(found)]
     _check_names(slides)
     return slides
+
+
+def _same(one: SlideFile, other: SlideFile) -> SlideFile:
+    """A slide that is named twice: with the pixel size that either tells.
+
+    Raises:
+        InputError: two pixel sizes.
+    """
+    if one.mpp is None or other.mpp is None:
+        return other if one.mpp is None else one
+    if one.mpp != other.mpp:
+        raise InputError(f"{one.path}: listed twice, with {one.mpp:g} and {other.mpp:g} um per px; leave one of them (slides)")
+    return one
 
 
 def _from_glob(pattern: str) -> list[SlideFile]:
