@@ -9,6 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from hespotex.data.nuclei.table import NucleiTable, nuclei_table
+from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -20,5 +21,10 @@ def outlines_table(geometries: NDArray[np.object_], kind: Sequence[str], mpp: fl
         log.warning("%s: %d of %d outlines are empty and left out", path, (~known).sum(), len(known))
     shapes, kinds = geometries[known], np.asarray(kind, dtype=np.str_)[known]
     centre, area = shapely.centroid(shapes), shapely.area(shapes) * mpp**2
+    if (lost := shapely.is_empty(centre)).any():
+        raise InputError(
+            f"{path}: {int(lost.sum())} outlines have no centre, the first is number {int(np.flatnonzero(known)[lost][0])}: "
+            "are all coordinates numbers?"
+        )
     xy = np.stack([shapely.get_x(centre), shapely.get_y(centre)], axis=1)
     return nuclei_table(xy, np.where(area > 0, area, np.nan), kinds)

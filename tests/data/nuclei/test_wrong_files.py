@@ -69,6 +69,14 @@ BROKEN: dict[str, tuple[type[FileNuclei], Callable[[Path], object], str]] = {
     "no table": (CentroidNuclei, written("S1.csv", b""), "the file is empty"),
     "no json": (QupathNuclei, written("S1.geojson", b"{"), "cannot be read as GeoJSON"),
     "other json": (QupathNuclei, written("S1.geojson", b"[1]"), "expected a GeoJSON FeatureCollection"),
+    "coordinates that are none": (
+        QupathNuclei,
+        written(
+            "S1.geojson",
+            b'[{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [[[1, 1], [NaN, 2], [2, 3], [1, 1]]]}}]',
+        ),
+        "1 outlines have no centre, the first is number 0|whose place is no number",
+    ),
     "no zip": (QupathNuclei, written("S1.zip", b"PK"), "cannot be read as GeoJSON"),
     "no gzip": (QupathNuclei, written("S1.geojson.gz", b"PK"), "cannot be read as GeoJSON"),
     "no shape": (QupathNuclei, feature(type="Blob", coordinates=[]), "feature 0 has no geometry that can be read"),
