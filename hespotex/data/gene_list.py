@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hespotex.data.genes import GenePanel, check_markers, shared_genes
 from hespotex.data.section import Section
@@ -40,10 +41,10 @@ class GeneList:
         """The names as they are given, not checked against any section."""
         if bool(self.genes) == bool(self.path):
             raise InputError("expected either data.panel.genes=[A,B] or data.panel.path=FILE, found both or neither")
-        listed = self.genes or _read(typed_path(str(self.path)))
+        listed = _names(self.genes or _read(typed_path(str(self.path))), self.path or "data.panel.genes")
         if len(set(listed)) < 2:
             raise InputError(f"the gene panel needs two genes or more, found {listed} ({self.path or 'data.panel.genes'})")
-        return [str(gene) for gene in listed]
+        return listed
 
 
 def _read(path: Path) -> list[str]:
@@ -54,9 +55,24 @@ def _read(path: Path) -> list[str]:
         return [name for line in text.splitlines() if (name := line.strip().strip(QUOTES).strip())]
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
     genes = content.get("genes") if isinstance(content, dict) else content
     if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
         raise InputError(f'{path}: expected {{"genes": [...]}} or a list of names, found {str(content)[:80]}')
     return [gene.strip() for gene in genes]
+
+
+def _names(listed: Sequence[Any], where: str) -> list[str]:
+    """The genes as text.
+
+    Raises:
+        InputError: something in the list is no name.
+    """
+    if wrong := [gene for gene in listed if not _is_name(gene)]:
+        raise InputError(f"{where}: expected names of genes, found {wrong[0]!r}")
+    return [str(gene) for gene in listed]
+
+
+def _is_name(gene: Any) -> bool:
+    return bool(str(gene).strip()) and isinstance(gene, str | int) and not isinstance(gene, bool)

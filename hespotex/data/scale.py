@@ -11,6 +11,7 @@ from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
 TOLERANCE = 0.10
+FARTHEST = 1e9  # px, or places along an array: what is beyond is no position
 PITCH_TELLS = ", or data.reader.pitch_um (um between neighbouring spots: 100 for Visium, 200 for legacy ST), which tells it"
 PITCHES = (100, 200, 16, 8)  # um: Visium, legacy ST, Visium HD
 EMBEDDED_RANGE = (0.05, 10.0)  # outside it a resolution tag is a default, such as 72 dpi
@@ -31,7 +32,8 @@ def pitch_px(
     """
     if len(pos_px) < 2:
         return float("nan")
-    if array is not None and len(pos_px) >= 6 and np.linalg.matrix_rank(array - array.mean(0), tol=1e-6) == 2:
+    within = array is not None and bool((np.abs(array) < FARTHEST).all())
+    if array is not None and within and len(pos_px) >= 6 and np.linalg.matrix_rank(array - array.mean(0), tol=1e-6) == 2:
         design = np.c_[array, np.ones(len(array))]
         affine = np.linalg.lstsq(design, pos_px, rcond=None)[0]
         lengths = np.linalg.norm(affine[:2], axis=1) * np.asarray(step)

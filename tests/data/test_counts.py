@@ -1,5 +1,6 @@
 """Sparse counts whose parts do not fit together are refused by every reader, before SciPy follows them."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import h5py
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.io import mmwrite
 
 from hespotex.data.readers.counts import checked_csr
 from hespotex.data.readers.h5ad import H5adReader
 from hespotex.data.readers.hest import HestReader
 from hespotex.data.readers.hest_benchmark import HestBenchmarkReader
+from hespotex.data.readers.matrix_market import read_matrix_market
 from hespotex.data.readers.visium import VisiumReader
 from hespotex.data.section import Section
 from hespotex.errors import InputError
@@ -136,7 +139,7 @@ def test_a_matrix_of_text_with_a_place_twice(tmp_path: Path) -> None:
     (path.parent / "matrix.mtx.gz").unlink()
     for line in (text, text.replace("1 1 3", "9 1 3"), text.replace("1 1 3", "0 1 3")):
         path.write_text(line.format(5))
-        with pytest.raises(InputError, match=r"hold two values|cannot be read"):
+        with pytest.raises(InputError, match=r"hold two values|cannot be read|outside the matrix"):
             VisiumReader(str(outs)).read("S1")
 
 
@@ -179,3 +182,33 @@ def test_counts_beyond_reason(tmp_path: Path, value: float) -> None:
     write_flat(tmp_path, "A", table=table)
     with pytest.raises(InputError, match=r"A: expected raw counts|A: a count of .* is beyond reason"):
         H5adReader(str(tmp_path), mpp=2.0).read("A")
+
+
+HEAD = "%%MatrixMarket matrix coordinate integer general"
+
+
+@pytest.mark.parametrize("name", ["m.mtx", "m.mtx.gz"])
+def test_matrix_market_as_scipy_reads_it(tmp_path: Path, name: str) -> None:
+    matrix = sparse.random(30, 20, 0.2, "coo", random_state=0)
+    mmwrite(tmp_path / "m.mtx", matrix)
+    if name.endswith("gz"):
+        (tmp_path / name).write_bytes(gzip.compress((tmp_path / "m.mtx").read_bytes()))
+    np.testing.assert_array_equal(read_matrix_market(tmp_path / name).toarray(), matrix.toarray())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}\n2 2 2\n1 1 3\n2 2", f"{HEAD}\n2 2 2\n1 1 3\n2 2 1.4\0\0 3", f"{HEAD}\n2 2 3\n1 1 3\n",
+        f"{HEAD}\n2 2 1\n3 1 3\n", f"{HEAD}\n2 2 1\n0 1 3\n", f"{HEAD}\n", "", f"{HEAD}\n2 2 1\n1 1 3 4\n",
+        "%%MatrixMarket matrix array real general\n1 1\n3\n", f"{HEAD}\n-2 2 1\n1 1 1\n", f"{HEAD}\n2 2 1\n1.5 1 1\n",
+    ],
+)  # fmt: skip
+def test_torn_matrix_market(tmp_path: Path, text: str) -> None:
+    outs = tmp_path / "S1"
+    write_visium(outs, matrix="filtered_feature_bc_matrix", image=outs / "a.tif")
+    path = outs / "filtered_feature_bc_matrix" / "matrix.mtx"
+    (path.parent / "matrix.mtx.gz").unlink()
+    path.write_text(text)
+    with pytest.raises(InputError, match="S1"):
+        VisiumReader(str(outs)).read("S1")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.data.readers.common import check_counts, chosen, existing_folder, log_join, only, read_table
+from hespotex.data.readers.common import check_counts, chosen, existing_folder, log_join, numbers_of, only, read_table
 from hespotex.data.readers.ids import by_id, check_unique
 from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.scale import choose_mpp, pitch_px
@@ -16,6 +17,7 @@ from hespotex.errors import InputError
 
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
 UNLABELLED = "undetermined"
+FARTHEST = 1e6  # places along an array
 ONE_LINE = "leave one line for each spot"
 
 
@@ -50,7 +52,8 @@ class Her2stReader:
         spots = read_table(self._spot_file(section_id))
         if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
             raise InputError(f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found {list(spots)}")
-        spots.index = _names(spots)
+        file = str(self._spot_file(section_id))
+        spots.index = _names(spots, file)
         if "selected" in spots:
             where = f"{self._spot_file(section_id)}: selected"
             spots = spots[yes_or_no(spots["selected"], where, "put the column right, or leave it out")]
@@ -60,8 +63,10 @@ class Her2stReader:
         log_join(section_id, len(counts), len(spots), len(shared))
         if not shared:
             raise InputError(f"{section_id}: no spot of {self._counts[section_id]} is in {self._spot_file(section_id)}")
-        spots, pos = spots.loc[shared], spots.loc[shared, ["pixel_x", "pixel_y"]].to_numpy(float)
-        array = spots[["new_x", "new_y"]].to_numpy(float) if "new_x" in spots else spots[["x", "y"]].to_numpy(float)
+        spots = spots.loc[shared]
+        pos = _columns(spots, ("pixel_x", "pixel_y"), file)
+        names = ("new_x", "new_y") if {"new_x", "new_y"} <= set(spots) else ("x", "y")
+        array = _columns(spots, names, file)
         check_positions(section_id, pos)
         mpp, source = choose_mpp(section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um)
         matrix = sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32))
@@ -93,9 +98,17 @@ class Her2stReader:
         return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"
 
 
-def _names(spots: pd.DataFrame) -> pd.Index:
+def _columns(table: pd.DataFrame, names: tuple[str, str], where: str) -> NDArray[np.float64]:
+    """Two columns as numbers (n, 2)."""
+    return np.stack([numbers_of(table, name, where) for name in names], axis=1)
+
+
+def _names(spots: pd.DataFrame, where: str) -> pd.Index:
     """`10x13`: the place on the array, which joins the files."""
-    return pd.Index([f"{round(x)}x{round(y)}" for x, y in zip(spots["x"], spots["y"], strict=True)])
+    places = _columns(spots, ("x", "y"), where)
+    if not (np.abs(places) < FARTHEST).all():
+        raise InputError(f"{where}: columns x and y must hold the place of each spot on the array")
+    return pd.Index([f"{round(x)}x{round(y)}" for x, y in places])
 
 
 def _labels(path: Path) -> pd.Series:
@@ -104,7 +117,7 @@ def _labels(path: Path) -> pd.Series:
     if missing := {"x", "y", "label"} - set(table):
         raise InputError(f"{path}: columns missing: {sorted(missing)}; found {list(table)}")
     table = table.dropna(subset=["x", "y", "label"])
-    table.index = _names(table)
+    table.index = _names(table, str(path))
     labels = table["label"].astype(str).str.strip()
     labels = labels[(labels != "") & (labels != UNLABELLED)]
     labels = labels[~pd.Series(list(zip(labels.index, labels, strict=True))).duplicated().to_numpy()]
@@ -116,6 +129,11 @@ def _counts(path: Path) -> pd.DataFrame:
     """Raw counts, spots down; gene names as they are in the file, repeated ones included."""
     genes = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0, 1:]
     counts = read_table(path, header=None, skiprows=1, index_col=0)
+    if len(genes) != counts.shape[1]:
+        raise InputError(f"{path}: {len(genes)} genes in the first line, but {counts.shape[1]} columns of counts")
+    for column in counts:
+        if counts[column].dtype.kind not in "iuf":
+            counts[column] = numbers_of(counts, column, str(path))
     counts.columns = pd.Index(list(genes))
     check_unique([str(name) for name in counts.index], f"spots of {path}", ONE_LINE)
     return counts

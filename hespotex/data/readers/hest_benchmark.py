@@ -1,8 +1,10 @@
 """One task of the HEST-Benchmark bundle: `adata/`, `patches/`, `splits/` (Jaume et al. 2024)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from hespotex.data.readers.common import chosen, existing_folder
+from hespotex.data.readers.frame import as_number
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.readers.measured import How, read_measured
@@ -13,6 +15,13 @@ from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5
 
 PATCH_MPP = 0.5  # um per px of the stored patches
+PATCH_FACTS: dict[str, Callable[[float, int], float]] = {  # attribute: um per px from it and the side of a patch
+    "downsample": lambda value, _: PATCH_MPP / value,
+    "factor": lambda value, _: PATCH_MPP / value,
+    "patch_size_src": lambda value, side: PATCH_MPP * side / value,
+    "patch_size": lambda value, side: PATCH_MPP * side / value,
+    "pixel_size": lambda value, _: value,
+}
 
 
 class HestBenchmarkReader:
@@ -73,12 +82,17 @@ def patches_mpp(path: Path) -> float | None:
     try:
         with open_hdf5(path) as file:
             attributes, side = dict(file.attrs) | dict(file["img"].attrs), file["img"].shape[1]
-    except (OSError, KeyError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # h5py raises many kinds for a broken file
         raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
-    for name in ("downsample", "factor"):
+    for name, length in PATCH_FACTS.items():
         if name in attributes:
-            return PATCH_MPP / float(attributes[name])
-    for name in ("patch_size_src", "patch_size"):
-        if name in attributes:
-            return PATCH_MPP * side / float(attributes[name])
-    return float(attributes["pixel_size"]) if "pixel_size" in attributes else None
+            value = as_number(attributes[name])
+            if value is None or value <= 0:
+                raise InputError(
+                    f"{path}: attribute {name} is {attributes[name]!r}, expected a number above 0; "
+                    "set data.reader.mpp (um per px)"
+                )
+            return length(value, side)
+    return None

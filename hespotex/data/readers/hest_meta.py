@@ -30,9 +30,9 @@ def number(meta: Meta, key: str) -> float | None:
     """A number, or None where it is blank, NaN or no number."""
     try:
         value = float(meta.get(key) or math.nan)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         return None
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None
 
 
 def text(value: Any) -> str:

@@ -29,6 +29,9 @@ def array_coordinates(obs: Any, technology: str) -> tuple[NDArray[np.float64] | 
     """Array columns and rows, and the step between neighbours: Visium spots of one row are 2 columns apart."""
     if not {"array_row", "array_col"} <= set(obs.columns):
         return None, (1.0, 1.0)
-    array = obs[["array_col", "array_row"]].to_numpy(dtype=float)
+    try:
+        array = obs[["array_col", "array_row"]].to_numpy(dtype=float)
+    except (TypeError, ValueError):  # text: the pitch is then read off the positions
+        return None, (1.0, 1.0)
     visium = technology.lower() == "visium"
     return (array if np.isfinite(array).all() else None), ((2.0, 0.0) if visium else (1.0, 1.0))

@@ -46,7 +46,7 @@ def read_sample_table(root: Path) -> SampleTable | None:
         return None
     try:
         rows = pd.read_csv(root / name, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as error:  # pandas' parser errors, and text that is no UTF-8
+    except Exception as error:  # pandas' parser errors, and text that is no UTF-8
         raise InputError(f"{root / name}: cannot be read as the HEST-1k sample table ({error})") from error
     if "id" not in rows:
         raise InputError(f"{root / name}: expected the HEST-1k sample table with a column id, found {list(rows)[:10]}")

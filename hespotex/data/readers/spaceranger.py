@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.io import mmread
 
 from hespotex.data.readers.common import check_counts, log_join, numbers_of, read_table
 from hespotex.data.readers.counts import DAMAGED, checked_csr
 from hespotex.data.readers.ids import check_unique, plain_id
+from hespotex.data.readers.matrix_market import read_matrix_market
 from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.section import check_positions
 from hespotex.errors import InputError
@@ -151,9 +151,9 @@ def _from_mtx(folder: Path) -> tuple[sparse.csr_matrix, list[str], pd.DataFrame]
     }  # there is a gene family whose names look like NaN
     features = read_table(need_file(folder, "features.tsv"), **text)
     barcodes = list(read_table(need_file(folder, "barcodes.tsv"), **text)[0])
-    stored = mmread(need_file(folder, "matrix.mtx"))
+    stored = read_matrix_market(need_file(folder, "matrix.mtx"))
     counts = sparse.csr_matrix(stored.T)
-    if sparse.issparse(stored) and counts.nnz != stored.nnz:
+    if counts.nnz != stored.nnz:
         raise InputError(f"{folder}: {stored.nnz - counts.nnz} places hold two values; {DAMAGED}")
     if counts.shape != (len(barcodes), len(features)):
         raise InputError(f"{folder}: matrix of {counts.shape}, but {len(barcodes)} barcodes and {len(features)} features")

@@ -19,7 +19,9 @@ def with_patches(section: Section, path: Path) -> Section:
     try:
         with open_hdf5(path) as file:
             stored = set(stored_barcodes(file))
-    except (OSError, KeyError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # h5py raises many kinds for a broken file
         raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
     keep = np.array([barcode in stored for barcode in section.barcodes])
     if not keep.any():

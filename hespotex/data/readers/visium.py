@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hespotex.data.images import image_facts
 from hespotex.data.readers.common import chosen, existing_folder, read_json
+from hespotex.data.readers.frame import as_number
 from hespotex.data.readers.fullres import PICTURES, check_full_resolution
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import by_id, name_of
@@ -52,10 +53,10 @@ class VisiumReader:
         image = configured_image(section_id, self.images, self._outs) or self._beside(section_id, outs)
         size, embedded = image_facts(image)
         check_full_resolution(section_id, image, size, folder, scale, spots.pos_px)
-        told = scale.get("microns_per_pixel")  # Visium HD has it
+        told = as_number(scale.get("microns_per_pixel"))  # Visium HD has it
         choices = [
             (self.mpp, "data.reader.mpp"),
-            (float(told) if told else None, "scalefactors_json.json"),
+            (told if believable(told) else None, "scalefactors_json.json"),
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         pitch = pitch_px(spots.pos_px, spots.array, self.step)
