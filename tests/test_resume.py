@@ -11,7 +11,7 @@ from conftest import Run
 from hespotex.callbacks.checkpoint_io import WholeCheckpointIO, why_unreadable
 from hespotex.results.run_folder import RunFolder
 
-SHORT = ["model.max_epochs=2", "data.panel.n_top=20"]
+SHORT = ["model=mlp", "model.max_epochs=2", "data.panel.n_top=20"]
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_outputs_of_a_run(train: Run) -> None:
     assert mean == pytest.approx(metrics["sections"][0]["pcc_gene"], abs=1e-4)
 
 
-@pytest.mark.parametrize("model", ["strict", "ridge", "ridge_hest", "coordinates", "nuclei", "retrieval"])
+@pytest.mark.parametrize("model", ["strict", "dual_stream", "ridge", "ridge_hest", "coordinates", "nuclei", "retrieval"])
 def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path: Path, model: str) -> None:
     """Other counts and another image in the test sections: every fitted thing stays byte-identical."""
     changed = shutil.copytree(small_demo, tmp_path / "changed")
@@ -59,9 +59,9 @@ def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path
         table.X = table.X[::-1].multiply(3).tocsr()
         table.write_h5ad(changed / "st" / f"{section}.h5ad")
         shutil.copy(small_demo / "slides" / "bare.tif", changed / "wsis" / f"{section}.tif")
-    short = SHORT if model == "strict" else []
-    one = train(f"model={model}", *short, folder=tmp_path / "one")
-    two = train(f"model={model}", *short, f"data.reader.root={changed}", folder=tmp_path / "two")
+    words = SHORT if model == "dual_stream" else [f"model={model}"]
+    one = train(*words, folder=tmp_path / "one")
+    two = train(*words, f"data.reader.root={changed}", folder=tmp_path / "two")
     facts = [torch.load(f / "checkpoints" / "best.ckpt", weights_only=True)["hespotex"] for f in (one, two)]
     assert facts[0]["genes"] == facts[1]["genes"]
     assert facts[0]["gene_sets"] == facts[1]["gene_sets"]
@@ -106,7 +106,7 @@ def test_a_finished_run_is_not_repeated(train: Run) -> None:
     assert (folder / "metrics.json").stat().st_mtime_ns != before
 
 
-@pytest.mark.parametrize("model", ["strict", "published", "mlp"])
+@pytest.mark.parametrize("model", ["dual_stream", "published", "mlp"])
 def test_a_fit_that_diverges_has_no_scores(train: Run, tmp_path: Path, model: str) -> None:
     words = [f"model={model}", "model.module.optimizer.lr=1e30", "model.max_epochs=3", "data.panel.n_top=20"]
     with pytest.raises(InputError, match="predicted values are not finite numbers; the fit has diverged"):
