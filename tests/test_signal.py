@@ -29,9 +29,7 @@ def by_gene(folder: Path, demo: Path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("model", ["strict", "ridge"])
-def test_planted_genes_come_out_on_top_and_noise_at_zero(
-    train: Run, settings: list[str], demo: Path, model: str
-) -> None:
+def test_planted_genes_come_out_on_top_and_noise_at_zero(train: Run, settings: list[str], demo: Path, model: str) -> None:
     genes = by_gene(train(f"model={model}", *settings), demo)
     found = genes.groupby("driver")["pcc"].mean()
     assert found["morphology"] > 0.35
