@@ -57,6 +57,14 @@ def test_it_trains(installed: Path, small_demo: Path, store: Path, tmp_path: Pat
     assert f"Made by: python -m hespotex.train data=hest data.reader.root={small_demo}" in (folder / "run.txt").read_text()
 
 
+def test_it_brings_the_front_door(installed: Path, tmp_path: Path) -> None:
+    (about,) = installed.glob("*.dist-info")
+    assert "hespotex = hespotex.__main__:main" in (about / "entry_points.txt").read_text()
+    assert "  doctor " in run(installed, tmp_path, "-m", "hespotex", "--help")
+    own = run(installed, tmp_path, "-m", "hespotex", "embed", "encoder=efficientnet_lite0", "--cfg", "job")
+    assert "name: efficientnet_lite0" in own
+
+
 def test_verbs_find_the_configs(installed: Path, tmp_path: Path) -> None:
     assert "name: random_vit" in run(installed, tmp_path, "-m", "hespotex.embed", "encoder=random_vit", "--cfg", "job")
     place = run(installed, tmp_path, "-c", "import hespotex; from hespotex.cli import config_folder; print(config_folder())")
