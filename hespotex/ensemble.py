@@ -15,6 +15,7 @@ from hespotex.checkpoint import load_module, read_checkpoint
 from hespotex.data.familiarity import Familiarity
 from hespotex.data.rows import Embeddings
 from hespotex.errors import InputError
+from hespotex.facts import check_facts, facts_in_use
 from hespotex.files import file_fingerprint
 from hespotex.manifest import check_files
 from hespotex.provenance import KEY
@@ -77,10 +78,15 @@ class Ensemble:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         contents = [read_checkpoint(path) for path in paths]
+        for path, content in zip(paths, contents, strict=True):
+            check_facts(path, content[KEY], content.get("state_dict"))
         self.members: list[dict[str, Any]] = [content[KEY] for content in contents]
         _check_alike(paths, self.members)
         self.about = self.members[0] | _of_all(self.members)
-        self.modules = [load_module(content) for content in contents]
+        self.modules = []
+        for path, content in zip(paths, contents, strict=True):
+            with facts_in_use(str(path)):
+                self.modules.append(load_module(content))
         shared = set.intersection(*(set(member["genes"]) for member in self.members))
         self.genes = [gene for gene in self.about["genes"] if gene in shared]
         self.columns = [_columns(member["genes"], self.genes) for member in self.members]

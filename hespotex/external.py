@@ -16,6 +16,7 @@ from hespotex.data.fold import Fold, Recipe
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
 from hespotex.errors import InputError
+from hespotex.facts import facts_in_use
 from hespotex.failures import Failures, read_failed
 from hespotex.files import digest, read_json
 from hespotex.locks import alone_in
@@ -47,8 +48,10 @@ def evaluate(cfg: DictConfig) -> None:
 
 
 def _score(config: Config, folder: Path, predictor: Predictor, metrics: dict[str, Metric]) -> None:
-    training = training_of(config, predictor)
-    sections, recipe = build_sections(config), external_recipe(config, predictor)
+    sections = build_sections(config)
+    with facts_in_use(next(iter(predictor.ensemble.fingerprints))):
+        training = training_of(config, predictor)
+        recipe = external_recipe(config, predictor)
     failures = Failures("section", folder)
     fold = prepare_external(sections, training, recipe, config["allow_leak"], failures)
     started = perf_counter()

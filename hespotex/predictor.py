@@ -13,6 +13,7 @@ from hespotex.data.store import EmbeddingStore
 from hespotex.encoders.pair import has_parts, part_settings
 from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
+from hespotex.facts import facts_in_use
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
 from hespotex.trusted import part, plain, rebuild, rebuild_part
@@ -34,10 +35,11 @@ class Predictor:
         self.about, self.genes = self.ensemble.about, self.ensemble.genes
         for key in ("map_genes", "genes"):
             check_markers(config[key] or [], self.genes, key)
-        self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
-        self.inputs = ImageInputs(**self.about["image_inputs"])
+        with facts_in_use(next(iter(self.ensemble.fingerprints))):
+            self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
+            self.inputs = ImageInputs(**self.about["image_inputs"])
+            self.batching: Batching = rebuild(self.about["config"], "data.batching")
         self.store: EmbeddingStore = build(config["store"])
-        self.batching: Batching = rebuild(self.about["config"], "data.batching")
         self.provenance = brief(self.about) | {
             "standardize": self.inputs.standardize,
             "checkpoint": " ".join(self.ensemble.fingerprints.values()),

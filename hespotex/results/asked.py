@@ -1,9 +1,11 @@
 """What was asked of a sweep, and what it was made with."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hespotex.errors import InputError
 from hespotex.files import digest, read_json
 from hespotex.results.findings import FAIL, PASS, Finding, read_audit
 from hespotex.results.runs import Runs
@@ -15,6 +17,7 @@ PROTOCOL = {
     "files": "The split was given in a file.",
     "bundle": "The split that comes with the benchmark's task.",
 }
+log = logging.getLogger(__name__)
 Facts = list[tuple[str, str]]
 
 
@@ -77,8 +80,16 @@ def versions(runs: Runs) -> Facts:
 
 def audits(runs: Runs) -> dict[str, tuple[list[str], str]]:
     """By folder of a run: the rules that failed, and the verdict in words. Runs without `audit.json` are left out."""
-    found = {run["folder"]: read_audit(Path(run["folder"])) for run in runs}
+    found = {run["folder"]: _audit(run) for run in runs}
     return {folder: _verdict(findings) for folder, findings in found.items() if findings}
+
+
+def _audit(run: dict[str, Any]) -> list[Finding]:
+    try:
+        return read_audit(Path(run["folder"]))
+    except InputError as error:
+        log.warning("left out: %s", error)
+        return []
 
 
 def _verdict(findings: list[Finding]) -> tuple[list[str], str]:

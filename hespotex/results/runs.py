@@ -91,7 +91,9 @@ def read_run(home: Path) -> Run:
         InputError: it, or `per_gene.csv` beside it, is not as it was written, or is of an older version.
     """
     file = home / METRICS
-    check_files(home, METRICS)
+    check_files(home, METRICS, CONFIG)
+    if (home / CONFIG).is_file():
+        check_shape(read_json(home / CONFIG, AGAIN), {"model?": dict}, str(home / CONFIG))
     run = read_json(file, AGAIN)
     run = run | {"folder": str(home)}
     if "role" not in run and "model" in run:  # of an older version
