@@ -7,6 +7,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from hespotex.data.assemble import ImageInputs
 from hespotex.data.folds import FoldStrategy
 from hespotex.data.gene_names import GeneNames
 from hespotex.data.loader import Batching
@@ -56,6 +57,7 @@ KINDS: dict[str, Kind] = {
     "nuclei.counter": Kind("hespotex.data.nuclei", members=("identity", "__call__"), inside=(NUCLEI_SOURCE,)),
     "data.expression": Kind("hespotex.data", members=("__call__", "fit", "restore", "state")),
     "data.panel": Kind("hespotex.data", members=("fit", "sees_all_sections")),
+    "data.inputs": Kind("hespotex.data", ImageInputs),
     "data.batching": Kind("hespotex.data", Batching),
     "data.genes": Kind("hespotex.data", GeneNames),
     "data.reader": Kind("hespotex.data.readers", members=("section_keys", "read"), forced=READ_ONLY),

@@ -1,6 +1,7 @@
 """One run: one model on one fold, from config to scores."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from math import isnan, nan
@@ -58,7 +59,7 @@ def train(cfg: DictConfig) -> float:
     """
     _check_devices(cfg, HydraConfig.get().mode)
     _check_search(cfg)
-    score = _every_fold(cfg) if cfg.fold.index == ALL else train_fold(_resolved(cfg))
+    score = _every_fold(cfg) if cfg.fold.index == ALL else train_fold(resolved(cfg))
     if _searches() and isnan(score):
         raise InputError("a search wants a validation score, and no section was set aside: that takes three training sections")
     return score
@@ -67,18 +68,19 @@ def train(cfg: DictConfig) -> float:
 def _every_fold(cfg: DictConfig) -> float:
     scores, folder = [], Path(cfg.paths.run)
     failures = Failures("fold", folder)
-    config = _resolved(cfg)
+    config = resolved(cfg)
     sections = build_sections(config)
     for index in _possible_folds(config, sections):
         one = cfg.copy()
         one.fold.index, one.paths.run = index, str(folder / f"fold{index}")
         with failures.of(str(index)):
-            scores.append(train_fold(_resolved(one), sections))
+            scores.append(train_fold(resolved(one), sections))
     failures.check()
     return float(torch.tensor(scores).nanmean())
 
 
-def _resolved(cfg: DictConfig) -> Config:
+def resolved(cfg: DictConfig) -> Config:
+    """The config as plain values, with the precision of this machine."""
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     config["trainer"]["precision"] = precision(config["trainer"])
     return config
@@ -91,20 +93,21 @@ def _possible_folds(config: Config, sections: Sections) -> list[int]:
     return possible
 
 
-def train_fold(config: Config, sections: Sections | None = None) -> float:
+def train_fold(config: Config, sections: Sections | None = None, leaks: Sequence[str] = ()) -> float:
     """Train, choose the epoch, score the test sections; a finished run is not repeated.
 
     Args:
         config: resolved.
         sections: of the data set, where several folds share them.
+        leaks: labels that the run carries from elsewhere.
     """
     folder = RunFolder(Path(config["paths"]["run"]))
     first = rank_zero_only.rank == 0
     with alone_in(folder.path, "choose name=NEW") if first else nullcontext():
-        return _train_alone(config, folder, sections, first)
+        return _train_alone(config, folder, sections, first, leaks)
 
 
-def _train_alone(config: Config, folder: RunFolder, sections: Sections | None, first: bool) -> float:
+def _train_alone(config: Config, folder: RunFolder, sections: Sections | None, first: bool, leaks: Sequence[str]) -> float:
     if first:
         folder.claim(config)
     done = folder.finished() if first or not config["restart"] else None
@@ -116,19 +119,26 @@ def _train_alone(config: Config, folder: RunFolder, sections: Sections | None, f
     loggers = build_list(config["logger"])
     check_login(loggers)
     try:
-        return _run(config, folder, loggers, sections)
+        return _run(config, folder, loggers, sections, leaks)
     finally:
         close(loggers)
 
 
-def _run(config: Config, folder: RunFolder, loggers: list[Any], sections: Sections | None) -> float:
+def _run(
+    config: Config,
+    folder: RunFolder,
+    loggers: list[Any],
+    sections: Sections | None,
+    leaks: Sequence[str],
+) -> float:
     clock, metrics = Laps(), build_metrics(config)
     fold = build_fold(config, sections)
     if rank_zero_only.rank == 0:
         write_json(folder.path / "split.json", fold.split.to_dict())
     clock.lap("embed")
     fold, teacher = attach_latents(config, fold)
-    about = describe(config, fold, _leaks(config, fold, teacher)) | {"teacher": teacher}
+    seen = [*_leaks(config, fold, teacher), *leaks]
+    about = describe(config, fold, seen) | {"teacher": teacher}
     clock.lap("teacher")
     if config["model"].get("reference"):
         result = _look_up(config, folder, fold, about, clock)
@@ -157,7 +167,7 @@ def _train(config: Config, folder: RunFolder, fold: Fold, loggers: list[Any], ab
     module = prepared_module(config, fold)
     trainer, best = fit(config, folder, fold, module, loggers, about)
     clock.lap("fit")
-    predictions = predict_test(trainer, module, fold)
+    predictions = predict_test(trainer, module, fold) if fold.split.test else {}
     check_finite(predictions, DIVERGED)
     return Result(predictions, best, parameters(module))
 

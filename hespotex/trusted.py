@@ -89,6 +89,46 @@ def check(content: Any, place: str) -> None:
     _check(content, place, (kind,), kind.inside)
 
 
+def check_groups(groups: Mapping[str, Any], origin: str) -> None:
+    """Refuse config groups of a file, before they are built as a command's own config is, that hold what does not belong.
+
+    Args:
+        groups: plain settings by the name of their group, such as `data`; changed: what a file does not decide is
+            set as `KINDS` says.
+        origin: where they come from.
+
+    Raises:
+        InputError: a target at no place of `KINDS`, or at the wrong one; values that would be worked out only later.
+    """
+    for place in KINDS:
+        group, *names = place.split(".")
+        owner = groups.get(group)
+        for name in names[:-1]:
+            owner = owner.get(name) if isinstance(owner, dict) else None
+        content = groups.get(place) if not names else owner.get(names[-1]) if isinstance(owner, dict) else None
+        if content is not None:
+            check(content, place)
+            content.update({name: value for name, value in KINDS[place].forced.items() if name in content})
+    for group, content in groups.items():
+        _check_rest(content, group, origin)
+
+
+def _check_rest(value: Any, place: str, origin: str) -> None:
+    """Nothing is built outside the places of `KINDS`."""
+    if place in KINDS:
+        return
+    if isinstance(value, dict):
+        if word := next((word for word in HYDRA if word in value), None):
+            raise InputError(f"{origin}: {place} holds {word}={value[word]!r}, which does not belong there: not loaded")
+        for name, child in value.items():
+            _check_rest(child, f"{place}.{name}", origin)
+    elif isinstance(value, list):
+        for child in value:
+            _check_rest(child, place, origin)
+    elif isinstance(value, str) and "${" in value:
+        raise InputError(f"{origin}: {place} holds {value!r}, which is no plain value: not loaded")
+
+
 def _check(value: Any, place: str, here: tuple[Kind, ...], inside: tuple[Kind, ...]) -> None:
     if isinstance(value, dict):
         if TARGET in value:

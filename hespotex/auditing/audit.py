@@ -44,8 +44,10 @@ def audit_run(folder: Path, data_sets: DataSets | None, rules: Iterable[str] = t
     Raises:
         InputError: no finished run there.
     """
-    case = Case(read_record(folder), data_sets)
-    findings = [_finding(name, case) for name in rules] + changed_files(folder)
+    record = read_record(folder)
+    case = Case(record, data_sets)
+    findings = [_finding(name, case) if record.ids("test") else _no_test(name) for name in rules]
+    findings += changed_files(folder)
     write_audit(folder, findings, quick=data_sets is None)
     return findings
 
@@ -57,6 +59,10 @@ def changed_files(folder: Path) -> list[Finding]:
     except InputError as error:
         return [Finding("files", FAIL, str(error))]
     return []
+
+
+def _no_test(name: str) -> Finding:
+    return Finding(name, UNCHECKED, "every section trained: there is no test section, and no score, that could be touched")
 
 
 def _finding(name: str, case: Case) -> Finding:

@@ -112,6 +112,29 @@ class GroupKFold(FoldStrategy):
         return [_partition(keys, {k for k in keys if k.group in part}) for part in parts]
 
 
+@dataclass(frozen=True)
+class AllSections(FoldStrategy):
+    """Every section trains and none is tested: what it fits has no score of its own."""
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        return [(list(keys), [])]
+
+    def possible(self, keys: Sequence[SectionKey]) -> list[int]:
+        return [0] if keys else []
+
+    def split(self, keys: Sequence[SectionKey]) -> Split:
+        """All sections train.
+
+        Raises:
+            InputError: a fold other than the only one, or no section.
+        """
+        if self.index != 0:
+            raise InputError(f"fold.index={self.index!r}, but the model on all sections is one fold; leave it at 0")
+        if not keys:
+            raise InputError("the data set has no section to train on")
+        return Split(0, 1, section_ids(keys), [], [])
+
+
 def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
     """A fold, if its two sides are sections of the data set that do not meet."""
     try:

@@ -25,7 +25,9 @@ class Split:
         return replace(self, train=[*self.train, *self.val], val=[])
 
     def validated_on_test(self) -> "Split":
-        """As released: all other sections train, and the test sections choose the epoch."""
+        """As released: all other sections train, and the test sections choose the epoch; nothing does where there are none."""
+        if not self.test:
+            return self.without_validation()
         leak = "the epoch was chosen on the test section"
         return replace(self, train=[*self.train, *self.val], val=self.test, leaks=[*self.leaks, leak])
 

@@ -72,13 +72,12 @@ def _columns(table: dict[str, str]) -> list[str]:
 
 def guide_run(folder: Path, metrics: dict[str, Any]) -> None:
     """The guide of one run, from what its `metrics.json` will say."""
-    split, sections = metrics["split"], metrics["sections"]
+    split = metrics["split"]
     fold = "" if metrics["fold_strategy"] == "external" else f", fold {split['index']} of {split['n_folds']}"
-    each = ", ".join(f"{row['section_id']} {number(row['pcc_gene'])}" for row in sections)
     about = [
         f"{metrics['model']} on {metrics['data']}, encoder {metrics['encoder']}{fold} ({metrics['fold_strategy']}), "
         f"seed {metrics['seed']}",
-        f"PCC {number(metrics['test/pcc_gene'])} over genes and test sections ({each}); RMSE {metrics['test/rmse']:.3f}",
+        _score(metrics),
         f"Trained on {_names(split['train'])}; epoch chosen on {_names(split['val'])}; tested on {_names(split['test'])}.",
         "Leaks: " + ("; ".join(metrics["leaks"]) or "none that the run knows of"),
         f"Made by: {metrics.get('command') or 'a call from Python'}",
@@ -90,6 +89,15 @@ def guide_run(folder: Path, metrics: dict[str, Any]) -> None:
         then[f"python predict.py checkpoint={home}/checkpoints/best.ckpt slides=..."] = "predict slides"
         then["the same command again"] = "goes on after an interruption, else finds it finished; restart=true repeats it"
     write_guide(folder, about, then, missing_yet=("metrics.json",))
+
+
+def _score(metrics: dict[str, Any]) -> str:
+    """How good the run is on its test sections, in one line."""
+    sections = metrics["sections"]
+    if not sections:
+        return "No score of its own: every section trained. genes.csv, where it is, has those of the cross-validation"
+    each = ", ".join(f"{row['section_id']} {number(row['pcc_gene'])}" for row in sections)
+    return f"PCC {number(metrics['test/pcc_gene'])} over genes and test sections ({each}); RMSE {metrics['test/rmse']:.3f}"
 
 
 def guide_sweep(folder: Path, tables: Tables) -> None:

@@ -46,7 +46,9 @@ def _in_netrc() -> bool:
 
 
 def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> None:
-    """Test scores to every logger; to W&B also the maps as images and the scores of genes as a table."""
+    """Test scores, if there are any, to every logger; to W&B also the maps as images and the scores of genes as a table."""
+    if not scores:
+        return
     maps = sorted((folder / "maps").glob("*.png"))
     for logger in loggers:
         logger.log_metrics(scores)

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 AGAIN = "restart=true runs it again"
 IGNORED = (
     "restart",
+    "finalize",
     "paths.",
     "store.root",
     "store.read_workers",

@@ -45,8 +45,9 @@ METRICS_SHAPE = {
 
 
 def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
-    """`metrics.json` of every finished run below a folder; of runs that repeat one another the newest.
+    """`metrics.json` of every scored run below a folder; of runs that repeat one another the newest.
 
+    A model on all sections (`fold=final`) has no score and is left out.
     Runs of several encoders or data sets are told apart by their model's name. A run that cannot be read is named in the
     log and left out.
 
@@ -54,7 +55,7 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
         failures: takes the runs that cannot be read.
 
     Raises:
-        InputError: no folder, no finished run in it, or runs of an older version.
+        InputError: no folder, no scored run in it, or runs of an older version.
     """
     if not folder.is_dir():
         raise InputError(f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo")
@@ -66,7 +67,11 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
     if not runs:
         failures.check()
         raise InputError(f"no finished run (metrics.json) below {folder}")
-    return newest(told_apart(runs, folder))
+    scored = [run for run in runs if run["sections"]]
+    if not scored:
+        names = ", ".join(run["folder"] for run in runs)
+        raise InputError(f"no scored run below {folder}: {names} left no section out, so there is no score")
+    return newest(told_apart(scored, folder))
 
 
 def _check_versions(runs: Runs) -> None:
@@ -88,7 +93,7 @@ def read_run(home: Path) -> Run:
     """A run's `metrics.json`, with its `folder`.
 
     Raises:
-        InputError: it, or `per_gene.csv` beside it, is not as it was written, or is of an older version.
+        InputError: it, or `per_gene.csv` of a scored run, is not as it was written, or of an older version.
     """
     file = home / METRICS
     check_files(home, METRICS, CONFIG)
@@ -101,7 +106,8 @@ def read_run(home: Path) -> Run:
     check_shape(run, METRICS_SHAPE, str(file))
     for i, row in enumerate(run["sections"]):
         check_shape(row, NUMBERS, f"{file}: sections[{i}]")
-    read_genes(home)
+    if run["sections"]:
+        read_genes(home)
     return run
 
 

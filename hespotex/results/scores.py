@@ -45,21 +45,32 @@ def write_scores(
     Args:
         folder: of the run.
         fold: the measured sections.
-        predictions: (n_spots, n_genes) of each test section.
+        predictions: (n_spots, n_genes) of each test section; none where every section trained.
         about: see `describe`.
         metrics: the user's own, by name.
     """
-    rows = write_sections(folder, fold, predictions, list(fold.recipe.panel.markers), brief(about), metrics)
-    scores = {f"test/{name}": mean_over_sections(rows, name) for name in rows[0] if name not in FACTS}
+    rows: list[dict[str, Any]] = []
+    if predictions:
+        markers = list(fold.recipe.panel.markers)
+        rows = write_sections(folder, fold, predictions, markers, brief(about), metrics)
+    scores = {f"test/{name}": mean_over_sections(rows, name) for name in _metric_names(rows)}
     facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state", "familiarity")}
     content = {**facts, "command": given_command(), "sections": rows, **scores}
     guide_run(folder, content)
     there = [name for name in WRITTEN if (folder / name).is_file()]
     write_manifest(folder, there, coming={METRICS: json_text(content).encode()})
     write_json(folder / METRICS, content)
+    if not scores:
+        log.info("no section was left out: there is nothing to score")
+        return scores
     shown = ", ".join(f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse"))
     log.info("test %s", shown)
     return scores
+
+
+def _metric_names(rows: list[dict[str, Any]]) -> list[str]:
+    """Of the scores of sections; none where no section was scored."""
+    return [name for name in rows[0] if name not in FACTS] if rows else []
 
 
 def write_sections(
