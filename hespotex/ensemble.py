@@ -20,21 +20,30 @@ from hespotex.files import file_fingerprint
 from hespotex.manifest import check_files
 from hespotex.provenance import KEY
 from hespotex.results.finite import check_finite
-from hespotex.results.runs import BEST, BUNDLE, CONFIG, METRICS, homes
+from hespotex.results.runs import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes
 from hespotex.typed_paths import matching_paths, typed_path
 
 log = logging.getLogger(__name__)
 
 
-def find_checkpoints(wanted: str | Sequence[str]) -> list[Path]:
+def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[Path]:
     """Files that a path, a glob, the folder of a run or a sweep, or a list of these name.
+
+    Of folders, the finished model on all sections (`hespotex.finalize`) where there is one, else all.
+
+    Args:
+        folds: the folds in any case.
 
     Raises:
         InputError: there is none, one is not as it was written, or a run of a folder has none: the mean would lack a fold.
     """
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
     places = [path for pattern in patterns for path in matching_paths(pattern) or [typed_path(pattern)]]
-    found = [path for place in places for path in (_in_folder(place) if place.is_dir() else [place])]
+    found = [path for place in places for path in (_in_folder(place, folds) if place.is_dir() else [place])]
+    finals = [path for path in found if is_final(path)]
+    folders = all(place.is_dir() for place in places)
+    if finals and folders and not folds:
+        found = finals
     if not found:
         raise InputError(f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder of a sweep")
     check_written(found)
@@ -48,12 +57,38 @@ def check_written(checkpoints: Iterable[Path]) -> None:
             check_files(path.parents[1], path.relative_to(path.parents[1]).as_posix())
 
 
-def _in_folder(place: Path) -> list[Path]:
-    """The checkpoints of a run, a sweep or a bundle, all of them."""
+def is_final(checkpoint: Path) -> bool:
+    """Whether it lies where `hespotex.finalize` puts the model on all sections."""
+    return checkpoint.absolute().parents[2].name == FINAL
+
+
+def _in_folder(place: Path, folds: bool) -> list[Path]:
+    """The model on all sections in a run's, a sweep's or a bundle's folder; or all checkpoints but that."""
     if (place / BUNDLE).is_file():
         check_files(place)
-    unfinished = [home for home in homes(place, CONFIG) if not (home / METRICS).is_file()]
-    without = [home for home in homes(place, CONFIG) if not (home / BEST).is_file()]
+    if not folds and (finals := _finals(place)):
+        return finals
+    if is_final(place / BEST):
+        return [place / BEST] if (place / BEST).is_file() else []
+    return [path for path in _folds_in(place) if not is_final(path)]
+
+
+def _finals(place: Path) -> list[Path]:
+    """The finished model on all sections of a sweep.
+
+    Raises:
+        InputError: there are several.
+    """
+    found = [path for path in sorted(place.glob(f"{FINAL}/*/{BEST}")) if (path.parents[1] / METRICS).is_file()]
+    if len(found) > 1:
+        names = ", ".join(str(path.parents[1]) for path in found)
+        raise InputError(f"{place} holds several models on all sections: {names}; give the folder of one of them")
+    return found
+
+
+def _folds_in(place: Path) -> list[Path]:
+    unfinished = [home for home in _homes(place) if not (home / METRICS).is_file()]
+    without = [home for home in _homes(place) if not (home / BEST).is_file()]
     for missing, why in ((without, f"without {BEST}"), (unfinished, "not finished")):
         if missing:
             raise InputError(
@@ -61,6 +96,11 @@ def _in_folder(place: Path) -> list[Path]:
                 f"move them away, or name the checkpoints that are to be averaged: checkpoint=[RUN_DIR/{BEST},...]"
             )
     return [home / BEST for home in homes(place, BEST)]
+
+
+def _homes(place: Path) -> list[Path]:
+    """Folders of runs that were begun, less the model on all sections."""
+    return [home for home in homes(place, CONFIG) if not is_final(home / BEST)]
 
 
 class Ensemble:

@@ -44,8 +44,8 @@ def finalize(sweep: Path, model: str | None = None, machine: Mapping[str, Any] |
     from hespotex.checkpoint import read_checkpoint
     from hespotex.files import safe_name
     from hespotex.provenance import KEY
-    from hespotex.results.final import FINAL, cross_validated_genes, final_facts, write_final
-    from hespotex.results.runs import BEST
+    from hespotex.results.final import cross_validated_genes, final_facts, write_final
+    from hespotex.results.runs import BEST, FINAL
     from hespotex.run import train_fold
 
     chosen = choose(sweep, model)
@@ -103,19 +103,22 @@ def choose(sweep: Path, model: str | None) -> Chosen:
 def _scored(sweep: Path) -> list[dict[str, Any]]:
     """Scored runs; none where the sweep has runs that could leave nothing out."""
     from hespotex.errors import InputError
+    from hespotex.failures import Failures
     from hespotex.results.runs import read_runs
 
     try:
-        return read_runs(sweep)
+        runs = read_runs(sweep, unread := Failures("run"))
     except InputError:
         if not sweep.is_dir() or not _run_folders(sweep) or _holds_scores(sweep):
             raise
         return []
+    unread.check()
+    return runs
 
 
 def _run_folders(sweep: Path) -> list[Path]:
     """Of runs that were begun, less final models."""
-    from hespotex.results.final import FINAL
+    from hespotex.results.runs import FINAL
 
     folders = sorted(path.parent for path in sweep.rglob("config.json"))
     return [folder for folder in folders if folder.parent.name != FINAL]

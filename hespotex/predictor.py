@@ -31,7 +31,7 @@ class Predictor:
     """
 
     def __init__(self, config: Config) -> None:
-        self.ensemble = Ensemble(find_checkpoints(config["checkpoint"]))
+        self.ensemble = Ensemble(find_checkpoints(config["checkpoint"], bool(config.get("folds"))))
         self.about, self.genes = self.ensemble.about, self.ensemble.genes
         for key in ("map_genes", "genes"):
             check_markers(config[key] or [], self.genes, key)

@@ -10,16 +10,16 @@ from conftest import Run
 
 from hespotex.auditing.audit import audit_run
 from hespotex.checkpoint import read_checkpoint
+from hespotex.ensemble import find_checkpoints
 from hespotex.errors import InputError
 from hespotex.finalize import finalize
 from hespotex.results.final import read_final_facts, read_final_genes
 from hespotex.results.gene_table import gene_table
-from hespotex.results.runs import read_runs
+from hespotex.results.runs import BEST, read_runs
+from hespotex.results.slide.evidence import earned_pcc
 from hespotex.results.statistics import bootstrap_interval
 from hespotex.results.tables import Tables
 from hespotex.trusted import check_groups
-
-QUIET = ("trainer", "callbacks", "logger")
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def sweep(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 def edit(file: Path, **changes: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    (file.parent / "files.json").unlink(missing_ok=True)
 
 
 def test_all_sections_and_one_panel(sweep: Path) -> None:
@@ -163,8 +164,7 @@ def test_nothing_is_built_that_a_file_names(
     for i in range(3):
         file = sweep / str(i) / "config.json"
         content = json.loads(file.read_text())
-        content[group][key] = value
-        file.write_text(json.dumps(content))
+        edit(file, **{group: content[group] | {key: value}})
     with pytest.raises(InputError, match="not loaded"):
         finalize(sweep)
     assert not (sweep / "final").exists() and not (tmp_path / "HERE").exists()
@@ -179,6 +179,25 @@ def test_runs_that_differ_are_no_folds(sweep: Path) -> None:
     file = sweep / "1" / "config.json"
     content = json.loads(file.read_text())
     content["model"]["module"]["neighbours"] = True
-    file.write_text(json.dumps(content))
+    edit(file, model=content["model"])
     with pytest.raises(InputError, match=r"model.module.neighbours: False in 0, True in 1"):
         finalize(sweep)
+
+
+def test_it_is_the_model_to_predict_with(sweep: Path) -> None:
+    final = sweep / "final" / "ridge" / BEST
+    folds = [sweep / str(i) / BEST for i in range(3)]
+    assert find_checkpoints(str(sweep)) == find_checkpoints(str(sweep / "*")) == [final]
+    assert find_checkpoints(str(sweep), folds=True) == find_checkpoints(str(sweep / "[0-9]")) == folds
+    assert find_checkpoints(str(final)) == find_checkpoints(str(sweep / "final" / "ridge")) == [final]
+    earned, genes = earned_pcc([final]), read_final_genes(sweep / "final" / "ridge")
+    assert list(earned.index) == list(genes.index)
+    assert {"test_pcc", "test_sections", "low", "high", "found"} == set(earned)
+    (sweep / "final" / "ridge" / "metrics.json").unlink()  # not finished
+    assert find_checkpoints(str(sweep)) == folds
+
+
+def test_two_final_models_are_named(sweep: Path) -> None:
+    shutil.copytree(sweep / "final" / "ridge", sweep / "final" / "mlp")
+    with pytest.raises(InputError, match=r"several models on all sections: .*mlp, .*ridge"):
+        find_checkpoints(str(sweep))

@@ -13,7 +13,6 @@ from hespotex.results.runs import Runs, read_genes
 from hespotex.results.statistics import FEW_GROUPS, bootstrap_interval
 from hespotex.results.tables import Tables
 
-FINAL = "final"  # folder of a sweep with the models on all sections, and the name of their fold strategy
 FACTS = "final.json"
 GENES = "genes.csv"
 COLUMNS = ["pcc", "low", "high", "n_sections", "n_folds", "q", "found", "scored"]

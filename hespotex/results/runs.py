@@ -20,6 +20,7 @@ Run = dict[str, Any]
 Runs = list[Run]
 METRICS, CONFIG, PER_GENE = "metrics.json", "config.json", "per_gene.csv"
 BEST = "checkpoints/best.ckpt"
+FINAL = "final"  # folder of a sweep with the model on all sections, and the name of its fold strategy
 BUNDLE = "facts.json"  # marks a bundle, whose runs are copies
 ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
 WORDS = ("section_id", "group")  # of a section's row; all else there is a number
