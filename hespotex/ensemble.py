@@ -79,7 +79,8 @@ def _finals(place: Path) -> list[Path]:
     Raises:
         InputError: there are several.
     """
-    found = [path for path in sorted(place.glob(f"{FINAL}/*/{BEST}")) if (path.parents[1] / METRICS).is_file()]
+    below = "*" if place.name == FINAL else f"{FINAL}/*"
+    found = [path for path in sorted(place.glob(f"{below}/{BEST}")) if (path.parents[1] / METRICS).is_file()]
     if len(found) > 1:
         names = ", ".join(str(path.parents[1]) for path in found)
         raise InputError(f"{place} holds several models on all sections: {names}; give the folder of one of them")
