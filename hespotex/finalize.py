@@ -1,6 +1,5 @@
 """The model to use after a cross-validation, fitted on all sections: `python -m hespotex.finalize SWEEP_DIR`."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from hespotex.cli import VerbParser, plain_errors
 
 log = logging.getLogger("hespotex.finalize")
 ABOUT = """Fit the model of a cross-validation once more, with its settings, on all sections and one gene panel. The folds
-say how well it does; this is the model to use: predict.py and bundle take it by default. Beside it lie genes.csv, with
-what each gene has earned in cross-validation, and final.json, with what it was fitted on and what the estimate does not
-cover."""
+say how well it does; this is the model to use: predict.py takes it by default, bundle still packs the folds. Beside it lie
+genes.csv, with what each gene has earned in cross-validation, and final.json, with what it was fitted on and what the
+estimate does not cover."""
 EXAMPLES = {
     "outputs/mine": "into outputs/mine/final/MODEL",
     "outputs/demo --model strict": "a sweep of several models",
@@ -171,17 +170,12 @@ def _config_of(folder: Path) -> Config:
     Raises:
         InputError: there is none, or it cannot be read.
     """
-    from hespotex.errors import InputError
+    from hespotex.files import read_json
+    from hespotex.results.runs import CONFIG
     from hespotex.trusted import plain
 
-    file = folder / "config.json"
-    try:
-        content = plain(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read ({error}); the run's folder is not whole") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: expected the settings of a run, found {type(content).__name__}")
-    return content
+    config: Config = plain(read_json(folder / CONFIG, "the run's folder is not whole"))
+    return config
 
 
 def settings_of(chosen: Chosen) -> Config:

@@ -39,11 +39,9 @@ class ReplicateCeiling:
 
     def __call__(self, fold: Fold) -> dict[str, Tensor]:
         """Expression (n_spots, n_genes) of each test section."""
-        if fold.scaling is None:
-            raise ValueError("a fold without training sections has no gene means")
         whole = {i: fold.graph(i).whole() for i in fold.section_ids}
         groups = {i: fold.group(i) for i in fold.section_ids}
-        mean = fold.scaling[0]
+        mean = fold.gene_scaling[0]
         return {i: self.looked_up(i, whole, groups, mean) for i in fold.split.test}
 
     def looked_up(self, section_id: str, whole: Mapping[str, Data], groups: Mapping[str, str], mean: Tensor) -> Tensor:
@@ -68,9 +66,7 @@ class ReplicateCeiling:
 
 def write_facts(path: Path, fold: Fold, about: dict[str, Any]) -> None:
     """Leave the facts of a run where a model would leave its checkpoint, for the audit: no weights."""
-    if fold.scaling is None:
-        raise ValueError("a fold without training sections has no scaling")
-    mean, std = fold.scaling
+    mean, std = fold.gene_scaling
     state = {"gene_mean": mean, "gene_std": std}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:

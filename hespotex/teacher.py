@@ -41,7 +41,7 @@ def attach_latents(config: Config, fold: Fold) -> tuple[Fold, dict[str, Any] | N
     if not teacher or not teacher["fit"]:
         return fold, None
     ids = fold.split.train if teacher["fit"] == "joint" else fold.section_ids
-    scale = teacher_scaling(fold.scaling, teacher["standardize"])
+    scale = teacher_scaling(fold.gene_scaling, teacher["standardize"])
     expression = [fold.sections[i].target for i in ids]
     directions = Directions.fit(expression, scale, teacher["n_components"], config["seed"])
     graphs = [_expression_graph(fold, i, teacher["n_neighbours"], directions) for i in ids]
@@ -86,9 +86,9 @@ def teacher_path(config: Config, key: str) -> Path:
     return Path(config["store"]["root"]) / "teachers" / f"{safe_name(key)}.pt"
 
 
-def teacher_scaling(scaling: tuple[Tensor, Tensor] | None, standardize: bool) -> tuple[Tensor, Tensor]:
+def teacher_scaling(scaling: tuple[Tensor, Tensor], standardize: bool) -> tuple[Tensor, Tensor]:
     """What expression is put in units of: each gene's spread, or 1."""
-    return scaling if standardize and scaling else (torch.zeros(1), torch.ones(1))
+    return scaling if standardize else (torch.zeros(1), torch.ones(1))
 
 
 def mean_row(rows: Rows) -> Tensor:

@@ -48,8 +48,7 @@ def rebuild_part(settings: Any, place: str, **given: Any) -> Any:
         return None
     kind = KINDS[place]
     check(content, place)
-    forced = {name: value for name, value in kind.forced.items() if _takes(content, name, kind)}
-    content = content | forced | {PARTIAL: False}
+    content = content | _forced(content, kind) | {PARTIAL: False}
     try:
         return _made(content, (kind, *kind.inside), given)
     except InputError:
@@ -108,7 +107,7 @@ def check_groups(groups: Mapping[str, Any], origin: str) -> None:
         content = groups.get(place) if not names else owner.get(names[-1]) if isinstance(owner, dict) else None
         if content is not None:
             check(content, place)
-            content.update({name: value for name, value in KINDS[place].forced.items() if name in content})
+            content.update(_forced(content, KINDS[place]))
     for group, content in groups.items():
         _check_rest(content, group, origin)
 
@@ -214,9 +213,10 @@ def _within(name: str, package: str) -> bool:
     return name.startswith(f"{package}.") or name == package
 
 
-def _takes(settings: dict[str, Any], name: str, kind: Kind) -> bool:
-    """Whether the class at the root has such a setting."""
-    return name in inspect.signature(_known(settings[TARGET], (kind,))).parameters
+def _forced(settings: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    """What no file decides, of what the class at the root takes."""
+    taken = inspect.signature(_known(settings[TARGET], (kind,))).parameters
+    return {name: value for name, value in kind.forced.items() if name in taken}
 
 
 def _known(target: str, kinds: tuple[Kind, ...]) -> type:

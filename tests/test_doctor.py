@@ -81,7 +81,7 @@ def duplicate(root: Path) -> None:
 
 BROKEN: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "no spatial": (no_spatial, ["DEMO1", 'adata.obsm["spatial"] = xy']),
-    "spots outside": (outside, ["DEMO1", "px of the full-resolution image, x then y"]),
+    "spots outside": (outside, ["DEMO1", "Is it the full-resolution image"]),
     "corrupt image": (corrupt_image, ["DEMO1", "is the file whole?"]),
     "empty h5ad": (empty_h5ad, ["DEMO1", "is the file whole?"]),
     "empty counts": (empty_counts, ["DEMO1", "data.min_counts"]),

@@ -12,8 +12,9 @@ from hespotex.auditing.audit import audit_run
 from hespotex.checkpoint import read_checkpoint
 from hespotex.ensemble import find_checkpoints
 from hespotex.errors import InputError
+from hespotex.files import read_json
 from hespotex.finalize import finalize
-from hespotex.results.final import read_final_facts, read_final_genes
+from hespotex.results.final import FACTS, read_final_genes
 from hespotex.results.gene_table import gene_table
 from hespotex.results.runs import BEST, read_runs
 from hespotex.results.slide.evidence import earned_pcc
@@ -46,7 +47,7 @@ def test_all_sections_and_one_panel(sweep: Path) -> None:
     assert about["split"]["val"] == about["split"]["test"] == [] and len(about["genes"]) == 40
     folds = [read_checkpoint(sweep / str(i) / "checkpoints" / "best.ckpt")["hespotex"]["genes"] for i in range(3)]
     assert len(set.intersection(*map(set, folds))) < 40  # what an average of the folds predicts
-    facts = read_final_facts(sweep / "final" / "ridge")
+    facts = read_json(sweep / "final" / "ridge" / FACTS)
     assert facts["fitted_on"] == {"DEMO1": "P1", "DEMO2": "P1", "DEMO3": "P2", "DEMO5": "P3"}
     assert facts["scores"]["n_groups"] == 3 and facts["n_genes"] == 40
     assert any("no fold's panel" in words or "own panel" in words for words in facts["does_not_cover"])
@@ -96,7 +97,7 @@ def test_alone_it_has_no_score(sweep: Path) -> None:
 def test_leaks_of_the_folds_stay_as_labels(sweep: Path) -> None:
     edit(sweep / "1" / "metrics.json", leaks=["the teacher saw the test section"])
     finalize(sweep, restart=True)
-    assert read_final_facts(sweep / "final" / "ridge")["leaks"] == ["cross-validation: the teacher saw the test section"]
+    assert read_json(sweep / "final" / "ridge" / FACTS)["leaks"] == ["cross-validation: the teacher saw the test section"]
 
 
 def test_a_second_call_finds_it_finished(sweep: Path) -> None:
@@ -117,7 +118,7 @@ def test_one_patient_only(train: Run, tmp_path: Path, scored: bool) -> None:
     else:
         with pytest.raises(InputError, match="more groups"):
             train(*words, folder=sweep / "0")
-    facts = read_final_facts(finalize(sweep))
+    facts = read_json(finalize(sweep) / FACTS)
     genes = read_final_genes(sweep / "final" / "ridge")
     if scored:
         assert facts["scores"]["interval"] == "none: one group" and genes["low"].isna().all()
@@ -168,6 +169,20 @@ def test_nothing_is_built_that_a_file_names(
     with pytest.raises(InputError, match="not loaded"):
         finalize(sweep)
     assert not (sweep / "final").exists() and not (tmp_path / "HERE").exists()
+
+
+def test_a_reader_that_a_file_names_makes_nothing(sweep: Path, tmp_path: Path) -> None:
+    """Not even where the file leaves out the setting that would make it."""
+    made = tmp_path / "made"
+    shutil.rmtree(sweep / "final")
+    for i in range(3):
+        file = sweep / str(i) / "config.json"
+        data = json.loads(file.read_text())["data"]
+        reader = {"_target_": "hespotex.data.readers.demo.DemoReader", "root": str(made)}
+        edit(file, data=data | {"reader": reader})
+    with pytest.raises(InputError, match="folder not found"):
+        finalize(sweep)
+    assert not made.exists()
 
 
 def test_what_our_own_runs_hold_is_let_through(sweep: Path) -> None:

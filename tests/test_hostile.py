@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import compose_config
+from payload import Touch
 
 from hespotex.auditing.audit import audit_run, audit_runs
 from hespotex.auditing.dataset import DataSets
@@ -29,16 +30,6 @@ from hespotex.packing import pack
 from hespotex.results.findings import PASS
 from hespotex.run import train
 from hespotex.summary import summarise
-
-
-class Touch:
-    """Leaves a file behind where it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return Path.touch, (self.path,)
 
 
 def code(path: Path) -> str:

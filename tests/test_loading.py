@@ -2,24 +2,14 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from payload import Touch
 
 from hespotex.errors import InputError
 from hespotex.loading import load_array, load_tensors
-
-
-class Marker:
-    """Leaves a file behind where it is unpickled without care."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return Path.touch, (self.path,)
 
 
 def test_there_and_back(tmp_path: Path) -> None:
@@ -32,7 +22,7 @@ def test_there_and_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_objects_are_refused(tmp_path: Path, protocol: int) -> None:
-    bad = Marker(tmp_path / "marker")
+    bad = Touch(tmp_path / "marker")
     torch.save({"a": (bad,)}, tmp_path / "torch", pickle_protocol=max(protocol, 2))
     torch.save(bad, tmp_path / "old", _use_new_zipfile_serialization=False)
     (tmp_path / "bare").write_bytes(pickle.dumps(bad, protocol))
@@ -49,7 +39,7 @@ def test_objects_are_refused(tmp_path: Path, protocol: int) -> None:
 
 
 def test_the_words(tmp_path: Path) -> None:
-    torch.save({"a": Marker(tmp_path)}, tmp_path / "a.pt")
+    torch.save({"a": Touch(tmp_path)}, tmp_path / "a.pt")
     with pytest.raises(InputError, match="would run code"):
         load_tensors(tmp_path / "a.pt")
     np.save(tmp_path / "a.npy", np.array([None]), allow_pickle=True)

@@ -45,10 +45,8 @@ class Training:
     genes: list[str]
     gene_sets: GeneSets
 
-    def saw(self, section: Section) -> list[str]:
-        """In words, how the model has seen this section: at most one reason."""
-        section_id = section.section_id
-        here = section_facts(section)
+    def saw(self, section_id: str, here: dict[str, Any]) -> list[str]:
+        """In words, how the model has seen the section of these facts: at most one reason."""
         for other, facts in self.facts.items():
             if other == section_id and (self.same_data or not facts):  # an older checkpoint knows the name only
                 return [f"{section_id} was seen in training"]
@@ -100,8 +98,9 @@ def prepare_external(sections: Sections, training: Training, recipe: Recipe, all
         InputError: the model has seen a section, its patient or its tissue; no genes in common; or no
             section is left.
     """
-    ids = without_failed(list(sections.keys), failures, lambda i: section_facts(sections[i]))
-    leaks = seen_in_training(sections.of(ids), training, allow_leak)
+    facts: dict[str, dict[str, Any]] = {}
+    ids = without_failed(list(sections.keys), failures, lambda i: facts.update({i: section_facts(sections[i])}))
+    leaks = seen_in_training({i: facts[i] for i in ids}, training, allow_leak)
     parts = (recipe.encoder, recipe.nuclei, recipe.store)
     ids = without_failed(ids, failures, lambda i: fill(sections[i], *parts))
     split = Split(0, 1, [], [], ids, leaks)
@@ -130,13 +129,13 @@ def without_failed(ids: Sequence[str], failures: Failures, step: Callable[[str],
     return left
 
 
-def seen_in_training(sections: Sequence[Section], training: Training, allow_leak: bool) -> list[str]:
+def seen_in_training(facts: Mapping[str, dict[str, Any]], training: Training, allow_leak: bool) -> list[str]:
     """In words, which sections the model has seen.
 
     Raises:
         InputError: there is one, and leaks were not asked for.
     """
-    leaks = [leak for section in sections for leak in training.saw(section)]
+    leaks = [leak for section_id, here in facts.items() for leak in training.saw(section_id, here)]
     if leaks and not allow_leak:
         raise InputError(
             f"{'; '.join(leaks)}. Leave these sections out (data.reader.sections), or set allow_leak=true to "

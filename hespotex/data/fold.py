@@ -113,6 +113,13 @@ class Fold:
     def graph(self, section_id: str) -> SpotGraph:
         return self.sections[section_id].graph
 
+    @property
+    def gene_scaling(self) -> tuple[Tensor, Tensor]:
+        """The scaling, which every fold with training sections has."""
+        if self.scaling is None:
+            raise ValueError("a fold without training sections has no scaling")
+        return self.scaling
+
     def of_training(self) -> "Fold":
         """The same fold with the scaling of its training sections."""
         targets = (self.sections[i].target for i in self.split.train)

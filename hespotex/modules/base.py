@@ -53,10 +53,7 @@ class ExpressionModule(pl.LightningModule):
 
     def fit(self, fold: Fold) -> None:
         """Take from the training sections what needs no epochs: the scaling, and what `fit_closed_form` takes."""
-        if fold.scaling is None:
-            raise ValueError("a fold without training sections fits nothing")
-        mean, std = fold.scaling
-        self.set_scaling(mean, std, fold.expression.lowest)
+        self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
         train = fold.loader(fold.split.train, self.n_hops)
         val = fold.loader(fold.split.val, self.n_hops)
         with torch.no_grad():

@@ -62,7 +62,7 @@ class StrictModule(ClosedFormModule):
 
     def fit(self, fold: Fold) -> None:
         """Choose and fit on the training sections; the choice goes to the log."""
-        super().fit(fold)
+        self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
         sources = [Source(name, widths) for name, widths in fold.sources()]
         groups = {i: fold.group(i) for i in fold.split.train}
         self.fit_committee(fold.loader(fold.split.train, self.n_hops), sources, groups)

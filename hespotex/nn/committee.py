@@ -281,8 +281,6 @@ class Committee:
         self.penalties = tuple(sorted(penalties))
         self.least = LEAST_SPREAD * gene_std.double()
         self.parts: dict[str, RidgeSums] = {}
-        self.sections: dict[str, RidgeSums] = {}
-        self.within: dict[str, set[str]] = {}
         self.closed: set[str] = set()
         self.section = ""
         self.pending: dict[str, RidgeSums] = {}
@@ -307,7 +305,7 @@ class Committee:
             self.section = section_id
         if section_id in self.closed:
             raise ValueError(f"section {section_id}: its blocks must follow one another")
-        _add(self.pending, part, sums)
+        self.pending[part] = self.pending[part] + sums if part in self.pending else sums
 
     def _close(self) -> None:
         """Put the section that is complete into its units, and into its parts."""
@@ -316,12 +314,9 @@ class Committee:
         whole = _total(self.pending.values())
         variance = whole.variance()
         spread = torch.maximum(variance.sqrt(), self.least).clamp(min=TINY)
-        number = f"section {len(self.closed) % MOST_PARTS}"
         for part, sums in self.pending.items():
             unit = standardised(sums, whole.x / whole.n, whole.y / whole.n, spread)
-            _add(self.parts, part, unit)
-            _add(self.sections, number, unit)
-            self.within.setdefault(part, set()).add(number)
+            self.parts[part] = self.parts[part] + unit if part in self.parts else unit
         varies = (variance > TINY).double()
         self.spread += varies * spread
         self.measured += varies
@@ -360,18 +355,10 @@ class Committee:
         return members, score, slope_of(forms, shares)
 
     def _left_out(self) -> list[Pair]:
-        """The spots without each part, and the part; none where no two parts are large enough.
-
-        Where a few groups hold several sections, each section is left out as well: two or three
-        groups are too few to choose on, and a new section may be of a patient that is known.
-        """
+        """The spots without each part, and the part; none where no two parts are large enough."""
         total = _total(self.parts.values())
         genes = some_genes(len(self.least))
-        parts = list(self.parts.values())
-        if len(parts) < MOST_PARTS:
-            several = [sections for sections in self.within.values() if len(sections) > 1]
-            parts += [self.sections[number] for number in sorted(set().union(*several))]
-        large = [part for part in parts if min(part.n, total.n - part.n) >= FEWEST_SPOTS]
+        large = [part for part in self.parts.values() if part.n >= FEWEST_SPOTS]
         if len(large) < 2:
             return []
         return [(Centred.of(total - part, genes), Centred.of(part, genes)) for part in large]
@@ -489,10 +476,6 @@ def some_genes(n_genes: int) -> Tensor:
 def mean_score(scores: Iterable[float]) -> float:
     """Over the parts that have one; NaN where none has."""
     return float(torch.tensor(list(scores), dtype=torch.float64).nanmean())
-
-
-def _add(parts: dict[str, RidgeSums], name: str, sums: RidgeSums) -> None:
-    parts[name] = parts[name] + sums if name in parts else sums
 
 
 def _total(sums: Iterable[RidgeSums]) -> RidgeSums:

@@ -1,6 +1,5 @@
 """What cross-validation says of the model on all sections: each gene's score, and what the estimate does not cover."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +126,3 @@ def read_final_genes(folder: Path) -> pd.DataFrame:
     """`genes.csv` of a final model, by gene; a gene may be called NA."""
     table = pd.read_csv(folder / GENES, dtype={"gene": str}, keep_default_na=False, na_values=[""])
     return table.set_index("gene")
-
-
-def read_final_facts(folder: Path) -> dict[str, Any]:
-    """`final.json` of a final model; empty where there is none."""
-    file = folder / FACTS
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}

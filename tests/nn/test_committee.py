@@ -233,24 +233,6 @@ def test_the_penalty_follows_what_weak_inputs_tell(seed: int) -> None:
     assert chosen(2, 3.0) > 1.0
 
 
-@pytest.mark.parametrize(
-    ("parts", "n_left_out"),
-    [
-        ({"a": "A", "b": "B"}, 2),
-        ({"a": "A", "b": "B", "c": "B"}, 4),
-        ({"a": "A", "b": "A", "c": "B", "d": "B"}, 6),
-        ({f"s{i}": f"P{i % 6}" for i in range(12)}, 6),
-    ],
-)
-def test_few_groups_are_joined_by_their_sections(parts: dict[str, str], n_left_out: int) -> None:
-    """A section that is a part by itself is left out once."""
-    model = Committee(SOURCES, torch.ones(N_GENES))
-    for i, (name, part) in enumerate(parts.items()):
-        model.add(name, part, sums_of(*drawn(20, i)))
-    model.fit()
-    assert len(model._left_out()) == n_left_out
-
-
 def test_what_holds_in_one_part_only_is_not_believed() -> None:
     """Each part has a truth of its own on the same inputs: penalties go up where parts disagree."""
     agree = {name: drawn(40, i) for i, name in enumerate("abcd")}

@@ -16,7 +16,7 @@ from hespotex.data.readers.measured import How, read_measured
 from hespotex.data.readers.on_tissue import COLUMN
 from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import believable, check_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, make_adata
+from hespotex.data.section import Section, SectionKey, check_spots, make_adata
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -109,9 +109,13 @@ class HestReader:
         patches = self.root / "patches" / f"{section_id}.h5"
         if not image and not patches.is_file():
             raise InputError(f"{section_id}: no image: expected wsis/{section_id}.tif or {patches}")
-        if image and self.how.check_frame:
-            spots.frame.check_image(image, open_image(image).size)
-        return section if image else with_patches(section, patches)
+        if image is None:
+            return with_patches(section, patches)
+        size = open_image(image).size
+        check_spots(section, *size)
+        if self.how.check_frame:
+            spots.frame.check_image(image, size)
+        return section
 
     def _selected(self, found: Sequence[str], select: Select) -> list[str]:
         """The chosen ids that are on disk; ids that were asked for by name must be."""
