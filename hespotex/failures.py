@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from filelock import FileLock
 
 from hespotex.errors import InputError, disk_words, stopped_by
@@ -128,6 +127,8 @@ def _rows(file: Path) -> dict[str, Failure]:
     """The table; of a file that is none, nothing is kept, in words."""
     if not file.is_file():
         return {}
+    import pandas as pd  # half a second, for the commands that have a failure to tell
+
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False).map(unmarked)
         kinds = table["kind"] if "kind" in table else ["InputError"] * len(table)  # an older version caught no other
@@ -142,6 +143,8 @@ def _write(file: Path, rows: dict[str, Failure], what: str) -> None:
     if not rows:
         file.unlink(missing_ok=True)
         return
+    import pandas as pd
+
     lines = [(name, failure.kind, failure.reason) for name, failure in sorted(rows.items())]
     with atomic_path(file) as part:
         write_csv(pd.DataFrame(lines, columns=[what, *COLUMNS]), part, index=False)

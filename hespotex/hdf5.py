@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import h5py
 
 from hespotex.errors import InputError
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 CURE = "it would bring in bytes of other files; write it anew with the data inside"
 
@@ -31,12 +34,14 @@ def open_hdf5(path: Path) -> h5py.File:
     return file
 
 
-def read_anndata(path: Path) -> ad.AnnData:
+def read_anndata(path: Path) -> "ad.AnnData":
     """An AnnData file, after the same look.
 
     Raises:
         InputError: something in it lies in another file.
     """
+    import anndata as ad
+
     open_hdf5(path).close()
     return ad.read_h5ad(path)
 

@@ -3,9 +3,10 @@
 import csv
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a cell must not begin with; apostrophes say "text"
 
@@ -31,11 +32,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def write_csv(table: pd.DataFrame, path: Path, **how: Any) -> None:
+def write_csv(table: "pd.DataFrame", path: Path, **how: Any) -> None:
     """Write a table whose text, in cells, index and heading, is marked; see `DataFrame.to_csv`."""
+    from pandas.api.types import is_numeric_dtype
+
     shown, texts = table.rename(columns=_cell), [*map(str, table.columns)]
     for place, kind in enumerate(table.dtypes):
-        if not pd.api.types.is_numeric_dtype(kind):
+        if not is_numeric_dtype(kind):
             column = table.iloc[:, place].astype(object).map(_cell).to_numpy()
             shown.isetitem(place, column)
             texts += [text for text in column if isinstance(text, str)]

@@ -5,7 +5,6 @@ import logging
 import sys
 from pathlib import Path
 
-from hespotex.callbacks.checkpoint_io import why_torn
 from hespotex.cli import VerbParser, plain_errors
 from hespotex.data.store_files import StoredFile, remove, stored_files, why_unusable
 from hespotex.errors import InputError
@@ -48,6 +47,8 @@ def check(entries: list[StoredFile], teachers: list[Path], repair: bool) -> bool
     Args:
         repair: remove it.
     """
+    from hespotex.callbacks.checkpoint_io import why_torn
+
     damaged = [(entry.path, reason) for entry in entries if (reason := why_unusable(entry))]
     damaged += [(path, reason) for path in teachers if (reason := why_torn(path))]
     for path, reason in damaged:

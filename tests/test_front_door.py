@@ -38,6 +38,16 @@ def test_nothing_heavy_is_loaded_for_it(word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("verb", "light"), [("cli", HEAVY), ("doctor", HEAVY), ("summary", HEAVY), ("store", ("torch", "anndata"))]
+)
+def test_a_command_starts_light(verb: str, light: tuple[str, ...]) -> None:
+    """What a command may need is loaded when it needs it: `--help` and a refused word come at once."""
+    done = command("-c", f"import sys, hespotex.{verb}; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    assert not set(light) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
     ("word", "meant"), [("trian", "train"), ("preditc", "predict"), ("hest-benchmrk", "hest_benchmark"), ("bundel", "bundle")]
 )
 def test_an_unknown_verb(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:

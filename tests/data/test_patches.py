@@ -139,6 +139,7 @@ def test_a_larger_patch_cannot_be_had(tmp_path: Path) -> None:
 
 def test_barcodes_of_either_shape_and_type(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["img"] = np.zeros((2, 1, 1, 3), dtype=np.uint8)
         file["barcode"] = np.array([b"a", b"b"])
         assert stored_barcodes(file) == ["a", "b"]
         del file["barcode"]
