@@ -15,7 +15,7 @@ from hespotex.data.folds import FoldStrategy
 from hespotex.data.prepare import label_duplicates, prepare_fold
 from hespotex.data.sections import Sections
 from hespotex.data.split import selected
-from hespotex.errors import InputError
+from hespotex.errors import InputError, chain
 from hespotex.metrics.own import Metric
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.teacher import ExpressionAutoencoderModule
@@ -33,10 +33,8 @@ def build(config: Any, **kwargs: Any) -> Any:
 
 def _in_words(error: InstantiationException) -> InputError:
     """The message of an object that refused its settings, without Hydra's wrapping."""
-    cause: BaseException = error
-    while cause.__cause__ is not None and not isinstance(cause, InputError):
-        cause = cause.__cause__
-    return cause if isinstance(cause, InputError) else InputError(f"the config cannot be built: {error}")
+    ours = next((one for one in chain(error) if isinstance(one, InputError)), None)
+    return ours or InputError(f"the config cannot be built: {error}")
 
 
 def build_list(group: Config) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterator
 
 DISK = {
     errno.ENOSPC: "the disk is full",
@@ -37,21 +38,27 @@ class Stopped(BaseException):
         self.number = number
 
 
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those behind it, each once: one that is raised from what it caused stands behind itself."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def stopped_by(error: BaseException | None) -> Stopped | None:
     """The signal behind an error: a library that was stopped in the middle of its work may raise one of its own."""
-    while error is not None and not isinstance(error, Stopped):
-        error = error.__cause__ or error.__context__
-    return error
+    return next((one for one in chain(error) if isinstance(one, Stopped)), None)
 
 
 def disk_words(error: BaseException | None) -> str | None:
     """What the disk refused, where, and the way out; None where the error, and what is behind it, is of another kind."""
-    while error is not None:
-        number = error.errno if isinstance(error, OSError) else None
-        text = str(error)
+    for one in chain(error):
+        number = one.errno if isinstance(one, OSError) else None
+        text = str(one)
         for known, words in DISK.items():  # HDF5 and others put the number into words
             if number == known or f"errno = {known}," in text or (known != errno.EPERM and os.strerror(known) in text):
-                where = getattr(error, "filename", None)
+                where = getattr(one, "filename", None)
                 return f"{where or ' '.join(text.split())[:200]}: {words}; {WAY_OUT}"
-        error = error.__cause__ or error.__context__
     return None
