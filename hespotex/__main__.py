@@ -14,6 +14,7 @@ VERBS = {
     "summary": "aggregate the runs below a folder",
     "compare": "compare two sweeps, paired by section and gene",
     "audit": "derive anew what a finished run's fitted parts have seen",
+    "finalize": "the model of a cross-validation, fitted on all sections",
     "bundle": "one folder to share a cross-validated model",
     "cohort": "tables of a cohort out of predicted slides",
     "store": "list and clean the embedding store",
