@@ -12,7 +12,8 @@ from hespotex.data.readers.common import read_h5ad
 from hespotex.data.readers.hest_benchmark import patches_mpp
 from hespotex.data.readers.spaceranger import _matrix
 from hespotex.data.rows import StoredRows
-from hespotex.data.store_files import stored_files
+from hespotex.data.store_check import why_damaged
+from hespotex.data.store_files import DAMAGED, stored_files, why_unusable
 from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5, read_anndata
 from hespotex.results.html.calibration import calibration
@@ -95,11 +96,14 @@ def test_refused_by_every_reader(folder: Path, foreign: Foreign) -> None:
         lambda: patches_mpp(path),
         lambda: _matrix(path),
         lambda: StoredRows(path, []),
-        lambda: list(stored_files(folder)),
+        lambda: why_damaged(path),
     ]
     for read in readers:
         with pytest.raises(InputError, match="bytes of other files"):
             read()
+    (listed,) = stored_files(folder)
+    assert listed.patch == DAMAGED and listed.shape == (0, 0)  # named, and nothing read of it
+    assert why_unusable(listed) == DAMAGED
     (folder / "predictions").mkdir()
     for kind in ("predicted", "measured"):
         (folder / "predictions" / f"S1_{kind}.h5ad").write_bytes(path.read_bytes())
