@@ -1,4 +1,6 @@
-"""Predict on slides, or score on another data set: `python predict.py checkpoint=... slides=...`; `--help` tells the rest."""
+"""Predict on slides, or score on another data set: `python predict.py checkpoint=... slides=...`;
+`--help` tells the rest.
+"""
 
 from hespotex.predict import main
 

@@ -1,4 +1,6 @@
-"""Puts `conf/`, which lies beside the package in a checkout, into the wheel as `hespotex/conf`; the rest: pyproject.toml."""
+"""Puts `conf/`, which lies beside the package in a checkout, into the wheel as `hespotex/conf`; the
+rest: pyproject.toml.
+"""
 
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -14,7 +16,9 @@ class WithConf(build_py):
         super().run()
         if not self.editable_mode:
             own = ignore_patterns("local")  # a user's own defaults, ignored by git
-            copytree("conf", Path(self.build_lib) / "hespotex" / "conf", ignore=own, dirs_exist_ok=True)
+            copytree(
+                "conf", Path(self.build_lib) / "hespotex" / "conf", ignore=own, dirs_exist_ok=True
+            )
 
 
 setup(cmdclass={"build_py": WithConf})

@@ -1,4 +1,6 @@
-"""Train one model on one fold: `python train.py data=... model=... fold.index=...`; `--help` tells the rest."""
+"""Train one model on one fold: `python train.py data=... model=... fold.index=...`; `--help` tells
+the rest.
+"""
 
 from hespotex.train import main
 

@@ -20,8 +20,14 @@ class _ParserFound(BaseException):
 
 def verbs() -> dict[str, bool]:
     """Commands `python -m NAME`, and whether argparse reads their words (else Hydra does)."""
-    texts = {path.stem: path.read_text() for path in sorted((CHECKOUT / "hespotex").glob("[a-z]*.py"))}
-    return {f"hespotex.{name}": "Parser(" in text for name, text in texts.items() if 'if __name__ == "__main__"' in text}
+    texts = {
+        path.stem: path.read_text() for path in sorted((CHECKOUT / "hespotex").glob("[a-z]*.py"))
+    }
+    return {
+        f"hespotex.{name}": "Parser(" in text
+        for name, text in texts.items()
+        if 'if __name__ == "__main__"' in text
+    }
 
 
 def parser_of(verb: str) -> ArgumentParser:
@@ -60,5 +66,14 @@ def _argparse_help(verb: str) -> str:
 
 def _hydra_help(words: list[str]) -> str:
     env = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, *words, "--help"], cwd=CHECKOUT, env=env, capture_output=True, text=True, check=True)
-    return re.sub(r"^[^\n]* is powered by Hydra\.\n|\n+Powered by Hydra.*", "", done.stdout, flags=re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, *words, "--help"],
+        cwd=CHECKOUT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return re.sub(
+        r"^[^\n]* is powered by Hydra\.\n|\n+Powered by Hydra.*", "", done.stdout, flags=re.DOTALL
+    )

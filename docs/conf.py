@@ -1,11 +1,14 @@
-"""Sphinx: `make docs` builds this folder into `outputs/docs`, with every warning an error. Nothing is fetched."""
+"""Sphinx: `make docs` builds this folder into `outputs/docs`, with every warning an error. Nothing
+is fetched.
+"""
 
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]  # the generator, and the package of this checkout
+# the generator, and the package of this checkout
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import generate
 from sphinx.application import Sphinx
@@ -48,6 +51,8 @@ def setup(app: Sphinx) -> None:
 
 
 def _keep_bars(*arguments: Any) -> None:
-    """The last argument is the docstring's lines, to be changed in place; code in backticks stays as it is."""
+    """The last argument is the docstring's lines, to be changed in place; code in backticks stays
+    as it is.
+    """
     lines: list[str] = arguments[-1]
     lines[:] = [BAR.sub(lambda match: match[1] or r"\|", line) for line in lines]

@@ -1,4 +1,6 @@
-"""The configuration reference, out of `conf/`: each group and option, each key with its default and its comment."""
+"""The configuration reference, out of `conf/`: each group and option, each key with its default and
+its comment.
+"""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +41,11 @@ class Option:
 @cache
 def read_options() -> list[Option]:
     """All options, by group and name."""
-    return [read_option(path) for path in sorted(CONF.rglob("*.yaml")) if "local" not in path.relative_to(CONF).parts]
+    return [
+        read_option(path)
+        for path in sorted(CONF.rglob("*.yaml"))
+        if "local" not in path.relative_to(CONF).parts
+    ]
 
 
 def read_option(path: Path) -> Option:
@@ -47,7 +53,9 @@ def read_option(path: Path) -> Option:
     text = path.read_text(encoding="utf-8")
     lines, node = text.splitlines(), yaml.compose(text)
     group = path.parent.relative_to(CONF).as_posix().removeprefix(".")
-    named = next((line.split()[-1] for line in lines if line.startswith("# @package ")), _package(group))
+    named = next(
+        (line.split()[-1] for line in lines if line.startswith("# @package ")), _package(group)
+    )
     head = [line.removeprefix("# ") for line in _head(lines) if not line.startswith("# @package")]
     prefix = "" if named == "_global_" or not group else f"{named}."
     left_out = ("defaults",) if group else ("defaults", "hydra")
@@ -64,26 +72,42 @@ def _head(lines: list[str]) -> list[str]:
 
 
 def _package(group: str) -> str:
-    """Where the keys of a group stand in the config; what options share stands where the option stands."""
+    """Where the keys of a group stand in the config; what options share stands where the option
+    stands.
+    """
     return group.removesuffix(SHARED).replace("/", ".")
 
 
 def _parents(content: dict[str, Any]) -> list[str]:
     """Options of the same group that an option starts from."""
-    return [entry.split("@")[0] for entry in content.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return [
+        entry.split("@")[0]
+        for entry in content.get("defaults", [])
+        if isinstance(entry, str) and entry != "_self_"
+    ]
 
 
 def _chosen(content: dict[str, Any]) -> list[str]:
     """Options of other groups that it takes, as `GROUP=OPTION`."""
     entries = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]
     pairs = [
-        (str(group).removeprefix("override ").removeprefix("/"), option) for entry in entries for group, option in entry.items()
+        (str(group).removeprefix("override ").removeprefix("/"), option)
+        for entry in entries
+        for group, option in entry.items()
     ]
-    return [f"{group}={option}" for group, option in pairs if option is not None and not group.startswith("optional ")]
+    return [
+        f"{group}={option}"
+        for group, option in pairs
+        if option is not None and not group.startswith("optional ")
+    ]
 
 
-def _keys(node: yaml.MappingNode, lines: list[str], prefix: str, left_out: tuple[str, ...] = ()) -> Iterator[Key]:
-    """Every leaf; a part that builds an object stands before its keys, with the class's name as its default."""
+def _keys(
+    node: yaml.MappingNode, lines: list[str], prefix: str, left_out: tuple[str, ...] = ()
+) -> Iterator[Key]:
+    """Every leaf; a part that builds an object stands before its keys, with the class's name as its
+    default.
+    """
     for name, value in node.value:
         if name.value in left_out or name.value in (TARGET, "_partial_"):
             continue
@@ -95,7 +119,11 @@ def _keys(node: yaml.MappingNode, lines: list[str], prefix: str, left_out: tuple
             yield from _keys(value, lines, f"{path}.")
         else:
             start, end = value.start_mark, value.end_mark
-            yield Key(path, lines[start.line][start.column : end.column], _comment(lines[end.line][end.column :]))
+            yield Key(
+                path,
+                lines[start.line][start.column : end.column],
+                _comment(lines[end.line][end.column :]),
+            )
 
 
 def _target(node: yaml.MappingNode) -> str:
@@ -111,13 +139,28 @@ def pages() -> dict[str, str]:
     """Page of each group by name, and `commands` for the configs of the commands themselves."""
     options = read_options()
     groups = sorted({option.group for option in options})
-    found = {"commands" if not group else group.replace("/", "-"): _page(group, options) for group in groups}
+    found = {
+        "commands" if not group else group.replace("/", "-"): _page(group, options)
+        for group in groups
+    }
     return found | {"index": _index(list(found))}
 
 
 def _index(names: list[str]) -> str:
-    lines = ["# Configuration", "", "Made from `conf/`: group, option, key, default, and the line that says what it does.", ""]
-    lines += ["```{toctree}", ":maxdepth: 1", "", *[name for name in names if name != "commands"], "commands", "```"]
+    lines = [
+        "# Configuration",
+        "",
+        "Made from `conf/`: group, option, key, default, and the line that says what it does.",
+        "",
+    ]
+    lines += [
+        "```{toctree}",
+        ":maxdepth: 1",
+        "",
+        *[name for name in names if name != "commands"],
+        "commands",
+        "```",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -134,7 +177,10 @@ def _page(group: str, options: list[Option]) -> str:
             lines += [f"Builds `{option.built}`.", ""]
         if option.keys:
             lines += ["| key | default | what it does |", "|---|---|---|"]
-            lines += [f"| {_code(key.path)} | {_code(key.default)} | {_cell(key.comment)} |" for key in option.keys] + [""]
+            lines += [
+                f"| {_code(key.path)} | {_code(key.default)} | {_cell(key.comment)} |"
+                for key in option.keys
+            ] + [""]
     return "\n".join(lines)
 
 

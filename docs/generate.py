@@ -1,4 +1,6 @@
-"""Pages that are made from the code at every build and never committed: configuration, commands, columns, API."""
+"""Pages that are made from the code at every build and never committed: configuration, commands,
+columns, API.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +31,9 @@ ROOMS = {  # packages by page, with the sentence that opens it
 
 
 def write_all(folder: Path) -> None:
-    """Make `folder` hold these pages and no others; one that did not change keeps its date, so that Sphinx skips it."""
+    """Make `folder` hold these pages and no others; one that did not change keeps its date, so that
+    Sphinx skips it.
+    """
     pages = {f"config/{name}": text for name, text in config_reference.pages().items()}
     pages |= {f"api/{name}": text for name, text in api_pages().items()}
     pages |= {f"tables/{name}": column_table(columns) for name, columns in TABLES.items()}
@@ -47,13 +51,26 @@ def write_all(folder: Path) -> None:
 def column_table(columns: dict[str, str]) -> str:
     """Columns and what they mean."""
     return (
-        "\n".join(["| column | meaning |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in columns.items())]) + "\n"
+        "\n".join(
+            [
+                "| column | meaning |",
+                "|---|---|",
+                *(f"| `{name}` | {text} |" for name, text in columns.items()),
+            ]
+        )
+        + "\n"
     )
 
 
 def api_pages() -> dict[str, str]:
-    """A page for each room of the package; a room without a sentence in `ROOMS` gets one all the same."""
-    modules = [module.name for module in walk_packages(hespotex.__path__, "hespotex.") if _says_something(module.name)]
+    """A page for each room of the package; a room without a sentence in `ROOMS` gets one all the
+    same.
+    """
+    modules = [
+        module.name
+        for module in walk_packages(hespotex.__path__, "hespotex.")
+        if _says_something(module.name)
+    ]
     by_room: dict[str, list[str]] = {room: [] for room in ROOMS}
     for name in modules:
         parts = name.split(".")
@@ -73,5 +90,13 @@ def _says_something(module: str) -> bool:
 def _api_page(room: str, modules: list[str]) -> str:
     lines = [f"# {room}", "", ROOMS.get(room, ""), ""]
     for name in modules:
-        lines += [f"## `{name}`", "", "```{eval-rst}", f".. automodule:: {name}", "   :members:", "```", ""]
+        lines += [
+            f"## `{name}`",
+            "",
+            "```{eval-rst}",
+            f".. automodule:: {name}",
+            "   :members:",
+            "```",
+            "",
+        ]
     return "\n".join(lines)

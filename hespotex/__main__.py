@@ -1,4 +1,6 @@
-"""The front door: `hespotex VERB WORDS...` runs `python -m hespotex.VERB WORDS...`; `hespotex --help` lists the verbs."""
+"""The front door: `hespotex VERB WORDS...` runs `python -m hespotex.VERB WORDS...`; `hespotex
+--help` lists the verbs.
+"""
 
 import runpy
 import sys
@@ -22,7 +24,8 @@ VERBS = {
 }
 HELP = ("--help", "-h", "help")
 COMPLETION = "--completion"
-# The first word is a verb. Hydra completes the words of its commands itself, those of the others stand in their help.
+# The first word is a verb. Hydra completes the words of its commands itself, those of the others
+# stand in their help.
 SCRIPT = """\
 _hespotex() {{
   local word="${{COMP_WORDS[COMP_CWORD]}}" verb="${{COMP_WORDS[1]}}" known
@@ -45,7 +48,9 @@ HYDRA = ("train", "predict", "doctor", "embed", "hest_benchmark")  # verbs whose
 def main(words: Sequence[str] | None = None) -> None:
     """Run the verb that is the first of these words, of the command line by default."""
     given = list(sys.argv[1:] if words is None else words)
-    first = given[0].replace("-", "_") if given and not given[0].startswith("-") else "".join(given[:1])
+    first = (
+        given[0].replace("-", "_") if given and not given[0].startswith("-") else "".join(given[:1])
+    )
     if first in VERBS:
         sys.argv = [sys.argv[0], *given[1:]]
         runpy.run_module(f"hespotex.{first}", run_name="__main__", alter_sys=True)

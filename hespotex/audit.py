@@ -7,10 +7,11 @@ from pathlib import Path
 from hespotex.cli import VerbParser, plain_errors
 
 log = logging.getLogger("hespotex.audit")
-ABOUT = """Audit finished runs for leaks. Each thing that a run fitted is fitted again on its training sections alone and
-compared with what the run stored: genes, target, scaling, closed-form weights, teacher, chosen epoch, test
-predictions; groups and duplicated tissue are looked up in the data. Where the data is gone, the run's own record is
-all there is, and the rule says so. Run it where train.py was run: paths are relative. Exit code 1 if a rule fails."""
+ABOUT = """Audit finished runs for leaks. Each thing that a run fitted is fitted again on its
+training sections alone and compared with what the run stored: genes, target, scaling, closed-form
+weights, teacher, chosen epoch, test predictions; groups and duplicated tissue are looked up in the
+data. Where the data is gone, the run's own record is all there is, and the rule says so. Run it
+where train.py was run: paths are relative. Exit code 1 if a rule fails."""
 EXAMPLES = {
     "outputs/demo/0": "one run",
     "outputs/demo/[0-9]*": "all runs of a sweep",
@@ -22,7 +23,13 @@ EXAMPLES = {
 def main() -> None:
     """Command line; the exit code is 0 only if no rule fails."""
     parser = VerbParser("audit", ABOUT, EXAMPLES)
-    parser.add_argument("folders", type=Path, nargs="+", metavar="RUN_DIR", help="folder of a run, such as outputs/demo/0")
+    parser.add_argument(
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="RUN_DIR",
+        help="folder of a run, such as outputs/demo/0",
+    )
     parser.add_argument("--quick", action="store_true", help="recorded facts only: reads no data")
     arguments = parser.parse_args()
     from hespotex.auditing.audit import RULES, audit_run

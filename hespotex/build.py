@@ -1,4 +1,5 @@
-"""From the config of a command to objects: the one place that calls Hydra's instantiate. Below it are only plain values.
+"""From the config of a command to objects: the one place that calls Hydra's instantiate. Below it
+are only plain values.
 
 What a file names is never built here, but by `hespotex.trusted`.
 """
@@ -45,7 +46,9 @@ def build_list(group: Config) -> list[Any]:
 def build_sections(config: Config) -> Sections:
     """The sections of the data set."""
     data = config["data"]
-    return Sections(build(data["reader"]), build(data["genes"]), data["min_counts"], data["keep_gib"])
+    return Sections(
+        build(data["reader"]), build(data["genes"]), data["min_counts"], data["keep_gib"]
+    )
 
 
 def build_recipe(config: Config) -> Recipe:
@@ -63,7 +66,9 @@ def build_recipe(config: Config) -> Recipe:
 
 
 def build_fold(config: Config, sections: Sections | None = None) -> Fold:
-    """One fold of these sections, by default of the config's: embedded, fitted and ready for a model."""
+    """One fold of these sections, by default of the config's: embedded, fitted and ready for a
+    model.
+    """
     sections = sections or build_sections(config)
     recipe = build_recipe(config)
     strategy: FoldStrategy = build(config["fold"])
@@ -81,23 +86,37 @@ def build_module(config: Config, sizes: dict[str, int]) -> ExpressionModule:
 
 def build_teacher(config: Config, n_genes: int) -> ExpressionAutoencoderModule:
     """Stage 1 for this many genes."""
-    module: ExpressionAutoencoderModule = build(config["model"]["teacher"]["module"])(n_genes=n_genes)
+    module: ExpressionAutoencoderModule = build(config["model"]["teacher"]["module"])(
+        n_genes=n_genes
+    )
     return module
 
 
 def build_trainer(config: Config, **kwargs: Any) -> pl.Trainer:
     """A Trainer as `trainer` says, with these callbacks and loggers."""
-    trainer: pl.Trainer = build(config["trainer"], **{"precision": precision(config["trainer"]), **kwargs})
+    trainer: pl.Trainer = build(
+        config["trainer"], **{"precision": precision(config["trainer"]), **kwargs}
+    )
     return trainer
 
 
 def precision(trainer: Config) -> str:
-    """What `trainer.precision` comes to on this machine: "auto" is bf16-mixed on a GPU that has it, else 32-true."""
+    """What `trainer.precision` comes to on this machine: "auto" is bf16-mixed on a GPU that has it,
+    else 32-true.
+    """
     asked = str(trainer["precision"])
     on_gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    return ("bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true") if asked == "auto" else asked
+    return (
+        ("bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true")
+        if asked == "auto"
+        else asked
+    )
 
 
 def build_metrics(config: Config) -> dict[str, Metric]:
     """The user's own metrics, by name."""
-    return {name: build(part) for name, part in (config.get("metrics") or {}).items() if part is not None}
+    return {
+        name: build(part)
+        for name, part in (config.get("metrics") or {}).items()
+        if part is not None
+    }

@@ -5,12 +5,15 @@ from pathlib import Path
 
 from hespotex.cli import VerbParser, plain_errors
 
-ABOUT = """Pack a cross-validated model with its scores into one folder to share: the checkpoint of every fold, genes.csv with
-each gene's PCC, facts.json, and a model card (README.md). predict.py takes the folder as its checkpoint."""
+ABOUT = """Pack a cross-validated model with its scores into one folder to share: the checkpoint of
+every fold, genes.csv with each gene's PCC, facts.json, and a model card (README.md). predict.py
+takes the folder as its checkpoint."""
 EXAMPLES = {
     "outputs/mine": "into outputs/mine_bundle",
     "outputs/demo --model strict": "a sweep of several models",
-    "outputs/mine --output models/breast": "then: python predict.py checkpoint=models/breast slides=...",
+    "outputs/mine --output models/breast": (
+        "then: python predict.py checkpoint=models/breast slides=..."
+    ),
 }
 
 
@@ -18,10 +21,19 @@ EXAMPLES = {
 def main() -> None:
     """Command line."""
     parser = VerbParser("bundle", ABOUT, EXAMPLES)
-    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="folder of a cross-validation, such as outputs/mine")
+    parser.add_argument(
+        "sweep",
+        type=Path,
+        metavar="SWEEP_DIR",
+        help="folder of a cross-validation, such as outputs/mine",
+    )
     parser.add_argument("--model", help="which one, where the sweep has several, such as strict")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder to make; SWEEP_DIR_bundle by default")
-    parser.add_argument("--allow-leak", action="store_true", help="pack, and label, what has seen its test sections")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder to make; SWEEP_DIR_bundle by default"
+    )
+    parser.add_argument(
+        "--allow-leak", action="store_true", help="pack, and label, what has seen its test sections"
+    )
     words = parser.parse_args()
     from hespotex.packing import pack
 

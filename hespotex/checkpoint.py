@@ -20,10 +20,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         InputError: no such file, or one that HESpotEx did not write.
     """
     if not path.is_file():
-        raise InputError(f"checkpoint not found: {path}; set checkpoint=RUN_DIR/checkpoints/best.ckpt")
+        raise InputError(
+            f"checkpoint not found: {path}; set checkpoint=RUN_DIR/checkpoints/best.ckpt"
+        )
     content = load_tensors(path, "checkpoint")
     if not isinstance(content, dict) or not isinstance(content.get(KEY), dict):
-        raise InputError(f"{path}: not a HESpotEx checkpoint (it lacks the gene panel and preprocessing facts)")
+        raise InputError(
+            f"{path}: not a HESpotEx checkpoint (it lacks the gene panel and preprocessing facts)"
+        )
     content[KEY] = content[KEY] | {"config": plain(part(content[KEY], "config"))}
     return content
 
@@ -37,7 +41,10 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
     about = content[KEY]
     if about["config"]["model"].get("reference"):
         name = about["config"]["model"]["name"]
-        raise InputError(f"model={name} looks expression up and predicts nothing; take the checkpoint of another model")
+        raise InputError(
+            f"model={name} looks expression up and predicts nothing; take the checkpoint of another"
+            " model"
+        )
     module = rebuilt_module(about["config"], about["sizes"])
     try:
         module.load_state_dict(content["state_dict"])
@@ -45,12 +52,16 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
         words = " ".join(str(error).split())[:200]
         wrote = about.get("versions", {}).get("hespotex", "unknown")
         raise InputError(
-            f"the checkpoint's weights do not fit this version of its model ({words}); it was written by HESpotEx {wrote}, "
-            f"commit {about.get('git_commit')}: predict with that, or train again"
+            f"the checkpoint's weights do not fit this version of its model ({words}); it was"
+            f" written by HESpotEx {wrote}, commit {about.get('git_commit')}: predict with that, or"
+            " train again"
         ) from error
     wrong = [name for name, value in module.state_dict().items() if value.isnan().any()]
     if wrong:
-        raise InputError(f"the checkpoint's weights are not all numbers (NaN in {', '.join(wrong[:3])}): train it again")
+        raise InputError(
+            f"the checkpoint's weights are not all numbers (NaN in {', '.join(wrong[:3])}): train"
+            " it again"
+        )
     return module.eval()
 
 
@@ -85,7 +96,10 @@ def restored_target(about: dict[str, Any]) -> Expression:
         InputError: a checkpoint of an older version, which lacks what its target was fitted to.
     """
     if about["expression_fitted_on"] and not about.get("expression_state"):
-        raise InputError("the checkpoint, of an older version, does not hold what its target was fitted to; train it again")
+        raise InputError(
+            "the checkpoint, of an older version, does not hold what its target was fitted to;"
+            " train it again"
+        )
     target = fresh_target(about["config"])
     target.restore(about.get("expression_state", {}), about["expression_fitted_on"])
     return target

@@ -1,4 +1,6 @@
-"""What the entry points share: where `conf/` is, errors in words, near matches of typos, and exit codes."""
+"""What the entry points share: where `conf/` is, errors in words, near matches of typos, and exit
+codes.
+"""
 
 import argparse
 import logging
@@ -24,7 +26,9 @@ def config_folder() -> Path:
 
 
 def command(config_name: str) -> Callable[[Main], Callable[[], None]]:
-    """Make a function of the composed config a command line: `conf/`, errors in words, near matches of typos."""
+    """Make a function of the composed config a command line: `conf/`, errors in words, near matches
+    of typos.
+    """
 
     def decorate(task: Main) -> Callable[[], None]:
         @wraps(task)
@@ -55,13 +59,16 @@ def _start(task: Main, config_name: str) -> None:
 
     from hespotex.typos import near_misses, register_help
 
-    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # of helpers whose parent was stopped
+    # of helpers whose parent was stopped
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     register_help()
     sys.argv[1:] = typed_words([as_typed(word) for word in sys.argv[1:]])
     hydras = utils.run_and_report
     utils.run_and_report = partial(report, otherwise=hydras)
     try:
-        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(_in_hydra(task))()
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
+            _in_hydra(task)
+        )()
         Sweep.end()
     except SystemExit as stop:
         for line in near_misses(stop, config_folder(), config_name, sys.argv[1:]):
@@ -104,7 +111,8 @@ def plain_errors(main: Main) -> Main:
 
 
 class VerbParser(argparse.ArgumentParser):
-    """Parser of `python -m hespotex.VERB`: examples under the options, and near matches of what is misspelt.
+    """Parser of `python -m hespotex.VERB`: examples under the options, and near matches of what is
+    misspelt.
 
     Args:
         verb: its name.
@@ -115,9 +123,13 @@ class VerbParser(argparse.ArgumentParser):
     def __init__(self, verb: str, about: str, examples: dict[str, str]) -> None:
         program = f"python -m hespotex.{verb}"
         width = max(map(len, examples)) + 2
-        shown = "\n".join(f"  {program} {words:{width}} {does}".rstrip() for words, does in examples.items())
+        shown = "\n".join(
+            f"  {program} {words:{width}} {does}".rstrip() for words, does in examples.items()
+        )
         layout = argparse.RawDescriptionHelpFormatter
-        super().__init__(program, description=about, epilog=f"examples:\n{shown}", formatter_class=layout)
+        super().__init__(
+            program, description=about, epilog=f"examples:\n{shown}", formatter_class=layout
+        )
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As the parent, `~` at the beginning of a path replaced by the home folder."""
@@ -127,9 +139,22 @@ class VerbParser(argparse.ArgumentParser):
         """The message, what was perhaps meant, and where help is."""
         from hespotex.typos import near
 
-        known = [name for action in self._actions for name in (*action.option_strings, *(action.choices or ()))]
+        known = [
+            name
+            for action in self._actions
+            for name in (*action.option_strings, *(action.choices or ()))
+        ]
         meant = [near(word, known) for word in re.findall(r"--[\w-]+|(?<=choice: ')\w+", message)]
-        self.exit(2, "\n".join([f"{self.prog}: {message}", *filter(None, meant), f"{self.prog} --help tells more\n"]))
+        self.exit(
+            2,
+            "\n".join(
+                [
+                    f"{self.prog}: {message}",
+                    *filter(None, meant),
+                    f"{self.prog} --help tells more\n",
+                ]
+            ),
+        )
 
 
 def _quiet() -> None:

@@ -20,18 +20,32 @@ from hespotex.spreadsheet import write_csv
 from hespotex.user_table import UserTable, read_user_table
 
 log = logging.getLogger("hespotex.cohort")
-EVENTS = {"true": "1", "yes": "1", "dead": "1", "false": "0", "no": "0", "alive": "0", "censored": "0"}
-ABOUT = """Tables of a cohort out of the slides that predict.py has predicted: pseudobulk (mean over spots) of every slide, and
-where there is input for them gene-set scores, correlation with bulk RNA, and C-indices of survival."""
+EVENTS = {
+    "true": "1",
+    "yes": "1",
+    "dead": "1",
+    "false": "0",
+    "no": "0",
+    "alive": "0",
+    "censored": "0",
+}
+ABOUT = """Tables of a cohort out of the slides that predict.py has predicted: pseudobulk (mean over
+spots) of every slide, and where there is input for them gene-set scores, correlation with bulk RNA,
+and C-indices of survival."""
 EXAMPLES = {
     "predicted": "predicted/cohort/pseudobulk.csv",
-    "predicted --slides slides.csv --gene-sets sets.gmt": "scores by patient, survival if slides.csv has time and event",
+    "predicted --slides slides.csv --gene-sets sets.gmt": (
+        "scores by patient, survival if slides.csv has time and event"
+    ),
     "predicted --slides slides.csv --bulk rna.csv": "against bulk RNA of the same patients",
 }
 
 
 def tables(
-    folder: Path, slides: Path | None = None, gene_sets: Path | None = None, bulk: Path | None = None
+    folder: Path,
+    slides: Path | None = None,
+    gene_sets: Path | None = None,
+    bulk: Path | None = None,
 ) -> dict[str, pd.DataFrame]:
     """All tables by name; `pseudobulk` always, the others where there is input for them.
 
@@ -48,8 +62,13 @@ def tables(
     follow_up = follow_up_of(listed) if listed is not None else None
     sets = read_gmt(gene_sets) if gene_sets else None
     if follow_up is not None and sets is None:
-        raise InputError("--slides has follow-up (time, event), which is set against gene-set scores: add --gene-sets FILE.gmt")
-    patients = dict(zip(listed["slide"], listed["patient"], strict=True)) if listed is not None else None
+        raise InputError(
+            "--slides has follow-up (time, event), which is set against gene-set scores: add"
+            " --gene-sets FILE.gmt"
+        )
+    patients = (
+        dict(zip(listed["slide"], listed["patient"], strict=True)) if listed is not None else None
+    )
     table = pseudobulk(folder, patients)
     found = {"pseudobulk": table}
     if sets is not None:
@@ -59,7 +78,9 @@ def tables(
         measured, scale = read_bulk(bulk, mean.index, mean.columns)
         log.info("%s: %d patients, %d genes, values %s", bulk, *measured.shape, scale)
         for by in ("gene", "patient"):
-            found[f"bulk_correlation_{by}s"] = correlations(mean, measured, by).assign(bulk_values=scale)
+            found[f"bulk_correlation_{by}s"] = correlations(mean, measured, by).assign(
+                bulk_values=scale
+            )
     if follow_up is not None:
         scores = found["gene_set_scores"]
         found["survival"] = c_indices(patient_means(scores, value_columns(scores)), follow_up)
@@ -68,19 +89,25 @@ def tables(
 
 def _read_slides(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        raise InputError(f"list of slides not found: {path}; give --slides CSV with columns slide and patient")
+        raise InputError(
+            f"list of slides not found: {path}; give --slides CSV with columns slide and patient"
+        )
     read = read_user_table(path, "--slides", ["slide", "patient"], optional=["time", "event"])
     table = pd.DataFrame({name: read.text(name) for name in ("slide", "patient")})
     if table["slide"].duplicated().any():
         twice = sorted(set(table.loc[table["slide"].duplicated(), "slide"]))
-        raise InputError(f"{path}: expected each slide once, with its patient; there twice: {twice}")
+        raise InputError(
+            f"{path}: expected each slide once, with its patient; there twice: {twice}"
+        )
     numbers = {"time": read.numbers("time", blank=True)} if "time" in read else {}
     numbers |= {"event": _events(read)} if "event" in read else {}
     return table.assign(**numbers)
 
 
 def _events(table: UserTable) -> NDArray[np.float64]:
-    """1 where it happened, 0 where the patient was censored, NaN where it is not known; also in words."""
+    """1 where it happened, 0 where the patient was censored, NaN where it is not known; also in
+    words.
+    """
     words = [EVENTS.get(cell.lower(), cell) for cell in table.columns["event"]]
     return replace(table, columns=table.columns | {"event": words}).numbers("event", blank=True)
 
@@ -91,13 +118,29 @@ def main() -> None:
     parser = VerbParser("cohort", ABOUT, EXAMPLES)
     parser.add_argument("folder", type=Path, metavar="PREDICTED_DIR", help="output of predict.py")
     parser.add_argument(
-        "--slides", type=Path, metavar="CSV", help="CSV: slide, patient, and time and event where there is follow-up"
+        "--slides",
+        type=Path,
+        metavar="CSV",
+        help="CSV: slide, patient, and time and event where there is follow-up",
     )
     parser.add_argument(
-        "--gene-sets", type=Path, metavar="GMT", help="GMT file: a score for each set, and a C-index with follow-up"
+        "--gene-sets",
+        type=Path,
+        metavar="GMT",
+        help="GMT file: a score for each set, and a C-index with follow-up",
     )
-    parser.add_argument("--bulk", type=Path, metavar="CSV", help="CSV of bulk RNA: genes x patients or patients x genes")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the tables; PREDICTED_DIR/cohort by default")
+    parser.add_argument(
+        "--bulk",
+        type=Path,
+        metavar="CSV",
+        help="CSV of bulk RNA: genes x patients or patients x genes",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the tables; PREDICTED_DIR/cohort by default",
+    )
     words = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     output = words.output or words.folder / "cohort"
@@ -106,7 +149,13 @@ def main() -> None:
         with atomic_path(output / f"{name}.csv") as part:
             write_csv(table, part, index=False, float_format="%.6g")
     status = found["pseudobulk"]["status"]
-    log.info("%s: %d slides, %d without a prediction; %s", output, len(status), (status != DONE).sum(), ", ".join(found))
+    log.info(
+        "%s: %d slides, %d without a prediction; %s",
+        output,
+        len(status),
+        (status != DONE).sum(),
+        ", ".join(found),
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from hespotex.results.runs import Runs, read_runs
 from hespotex.spreadsheet import write_csv
 
 log = logging.getLogger("hespotex.compare")
-ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: a row for each model that both have, with
-intervals, and a word where they do not compare (other data, other splits, other genes)."""
+ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: a row for each
+model that both have, with intervals, and a word where they do not compare (other data, other
+splits, other genes)."""
 EXAMPLES = {
     "outputs/uni outputs/quiltnet": "the same models on two encoders",
     "outputs/demo outputs/demo --model-a ridge --model-b strict": "two models of one sweep",
@@ -22,11 +23,19 @@ EXAMPLES = {
 }
 
 
-def compare(a: Path, b: Path, model_a: str | None = None, model_b: str | None = None, output: Path | None = None) -> str:
-    """Table of B against A: each model that both have, or the two that are named; `output` takes the pairs as CSV.
+def compare(
+    a: Path,
+    b: Path,
+    model_a: str | None = None,
+    model_b: str | None = None,
+    output: Path | None = None,
+) -> str:
+    """Table of B against A: each model that both have, or the two that are named; `output` takes
+    the pairs as CSV.
 
     Raises:
-        InputError: no finished run, no model to compare, or no gene of a section that both have scored.
+        InputError: no finished run, no model to compare, or no gene of a section that both have
+          scored.
     """
     runs_a, runs_b = read_runs(a), read_runs(b)
     lines, notes, pairs = [], [], []
@@ -35,10 +44,19 @@ def compare(a: Path, b: Path, model_a: str | None = None, model_b: str | None = 
         paired = comparison.pair(scores_a, scores_b)
         lines += comparison.rows(paired, one, other)
         pairs.append(paired.assign(model_a=one, model_b=other))
-        own_a, own_b = ([run for run in runs if run["model"] == name] for runs, name in ((runs_a, one), (runs_b, other)))
-        notes += [f"{one} and {other}: {text}." for text in comparison.warnings(own_a, own_b, scores_a, scores_b)]
+        own_a, own_b = (
+            [run for run in runs if run["model"] == name]
+            for runs, name in ((runs_a, one), (runs_b, other))
+        )
+        notes += [
+            f"{one} and {other}: {text}."
+            for text in comparison.warnings(own_a, own_b, scores_a, scores_b)
+        ]
     if not lines:
-        raise InputError(f"{a} and {b} have no gene of a section, under one fold strategy, that was scored in both")
+        raise InputError(
+            f"{a} and {b} have no gene of a section, under one fold strategy, that was scored in"
+            " both"
+        )
     if output:
         with atomic_path(output) as part:
             write_csv(pd.concat(pairs), part, index=False, float_format="%.6g")
@@ -60,13 +78,20 @@ def main() -> None:
     """Command line."""
     parser = VerbParser("compare", ABOUT, EXAMPLES)
     parser.add_argument("a", type=Path, metavar="A", help="folder of a sweep, such as outputs/demo")
-    parser.add_argument("b", type=Path, metavar="B", help="another; the same, to compare two of its models")
-    parser.add_argument("--model-a", metavar="MODEL", help="model of A; without, every model that both have")
+    parser.add_argument(
+        "b", type=Path, metavar="B", help="another; the same, to compare two of its models"
+    )
+    parser.add_argument(
+        "--model-a", metavar="MODEL", help="model of A; without, every model that both have"
+    )
     parser.add_argument("--model-b", metavar="MODEL", help="model of B; without, as in A")
     parser.add_argument("--output", type=Path, metavar="CSV", help="CSV for the paired scores")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = parser.parse_args()
-    log.info("%s", compare(arguments.a, arguments.b, arguments.model_a, arguments.model_b, arguments.output))
+    log.info(
+        "%s",
+        compare(arguments.a, arguments.b, arguments.model_a, arguments.model_b, arguments.output),
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Look at a data set before training: `python -m hespotex.doctor data=...`; `--help` tells the rest."""
+"""Look at a data set before training: `python -m hespotex.doctor data=...`; `--help` tells the
+rest.
+"""
 
 import logging
 import sys

@@ -1,4 +1,6 @@
-"""Fill the embedding store without training: `python -m hespotex.embed data=... encoder=...`; `--help` tells the rest."""
+"""Fill the embedding store without training: `python -m hespotex.embed data=... encoder=...`;
+`--help` tells the rest.
+"""
 
 from omegaconf import DictConfig
 

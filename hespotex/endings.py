@@ -1,4 +1,6 @@
-"""How a command ends: errors in words, jobs of a sweep one by one, signals, and the exit code that says so."""
+"""How a command ends: errors in words, jobs of a sweep one by one, signals, and the exit code that
+says so.
+"""
 
 import logging
 import multiprocessing
@@ -34,8 +36,13 @@ def stoppable() -> Iterator[None]:
     Handlers that somebody else has set, such as a scheduler's, stay.
     """
     ours = threading.current_thread() is threading.main_thread()
-    free: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    taken = [number for number, default in free.items() if ours and signal.getsignal(number) == default]
+    free: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
+    taken = [
+        number for number, default in free.items() if ours and signal.getsignal(number) == default
+    ]
     for number in taken:
         signal.signal(number, _stop)
     try:
@@ -54,7 +61,9 @@ def stoppable() -> Iterator[None]:
 def _farewell(number: signal.Signals) -> None:
     """One line, of the process that the user has started; helpers of it leave without a word."""
     if os.environ.get("LOCAL_RANK", "0") == "0" and multiprocessing.parent_process() is None:
-        sys.stderr.write(f"\n{_program()}: {WORDS[number]}; the same command goes on where this one stopped\n")
+        sys.stderr.write(
+            f"\n{_program()}: {WORDS[number]}; the same command goes on where this one stopped\n"
+        )
 
 
 def _program() -> str:
@@ -64,8 +73,8 @@ def _program() -> str:
 def ended(error: Exception | SystemExit) -> None:
     """The end of a command, or of a job of a sweep, by an error.
 
-    A job's failure is written down, and its siblings go on. Else an `InputError` is one message and exit code 2, and
-    anything else, a defect, keeps its traceback.
+    A job's failure is written down, and its siblings go on. Else an `InputError` is one message and
+    exit code 2, and anything else, a defect, keeps its traceback.
     """
     if os.environ.get("HYDRA_FULL_ERROR") or stopped_by(error):
         raise error
@@ -122,12 +131,15 @@ class Sweep:
         if error is not None:
             log.error("the sweep ended early: %s", error)
         lines = "\n".join(f"job {name}: {reason}" for name, reason in failed.items())
-        log.error("%d jobs of the sweep failed (%s):\n%s", len(failed), folder and folder / JOBS, lines)
+        log.error(
+            "%d jobs of the sweep failed (%s):\n%s", len(failed), folder and folder / JOBS, lines
+        )
         sys.exit(REFUSED)
 
 
 def report(func: Callable[[], Any], otherwise: Callable[[Callable[[], Any]], Any]) -> Any:
-    """Do what Hydra does; a sweeper that gives up after failed jobs, such as a search without a result, says so in words.
+    """Do what Hydra does; a sweeper that gives up after failed jobs, such as a search without a
+    result, says so in words.
 
     Args:
         otherwise: Hydra's way to show an error.

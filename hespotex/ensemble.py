@@ -29,23 +29,34 @@ log = logging.getLogger(__name__)
 def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[Path]:
     """Files that a path, a glob, the folder of a run or a sweep, or a list of these name.
 
-    Of folders, the finished model on all sections (`hespotex.finalize`) where there is one, else all.
+    Of folders, the finished model on all sections (`hespotex.finalize`) where there is one, else
+    all.
 
     Args:
         folds: the folds in any case.
 
     Raises:
-        InputError: there is none, one is not as it was written, or a run of a folder has none: the mean would lack a fold.
+        InputError: there is none, one is not as it was written, or a run of a folder has none: the
+          mean would lack a fold.
     """
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
-    places = [path for pattern in patterns for path in matching_paths(pattern) or [typed_path(pattern)]]
-    found = [path for place in places for path in (_in_folder(place, folds) if place.is_dir() else [place])]
+    places = [
+        path for pattern in patterns for path in matching_paths(pattern) or [typed_path(pattern)]
+    ]
+    found = [
+        path
+        for place in places
+        for path in (_in_folder(place, folds) if place.is_dir() else [place])
+    ]
     finals = [path for path in found if is_final(path)]
     folders = all(place.is_dir() for place in places)
     if finals and folders and not folds:
         found = finals
     if not found:
-        raise InputError(f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder of a sweep")
+        raise InputError(
+            f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder"
+            " of a sweep"
+        )
     check_written(found)
     return list(dict.fromkeys(found))
 
@@ -63,7 +74,9 @@ def is_final(checkpoint: Path) -> bool:
 
 
 def _in_folder(place: Path, folds: bool) -> list[Path]:
-    """The model on all sections in a run's, a sweep's or a bundle's folder; or all checkpoints but that."""
+    """The model on all sections in a run's, a sweep's or a bundle's folder; or all checkpoints but
+    that.
+    """
     if (place / BUNDLE).is_file():
         check_files(place)
     if not folds and (finals := _finals(place)):
@@ -80,10 +93,16 @@ def _finals(place: Path) -> list[Path]:
         InputError: there are several.
     """
     below = "*" if place.name == FINAL else f"{FINAL}/*"
-    found = [path for path in sorted(place.glob(f"{below}/{BEST}")) if (path.parents[1] / METRICS).is_file()]
+    found = [
+        path
+        for path in sorted(place.glob(f"{below}/{BEST}"))
+        if (path.parents[1] / METRICS).is_file()
+    ]
     if len(found) > 1:
         names = ", ".join(str(path.parents[1]) for path in found)
-        raise InputError(f"{place} holds several models on all sections: {names}; give the folder of one of them")
+        raise InputError(
+            f"{place} holds several models on all sections: {names}; give the folder of one of them"
+        )
     return found
 
 
@@ -93,8 +112,9 @@ def _folds_in(place: Path) -> list[Path]:
     for missing, why in ((without, f"without {BEST}"), (unfinished, "not finished")):
         if missing:
             raise InputError(
-                f"{place} holds runs {why}: {', '.join(map(str, missing))}; finish them with the command that made them, "
-                f"move them away, or name the checkpoints that are to be averaged: checkpoint=[RUN_DIR/{BEST},...]"
+                f"{place} holds runs {why}: {', '.join(map(str, missing))}; finish them with the"
+                " command that made them, move them away, or name the checkpoints that are to be"
+                f" averaged: checkpoint=[RUN_DIR/{BEST},...]"
             )
     return [home / BEST for home in homes(place, BEST)]
 
@@ -107,8 +127,8 @@ def _homes(place: Path) -> list[Path]:
 class Ensemble:
     """The mean of the members' predictions, for the genes that every member knows.
 
-    `about`: the facts of the first member, with the leaks and the panel's sections of all; what members must share (encoder,
-    graph, target) is checked.
+    `about`: the facts of the first member, with the leaks and the panel's sections of all; what
+    members must share (encoder, graph, target) is checked.
 
     Args:
         paths: checkpoints.
@@ -134,7 +154,12 @@ class Ensemble:
         self.fingerprints = {str(path): file_fingerprint(path) for path in paths}
         if len(paths) > 1:
             most = max(len(member["genes"]) for member in self.members)
-            log.info("%d checkpoints are averaged; %d genes are known to all (of up to %d)", len(paths), len(self.genes), most)
+            log.info(
+                "%d checkpoints are averaged; %d genes are known to all (of up to %d)",
+                len(paths),
+                len(self.genes),
+                most,
+            )
 
     def __call__(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
         """Predicted expression (n_spots, n_genes) of each section."""
@@ -142,7 +167,8 @@ class Ensemble:
 
     @torch.inference_mode()
     def with_spread(self, batches: Iterable[Batch]) -> dict[str, tuple[Tensor, Tensor | None]]:
-        """Mean and standard deviation over the members, (n_spots, n_genes) each, of each section; one has no spread.
+        """Mean and standard deviation over the members, (n_spots, n_genes) each, of each section;
+        one has no spread.
 
         One member at a time, by running sums: memory does not grow with their number.
 
@@ -152,14 +178,26 @@ class Ensemble:
         sums: dict[str, RunningSpread] = {}
         for module, own in zip(self.modules, self.columns, strict=True):
             predicted = module.predict(batches)
-            check_finite(predicted, "are the weights of the checkpoint, and the image, whole? Train it again, or leave it out")
+            check_finite(
+                predicted,
+                "are the weights of the checkpoint, and the image, whole? Train it again, or leave"
+                " it out",
+            )
             for name, values in predicted.items():
-                sums.setdefault(name, RunningSpread()).add(values if own is None else values[:, own])
+                sums.setdefault(name, RunningSpread()).add(
+                    values if own is None else values[:, own]
+                )
         return {name: (spread.mean, spread.std()) for name, spread in sums.items()}
 
     def strangeness(self, embedding: Embeddings) -> NDArray[np.float32] | None:
-        """How unlike the training patches each spot is, (n_spots,), the mean over members; None for older checkpoints."""
-        known = [Familiarity.from_dict(member["familiarity"]) for member in self.members if member.get("familiarity")]
+        """How unlike the training patches each spot is, (n_spots,), the mean over members; None for
+        older checkpoints.
+        """
+        known = [
+            Familiarity.from_dict(member["familiarity"])
+            for member in self.members
+            if member.get("familiarity")
+        ]
         return np.mean([each.strangeness(embedding) for each in known], axis=0) if known else None
 
 
@@ -187,7 +225,10 @@ class RunningSpread:
 def _of_all(members: list[dict[str, Any]]) -> dict[str, Any]:
     """Facts that must tell of every member: what chose the genes of any, and the leaks of any."""
     names = ("panel_fitted_on", "leaks")
-    return {name: list(dict.fromkeys(fact for member in members for fact in member.get(name, []))) for name in names}
+    return {
+        name: list(dict.fromkeys(fact for member in members for fact in member.get(name, [])))
+        for name in names
+    }
 
 
 def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:
@@ -205,11 +246,11 @@ def _check_alike(paths: Sequence[Path], members: list[dict[str, Any]]) -> None:
         for name in ("model", "encoder_identity", "image_inputs", "unit", "pitch_um"):
             if member[name] != first[name]:
                 raise InputError(
-                    f"{name} differs: {first[name]} in {paths[0]}, {member[name]} in {path}; give the folds of one model, "
-                    "such as checkpoint='outputs/NAME/[345]'"
+                    f"{name} differs: {first[name]} in {paths[0]}, {member[name]} in {path}; give"
+                    " the folds of one model, such as checkpoint='outputs/NAME/[345]'"
                 )
         if len(members) > 1 and member["expression_fitted_on"]:
             raise InputError(
-                f"the target ({member['unit']}) is fitted on each fold's own training sections, so folds predict different "
-                f"things; give one checkpoint, such as checkpoint={path}"
+                f"the target ({member['unit']}) is fitted on each fold's own training sections, so"
+                f" folds predict different things; give one checkpoint, such as checkpoint={path}"
             )

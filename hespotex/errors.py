@@ -1,4 +1,6 @@
-"""The one exception that is meant for the user's eyes, and the one that no handler of errors may keep."""
+"""The one exception that is meant for the user's eyes, and the one that no handler of errors may
+keep.
+"""
 
 import errno
 import os
@@ -13,16 +15,17 @@ DISK = {
     errno.EPERM: "no permission",
 }
 WAY_OUT = (
-    "make room or change the permissions, or choose another place: paths.outputs=DIR (of predict.py output=DIR, of other "
-    "commands --output), paths.store=DIR; the same command goes on where this one stopped"
+    "make room or change the permissions, or choose another place: paths.outputs=DIR (of predict.py"
+    " output=DIR, of other commands --output), paths.store=DIR; the same command goes on where this"
+    " one stopped"
 )
 
 
 class InputError(ValueError):
     """What the user gave cannot be used.
 
-    The message says what was expected, what was found, where, and the way out (config key or command);
-    the command line shows it alone, without a traceback.
+    The message says what was expected, what was found, where, and the way out (config key or
+    command); the command line shows it alone, without a traceback.
     """
 
 
@@ -39,7 +42,9 @@ class Stopped(BaseException):
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those behind it, each once: one that is raised from what it caused stands behind itself."""
+    """An error and those behind it, each once: one that is raised from what it caused stands behind
+    itself.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -48,17 +53,25 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def stopped_by(error: BaseException | None) -> Stopped | None:
-    """The signal behind an error: a library that was stopped in the middle of its work may raise one of its own."""
+    """The signal behind an error: a library that was stopped in the middle of its work may raise
+    one of its own.
+    """
     return next((one for one in chain(error) if isinstance(one, Stopped)), None)
 
 
 def disk_words(error: BaseException | None) -> str | None:
-    """What the disk refused, where, and the way out; None where the error, and what is behind it, is of another kind."""
+    """What the disk refused, where, and the way out; None where the error, and what is behind it,
+    is of another kind.
+    """
     for one in chain(error):
         number = one.errno if isinstance(one, OSError) else None
         text = str(one)
         for known, words in DISK.items():  # HDF5 and others put the number into words
-            if number == known or f"errno = {known}," in text or (known != errno.EPERM and os.strerror(known) in text):
+            if (
+                number == known
+                or f"errno = {known}," in text
+                or (known != errno.EPERM and os.strerror(known) in text)
+            ):
                 where = getattr(one, "filename", None)
                 return f"{where or ' '.join(text.split())[:200]}: {words}; {WAY_OUT}"
     return None

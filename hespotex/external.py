@@ -1,4 +1,6 @@
-"""External validation: a trained checkpoint, or its folds together, scored on the sections of another data set."""
+"""External validation: a trained checkpoint, or its folds together, scored on the sections of
+another data set.
+"""
 
 import logging
 from pathlib import Path
@@ -11,7 +13,14 @@ from torch import Tensor
 
 from hespotex.build import Config, build_metrics, build_sections
 from hespotex.checkpoint import restored_target
-from hespotex.data.external import FittedExpression, Training, missing_genes, prepare_external, remarks, without_failed
+from hespotex.data.external import (
+    FittedExpression,
+    Training,
+    missing_genes,
+    prepare_external,
+    remarks,
+    without_failed,
+)
 from hespotex.data.fold import Fold, Recipe
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
@@ -32,11 +41,12 @@ TRAINED = ("panel", "expression", "inputs")  # parts of the data group that come
 
 
 def evaluate(cfg: DictConfig) -> None:
-    """Predict the sections of `data`, score them, and leave what a training run leaves of its test sections.
+    """Predict the sections of `data`, score them, and leave what a training run leaves of its test
+    sections.
 
     Raises:
-        InputError: words that do not fit together, sections that the checkpoint has seen, no gene in common, or sections
-            that failed; the others are scored.
+        InputError: words that do not fit together, sections that the checkpoint has seen, no gene
+          in common, or sections that failed; the others are scored.
     """
     _check_words(cfg)
     config = _without_trained_parts(cfg)
@@ -68,7 +78,9 @@ def _score(config: Config, folder: Path, predictor: Predictor, metrics: dict[str
     for remark in found:
         log.warning("%s", remark)
     spots = sum(len(values) for values in predictions.values())
-    costs = cost(parameters(predictor.ensemble.modules[0]), {"predict": perf_counter() - started}, spots)
+    costs = cost(
+        parameters(predictor.ensemble.modules[0]), {"predict": perf_counter() - started}, spots
+    )
     about = describe(config, predictor, fold) | {"remarks": found, "cost": costs}
     write_scores(folder, fold, predictions, about, metrics)
     log.info("table: python -m hespotex.summary %s", folder)
@@ -78,7 +90,11 @@ def _score(config: Config, folder: Path, predictor: Predictor, metrics: dict[str
 def training_of(config: Config, predictor: Predictor) -> Training:
     """What the checkpoints tell of the sections that they have seen."""
     members = predictor.ensemble.members
-    facts = {i: m.get("section_facts", {}).get(i, {}) for m in members for i in (*m["split"]["train"], *m["split"]["val"])}
+    facts = {
+        i: m.get("section_facts", {}).get(i, {})
+        for m in members
+        for i in (*m["split"]["train"], *m["split"]["val"])
+    }
     return Training(
         facts=facts,
         same_data=_root(config["data"]) == _root(predictor.about["config"]["data"]),
@@ -106,9 +122,14 @@ def _root(data: Config) -> Path:
 
 
 def describe(config: Config, predictor: Predictor, fold: Fold) -> dict[str, Any]:
-    """What a reader of these scores must know: the facts of training, less what is of this data set."""
+    """What a reader of these scores must know: the facts of training, less what is of this data
+    set.
+    """
     about, ensemble = predictor.about, predictor.ensemble
-    seen = {side: sorted({i for m in ensemble.members for i in m["split"][side]}) for side in ("train", "val")}
+    seen = {
+        side: sorted({i for m in ensemble.members for i in m["split"][side]})
+        for side in ("train", "val")
+    }
     return about | {
         "data": f"{config['data']['name']} (trained on {about['data']})",
         "fold_strategy": "external",
@@ -143,7 +164,9 @@ def _finished(folder: Path, predictor: Predictor, config: Config) -> bool:
         return False
     check_files(folder)
     if read_json(file, "restart=true scores again").get("request") != _request(predictor, config):
-        raise InputError(f"{folder} holds other scores; choose output=NEW, or restart=true to replace them")
+        raise InputError(
+            f"{folder} holds other scores; choose output=NEW, or restart=true to replace them"
+        )
     if read_failed(folder):  # those may do by now
         return False
     log.info("%s is finished: nothing to do (restart=true repeats it)", folder)
@@ -153,11 +176,18 @@ def _finished(folder: Path, predictor: Predictor, config: Config) -> bool:
 def _check_words(cfg: DictConfig) -> None:
     """Refuse settings that would be ignored."""
     if not cfg.get("data"):
-        raise InputError("evaluate=true needs sections with counts: set data=... and data.reader.root=PATH, as for train.py")
+        raise InputError(
+            "evaluate=true needs sections with counts: set data=... and data.reader.root=PATH, as"
+            " for train.py"
+        )
     if cfg.slides:
         raise InputError("evaluate=true scores the sections of data=...; leave slides out")
     given = [word.lstrip("+~").split("=")[0] for word in HydraConfig.get().overrides.task]
-    owned = [word for word in given if word.replace("/", ".").split(".")[:2] in [["data", part] for part in TRAINED]]
+    owned = [
+        word
+        for word in given
+        if word.replace("/", ".").split(".")[:2] in [["data", part] for part in TRAINED]
+    ]
     if owned:
         raise InputError(f"{', '.join(owned)}: comes with the checkpoint and cannot be set here")
 
@@ -166,5 +196,7 @@ def _without_trained_parts(cfg: DictConfig) -> Config:
     """The config as plain values, less the parts of the data group that the checkpoint brings."""
     content: dict[str, Any] = OmegaConf.to_container(cfg)  # type: ignore[assignment]
     content["data"] = {name: part for name, part in content["data"].items() if name not in TRAINED}
-    config: Config = OmegaConf.to_container(OmegaConf.create(content), resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config: Config = OmegaConf.to_container(
+        OmegaConf.create(content), resolve=True, throw_on_missing=True
+    )  # type: ignore[assignment]
     return config

@@ -16,9 +16,15 @@ CURE = "it is of another version, was changed, or is not whole: train it again"
 MOST_WIDE = 1_000_000  # numbers a spot; more is no embedding
 TEXTS_BY_NAME = Rule(
     "lists of text by name",
-    lambda value: isinstance(value, dict) and all(isinstance(t, str) for texts in value.values() for t in _listed(texts)),
+    lambda value: (
+        isinstance(value, dict)
+        and all(isinstance(t, str) for texts in value.values() for t in _listed(texts))
+    ),
 )
-SIZE = Rule(f"a whole number from 1 to {MOST_WIDE:,}", lambda value: COUNT.holds(value) and 1 <= value <= MOST_WIDE)
+SIZE = Rule(
+    f"a whole number from 1 to {MOST_WIDE:,}",
+    lambda value: COUNT.holds(value) and 1 <= value <= MOST_WIDE,
+)
 GENES = Rule(
     "the names of genes, each once",
     lambda value: (
@@ -30,9 +36,13 @@ GENES = Rule(
 )
 TENSORS = Rule(
     "tensors by name",
-    lambda value: isinstance(value, Mapping) and all(isinstance(part, Tensor) for part in value.values()),
+    lambda value: (
+        isinstance(value, Mapping) and all(isinstance(part, Tensor) for part in value.values())
+    ),
 )
-NUMBERS = Rule("a list of numbers", lambda value: isinstance(value, list) and all(map(is_number, value)))
+NUMBERS = Rule(
+    "a list of numbers", lambda value: isinstance(value, list) and all(map(is_number, value))
+)
 FAMILIARITY = Rule(
     "null, or mean, std and usual of the training embeddings",
     lambda value: (
@@ -46,7 +56,10 @@ FAMILIARITY = Rule(
         )
     ),
 )
-MAPPINGS = Rule("mappings by name", lambda value: isinstance(value, dict) and all(isinstance(v, dict) for v in value.values()))
+MAPPINGS = Rule(
+    "mappings by name",
+    lambda value: isinstance(value, dict) and all(isinstance(v, dict) for v in value.values()),
+)
 NEEDED = {  # of what predicts
     "model": str,
     "data": str,
@@ -87,7 +100,8 @@ def _listed(texts: Any) -> list[Any]:
 
 
 def check_facts(path: Path, about: Any, state: Any) -> None:
-    """Refuse facts and weights of other types than what predicts will use, and genes that are not those of the weights.
+    """Refuse facts and weights of other types than what predicts will use, and genes that are not
+    those of the weights.
 
     Args:
         path: of the checkpoint, for the message.
@@ -104,7 +118,9 @@ def check_facts(path: Path, about: Any, state: Any) -> None:
         raise InputError(f"{error}; {CURE}") from error
     if about["sizes"]["n_genes"] != len(about["genes"]):
         n_named, n_predicted = len(about["genes"]), about["sizes"]["n_genes"]
-        raise InputError(f"{path}: sizes.n_genes is {n_predicted}, but {n_named} genes are named; {CURE}")
+        raise InputError(
+            f"{path}: sizes.n_genes is {n_predicted}, but {n_named} genes are named; {CURE}"
+        )
 
 
 @contextmanager
@@ -117,4 +133,6 @@ def facts_in_use(what: str) -> Iterator[None]:
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise
-        raise InputError(f"{what}: its facts cannot be used ({failure_of(error).reason}); {CURE}") from error
+        raise InputError(
+            f"{what}: its facts cannot be used ({failure_of(error).reason}); {CURE}"
+        ) from error

@@ -1,4 +1,6 @@
-"""What failed of many alike (slides, sections, folds): written down with its kind, while the others go on."""
+"""What failed of many alike (slides, sections, folds): written down with its kind, while the others
+go on.
+"""
 
 import logging
 import os
@@ -23,8 +25,8 @@ COLUMNS = ["kind", "reason"]  # after the column of names, which is called as th
 class Failure:
     """One that failed.
 
-    `kind` is the class of the error; `reason` is its message on one line, which for any error but our own begins with
-    the kind.
+    `kind` is the class of the error; `reason` is its message on one line, which for any error but
+    our own begins with the kind.
     """
 
     kind: str
@@ -34,7 +36,12 @@ class Failure:
 def failure_of(error: Exception) -> Failure:
     """The error in words."""
     kind, text = type(error).__name__, disk_words(error) or " ".join(str(error).split())
-    return Failure(kind, text if isinstance(error, InputError) and text else f"{kind}: {text or 'without a message'}")
+    return Failure(
+        kind,
+        text
+        if isinstance(error, InputError) and text
+        else f"{kind}: {text or 'without a message'}",
+    )
 
 
 class Failures:
@@ -70,7 +77,12 @@ class Failures:
     def add(self, name: str, error: Exception, shown: str | None = None) -> None:
         """Write this failure down, and say it."""
         failure = failure_of(error)
-        log.error("%s: %s", shown or name, failure.reason, exc_info=bool(os.environ.get("HYDRA_FULL_ERROR")))
+        log.error(
+            "%s: %s",
+            shown or name,
+            failure.reason,
+            exc_info=bool(os.environ.get("HYDRA_FULL_ERROR")),
+        )
         self.found[shown or name] = failure
         self._note(name, failure)
 
@@ -90,15 +102,22 @@ class Failures:
         reasons = {failure.reason for failure in self.found.values()}
         if len(reasons) == 1 and len(self.found) == len(self.tried) > 1:
             return reasons.pop()
-        return f"the reasons are in {self.folder / FAILED}" if self.folder else "the reasons stand above"
+        return (
+            f"the reasons are in {self.folder / FAILED}"
+            if self.folder
+            else "the reasons stand above"
+        )
 
     def _note(self, name: str, failure: Failure | None) -> None:
         if self.folder is not None:
             note_outcome(self.folder, name, failure, self.what)
 
 
-def note_outcome(folder: Path, name: str, failure: Failure | None, what: str = "slide", file_name: str = FAILED) -> None:
-    """Keep `failed.csv` up to date: a failure's row replaces an older one, a success (None) removes it.
+def note_outcome(
+    folder: Path, name: str, failure: Failure | None, what: str = "slide", file_name: str = FAILED
+) -> None:
+    """Keep `failed.csv` up to date: a failure's row replaces an older one, a success (None) removes
+    it.
 
     Jobs that share a folder take turns; there is no file where nothing has failed.
     """
@@ -120,7 +139,11 @@ def read_failed(folder: Path, file_name: str = FAILED) -> dict[str, str]:
 def failed_below(folder: Path) -> list[str]:
     """A line for each job and fold that failed below a folder: where, which, why."""
     files = [file for name in (JOBS, FAILED) for file in sorted(folder.rglob(name))]
-    return [f"{file.relative_to(folder)}, {name}: {failure.reason}" for file in files for name, failure in _rows(file).items()]
+    return [
+        f"{file.relative_to(folder)}, {name}: {failure.reason}"
+        for file in files
+        for name, failure in _rows(file).items()
+    ]
 
 
 def _rows(file: Path) -> dict[str, Failure]:
@@ -131,11 +154,14 @@ def _rows(file: Path) -> dict[str, Failure]:
 
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False).map(unmarked)
-        kinds = table["kind"] if "kind" in table else ["InputError"] * len(table)  # an older version caught no other
+        # an older version caught no other
+        kinds = table["kind"] if "kind" in table else ["InputError"] * len(table)
         failures = map(Failure, kinds, table["reason"])
         return dict(zip(table.iloc[:, 0], failures, strict=True))
     except (KeyError, ValueError, IndexError) as error:
-        log.warning("%s cannot be read (%s): earlier failures are not known", file, failure_of(error).reason)
+        log.warning(
+            "%s cannot be read (%s): earlier failures are not known", file, failure_of(error).reason
+        )
         return {}
 
 

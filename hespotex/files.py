@@ -19,18 +19,29 @@ from hespotex.errors import InputError
 
 CHUNK = 1 << 20
 N_CHUNKS = 64
-LONGEST = 90  # bytes of a name; two of them, a suffix and the mark of a part fit into the 255 of a file's name
-RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+# bytes of a name; two of them, a suffix and the mark of a part fit into the 255 of a file's name
+LONGEST = 90
+RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}
 A_DAY = 86_400.0  # seconds after which a part from another machine is taken for dead
-PART = re.compile(r"\.(?P<stem>.+)\.(?P<pid>\d+)(-(?P<machine>\w+))?\.part(?P<old>\.old)?(?P<suffix>(\.[^.]+)?)")
+PART = re.compile(
+    r"\.(?P<stem>.+)\.(?P<pid>\d+)(-(?P<machine>\w+))?\.part(?P<old>\.old)?(?P<suffix>(\.[^.]+)?)"
+)
 _AT_WORK: set[str] = set()  # parts that this process is writing
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, for a file or a folder that becomes `path` on success; nothing is left on failure.
+    """Yield a temporary name beside `path`, for a file or a folder that becomes `path` on success;
+    nothing is left on failure.
 
-    A folder takes the place of an older one. What killed processes have left of earlier tries is removed.
+    A folder takes the place of an older one. What killed processes have left of earlier tries is
+    removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_parts(path.parent, path)
@@ -50,7 +61,9 @@ def _beside(path: Path, role: str) -> Path:
 
 
 def _put_in_place(part: Path, path: Path) -> None:
-    """Rename; an older folder steps aside first, so that there is never half of one under the name."""
+    """Rename; an older folder steps aside first, so that there is never half of one under the
+    name.
+    """
     if not (part.is_dir() and path.is_dir()):
         part.replace(path)
         return
@@ -89,7 +102,8 @@ def _is_dead(found: re.Match[str], part: Path) -> bool:
         return True
     except PermissionError:  # somebody else's process
         return False
-    return int(found["pid"]) == os.getpid()  # an earlier process of the same number: ours are in _AT_WORK
+    # an earlier process of the same number: ours are in _AT_WORK
+    return int(found["pid"]) == os.getpid()
 
 
 def _remove(part: Path) -> None:
@@ -105,7 +119,8 @@ def _machine() -> str:
 
 
 def safe_name(text: str, always: bool = False) -> str:
-    """The name of a section, slide, gene, encoder and so on as (part of) one file's or folder's name, on any system.
+    """The name of a section, slide, gene, encoder and so on as (part of) one file's or folder's
+    name, on any system.
 
     A name that needs no change stays as it is. Else what stands for folders, patterns or nothing
     visible becomes `_`, a long name is cut, and a hash of the whole name is appended: two names
@@ -125,12 +140,16 @@ def safe_name(text: str, always: bool = False) -> str:
 
 
 def _is_unsafe(letter: str) -> bool:
-    """Separators, Windows' and the shell's patterns, and what cannot be seen (controls, lone surrogates)."""
+    """Separators, Windows' and the shell's patterns, and what cannot be seen (controls, lone
+    surrogates).
+    """
     return letter in '/\\:*?"<>|' or unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:
-    """Of names whose files share a folder: the hash also where two differ in case or in accents' encoding only."""
+    """Of names whose files share a folder: the hash also where two differ in case or in accents'
+    encoding only.
+    """
     names = list(dict.fromkeys(names))
     alike = Counter(_folded(name) for name in names)
     return {name: safe_name(name, always=alike[_folded(name)] > 1) for name in names}
@@ -164,16 +183,22 @@ def read_json(path: Path, way_out: str = "") -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error}){ending}") from error
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}){ending}"
+        ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(content).__name__}{ending}")
     return content
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:
-    """What matches a pattern below a folder, sorted, less hidden things: `.NAME.PID.part` is half of a file."""
+    """What matches a pattern below a folder, sorted, less hidden things: `.NAME.PID.part` is half
+    of a file.
+    """
     found = folder.glob(pattern)
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return sorted(
+        p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    )
 
 
 def digest(value: Any) -> str:
@@ -185,7 +210,8 @@ def digest(value: Any) -> str:
 def file_fingerprint(path: Path) -> str:
     """Short hash of a file's size and of 64 evenly spaced megabytes: the whole file up to 64 MiB.
 
-    Read once in a process, unless the file changes: every request to the store asks for that of its image.
+    Read once in a process, unless the file changes: every request to the store asks for that of its
+    image.
     """
     facts = path.stat()
     return _fingerprint(path, facts.st_size, facts.st_mtime_ns)
@@ -195,7 +221,11 @@ def file_fingerprint(path: Path) -> str:
 def _fingerprint(path: Path, size: int, _modified: int) -> str:
     content = hashlib.blake2b(str(size).encode(), digest_size=8)
     last = max(size - CHUNK, 0)
-    starts = range(0, size, CHUNK) if size <= N_CHUNKS * CHUNK else [last * i // (N_CHUNKS - 1) for i in range(N_CHUNKS)]
+    starts = (
+        range(0, size, CHUNK)
+        if size <= N_CHUNKS * CHUNK
+        else [last * i // (N_CHUNKS - 1) for i in range(N_CHUNKS)]
+    )
     with path.open("rb") as file:
         for start in starts:
             file.seek(start)

@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 
 def fill_store(cfg: DictConfig) -> None:
-    """Embed this job's share of the sections; what is there is skipped, what fails is named at the end.
+    """Embed this job's share of the sections; what is there is skipped, what fails is named at the
+    end.
 
     Raises:
         InputError: a share that cannot be, or sections that failed.
@@ -38,7 +39,9 @@ class Filler:
 
     def __init__(self, config: Config) -> None:
         data, share = config["data"], own_share(config)
-        self.sections = Sections(build(data["reader"]), build(data["genes"]), data["min_counts"], keep_gib=0.0)
+        self.sections = Sections(
+            build(data["reader"]), build(data["genes"]), data["min_counts"], keep_gib=0.0
+        )
         self.views = data["inputs"]["views"]
         self.encoder, self.nuclei = build(config["encoder"]), build(config["nuclei"]["counter"])
         self.store = build(config["store"])
@@ -60,8 +63,12 @@ class Filler:
 
     def summary(self) -> str:
         """What was done, in one line."""
-        rate = f", {self.patches / self.seconds:.0f} patches/s nuclei and writing included" if self.seconds else ""
+        rate = (
+            f", {self.patches / self.seconds:.0f} patches/s nuclei and writing included"
+            if self.seconds
+            else ""
+        )
         return (
-            f"{self.done} sections embedded ({self.patches} patches in {self.seconds:.0f} s{rate}), "
-            f"{self.skipped} were there already: {self.store.root}"
+            f"{self.done} sections embedded ({self.patches} patches in {self.seconds:.0f} s{rate}),"
+            f" {self.skipped} were there already: {self.store.root}"
         )

@@ -1,4 +1,6 @@
-"""The model to use after a cross-validation, fitted on all sections: `python -m hespotex.finalize SWEEP_DIR`."""
+"""The model to use after a cross-validation, fitted on all sections: `python -m hespotex.finalize
+SWEEP_DIR`.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -10,10 +12,11 @@ from typing import Any
 from hespotex.cli import VerbParser, plain_errors
 
 log = logging.getLogger("hespotex.finalize")
-ABOUT = """Fit the model of a cross-validation once more, with its settings, on all sections and one gene panel. The folds
-say how well it does; this is the model to use: predict.py takes it by default, bundle still packs the folds. Beside it lie
-genes.csv, with what each gene has earned in cross-validation, and final.json, with what it was fitted on and what the
-estimate does not cover."""
+ABOUT = """Fit the model of a cross-validation once more, with its settings, on all sections and one
+gene panel. The folds say how well it does; this is the model to use: predict.py takes it by
+default, bundle still packs the folds. Beside it lie genes.csv, with what each gene has earned in
+cross-validation, and final.json, with what it was fitted on and what the estimate does not
+cover."""
 EXAMPLES = {
     "outputs/mine": "into outputs/mine/final/MODEL",
     "outputs/demo --model strict": "a sweep of several models",
@@ -24,21 +27,28 @@ TAKEN = ("data", "encoder", "nuclei", "model")  # from the sweep's own settings
 Config = dict[str, Any]
 
 
-def finalize(sweep: Path, model: str | None = None, machine: Mapping[str, Any] | None = None, restart: bool = False) -> Path:
-    """Fit the final model into `SWEEP/final/MODEL`, an ordinary run folder, and keep the folds' scores with it.
+def finalize(
+    sweep: Path,
+    model: str | None = None,
+    machine: Mapping[str, Any] | None = None,
+    restart: bool = False,
+) -> Path:
+    """Fit the final model into `SWEEP/final/MODEL`, an ordinary run folder, and keep the folds'
+    scores with it.
 
     Args:
         sweep: folder of a cross-validation.
         model: which one, where the sweep has several.
-        machine: an unresolved config of `train.py`, whose trainer, loggers, store and paths are used; by default
-            a fresh one, with the sweep's store.
+        machine: an unresolved config of `train.py`, whose trainer, loggers, store and paths are
+          used; by default a fresh one, with the sweep's store.
         restart: fit again what is there.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: no such model, runs that differ in more than fold and seed, settings that may not be built.
+        InputError: no such model, runs that differ in more than fold and seed, settings that may
+          not be built.
     """
     from hespotex.checkpoint import read_checkpoint
     from hespotex.files import safe_name
@@ -57,7 +67,14 @@ def finalize(sweep: Path, model: str | None = None, machine: Mapping[str, Any] |
     facts = final_facts(sweep, chosen.name, chosen.runs, chosen.every_run, about)
     write_final(folder, genes, facts | {"epochs": settings["model"]["max_epochs"]})
     n_scored, n_sections = int(genes["scored"].sum()), len(about["section_facts"])
-    log.info("%s: %s on all %d sections, %d genes, %d with a score", folder, chosen.name, n_sections, len(genes), n_scored)
+    log.info(
+        "%s: %s on all %d sections, %d genes, %d with a score",
+        folder,
+        chosen.name,
+        n_sections,
+        len(genes),
+        n_scored,
+    )
     for words in facts["does_not_cover"]:
         log.info("the cross-validation does not cover: %s", words)
     return folder
@@ -95,7 +112,9 @@ def choose(sweep: Path, model: str | None) -> Chosen:
     entries = [(run["model"], run["role"], Path(run["folder"])) for run in runs] or _unscored(sweep)
     name = _name(entries, model, sweep)
     own = _of_one_strategy([run for run in runs if run["model"] == name], sweep)
-    folders = [Path(run["folder"]) for run in own] or [folder for other, _, folder in entries if other == name]
+    folders = [Path(run["folder"]) for run in own] or [
+        folder for other, _, folder in entries if other == name
+    ]
     return Chosen(name, own, runs, {folder: _config_of(folder) for folder in folders})
 
 
@@ -132,34 +151,49 @@ def _unscored(sweep: Path) -> list[tuple[str, str, Path]]:
     from hespotex.trusted import part
 
     found = [(folder, _config_of(folder)) for folder in _run_folders(sweep)]
-    return [(str(part(config, "model.name")), str(part(config, "model.role")), folder) for folder, config in found]
+    return [
+        (str(part(config, "model.name")), str(part(config, "model.role")), folder)
+        for folder, config in found
+    ]
 
 
 def _name(entries: list[tuple[str, str, Path]], model: str | None, sweep: Path) -> str:
-    """The model that is meant: the only one of role "model", or else the only one that can be used."""
+    """The model that is meant: the only one of role "model", or else the only one that can be
+    used.
+    """
     from hespotex.errors import InputError
 
     roles = {name: role for name, role, _ in entries}
     usable = [name for name, role in roles.items() if role in ("model", "baseline")]
     if model is not None and model not in usable:
         what = f"is a {roles[model]}, no model to use" if model in roles else "is not there"
-        raise InputError(f"{sweep}: {model} {what}; choose one of {', '.join(usable) or 'none'} with --model")
+        raise InputError(
+            f"{sweep}: {model} {what}; choose one of {', '.join(usable) or 'none'} with --model"
+        )
     meant = [model] if model else [name for name in usable if roles[name] == "model"] or usable
     if len(meant) != 1:
         there = ", ".join(meant or roles)
-        raise InputError(f"{sweep} holds {there}; choose one with python -m hespotex.finalize {sweep} --model NAME")
+        raise InputError(
+            f"{sweep} holds {there}; choose one with python -m hespotex.finalize {sweep} --model"
+            " NAME"
+        )
     return meant[0]
 
 
 def _of_one_strategy(runs: list[dict[str, Any]], sweep: Path) -> list[dict[str, Any]]:
-    """Runs of one fold strategy by fold and seed: where there are several, of the one without leaks."""
+    """Runs of one fold strategy by fold and seed: where there are several, of the one without
+    leaks.
+    """
     from hespotex.errors import InputError
 
     leaky = {run["fold_strategy"] for run in runs if run["leaks"]}
     there = sorted({run["fold_strategy"] for run in runs})
     meant = there if len(there) < 2 else [name for name in there if name not in leaky]
     if runs and len(meant) != 1:
-        raise InputError(f"{sweep} holds folds of several strategies ({', '.join(there)}); give the folder of one sweep")
+        raise InputError(
+            f"{sweep} holds folds of several strategies ({', '.join(there)}); give the folder of"
+            " one sweep"
+        )
     own = [run for run in runs if run["fold_strategy"] in meant]
     return sorted(own, key=lambda run: (run["seed"], run["split"]["index"]))
 
@@ -179,7 +213,8 @@ def _config_of(folder: Path) -> Config:
 
 
 def settings_of(chosen: Chosen) -> Config:
-    """The settings that all runs of the model share, checked: `data`, `encoder`, `nuclei`, `model`, `seed`, `store`.
+    """The settings that all runs of the model share, checked: `data`, `encoder`, `nuclei`, `model`,
+    `seed`, `store`.
 
     Raises:
         InputError: runs that differ in these, or settings that may not be built.
@@ -203,8 +238,14 @@ def _check_alike(one: Path, first: Config, other: Path, config: Config) -> None:
 
     a, b = (flat({name: found.get(name) for name in TAKEN}) for found in (first, config))
     if differing := [key for key in a | b if a.get(key) != b.get(key)]:
-        shown = ", ".join(f"{key}: {a.get(key)} in {one.name}, {b.get(key)} in {other.name}" for key in differing[:6])
-        raise InputError(f"{one.parent} holds runs of other settings ({shown}); give the folder of one cross-validation")
+        shown = ", ".join(
+            f"{key}: {a.get(key)} in {one.name}, {b.get(key)} in {other.name}"
+            for key in differing[:6]
+        )
+        raise InputError(
+            f"{one.parent} holds runs of other settings ({shown}); give the folder of one"
+            " cross-validation"
+        )
 
 
 def _epochs(chosen: Chosen, model: Config) -> int | None:
@@ -218,7 +259,9 @@ def _epochs(chosen: Chosen, model: Config) -> int | None:
     return max(1, round(median(epochs)))
 
 
-def _config(settings: Config, chosen: Chosen, folder: Path, machine: Mapping[str, Any] | None, restart: bool) -> Config:
+def _config(
+    settings: Config, chosen: Chosen, folder: Path, machine: Mapping[str, Any] | None, restart: bool
+) -> Config:
     """The whole config of the final run: the sweep's settings on this machine."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
@@ -242,7 +285,12 @@ def _config(settings: Config, chosen: Chosen, folder: Path, machine: Mapping[str
 def main() -> None:
     """Command line."""
     parser = VerbParser("finalize", ABOUT, EXAMPLES)
-    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="folder of a cross-validation, such as outputs/mine")
+    parser.add_argument(
+        "sweep",
+        type=Path,
+        metavar="SWEEP_DIR",
+        help="folder of a cross-validation, such as outputs/mine",
+    )
     parser.add_argument("--model", help="which one, where the sweep has several, such as strict")
     parser.add_argument("--restart", action="store_true", help="fit again what is there already")
     words = parser.parse_args()

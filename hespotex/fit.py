@@ -1,4 +1,6 @@
-"""The fit of one fold: what needs no epochs, the epochs, and the prediction of the test sections."""
+"""The fit of one fold: what needs no epochs, the epochs, and the prediction of the test
+sections.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ from hespotex.results.run_folder import RunFolder
 
 
 def prepared_module(config: Config, fold: Fold) -> ExpressionModule:
-    """The module for this fold, ready for its epochs: what needs none is taken from the training sections."""
+    """The module for this fold, ready for its epochs: what needs none is taken from the training
+    sections.
+    """
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, fold.widths())
     module.fit(fold)
@@ -32,9 +36,16 @@ def prepared_module(config: Config, fold: Fold) -> ExpressionModule:
 
 
 def fit(
-    config: Config, folder: RunFolder, fold: Fold, module: Any, loggers: list[Any], about: dict[str, Any]
+    config: Config,
+    folder: RunFolder,
+    fold: Fold,
+    module: Any,
+    loggers: list[Any],
+    about: dict[str, Any],
 ) -> tuple[pl.Trainer, float]:
-    """Train to the last epoch, going on from a checkpoint if there is one; leaves the chosen epoch in `module`."""
+    """Train to the last epoch, going on from a checkpoint if there is one; leaves the chosen epoch
+    in `module`.
+    """
     validated = bool(fold.split.val)
     checkpoint = pl.callbacks.ModelCheckpoint(
         folder.checkpoints,
@@ -53,15 +64,20 @@ def fit(
         logger.log_hyperparams(flat(config))
     datamodule = SectionDataModule(fold, module.n_hops, config["seed"])
     trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
-    if not checkpoint.best_model_path:  # a closed form takes no optimiser step, so Lightning sees nothing to save
+    # a closed form takes no optimiser step, so Lightning sees nothing to save
+    if not checkpoint.best_model_path:
         trainer.save_checkpoint(folder.checkpoints / "best.ckpt")
         return trainer, float(trainer.callback_metrics.get("val/pcc_gene", torch.nan))
     load_weights(module, Path(checkpoint.best_model_path))
-    return trainer, float(checkpoint.best_model_score) if checkpoint.best_model_score is not None else float("nan")
+    return trainer, float(
+        checkpoint.best_model_score
+    ) if checkpoint.best_model_score is not None else float("nan")
 
 
 def predict_test(trainer: pl.Trainer, module: ExpressionModule, fold: Fold) -> dict[str, Tensor]:
-    """Predicted expression (n_spots, n_genes) of each test section; every rank predicts all of them."""
+    """Predicted expression (n_spots, n_genes) of each test section; every rank predicts all of
+    them.
+    """
     module.eval()
     device = trainer.strategy.root_device
     module.to(device)

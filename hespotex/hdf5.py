@@ -1,4 +1,6 @@
-"""HDF5 files whose bytes are all their own: a file from elsewhere must not pass others off as counts."""
+"""HDF5 files whose bytes are all their own: a file from elsewhere must not pass others off as
+counts.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Score an encoder on a HEST-Benchmark bundle: `python -m hespotex.hest_benchmark root=... encoder=...`; see `--help`."""
+"""Score an encoder on a HEST-Benchmark bundle: `python -m hespotex.hest_benchmark root=...
+encoder=...`; see `--help`.
+"""
 
 import json
 import logging
@@ -31,14 +33,25 @@ def benchmark(cfg: DictConfig) -> str:
     from hespotex.provenance import git_commit, versions
 
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    output, encoder, store = Path(config["output"]), build(config["encoder"]), build(config["store"])
-    about = {"encoder": config["encoder"], "identity": encoder.identity(), "versions": versions(), "git_commit": git_commit()}
+    output, encoder, store = (
+        Path(config["output"]),
+        build(config["encoder"]),
+        build(config["store"]),
+    )
+    about = {
+        "encoder": config["encoder"],
+        "identity": encoder.identity(),
+        "versions": versions(),
+        "git_commit": git_commit(),
+    }
     for root in find_tasks(Path(config["root"]), config["tasks"]):
         path = output / safe_name(str(config["name"])) / f"{safe_name(root.name)}.json"
         _check_name(path, about["identity"], config)
         result = run_task(root, encoder, store)
         write_json(path, result | about)
-        log.info("%s, %s: %.4f (%.4f)", root.name, config["name"], result["pcc_mean"], result["pcc_std"])
+        log.info(
+            "%s, %s: %.4f (%.4f)", root.name, config["name"], result["pcc_mean"], result["pcc_std"]
+        )
     table = render(read_results(output))
     with atomic_path(output / "table.md") as part:
         part.write_text(table, encoding="utf-8")
@@ -51,8 +64,14 @@ def _check_name(path: Path, identity: dict[str, Any], config: dict[str, Any]) ->
     if not path.is_file():
         return
     found = json.loads(path.read_text())
-    if (found["identity"], found["encoder"].get("patch_um")) != (identity, config["encoder"].get("patch_um")):
-        raise InputError(f"{path} holds the scores of another encoder, {found['identity']}; choose name=NEW for this one")
+    if (found["identity"], found["encoder"].get("patch_um")) != (
+        identity,
+        config["encoder"].get("patch_um"),
+    ):
+        raise InputError(
+            f"{path} holds the scores of another encoder, {found['identity']}; choose name=NEW for"
+            " this one"
+        )
 
 
 if __name__ == "__main__":

@@ -19,16 +19,22 @@ log = logging.getLogger(__name__)
 
 
 def predict(cfg: DictConfig) -> None:
-    """Predict this job's share of the slides; one that fails is named at the end while the others finish.
+    """Predict this job's share of the slides; one that fails is named at the end while the others
+    finish.
 
     Raises:
         InputError: nothing to predict, a checkpoint that does not fit, or slides that failed.
     """
     if cfg.get("data"):
-        raise InputError("data=... names sections with counts: add evaluate=true to score the checkpoint on them")
+        raise InputError(
+            "data=... names sections with counts: add evaluate=true to score the checkpoint on them"
+        )
     config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     if not config["slides"]:
-        raise InputError("nothing to predict: set slides=PATH, or data=... evaluate=true to score on another data set")
+        raise InputError(
+            "nothing to predict: set slides=PATH, or data=... evaluate=true to score on another"
+            " data set"
+        )
     slides = find_slides(config["slides"])[own_share(config)]
     output = Path(config["output"])
     write, failures = SlideWriter(config, Predictor(config)), Failures("slide", output)

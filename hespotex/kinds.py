@@ -47,19 +47,27 @@ NUCLEI_SOURCE = Kind("hespotex.data.nuclei", members=("identity", "nuclei"))
 READ_ONLY = {"download": False, "generate": False}  # an audit fetches and makes nothing
 
 KINDS: dict[str, Kind] = {
-    "model.module": Kind("hespotex.modules", ExpressionModule, inside=(OPTIMISER, SCHEDULER), partial=True),
-    "model.teacher.module": Kind("hespotex.modules", ExpressionAutoencoderModule, inside=(OPTIMISER, SCHEDULER), partial=True),
+    "model.module": Kind(
+        "hespotex.modules", ExpressionModule, inside=(OPTIMISER, SCHEDULER), partial=True
+    ),
+    "model.teacher.module": Kind(
+        "hespotex.modules", ExpressionAutoencoderModule, inside=(OPTIMISER, SCHEDULER), partial=True
+    ),
     "encoder": Kind(
         "hespotex.encoders",
         members=("identity",),
         inside=(Kind("hespotex.encoders", members=("identity",)),),
     ),
-    "nuclei.counter": Kind("hespotex.data.nuclei", members=("identity", "__call__"), inside=(NUCLEI_SOURCE,)),
+    "nuclei.counter": Kind(
+        "hespotex.data.nuclei", members=("identity", "__call__"), inside=(NUCLEI_SOURCE,)
+    ),
     "data.expression": Kind("hespotex.data", members=("__call__", "fit", "restore", "state")),
     "data.panel": Kind("hespotex.data", members=("fit", "sees_all_sections")),
     "data.inputs": Kind("hespotex.data", ImageInputs),
     "data.batching": Kind("hespotex.data", Batching),
     "data.genes": Kind("hespotex.data", GeneNames),
-    "data.reader": Kind("hespotex.data.readers", members=("section_keys", "read"), forced=READ_ONLY),
+    "data.reader": Kind(
+        "hespotex.data.readers", members=("section_keys", "read"), forced=READ_ONLY
+    ),
     "fold": Kind("hespotex.data", FoldStrategy),
 }

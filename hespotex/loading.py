@@ -57,7 +57,9 @@ def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
 
 
 def _holds_objects(path: Path, words: str) -> bool:
-    """Whether it is an array of objects or a bare pickle: numpy says so of any file that it does not know."""
+    """Whether it is an array of objects or a bare pickle: numpy says so of any file that it does
+    not know.
+    """
     if not any(word in words.lower() for word in ("pickle", "python objects")):
         return False
     with path.open("rb") as file:

@@ -26,7 +26,9 @@ def alone_in(folder: Path, way_out: str, beside: bool = False) -> Iterator[None]
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f"{folder}: another process is at work there; wait for it, or {way_out}") from None
+        raise InputError(
+            f"{folder}: another process is at work there; wait for it, or {way_out}"
+        ) from None
     try:
         yield
     finally:

@@ -1,4 +1,6 @@
-"""`files.json`: size and hash of each file that a run or a bundle has left, so that a torn or changed one is noticed."""
+"""`files.json`: size and hash of each file that a run or a bundle has left, so that a torn or
+changed one is noticed.
+"""
 
 import hashlib
 import logging
@@ -14,7 +16,9 @@ MANIFEST = "files.json"
 ENTRY = {"bytes": COUNT, "sha256": str}
 
 
-def write_manifest(folder: Path, names: Iterable[str], coming: Mapping[str, bytes] | None = None) -> None:
+def write_manifest(
+    folder: Path, names: Iterable[str], coming: Mapping[str, bytes] | None = None
+) -> None:
     """Write `files.json`.
 
     Args:
@@ -29,13 +33,16 @@ def write_manifest(folder: Path, names: Iterable[str], coming: Mapping[str, byte
 
 
 def check_files(folder: Path, *names: str) -> bool:
-    """Whether `files.json` vouches for these files, or without names for all; False where there is none, as in older runs.
+    """Whether `files.json` vouches for these files, or without names for all; False where there is
+    none, as in older runs.
 
     Raises:
         InputError: a file is missing or not as it was written.
     """
     if not (folder / MANIFEST).is_file():
-        log.debug("%s: of an older version, without %s: its files are not checked", folder, MANIFEST)
+        log.debug(
+            "%s: of an older version, without %s: its files are not checked", folder, MANIFEST
+        )
         return False
     entries = read_json(folder / MANIFEST)
     for name in names or entries:
@@ -48,12 +55,16 @@ def check_files(folder: Path, *names: str) -> bool:
 def _check(folder: Path, name: str, expected: dict[str, int | str]) -> None:
     path = folder / name
     if not path.is_file():
-        raise InputError(f"{path}: missing, though {folder / MANIFEST} lists it; {_way_out(folder)}")
+        raise InputError(
+            f"{path}: missing, though {folder / MANIFEST} lists it; {_way_out(folder)}"
+        )
     found = _entry(path)
     if found != expected:
         sizes = f"{expected['bytes']:,} bytes were written, {found['bytes']:,} are there"
         same = "as many bytes, but others" if found["bytes"] == expected["bytes"] else sizes
-        raise InputError(f"{path}: not as it was written ({same}): torn or changed; {_way_out(folder)}")
+        raise InputError(
+            f"{path}: not as it was written ({same}): torn or changed; {_way_out(folder)}"
+        )
 
 
 def _way_out(folder: Path) -> str:
@@ -65,4 +76,7 @@ def _way_out(folder: Path) -> str:
 
 def _entry(path: Path) -> dict[str, int | str]:
     with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+        }

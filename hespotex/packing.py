@@ -1,4 +1,6 @@
-"""A cross-validated model as one folder to share: fold checkpoints, genes with their scores, facts and a model card."""
+"""A cross-validated model as one folder to share: fold checkpoints, genes with their scores, facts
+and a model card.
+"""
 
 import logging
 import shutil
@@ -27,14 +29,26 @@ from hespotex.spreadsheet import write_csv
 log = logging.getLogger("hespotex.bundle")
 CARD, FACTS = "README.md", "facts.json"
 SHARED = (
-    "role", "data", "encoder", "encoder_identity", "image_inputs", "unit", "pitch_um", "spot_diameter_um", "grid",
-    "fold_strategy", "versions", "git_commit",
-)  # fmt: skip
-NEEDED = ("data", "encoder", "nuclei", "model", "fold", "seed")  # of a run's config; the rest tells of the machine
+    "role",
+    "data",
+    "encoder",
+    "encoder_identity",
+    "image_inputs",
+    "unit",
+    "pitch_um",
+    "spot_diameter_um",
+    "grid",
+    "fold_strategy",
+    "versions",
+    "git_commit",
+)
+# of a run's config; the rest tells of the machine
+NEEDED = ("data", "encoder", "nuclei", "model", "fold", "seed")
 
 
 def pack(sweep: Path, output: Path, model: str | None = None, allow_leak: bool = False) -> None:
-    """Write `README.md` (model card), `genes.csv`, `facts.json` and `folds/*`, which `predict.py checkpoint=OUTPUT` takes.
+    """Write `README.md` (model card), `genes.csv`, `facts.json` and `folds/*`, which `predict.py
+    checkpoint=OUTPUT` takes.
 
     Args:
         sweep: folder with the finished runs of all folds.
@@ -43,7 +57,8 @@ def pack(sweep: Path, output: Path, model: str | None = None, allow_leak: bool =
         allow_leak: pack, and label, what has seen its test sections.
 
     Raises:
-        InputError: no such model, leaks, folds that do not belong together, or something else in the way.
+        InputError: no such model, leaks, folds that do not belong together, or something else in
+          the way.
     """
     with alone_in(output, "give another --output", beside=True):
         _pack_alone(sweep, output, model, allow_leak)
@@ -57,7 +72,10 @@ def _pack_alone(sweep: Path, output: Path, model: str | None, allow_leak: bool) 
     own = _chosen(runs, model, sweep)
     problems = _problems(own)
     if problems and not allow_leak:
-        raise InputError(f"{sweep}: these runs leak ({'; '.join(problems)}); --allow-leak packs them all the same, labelled")
+        raise InputError(
+            f"{sweep}: these runs leak ({'; '.join(problems)}); --allow-leak packs them all the"
+            " same, labelled"
+        )
     checkpoints = [Path(run["folder"]) / BEST for run in own]
     check_written(checkpoints)
     ensemble = Ensemble(checkpoints)
@@ -69,7 +87,9 @@ def _pack_alone(sweep: Path, output: Path, model: str | None, allow_leak: bool) 
         write_csv(_genes(ensemble), part / "genes.csv", index_label="gene", float_format="%.6g")
         (part / CARD).write_text(model_card(facts, row, sections, own), encoding="utf-8")
         write_json(part / FACTS, facts)
-        packed = sorted(path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file())
+        packed = sorted(
+            path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file()
+        )
         write_manifest(part, [name for name in packed if name not in (CARD, MANIFEST)])
     for problem in problems:
         log.warning("packed with a leak, and labelled: %s", problem)
@@ -83,55 +103,84 @@ def _check_output(output: Path) -> None:
 
 def _chosen(runs: Runs, model: str | None, sweep: Path) -> Runs:
     """The runs of the one model and fold strategy that have a checkpoint."""
-    packable = [run for run in runs if (Path(run["folder"]) / CONFIG).is_file()]  # others are scores of external sets
+    # others are scores of external sets
+    packable = [run for run in runs if (Path(run["folder"]) / CONFIG).is_file()]
     models = sorted({run["model"] for run in packable})
     if (model is None and len(models) != 1) or (model is not None and model not in models):
-        raise InputError(f"{sweep} holds checkpoints of {models}; choose one with --model, found {model}")
+        raise InputError(
+            f"{sweep} holds checkpoints of {models}; choose one with --model, found {model}"
+        )
     own = [run for run in packable if model in (None, run["model"])]
     for run in own:
         if not (Path(run["folder"]) / BEST).is_file():
             raise InputError(
-                f"{run['folder']} is finished, but has no {BEST}: a bundle without it would lack a fold; run it again with "
-                "restart=true, or move the folder away"
+                f"{run['folder']} is finished, but has no {BEST}: a bundle without it would lack a"
+                " fold; run it again with restart=true, or move the folder away"
             )
     strategies = sorted({run["fold_strategy"] for run in own})
     if len(strategies) > 1:
-        raise InputError(f"{sweep} holds folds of several strategies ({', '.join(strategies)}); give the folder of one sweep")
+        raise InputError(
+            f"{sweep} holds folds of several strategies ({', '.join(strategies)}); give the folder"
+            " of one sweep"
+        )
     return sorted(own, key=lambda run: (run["split"]["index"], run["seed"]))
 
 
 def _problems(runs: Runs) -> list[str]:
     """All leaks that the runs name themselves, and that the audit found, each once."""
     own = [leak for run in runs for leak in run["leaks"]]
-    audited = [f"audit, {f.rule}: {f.reason}" for run in runs for f in read_audit(Path(run["folder"])) if f.verdict == FAIL]
+    audited = [
+        f"audit, {f.rule}: {f.reason}"
+        for run in runs
+        for f in read_audit(Path(run["folder"]))
+        if f.verdict == FAIL
+    ]
     return list(dict.fromkeys([*own, *audited]))
 
 
 def _scores(runs: Runs, own: Runs) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The model's row of the summary, in which the other models stand for the gain, and its test sections."""
+    """The model's row of the summary, in which the other models stand for the gain, and its test
+    sections.
+    """
     strategy, model = own[0]["fold_strategy"], own[0]["model"]
     tables = Tables.make([run for run in runs if run["fold_strategy"] == strategy])
-    return tables.models[tables.models["model"] == model], tables.sections[tables.sections["model"] == model]
+    return (
+        tables.models[tables.models["model"] == model],
+        tables.sections[tables.sections["model"] == model],
+    )
 
 
 def _names(runs: Runs) -> dict[str, dict[str, Any]]:
     """Folder of each run: its fold, and its seed where there are several."""
     several = len({run["seed"] for run in runs}) > 1
-    return {safe_name(f"{run['split']['index']}" + (f"_seed{run['seed']}" if several else "")): run for run in runs}
+    return {
+        safe_name(f"{run['split']['index']}" + (f"_seed{run['seed']}" if several else "")): run
+        for run in runs
+    }
 
 
 def _facts(ensemble: Ensemble, runs: Runs, row: pd.DataFrame) -> dict[str, Any]:
     about, names = ensemble.about, list(_names(runs))
     known = [member.get("section_facts", {}) for member in ensemble.members]
-    scores = row[["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]].to_dict("records")[0]
-    audits = {name: count(found) for name, run in _names(runs).items() if (found := read_audit(Path(run["folder"])))}
+    scores = row[["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]].to_dict(
+        "records"
+    )[0]
+    audits = {
+        name: count(found)
+        for name, run in _names(runs).items()
+        if (found := read_audit(Path(run["folder"])))
+    }
     return {key: about.get(key) for key in SHARED} | {
         "model": runs[0]["model"],
         "encoder_licence": _licence(about["config"]["encoder"]),
         "n_genes": len(ensemble.genes),
-        "groups": sorted({str(facts["group"]) for sections in known for facts in sections.values()}),
+        "groups": sorted(
+            {str(facts["group"]) for sections in known for facts in sections.values()}
+        ),
         "scores": scores,
-        "audit": [f"audit of fold {name}: {words}" for name, words in audits.items()] or ["not audited"],
+        "audit": (
+            [f"audit of fold {name}: {words}" for name, words in audits.items()] or ["not audited"]
+        ),
         "folds": [
             {
                 "folder": f"folds/{name}",
@@ -153,7 +202,9 @@ def _licence(encoder: dict[str, Any]) -> str | None:
 
 
 def _genes(ensemble: Ensemble) -> pd.DataFrame:
-    earned = earned_pcc([Path(path) for path in ensemble.fingerprints]).rename(columns={"test_sections": "sections"})
+    earned = earned_pcc([Path(path) for path in ensemble.fingerprints]).rename(
+        columns={"test_sections": "sections"}
+    )
     table = earned.reindex(ensemble.genes)
     return table.assign(sections=table["sections"].fillna(0).astype(int))
 
@@ -163,7 +214,8 @@ def _copy(run: Path, fold: Path) -> None:
     (fold / BEST).parent.mkdir(parents=True)
     shutil.copy(run / PER_GENE, fold / PER_GENE)
     metrics = read_json(run / METRICS)
-    write_json(fold / METRICS, {key: value for key, value in metrics.items() if key != "command"})  # it names places
+    # it names places
+    write_json(fold / METRICS, {key: value for key, value in metrics.items() if key != "command"})
     content = read_checkpoint(run / BEST)
     config = {key: value for key, value in content[KEY]["config"].items() if key in NEEDED}
     about = content[KEY] | {"config": _without_places(config)}
@@ -172,9 +224,15 @@ def _copy(run: Path, fold: Path) -> None:
 
 
 def _without_places(value: Any) -> Any:
-    """The config without what holds on this machine only: absolute paths become names, and weights are the hub's again."""
+    """The config without what holds on this machine only: absolute paths become names, and weights
+    are the hub's again.
+    """
     if isinstance(value, dict):
-        return {key: None if key == "weights" else _without_places(part) for key, part in value.items()}
+        return {
+            key: None if key == "weights" else _without_places(part) for key, part in value.items()
+        }
     if isinstance(value, list):
         return [_without_places(part) for part in value]
-    return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
+    return (
+        PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
+    )

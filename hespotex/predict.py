@@ -1,4 +1,6 @@
-"""Predict on slides, or score on another data set: `python predict.py`, installed `python -m hespotex.predict`."""
+"""Predict on slides, or score on another data set: `python predict.py`, installed `python -m
+hespotex.predict`.
+"""
 
 from omegaconf import DictConfig
 

@@ -26,8 +26,8 @@ class Predictor:
         config: of `predict.py`.
 
     Raises:
-        InputError: no checkpoints, checkpoints that do not belong together, genes they do not know, or an encoder or
-            counter of nuclei that is not here as it was in training.
+        InputError: no checkpoints, checkpoints that do not belong together, genes they do not know,
+          or an encoder or counter of nuclei that is not here as it was in training.
     """
 
     def __init__(self, config: Config) -> None:
@@ -36,7 +36,10 @@ class Predictor:
         for key in ("map_genes", "genes"):
             check_markers(config[key] or [], self.genes, key)
         with facts_in_use(next(iter(self.ensemble.fingerprints))):
-            self.encoder, self.nuclei = _encoder(self.about, config["weights"]), _nuclei(self.about, config["nuclei_folder"])
+            self.encoder, self.nuclei = (
+                _encoder(self.about, config["weights"]),
+                _nuclei(self.about, config["nuclei_folder"]),
+            )
             self.inputs = ImageInputs(**self.about["image_inputs"])
             self.batching: Batching = rebuild(self.about["config"], "data.batching")
         self.store: EmbeddingStore = build(config["store"])
@@ -61,35 +64,54 @@ def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Enc
     encoder: Encoder = rebuild_part(settings, "encoder")
     if encoder.identity() != about["encoder_identity"]:
         raise InputError(
-            f"the checkpoint was trained on embeddings of {about['encoder_identity']}, here they are of {encoder.identity()}; "
-            "use the same weights (weights=FILE) and the same version of HESpotEx, or train anew"
+            f"the checkpoint was trained on embeddings of {about['encoder_identity']}, here they"
+            f" are of {encoder.identity()}; use the same weights (weights=FILE) and the same"
+            " version of HESpotEx, or train anew"
         )
     return encoder
 
 
-def _as_trained(settings: dict[str, Any], identity: dict[str, Any], weights: str | dict[str, str] | None) -> dict[str, Any]:
-    """The settings with the precision of training, whatever device this is, and with the user's weights (by part of a pair)."""
+def _as_trained(
+    settings: dict[str, Any], identity: dict[str, Any], weights: str | dict[str, str] | None
+) -> dict[str, Any]:
+    """The settings with the precision of training, whatever device this is, and with the user's
+    weights (by part of a pair).
+    """
     if has_parts(settings):
-        if not isinstance(weights, dict | None) or not set(weights or ()) <= set(part_settings(settings)):
+        if not isinstance(weights, dict | None) or not set(weights or ()) <= set(
+            part_settings(settings)
+        ):
             raise InputError(
-                f"expected weights by part, such as weights={{{next(iter(part_settings(settings)))}:FILE}}, got {weights}"
+                "expected weights by part, such as"
+                f" weights={{{next(iter(part_settings(settings)))}:FILE}}, got {weights}"
             )
         by_part = {part: (weights or {}).get(part) for part in identity["parts"]}
-        parts = {part: _as_trained(settings["parts"][part], identity["parts"][part], file) for part, file in by_part.items()}
+        parts = {
+            part: _as_trained(settings["parts"][part], identity["parts"][part], file)
+            for part, file in by_part.items()
+        }
         return settings | {"parts": parts}
     if weights and "weights" not in settings:
-        raise InputError(f"weights={weights}, but encoder {settings['name']} has no weights file; leave weights out")
+        raise InputError(
+            f"weights={weights}, but encoder {settings['name']} has no weights file; leave"
+            " weights out"
+        )
     changes = {"precision": identity.get("precision"), "weights": weights}
     return settings | {key: value for key, value in changes.items() if value}
 
 
 def _nuclei(about: dict[str, Any], folder: str | None) -> NucleiCounter | None:
-    """The counter of the training run; where it reads files, those of the slides may lie in another folder."""
+    """The counter of the training run; where it reads files, those of the slides may lie in another
+    folder.
+    """
     settings = deepcopy(part(about["config"], "nuclei.counter"))
     if folder:
         owner = settings and settings.get("source", settings)
         if not owner or "folder" not in owner:
-            raise InputError(f"nuclei_folder={folder}: the checkpoint's nuclei do not come from files; leave it null")
+            raise InputError(
+                f"nuclei_folder={folder}: the checkpoint's nuclei do not come from files; leave it"
+                " null"
+            )
         owner["folder"] = folder
     counter: NucleiCounter | None = rebuild_part(settings, "nuclei.counter")
     return counter

@@ -49,7 +49,9 @@ class LogBar:
     def _show(self) -> None:
         self.shown_at, self.shown_n = monotonic(), self.n
         seconds, done = self.shown_at - self.started, self.n - self.initial
-        left = tqdm.format_interval(seconds * (self.total - self.n) / done) if done else "unknown time"
+        left = (
+            tqdm.format_interval(seconds * (self.total - self.n) / done) if done else "unknown time"
+        )
         what = f"{self.description}: {self.unit} {self.n} of {self.total}"
         pace = f"{tqdm.format_interval(seconds)} gone, {left} left, {done / seconds:.3g}/s"
         log.info("%s, %s%s", what, pace, self.facts)
@@ -61,10 +63,21 @@ class LogBar:
         self.close()
 
 
-def progress_bar(total: int, unit: str, description: str, initial: int = 0, disable: bool = False) -> "LogBar | tqdm[Any]":
-    """A bar with rate and time left; a log without a terminal gets a line every half minute and one at the end."""
+def progress_bar(
+    total: int, unit: str, description: str, initial: int = 0, disable: bool = False
+) -> "LogBar | tqdm[Any]":
+    """A bar with rate and time left; a log without a terminal gets a line every half minute and one
+    at the end.
+    """
     if disable or sys.stderr.isatty():
-        return tqdm(total=total, unit=unit, desc=description, initial=initial, disable=disable, mininterval=TERMINAL_SECONDS)
+        return tqdm(
+            total=total,
+            unit=unit,
+            desc=description,
+            initial=initial,
+            disable=disable,
+            mininterval=TERMINAL_SECONDS,
+        )
     return LogBar(total, unit, description, initial)
 
 

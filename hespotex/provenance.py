@@ -37,12 +37,16 @@ def git_commit() -> str | None:
     if _git(folder, "ls-files", "--error-unmatch", "hespotex/__init__.py") is None:
         return None
     commit = _git(folder, "rev-parse", "--short=12", "HEAD")
-    return commit and commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    return commit and commit + (
+        "+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else ""
+    )
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
@@ -52,4 +56,8 @@ def flat(config: Any, prefix: str = "") -> dict[str, Any]:
     """Nested config as dotted keys."""
     if not isinstance(config, dict):
         return {prefix: config}
-    return {key: value for name, part in config.items() for key, value in flat(part, f"{prefix}.{name}".lstrip(".")).items()}
+    return {
+        key: value
+        for name, part in config.items()
+        for key, value in flat(part, f"{prefix}.{name}".lstrip(".")).items()
+    }

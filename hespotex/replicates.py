@@ -1,4 +1,6 @@
-"""What the measurement of the same tissue next door tells: a yardstick beside models, not a model."""
+"""What the measurement of the same tissue next door tells: a yardstick beside models, not a
+model.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -19,17 +21,21 @@ from hespotex.provenance import KEY
 from hespotex.sparse import Edges
 
 log = logging.getLogger(__name__)
-LEAK = "a ceiling, not a model: it uses the measured expression of other sections of the test section's group"
+LEAK = (
+    "a ceiling, not a model: it uses the measured expression of other sections of the test"
+    " section's group"
+)
 
 
 @dataclass(frozen=True)
 class ReplicateCeiling:
-    """Each spot gets the expression measured at its place in the other sections of its group (patient).
+    """Each spot gets the expression measured at its place in the other sections of its group
+    (patient).
 
-    The sections are laid over each other by their images alone (`register`); expression plays no part
-    in it. A section without another of its group gets the gene means, which have no correlation: it is
-    shown as "no value". Not an upper bound in the strict sense: the replicate has noise of its own,
-    which a prediction need not have.
+    The sections are laid over each other by their images alone (`register`); expression plays no
+    part in it. A section without another of its group gets the gene means, which have no
+    correlation: it is shown as "no value". Not an upper bound in the strict sense: the replicate
+    has noise of its own, which a prediction need not have.
 
     Args:
         n_spots: nearest spots of each replicate that are averaged: the region that is matched.
@@ -44,8 +50,12 @@ class ReplicateCeiling:
         mean = fold.gene_scaling[0]
         return {i: self.looked_up(i, whole, groups, mean) for i in fold.split.test}
 
-    def looked_up(self, section_id: str, whole: Mapping[str, Data], groups: Mapping[str, str], mean: Tensor) -> Tensor:
-        """Expression of one section from the others of its group, or the mean (n_genes,) of each gene."""
+    def looked_up(
+        self, section_id: str, whole: Mapping[str, Data], groups: Mapping[str, str], mean: Tensor
+    ) -> Tensor:
+        """Expression of one section from the others of its group, or the mean (n_genes,) of each
+        gene.
+        """
         section = whole[section_id]
         others = [i for i in whole if i != section_id and groups[i] == groups[section_id]]
         values = [self._from(section, whole[i]) for i in others]
@@ -65,7 +75,9 @@ class ReplicateCeiling:
 
 
 def write_facts(path: Path, fold: Fold, about: dict[str, Any]) -> None:
-    """Leave the facts of a run where a model would leave its checkpoint, for the audit: no weights."""
+    """Leave the facts of a run where a model would leave its checkpoint, for the audit: no
+    weights.
+    """
     mean, std = fold.gene_scaling
     state = {"gene_mean": mean, "gene_std": std}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -45,8 +45,8 @@ from hespotex.teacher import attach_latents
 
 log = logging.getLogger(__name__)
 DIVERGED = (
-    "the fit has diverged and the run has no scores: lower model.module.optimizer.lr, or look at the loss of each epoch in "
-    "csv/metrics.csv; then name=NEW, or restart=true to replace this run"
+    "the fit has diverged and the run has no scores: lower model.module.optimizer.lr, or look at"
+    " the loss of each epoch in csv/metrics.csv; then name=NEW, or restart=true to replace this run"
 )
 
 
@@ -54,14 +54,17 @@ def train(cfg: DictConfig) -> float:
     """One fold, or with `fold.index=all` every fold into a folder of its own, `fold0`, `fold1`, ...
 
     Returns:
-        The validation score that chose the epoch, for a hyper-parameter sweep: never a test score. NaN without
-        validation sections. The mean over folds, where there are several.
+        The validation score that chose the epoch, for a hyper-parameter sweep: never a test score.
+        NaN without validation sections. The mean over folds, where there are several.
     """
     _check_devices(cfg, HydraConfig.get().mode)
     _check_search(cfg)
     score = _every_fold(cfg) if cfg.fold.index == ALL else train_fold(resolved(cfg))
     if _searches() and isnan(score):
-        raise InputError("a search wants a validation score, and no section was set aside: that takes three training sections")
+        raise InputError(
+            "a search wants a validation score, and no section was set aside: that takes three"
+            " training sections"
+        )
     return score
 
 
@@ -93,7 +96,9 @@ def _possible_folds(config: Config, sections: Sections) -> list[int]:
     return possible
 
 
-def train_fold(config: Config, sections: Sections | None = None, leaks: Sequence[str] = ()) -> float:
+def train_fold(
+    config: Config, sections: Sections | None = None, leaks: Sequence[str] = ()
+) -> float:
     """Train, choose the epoch, score the test sections; a finished run is not repeated.
 
     Args:
@@ -107,7 +112,9 @@ def train_fold(config: Config, sections: Sections | None = None, leaks: Sequence
         return _train_alone(config, folder, sections, first, leaks)
 
 
-def _train_alone(config: Config, folder: RunFolder, sections: Sections | None, first: bool, leaks: Sequence[str]) -> float:
+def _train_alone(
+    config: Config, folder: RunFolder, sections: Sections | None, first: bool, leaks: Sequence[str]
+) -> float:
     if first:
         folder.claim(config)
     done = folder.finished() if first or not config["restart"] else None
@@ -155,14 +162,23 @@ def _run(
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to: test predictions (n_spots, n_genes), the score that chose the epoch, numbers fitted."""
+    """What a run came to: test predictions (n_spots, n_genes), the score that chose the epoch,
+    numbers fitted.
+    """
 
     predictions: dict[str, Tensor]
     val_score: float
     n_parameters: int
 
 
-def _train(config: Config, folder: RunFolder, fold: Fold, loggers: list[Any], about: dict[str, Any], clock: Laps) -> Result:
+def _train(
+    config: Config,
+    folder: RunFolder,
+    fold: Fold,
+    loggers: list[Any],
+    about: dict[str, Any],
+    clock: Laps,
+) -> Result:
     """A model, trained and asked for the test sections."""
     module = prepared_module(config, fold)
     trainer, best = fit(config, folder, fold, module, loggers, about)
@@ -172,7 +188,9 @@ def _train(config: Config, folder: RunFolder, fold: Fold, loggers: list[Any], ab
     return Result(predictions, best, parameters(module))
 
 
-def _look_up(config: Config, folder: RunFolder, fold: Fold, about: dict[str, Any], clock: Laps) -> Result:
+def _look_up(
+    config: Config, folder: RunFolder, fold: Fold, about: dict[str, Any], clock: Laps
+) -> Result:
     """A reference, which is scored beside the models and is none."""
     reference = build(config["model"]["reference"])
     if rank_zero_only.rank == 0:
@@ -184,7 +202,10 @@ def _look_up(config: Config, folder: RunFolder, fold: Fold, about: dict[str, Any
 def _leaks(config: Config, fold: Fold, teacher: Config | None) -> list[str]:
     """What the model itself has seen of the test sections."""
     taught = teacher is not None and set(teacher["fitted_on"]) & set(fold.split.test)
-    return [*([TAUGHT] if taught else []), *([CEILING] if config["model"]["role"] == "ceiling" else [])]
+    return [
+        *([TAUGHT] if taught else []),
+        *([CEILING] if config["model"]["role"] == "ceiling" else []),
+    ]
 
 
 def _searches() -> bool:
@@ -196,14 +217,18 @@ def _searches() -> bool:
 def _check_search(cfg: DictConfig) -> None:
     if _searches() and cfg.model.select_on != "validation":
         raise InputError(
-            "a search wants a validation score, and this model sets no section aside: add model.select_on=validation"
+            "a search wants a validation score, and this model sets no section aside: add"
+            " model.select_on=validation"
         )
 
 
 def _check_devices(cfg: DictConfig, mode: RunMode | None) -> None:
-    several = cfg.trainer.get("devices") not in (1, "1", [0]) and str(cfg.trainer.get("strategy")).startswith("ddp")
+    several = cfg.trainer.get("devices") not in (1, "1", [0]) and str(
+        cfg.trainer.get("strategy")
+    ).startswith("ddp")
     if several and mode == RunMode.MULTIRUN:
         raise InputError(
-            "DDP inside a sweep would start the whole sweep again on every rank. Sweep with one device a fold "
-            "(trainer=cpu or trainer=gpu, folds side by side with hydra/launcher=joblib), or run single folds with trainer=ddp"
+            "DDP inside a sweep would start the whole sweep again on every rank. Sweep with one"
+            " device a fold (trainer=cpu or trainer=gpu, folds side by side with"
+            " hydra/launcher=joblib), or run single folds with trainer=ddp"
         )

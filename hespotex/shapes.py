@@ -7,8 +7,17 @@ from typing import Any
 
 from hespotex.errors import InputError
 
-Shape = Any  # a type, a Rule, [Shape] for a list of these, or {key: Shape}; a key that ends in "?" may be missing
-WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "a mapping", list: "a list"}
+# a type, a Rule, [Shape] for a list of these, or {key: Shape}; a key that ends in "?" may be
+# missing
+Shape = Any
+WORDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a mapping",
+    list: "a list",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,9 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-POSITIVE = Rule("a positive number", lambda value: is_number(value) and math.isfinite(value) and value > 0)
+POSITIVE = Rule(
+    "a positive number", lambda value: is_number(value) and math.isfinite(value) and value > 0
+)
 COUNT = Rule("a whole number from 0", lambda value: _is(value, int) and value >= 0)
 NUMBER_OR_NONE = Rule("a number or null", lambda value: value is None or is_number(value))
 
@@ -58,7 +69,9 @@ def _check_mapping(value: Any, shape: Mapping[str, Shape], where: str) -> None:
     for key, part in shape.items():
         name = key.removesuffix("?")
         if name in value:
-            check_shape(value[name], part, f"{where}: {name}" if ": " not in where else f"{where}.{name}")
+            check_shape(
+                value[name], part, f"{where}: {name}" if ": " not in where else f"{where}.{name}"
+            )
         elif name == key:
             raise InputError(f"{where}: lacks {name}")
 
@@ -71,4 +84,6 @@ def _is(value: Any, kind: type) -> bool:
 
 def _refusal(where: str, words: str, value: Any) -> InputError:
     text = repr(value)
-    return InputError(f"{where}: expected {words}, found {text[:60]}{'...' if len(text) > 60 else ''}")
+    return InputError(
+        f"{where}: expected {words}, found {text[:60]}{'...' if len(text) > 60 else ''}"
+    )

@@ -9,7 +9,8 @@ from hespotex.errors import InputError
 
 
 def own_share(config: Config) -> slice:
-    """The part of a list that is ours: of `shard` and `shards`, or of what torchrun has started; one GPU for each job.
+    """The part of a list that is ours: of `shard` and `shards`, or of what torchrun has started;
+    one GPU for each job.
 
     Raises:
         InputError: a share that cannot be.
@@ -19,5 +20,7 @@ def own_share(config: Config) -> slice:
     if not 0 <= shard < shards:
         raise InputError(f"shard: expected 0 to {shards - 1} (shards={shards}), got {shard}")
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK") or shard) % torch.cuda.device_count())
+        torch.cuda.set_device(
+            int(os.environ.get("LOCAL_RANK") or shard) % torch.cuda.device_count()
+        )
     return slice(shard, None, shards)

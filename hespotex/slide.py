@@ -23,10 +23,14 @@ from hespotex.results.slide.request import KEY, MODEL, check_model, is_current, 
 from hespotex.results.slide.table import slide_table
 from hespotex.results.slide.write import write_slide
 
-UNLIKE = 0.25  # share of spots stranger than training's 99th percentile from which a slide is called unlike it
+# share of spots stranger than training's 99th percentile from which a slide is called unlike it
+UNLIKE = 0.25
 FEW = 20  # spots below which their own mean and spread say little
 OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
-TOO_FEW = "embeddings are standardised over the slide's own spots, so that predictions for so few are near the training mean"
+TOO_FEW = (
+    "embeddings are standardised over the slide's own spots, so that predictions for so few are"
+    " near the training mean"
+)
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +47,10 @@ class SlideWriter:
         self.genes: list[str] = config["genes"] or predictor.genes
         self.drawn: list[str] = list(dict.fromkeys(config["map_genes"]))
         if left_out := [gene for gene in self.drawn if gene not in set(self.genes)]:
-            raise InputError(f"map_genes: {', '.join(left_out)} would be drawn, but genes={self.genes[:5]} leaves them out")
+            raise InputError(
+                f"map_genes: {', '.join(left_out)} would be drawn, but genes={self.genes[:5]}"
+                " leaves them out"
+            )
         self.sets = read_gmt(Path(config["gene_sets"])) if config["gene_sets"] else {}
         self.earned = earned_pcc([Path(path) for path in predictor.ensemble.fingerprints])
 
@@ -54,7 +61,8 @@ class SlideWriter:
             check_model(tables, self.predictor.provenance[MODEL])
 
     def __call__(self, slide: SlideFile) -> None:
-        """Write all files of one slide; what is there already is kept, if this model made it for this request.
+        """Write all files of one slide; what is there already is kept, if this model made it for
+        this request.
 
         Raises:
             InputError: it cannot be predicted.
@@ -70,8 +78,22 @@ class SlideWriter:
         table.uns["hespotex"] = table.uns["hespotex"] | {KEY: json.dumps(request, sort_keys=True)}
         if self.sets:
             score_gene_sets(table, self.sets)
-        write_slide(table, section, tissue, self.drawn, output, **{name: self.config[name] for name in OUTPUTS})
-        log.info("%s: %d genes at %d spots (%.3f um/px, %s)", target, table.n_vars, len(table), section.mpp, section.mpp_source)
+        write_slide(
+            table,
+            section,
+            tissue,
+            self.drawn,
+            output,
+            **{name: self.config[name] for name in OUTPUTS},
+        )
+        log.info(
+            "%s: %d genes at %d spots (%.3f um/px, %s)",
+            target,
+            table.n_vars,
+            len(table),
+            section.mpp,
+            section.mpp_source,
+        )
 
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
         config, about = self.config, self.predictor.about
@@ -92,7 +114,9 @@ class SlideWriter:
         return section, tissue
 
     def _predicted(self, section: Section) -> Any:
-        """The slide's table: prediction, spread over the checkpoints, and what else is known of each spot."""
+        """The slide's table: prediction, spread over the checkpoints, and what else is known of
+        each spot.
+        """
         own = self.predictor
         if len(section.adata) < FEW and own.inputs.standardize == "section":
             log.warning("%s: %d spots: %s", section.section_id, len(section.adata), TOO_FEW)
@@ -115,8 +139,8 @@ def _warn_if_unlike(name: str, strange: NDArray[np.float32]) -> None:
     share = float((strange > 1).mean())
     if share > UNLIKE:
         log.warning(
-            "%s: %.0f%% of the spots look unlike 99%% of the training spots (other stain, scanner, pixel size or tissue?): "
-            "do not trust these predictions without a check",
+            "%s: %.0f%% of the spots look unlike 99%% of the training spots (other stain, scanner,"
+            " pixel size or tissue?): do not trust these predictions without a check",
             name,
             100 * share,
         )

@@ -8,12 +8,18 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")  # torch's word, once a process
+# torch's word, once a process
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 
 def from_scipy(matrix: sparse.csr_matrix) -> Tensor:
-    """The same as a torch tensor, with 32-bit numbers of columns, as CPU and GPU libraries want them."""
-    starts, columns = torch.from_numpy(matrix.indptr.astype(np.int32)), torch.from_numpy(matrix.indices.astype(np.int32))
+    """The same as a torch tensor, with 32-bit numbers of columns, as CPU and GPU libraries want
+    them.
+    """
+    starts, columns = (
+        torch.from_numpy(matrix.indptr.astype(np.int32)),
+        torch.from_numpy(matrix.indices.astype(np.int32)),
+    )
     values = torch.from_numpy(matrix.data.astype(np.float32))
     return torch.sparse_csr_tensor(starts, columns, values, matrix.shape, check_invariants=False)
 
@@ -37,7 +43,8 @@ class Edges:
         source, target = edge_index
         order = torch.argsort(target, stable=True)
         self.n, self.source, self.target = n, source[order], target[order]
-        self.back = torch.argsort(self.source, stable=True)  # of the sorted edges, by the spot they leave
+        # of the sorted edges, by the spot they leave
+        self.back = torch.argsort(self.source, stable=True)
         self.into = row_starts(self.target, n), self.source.int()
         self.out_of = row_starts(self.source, n), self.target[self.back].int()
 
@@ -47,28 +54,40 @@ class Edges:
 
     def transposed(self, values: Tensor) -> Tensor:
         """A^T"""
-        return torch.sparse_csr_tensor(*self.out_of, values[self.back], (self.n, self.n), check_invariants=False)
+        return torch.sparse_csr_tensor(
+            *self.out_of, values[self.back], (self.n, self.n), check_invariants=False
+        )
 
     def mean(self, x: Tensor) -> Tensor:
-        """m_i = mean of x_j over edges j -> i; 0 for a spot without neighbours.  (n, d) -> (n, d)"""
+        """m_i = mean of x_j over edges j -> i; 0 for a spot without neighbours.  (n, d) -> (n,
+        d)
+        """
         degree = self.into[0].diff()
         return self.weighted_sum(x, (1.0 / degree.clamp(min=1)).index_select(0, self.target))
 
     def weighted_sum(self, x: Tensor, values: Tensor) -> Tensor:
-        """s_i = sum of value_ij x_j over edges j -> i.  (n, d), (n_edges,) in sorted order -> (n, d)"""
+        """s_i = sum of value_ij x_j over edges j -> i.  (n, d), (n_edges,) in sorted order -> (n,
+        d)
+        """
         wide = torch.promote_types(x.dtype, torch.float32)
         out: Tensor = WeightedSum.apply(x.to(wide), values.to(wide), self)
         return out.to(x.dtype)
 
     def softmax(self, logits: Tensor) -> Tensor:
-        """Over the edges that enter the same spot, of logits that are small.  (n_edges,) in sorted order"""
+        """Over the edges that enter the same spot, of logits that are small.  (n_edges,) in sorted
+        order
+        """
         weight = logits.exp()
-        total = torch.zeros(self.n, dtype=weight.dtype, device=weight.device).index_add(0, self.target, weight)
+        total = torch.zeros(self.n, dtype=weight.dtype, device=weight.device).index_add(
+            0, self.target, weight
+        )
         return weight / total.index_select(0, self.target)
 
 
 class WeightedSum(torch.autograd.Function):
-    """A x for a sparse A: products with A and A^T only, and of the gradient of A its own entries only."""
+    """A x for a sparse A: products with A and A^T only, and of the gradient of A its own entries
+    only.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, values: Tensor, edges: Edges) -> Tensor:

@@ -45,7 +45,8 @@ def write_csv(table: "pd.DataFrame", path: Path, **how: Any) -> None:
     if how.get("index", True):
         shown.index = shown.index.map(_cell).rename(table.index.name)
         texts += [*map(str, shown.index)]
-    if any("\r" in text for text in texts):  # pandas leaves it bare, and readers take it for a line's end
+    # pandas leaves it bare, and readers take it for a line's end
+    if any("\r" in text for text in texts):
         how |= {"quoting": csv.QUOTE_NONNUMERIC}
     shown.to_csv(path, **how)
 

@@ -10,8 +10,9 @@ from hespotex.data.store_files import StoredFile, remove, stored_files, why_unus
 from hespotex.errors import InputError
 
 log = logging.getLogger("hespotex.store")
-ABOUT = """What is in the embedding store, and what of it may go. Nothing in it is ever stale: a change of image, weights or
-patches makes a new table, and the old one stays until it is cleaned away. What is gone is made again when needed."""
+ABOUT = """What is in the embedding store, and what of it may go. Nothing in it is ever stale: a
+change of image, weights or patches makes a new table, and the old one stays until it is cleaned
+away. What is gone is made again when needed."""
 EXAMPLES = {
     "list": "every table: section, what made it, patch, size, age",
     "check --repair": "read every table and remove what is damaged: embed and train make it anew",
@@ -23,12 +24,19 @@ EXAMPLES = {
 
 def listing(entries: list[StoredFile]) -> str:
     """One line a table, and the sum."""
-    lines = [f"{'section':20} {'made by':24} {'patch':22} {'spots x numbers':>18} {'MB':>8} {'days':>6}"]
+    lines = [
+        f"{'section':20} {'made by':24} {'patch':22} {'spots x numbers':>18} {'MB':>8} {'days':>6}"
+    ]
     for entry in entries:
         size = f"{entry.shape[0]} x {entry.shape[1]}" if entry.finished else "unfinished"
         megabytes = f"{entry.n_bytes / 1e6:8.1f}"
-        lines.append(f"{entry.section_id:20} {entry.name:24} {entry.patch:22} {size:>18} {megabytes} {entry.days:6.1f}")
-    return "\n".join([*lines, f"{len(entries)} tables, {sum(entry.n_bytes for entry in entries) / 1e6:.1f} MB"])
+        lines.append(
+            f"{entry.section_id:20} {entry.name:24} {entry.patch:22} {size:>18} {megabytes}"
+            f" {entry.days:6.1f}"
+        )
+    return "\n".join(
+        [*lines, f"{len(entries)} tables, {sum(entry.n_bytes for entry in entries) / 1e6:.1f} MB"]
+    )
 
 
 def clean(entries: list[StoredFile], sure: bool) -> None:
@@ -38,7 +46,11 @@ def clean(entries: list[StoredFile], sure: bool) -> None:
         log.info("nothing was removed: add --yes to remove these")
         return
     busy = [entry.path.name for entry in entries if not remove(entry)]
-    log.info("removed %d tables%s", len(entries) - len(busy), f"; being made just now: {', '.join(busy)}" if busy else "")
+    log.info(
+        "removed %d tables%s",
+        len(entries) - len(busy),
+        f"; being made just now: {', '.join(busy)}" if busy else "",
+    )
 
 
 def check(entries: list[StoredFile], teachers: list[Path], repair: bool) -> bool:
@@ -56,13 +68,21 @@ def check(entries: list[StoredFile], teachers: list[Path], repair: bool) -> bool
         if repair:
             path.unlink(missing_ok=True)
     done = "removed: embed and train make them anew" if repair else "--repair removes them"
-    log.info("%d tables and %d teachers read, %d damaged; %s", len(entries), len(teachers), len(damaged), done)
+    log.info(
+        "%d tables and %d teachers read, %d damaged; %s",
+        len(entries),
+        len(teachers),
+        len(damaged),
+        done,
+    )
     return repair or not damaged
 
 
 def _chosen(options: argparse.Namespace) -> list[StoredFile]:
     if not options.root.is_dir():
-        raise InputError(f"no store at {options.root}; give its folder with --root (paths.store of your runs)")
+        raise InputError(
+            f"no store at {options.root}; give its folder with --root (paths.store of your runs)"
+        )
     return [
         entry
         for entry in stored_files(options.root)
@@ -77,15 +97,37 @@ def _chosen(options: argparse.Namespace) -> list[StoredFile]:
 def main() -> None:
     """Command line."""
     parser = VerbParser("store", ABOUT, EXAMPLES)
-    parser.add_argument("verb", choices=["list", "check", "clean"], help="list tables, read them through, or remove them")
     parser.add_argument(
-        "--root", type=Path, default=Path("outputs/store"), metavar="DIR", help="folder of the store (%(default)s)"
+        "verb",
+        choices=["list", "check", "clean"],
+        help="list tables, read them through, or remove them",
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("outputs/store"),
+        metavar="DIR",
+        help="folder of the store (%(default)s)",
     )
     parser.add_argument("--section", metavar="ID", help="only this section id")
-    parser.add_argument("--encoder", metavar="NAME", help="only this encoder, or source of nuclei, as the listing names it")
-    parser.add_argument("--older", type=float, default=0.0, metavar="DAYS", help="only what was written that long ago")
+    parser.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="only this encoder, or source of nuclei, as the listing names it",
+    )
+    parser.add_argument(
+        "--older",
+        type=float,
+        default=0.0,
+        metavar="DAYS",
+        help="only what was written that long ago",
+    )
     parser.add_argument("--unfinished", action="store_true", help="only what interrupted runs left")
-    parser.add_argument("--repair", action="store_true", help="check: remove what is damaged, so that it is made anew")
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="check: remove what is damaged, so that it is made anew",
+    )
     parser.add_argument("--yes", action="store_true", help="really remove")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = parser.parse_args()

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from hespotex.results.tables import Tables
 
 log = logging.getLogger("hespotex.summary")
-ABOUT = """Tables and report of all finished runs below a folder, at any time and again: missing folds are named, and every run
-is audited for leaks. Writes report/index.html (open it), summary.md, results.json, sections.csv and genes.csv."""
+ABOUT = """Tables and report of all finished runs below a folder, at any time and again: missing
+folds are named, and every run is audited for leaks. Writes report/index.html (open it), summary.md,
+results.json, sections.csv and genes.csv."""
 EXAMPLES = {
     "outputs/demo": "a sweep; train.py -m does this at its end",
     "outputs/external": "what predict.py evaluate=true has scored",
@@ -21,11 +22,12 @@ EXAMPLES = {
 
 
 def summarise(folder: Path) -> None:
-    """Write `report/index.html`, `summary.md`, `results.json`, `sections.csv` and `genes.csv`, from the runs below the folder.
+    """Write `report/index.html`, `summary.md`, `results.json`, `sections.csv` and `genes.csv`, from
+    the runs below the folder.
 
-    Can be run at any time, and again: missing folds are named, not waited for. Each run is audited for leaks
-    (`audit.json` in its folder): derived anew from the data where they are there and small, else by the recorded facts.
-    Where the runs went to W&B, so does this.
+    Can be run at any time, and again: missing folds are named, not waited for. Each run is audited
+    for leaks (`audit.json` in its folder): derived anew from the data where they are there and
+    small, else by the recorded facts. Where the runs went to W&B, so does this.
 
     Raises:
         InputError: no finished run.
@@ -73,7 +75,12 @@ def _show(folder: Path, tables: "Tables", audit: str) -> None:
 
     for own in map(tables.of, tables.strategies):
         by_section = across(own.sections, ["group", "section_id"])
-        shown = [title(own.strategies[0], own.runs), headline(own.models), by_section, *notes(own.models)]
+        shown = [
+            title(own.strategies[0], own.runs),
+            headline(own.models),
+            by_section,
+            *notes(own.models),
+        ]
         log.info("%s\n\n%s\n", folder, "\n\n".join(shown))
     log.info("%s\n", audit)
 
@@ -82,7 +89,9 @@ def _show(folder: Path, tables: "Tables", audit: str) -> None:
 def main() -> None:
     """Command line."""
     parser = VerbParser("summary", ABOUT, EXAMPLES)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a sweep, such as outputs/demo")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder of a sweep, such as outputs/demo"
+    )
     folder = parser.parse_args().folder
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     summarise(folder)

@@ -1,4 +1,6 @@
-"""Hydra callbacks of a sweep: the table at its end, the model to use, and which of its jobs failed."""
+"""Hydra callbacks of a sweep: the table at its end, the model to use, and which of its jobs
+failed.
+"""
 
 import logging
 from pathlib import Path
@@ -22,7 +24,8 @@ class JobsOfSweep(Callback):
 class SummariseSweep(JobsOfSweep):
     """Summarises the sweep folder; with `finalize: true` it then fits the model on all sections.
 
-    Both can also be made, and made again: `python -m hespotex.summary`, `python -m hespotex.finalize`.
+    Both can also be made, and made again: `python -m hespotex.summary`, `python -m
+    hespotex.finalize`.
     """
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -48,4 +51,6 @@ def _finalize(config: DictConfig) -> None:
     try:
         finalize(sweep, machine=machine, restart=bool(config.restart))
     except InputError as error:
-        log.warning("no final model: %s (python -m hespotex.finalize %s makes it later)", error, sweep)
+        log.warning(
+            "no final model: %s (python -m hespotex.finalize %s makes it later)", error, sweep
+        )

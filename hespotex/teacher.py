@@ -1,4 +1,6 @@
-"""Stage 1 of a run: fit the teacher, or take the one that was fitted on the very same inputs before."""
+"""Stage 1 of a run: fit the teacher, or take the one that was fitted on the very same inputs
+before.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -31,11 +33,13 @@ N_HOPS = 2  # one of the encoder and one of the decoder
 
 
 def attach_latents(config: Config, fold: Fold) -> tuple[Fold, dict[str, Any] | None]:
-    """The fold with the spot latents of its training sections, and the teacher's file in the store and what it saw.
+    """The fold with the spot latents of its training sections, and the teacher's file in the store
+    and what it saw.
 
-    `model.teacher.fit`: "joint" fits one teacher on the training sections together, so that all latents live in
-    one space; "sequential" trains it section after section over all of them, the test sections included, and
-    takes each latent right after its own turn, as released; null fits none.
+    `model.teacher.fit`: "joint" fits one teacher on the training sections together, so that all
+    latents live in one space; "sequential" trains it section after section over all of them, the
+    test sections included, and takes each latent right after its own turn, as released; null fits
+    none.
     """
     teacher = config["model"]["teacher"]
     if not teacher or not teacher["fit"]:
@@ -45,8 +49,14 @@ def attach_latents(config: Config, fold: Fold) -> tuple[Fold, dict[str, Any] | N
     expression = [fold.sections[i].target for i in ids]
     directions = Directions.fit(expression, scale, teacher["n_components"], config["seed"])
     graphs = [_expression_graph(fold, i, teacher["n_neighbours"], directions) for i in ids]
-    batching = {name: value for name, value in config["data"]["batching"].items() if name != "keep_gib"}
-    inputs = {"sections": [(g.section_id, g.fingerprint()) for g in graphs], "teacher": teacher, "batching": batching}
+    batching = {
+        name: value for name, value in config["data"]["batching"].items() if name != "keep_gib"
+    }
+    inputs = {
+        "sections": [(g.section_id, g.fingerprint()) for g in graphs],
+        "teacher": teacher,
+        "batching": batching,
+    }
     key = digest({"format": FORMAT, **inputs, "seed": config["seed"]})
     fitted = _stored(teacher_path(config, key), lambda: _fitted(config, graphs, directions))
     return fold.with_latents(fitted["latents"]), {"key": key, "fitted_on": fitted["fitted_on"]}
@@ -54,7 +64,8 @@ def attach_latents(config: Config, fold: Fold) -> tuple[Fold, dict[str, Any] | N
 
 def _fitted(config: Config, graphs: Sequence[SpotGraph], directions: Directions) -> dict[str, Any]:
     seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
-    about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}  # for the audit
+    # for the audit
+    about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}
     return {**about, "latents": _latents(config, graphs)}
 
 
@@ -97,7 +108,9 @@ def mean_row(rows: Rows) -> Tensor:
 
 
 def _expression_graph(fold: Fold, section_id: str, k: int, directions: Directions) -> SpotGraph:
-    """Expression and stage 1 graph of a section: k nearest neighbours, undirected, with self loops."""
+    """Expression and stage 1 graph of a section: k nearest neighbours, undirected, with self
+    loops.
+    """
     graph, target = fold.graph(section_id), fold.sections[section_id].target
     edges = undirected_with_loops(knn_edges(graph.pos, k), len(graph))
     return SpotGraph(section_id, graph.pos, edges, {"expression": directions(target)})
@@ -111,16 +124,31 @@ def _latents(config: Config, graphs: Sequence[SpotGraph]) -> dict[str, Tensor]:
     batching: Batching = build(config["data"]["batching"])
     latents: dict[str, Tensor] = {}
     for turn in [graphs] if teacher["fit"] == "joint" else [[graph] for graph in graphs]:
-        _train(config, module, partial(batching.loader, turn, n_inputs, N_HOPS), f"teacher, {len(turn)} sections")
+        _train(
+            config,
+            module,
+            partial(batching.loader, turn, n_inputs, N_HOPS),
+            f"teacher, {len(turn)} sections",
+        )
         latents |= module.latents(batching.loader(turn, n_inputs, N_HOPS))
     return latents
 
 
-def _train(config: Config, module: pl.LightningModule, loader: Callable[..., BlockLoader], label: str) -> None:
+def _train(
+    config: Config, module: pl.LightningModule, loader: Callable[..., BlockLoader], label: str
+) -> None:
     teacher = config["model"]["teacher"]
-    own = {"max_epochs": teacher["max_epochs"], "gradient_clip_val": teacher["gradient_clip"], "num_sanity_val_steps": 0}
+    own = {
+        "max_epochs": teacher["max_epochs"],
+        "gradient_clip_val": teacher["gradient_clip"],
+        "num_sanity_val_steps": 0,
+    }
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
     bar = EpochProgress(label)
-    trainer = build_trainer(config, **own, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar])
-    trainer.fit(module, loader(seed=config["seed"], epoch=lambda: trainer.current_epoch, epochs=True))
+    trainer = build_trainer(
+        config, **own, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar]
+    )
+    trainer.fit(
+        module, loader(seed=config["seed"], epoch=lambda: trainer.current_epoch, epochs=True)
+    )
     module.cpu()

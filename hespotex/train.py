@@ -1,4 +1,6 @@
-"""Train one model on one fold: `python train.py`, or `python -m hespotex.train` where the package is installed."""
+"""Train one model on one fold: `python train.py`, or `python -m hespotex.train` where the package
+is installed.
+"""
 
 from omegaconf import DictConfig
 

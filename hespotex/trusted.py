@@ -70,7 +70,9 @@ def part(config: Any, place: str) -> Any:
     found = config
     for name in place.split("."):
         if not isinstance(found, Mapping) or name not in found:
-            raise InputError(f"the file's config has no {place}: it is of another version, or not whole")
+            raise InputError(
+                f"the file's config has no {place}: it is of another version, or not whole"
+            )
         found = found[name]
     return found
 
@@ -89,22 +91,30 @@ def check(content: Any, place: str) -> None:
 
 
 def check_groups(groups: Mapping[str, Any], origin: str) -> None:
-    """Refuse config groups of a file, before they are built as a command's own config is, that hold what does not belong.
+    """Refuse config groups of a file, before they are built as a command's own config is, that hold
+    what does not belong.
 
     Args:
-        groups: plain settings by the name of their group, such as `data`; changed: what a file does not decide is
-            set as `KINDS` says.
+        groups: plain settings by the name of their group, such as `data`; changed: what a file does
+          not decide is set as `KINDS` says.
         origin: where they come from.
 
     Raises:
-        InputError: a target at no place of `KINDS`, or at the wrong one; values that would be worked out only later.
+        InputError: a target at no place of `KINDS`, or at the wrong one; values that would be
+          worked out only later.
     """
     for place in KINDS:
         group, *names = place.split(".")
         owner = groups.get(group)
         for name in names[:-1]:
             owner = owner.get(name) if isinstance(owner, dict) else None
-        content = groups.get(place) if not names else owner.get(names[-1]) if isinstance(owner, dict) else None
+        content = (
+            groups.get(place)
+            if not names
+            else owner.get(names[-1])
+            if isinstance(owner, dict)
+            else None
+        )
         if content is not None:
             check(content, place)
             content.update(_forced(content, KINDS[place]))
@@ -118,7 +128,10 @@ def _check_rest(value: Any, place: str, origin: str) -> None:
         return
     if isinstance(value, dict):
         if word := next((word for word in HYDRA if word in value), None):
-            raise InputError(f"{origin}: {place} holds {word}={value[word]!r}, which does not belong there: not loaded")
+            raise InputError(
+                f"{origin}: {place} holds {word}={value[word]!r}, which does not belong there: not"
+                " loaded"
+            )
         for name, child in value.items():
             _check_rest(child, f"{place}.{name}", origin)
     elif isinstance(value, list):
@@ -175,22 +188,28 @@ def _kind_of(target: Any, place: str, kinds: tuple[Kind, ...]) -> Kind | None:
 def _refusal(target: str, place: str) -> str:
     if _within(target, OURS) or _within(target, "torch.optim"):
         package = "hespotex" if _within(target, OURS) else "torch.optim"
-        return f"the file wants to build {target!r} at {place}, which is no class of {package} that belongs there: not loaded"
+        return (
+            f"the file wants to build {target!r} at {place}, which is no class of {package} that"
+            " belongs there: not loaded"
+        )
     return (
-        f"the file wants to build {target!r} at {place}, which is not part of HESpotEx: not loaded. "
-        "If you know what is in that package and trust whoever made the file: "
-        f"{TRUST}={target.partition('.')[0]} before the command"
+        f"the file wants to build {target!r} at {place}, which is not part of HESpotEx: not loaded."
+        " If you know what is in that package and trust whoever made the file:"
+        f" {TRUST}={target.partition('.')[0]} before the command"
     )
 
 
 def _of_the_user() -> list[str]:
-    """Packages that the user trusts; of ours and of torch's the kinds decide, whatever is said here."""
+    """Packages that the user trusts; of ours and of torch's the kinds decide, whatever is said
+    here.
+    """
     named = [name.strip() for name in os.environ.get(TRUST, "").split(",")]
     return [name for name in named if name and not _within(name, OURS)]
 
 
 def _class(target: str, package: str) -> type | None:
-    """The class of this name that the package defines itself: what it has only imported does not count.
+    """The class of this name that the package defines itself: what it has only imported does not
+    count.
 
     Raises:
         InputError: there is no such module, or no such name in it.
@@ -279,4 +298,6 @@ def _scalar(value: Any) -> Any:
     for kind in (str, int, float):
         if isinstance(value, kind):
             return kind(value)
-    raise InputError(f"the file's config holds a {type(value).__name__}, no plain value: not loaded")
+    raise InputError(
+        f"the file's config holds a {type(value).__name__}, no plain value: not loaded"
+    )

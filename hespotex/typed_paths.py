@@ -1,4 +1,6 @@
-"""Paths as people type them: `~` for the home folder, and names with brackets, commas and spaces taken as they stand."""
+"""Paths as people type them: `~` for the home folder, and names with brackets, commas and spaces
+taken as they stand.
+"""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +15,9 @@ OPTION = re.compile(r"(?P<key>--[\w-]+)=(?P<value>.*)", re.DOTALL)
 
 
 def typed_path(text: str | Path) -> Path:
-    """The path, `~` and `~user` at its beginning replaced by the home folder; nothing else is expanded."""
+    """The path, `~` and `~user` at its beginning replaced by the home folder; nothing else is
+    expanded.
+    """
     try:
         return Path(text).expanduser()
     except RuntimeError:  # no such user: a folder may be called so
@@ -21,9 +25,11 @@ def typed_path(text: str | Path) -> Path:
 
 
 def matching_paths(pattern: str) -> list[Path]:
-    """The file or folder of exactly this name, else what the pattern (`*`, `?`, `[...]`) matches, sorted.
+    """The file or folder of exactly this name, else what the pattern (`*`, `?`, `[...]`) matches,
+    sorted.
 
-    Folders of the pattern that are there as they are written are taken so, whatever brackets they have.
+    Folders of the pattern that are there as they are written are taken so, whatever brackets they
+    have.
     """
     path = typed_path(pattern)
     if path.exists():
@@ -38,13 +44,18 @@ def matching_paths(pattern: str) -> list[Path]:
 
 
 def typed_words(words: Sequence[str]) -> list[str]:
-    """The words of a Hydra command line, such as `slides=~/a (1).svs`, as Hydra understands them."""
+    """The words of a Hydra command line, such as `slides=~/a (1).svs`, as Hydra understands
+    them.
+    """
     return [_typed(word) for word in words]
 
 
 def typed_options(words: Sequence[str]) -> list[str]:
     """The words of other command lines: the shell leaves the `~` of `--slides=~/a.csv` alone."""
-    return [f"{m['key']}={typed_path(m['value'])}" if (m := OPTION.fullmatch(word)) else _home(word) for word in words]
+    return [
+        f"{m['key']}={typed_path(m['value'])}" if (m := OPTION.fullmatch(word)) else _home(word)
+        for word in words
+    ]
 
 
 def _home(word: str) -> str:
@@ -66,7 +77,9 @@ def _typed(word: str) -> str:
 
 
 def _is_there(value: str) -> bool:
-    """Whether a value that Hydra would not take as one plain word is a path, or matches files, as it stands."""
+    """Whether a value that Hydra would not take as one plain word is a path, or matches files, as
+    it stands.
+    """
     if PLAIN.fullmatch(value) or "/" not in value:
         return False
     if PATH.fullmatch(value):

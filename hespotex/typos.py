@@ -1,4 +1,6 @@
-"""What a misspelt word of a Hydra command line was meant to be, and the options that its help lists."""
+"""What a misspelt word of a Hydra command line was meant to be, and the options that its help
+lists.
+"""
 
 import re
 import textwrap
@@ -15,7 +17,16 @@ from omegaconf import OmegaConf
 
 from hespotex.provenance import flat
 
-FLAGS = ["--help", "--cfg", "--resolve", "--package", "--multirun", "--shell-completion", "--config-dir", "--info"]
+FLAGS = [
+    "--help",
+    "--cfg",
+    "--resolve",
+    "--package",
+    "--multirun",
+    "--shell-completion",
+    "--config-dir",
+    "--info",
+]
 UNKNOWN_KEY = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
 UNKNOWN_FLAG = 2  # exit code of argparse
 BASE = "base"  # a file that other options build on, and no option itself
@@ -30,7 +41,8 @@ def near(word: str, known: list[str]) -> str | None:
 
 
 def near_misses(stop: SystemExit, conf: Path, config_name: str, words: list[str]) -> Iterator[str]:
-    """Lines to say when Hydra has given up on these words of the command line; none if it was for another reason.
+    """Lines to say when Hydra has given up on these words of the command line; none if it was for
+    another reason.
 
     Args:
         stop: as Hydra raised it, in the handler of what it could not use.
@@ -38,13 +50,18 @@ def near_misses(stop: SystemExit, conf: Path, config_name: str, words: list[str]
     """
     refused = stop.__context__
     if refused is None and stop.code == UNKNOWN_FLAG:
-        yield from filter(None, (near(word.split("=")[0], FLAGS) for word in words if word.startswith("--")))
+        yield from filter(
+            None, (near(word.split("=")[0], FLAGS) for word in words if word.startswith("--"))
+        )
     elif isinstance(refused, MissingConfigException):
         group, _, option = str(refused.missing_cfg_file).rpartition("/")
         if found := get_close_matches(option, refused.options or [], n=1, cutoff=CUTOFF):
             yield f"{group}={option}: did you mean {group}={found[0]}?"
     elif isinstance(refused, OverrideParseException):
-        yield f"{refused.override}: expected KEY=VALUE; put what has spaces, brackets or commas in quotes: 'KEY=[A,B]'"
+        yield (
+            f"{refused.override}: expected KEY=VALUE; put what has spaces, brackets or commas in"
+            " quotes: 'KEY=[A,B]'"
+        )
     elif isinstance(refused, HydraException) and (key := UNKNOWN_KEY.search(str(refused))):
         with suppress(HydraException):  # another word is wrong too
             if meant := _meant(key[1], known_keys(conf, config_name, words)):
@@ -53,21 +70,34 @@ def near_misses(stop: SystemExit, conf: Path, config_name: str, words: list[str]
 
 def _meant(word: str, known: list[str]) -> list[str]:
     """The key that is most alike, or those with the same last part, such as `lr`."""
-    same_end = [key for key in known if key.rpartition(".")[2] == word and not key.startswith("hydra.")]
+    same_end = [
+        key for key in known if key.rpartition(".")[2] == word and not key.startswith("hydra.")
+    ]
     return get_close_matches(word, known, n=1, cutoff=CUTOFF) or same_end[:3]
 
 
 def known_keys(conf: Path, config_name: str, words: list[str]) -> list[str]:
-    """Groups, and the dotted keys of the config that the sound choices of options among these words make."""
+    """Groups, and the dotted keys of the config that the sound choices of options among these words
+    make.
+    """
     given = [after for word, after in pairwise(words) if word == "--config-dir"]
     given += [word.partition("=")[2] for word in words if word.startswith("--config-dir=")]
     own = [Path(folder).absolute() for folder in given]
     chosen = [word for word in words if _is_choice(word, [conf, *own])]
     places = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in own)}]"
     with initialize_config_dir(str(conf), version_base="1.3"):
-        leaves = flat(OmegaConf.to_container(compose(config_name, [places, *chosen], return_hydra_config=True)))
+        leaves = flat(
+            OmegaConf.to_container(
+                compose(config_name, [places, *chosen], return_hydra_config=True)
+            )
+        )
     parents = (key.rsplit(".", n)[0] for key in leaves for n in range(1, key.count(".") + 1))
-    groups = (path.relative_to(folder).as_posix() for folder in (conf, *own) for path in folder.rglob("*") if path.is_dir())
+    groups = (
+        path.relative_to(folder).as_posix()
+        for folder in (conf, *own)
+        for path in folder.rglob("*")
+        if path.is_dir()
+    )
     return list(dict.fromkeys([*groups, *leaves, *parents]))
 
 
@@ -83,5 +113,11 @@ def register_help() -> None:
 
 def options(group: str) -> str:
     """All options of a group, the user's own among them, as lines of a help text."""
-    names = ", ".join(name for name in GlobalHydra.instance().config_loader().get_group_options(group) if name != BASE)
-    return textwrap.fill(names, WIDTH, initial_indent=" " * INDENT, subsequent_indent=" " * INDENT).lstrip()
+    names = ", ".join(
+        name
+        for name in GlobalHydra.instance().config_loader().get_group_options(group)
+        if name != BASE
+    )
+    return textwrap.fill(
+        names, WIDTH, initial_indent=" " * INDENT, subsequent_indent=" " * INDENT
+    ).lstrip()

@@ -1,6 +1,8 @@
-"""Tables and lists that users write: encoding, delimiter, header, decimal comma and units in one place.
+"""Tables and lists that users write: encoding, delimiter, header, decimal comma and units in one
+place.
 
-Nothing is guessed and nothing dropped: a value that is not understood is refused by row, column and value.
+Nothing is guessed and nothing dropped: a value that is not understood is refused by row, column and
+value.
 """
 
 import csv
@@ -35,16 +37,26 @@ NO_TEXT = {
 DELIMITERS = ",;\t|"
 BLANK = {"", "na", "n/a", "nan", "none", "null", "-", "#n/a", "?"}
 NUMBER = re.compile(r"([-+\u2212]?)(\d[\d.,]*|[.,]\d+)((?:[eE][-+]?\d+)?)\s*(.*)")
-THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2}(\.\d{3})+(?!\d)")  # or decimals; not to be told where commas are decimal
+# or decimals; not to be told where commas are decimal
+THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2}(\.\d{3})+(?!\d)")
 IN_BRACKETS = re.compile(r"\s*[(\[]([^)\]]*)[)\]]\s*$")
-UM = {"um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3, "mm": 1e3}
+UM = {
+    "um": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "nm": 1e-3,
+    "mm": 1e3,
+}
 PER_PX = re.compile(r"\s*(/|per)\s*(px|pixels?)$|\s*px$")
 SHOWN = 60  # letters of a value in a message
 
 
 @dataclass(frozen=True)
 class UserTable:
-    """A table as text: `columns` by name as the reader of the table asks for it, `lines` of the file that the rows stand in.
+    """A table as text: `columns` by name as the reader of the table asks for it, `lines` of the
+    file that the rows stand in.
 
     `key`: config key or option that names the file; `header`: the names as they are in the file.
     """
@@ -83,11 +95,14 @@ class UserTable:
                 raise self.refusal(row, column, f"one of {', '.join(sorted(allowed))}")
         return cells
 
-    def numbers(self, column: str, unit: str | None = None, blank: bool = False) -> NDArray[np.float64]:
+    def numbers(
+        self, column: str, unit: str | None = None, blank: bool = False
+    ) -> NDArray[np.float64]:
         """The numbers of a column, (n_rows,), NaN where `blank` lets a cell be empty.
 
         Args:
-            unit: "um" turns other lengths into um, "px" and None take the number with that unit or none.
+            unit: "um" turns other lengths into um, "px" and None take the number with that unit or
+              none.
 
         Raises:
             InputError: a cell that is no finite number, or of another unit.
@@ -99,11 +114,15 @@ class UserTable:
             if blank and cell.lower() in BLANK:
                 values.append(math.nan)
                 continue
-            value = parse_number(cell, unit, commas or self.comma_is_decimal, self.units.get(column, ""))
+            value = parse_number(
+                cell, unit, commas or self.comma_is_decimal, self.units.get(column, "")
+            )
             if commas and THOUSANDS.search(cell):
                 value = None
             if value is None:
-                raise self.refusal(row, column, f"a number{f' ({unit})' if unit else ''}{_ambiguous(cell)}")
+                raise self.refusal(
+                    row, column, f"a number{f' ({unit})' if unit else ''}{_ambiguous(cell)}"
+                )
             values.append(value)
         return np.array(values, dtype=np.float64)
 
@@ -111,7 +130,8 @@ class UserTable:
         """What to raise for a cell."""
         cell = self.columns[column][row]
         return InputError(
-            f"{self.path}, line {self.lines[row]}, column {column}: expected {expected}, found {cell[:SHOWN]!r} ({self.key})"
+            f"{self.path}, line {self.lines[row]}, column {column}: expected {expected}, found"
+            f" {cell[:SHOWN]!r} ({self.key})"
         )
 
 
@@ -122,36 +142,53 @@ def read_user_table(
     aliases: Mapping[str, Sequence[str]] | None = None,
     optional: Sequence[str] = (),
 ) -> UserTable:
-    """A table with a header, delimited by commas, semicolons, tabs or bars, gzipped or not, in any usual encoding.
+    """A table with a header, delimited by commas, semicolons, tabs or bars, gzipped or not, in any
+    usual encoding.
 
     Args:
         path: the file; key: what names it, for messages.
-        columns: that must be there; optional: that may be. Case, spaces and units in brackets do not matter.
+        columns: that must be there; optional: that may be. Case, spaces and units in brackets do
+          not matter.
         aliases: other names of a column.
 
     Raises:
-        InputError: no table, a column missing or there twice, no rows, or rows of more cells than the header.
+        InputError: no table, a column missing or there twice, no rows, or rows of more cells than
+          the header.
     """
-    names = {normal(other): name for name in (*columns, *optional) for other in (*(aliases or {}).get(name, ()), name)}
+    names = {
+        normal(other): name
+        for name in (*columns, *optional)
+        for other in (*(aliases or {}).get(name, ()), name)
+    }
     rows, lines, delimiter = _split(read_user_text(path, key), path, key, names)
     header, units = _header(rows[0], names, path, key)
     if missing := [name for name in columns if name not in header]:
         raise InputError(
-            f"{path}: expected columns {', '.join([*columns, *optional])}, found {[cell.strip() for cell in rows[0]]}; "
-            f"missing is {', '.join(missing)} ({key})"
+            f"{path}: expected columns {', '.join([*columns, *optional])}, found"
+            f" {[cell.strip() for cell in rows[0]]}; missing is {', '.join(missing)} ({key})"
         )
-    body = [_cells(row, line, len(header), path, key) for row, line in zip(rows[1:], lines[1:], strict=True)]
+    body = [
+        _cells(row, line, len(header), path, key)
+        for row, line in zip(rows[1:], lines[1:], strict=True)
+    ]
     if not body:
         raise InputError(f"{path}: a header and no rows ({key})")
-    taken = {name: [row[i] for row in body] for i, name in enumerate(header) if name in (*columns, *optional)}
-    return UserTable(path, key, taken, lines[1:], [cell.strip() for cell in rows[0]], units, delimiter == ";")
+    taken = {
+        name: [row[i] for row in body]
+        for i, name in enumerate(header)
+        if name in (*columns, *optional)
+    }
+    return UserTable(
+        path, key, taken, lines[1:], [cell.strip() for cell in rows[0]], units, delimiter == ";"
+    )
 
 
 def read_user_rows(path: Path, key: str) -> tuple[list[list[str]], bool]:
-    """The rows of a table whose columns are not known beforehand, header first, all as long as the longest header allows.
+    """The rows of a table whose columns are not known beforehand, header first, all as long as the
+    longest header allows.
 
-    Where the header lacks the name of the first column (R writes so), an empty one is put there. Whether a comma between
-    digits must be a decimal one comes second.
+    Where the header lacks the name of the first column (R writes so), an empty one is put there.
+    Whether a comma between digits must be a decimal one comes second.
     """
     rows, lines, delimiter = _split(read_user_text(path, key), path, key, {})
     if len(rows) > 1 and all(len(row) == len(rows[0]) + 1 for row in rows[1:]):
@@ -197,8 +234,12 @@ def _decoded(raw: bytes, path: Path, key: str) -> str:
         return raw.decode(encoding or "utf-8")
     except UnicodeDecodeError as error:
         if encoding is not None:
-            raise InputError(f"{path}: cannot be read as {encoding} ({error}); save it as UTF-8 ({key})") from error
-    log.warning("%s: no UTF-8, taken for Latin-1; where names look wrong, save it as UTF-8 (%s)", path, key)
+            raise InputError(
+                f"{path}: cannot be read as {encoding} ({error}); save it as UTF-8 ({key})"
+            ) from error
+    log.warning(
+        "%s: no UTF-8, taken for Latin-1; where names look wrong, save it as UTF-8 (%s)", path, key
+    )
     return raw.decode("cp1252", errors="replace") if not _odd(raw) else raw.decode("latin-1")
 
 
@@ -207,12 +248,19 @@ def _odd(raw: bytes) -> bool:
     return any(byte in raw for byte in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"))
 
 
-def _split(text: str, path: Path, key: str, names: Mapping[str, str]) -> tuple[list[list[str]], list[int], str]:
+def _split(
+    text: str, path: Path, key: str, names: Mapping[str, str]
+) -> tuple[list[list[str]], list[int], str]:
     """Rows that are not blank, the lines they end in, and the delimiter."""
     lines = text.splitlines()
-    told = re.fullmatch(r"\"?sep=(.)\"?", lines[0].strip()) if lines else None  # Excel's own first line
-    delimiter = told[1] if told else _delimiter(next((line for line in lines if line.strip()), ""), names)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    # Excel's own first line
+    told = re.fullmatch(r"\"?sep=(.)\"?", lines[0].strip()) if lines else None
+    delimiter = (
+        told[1] if told else _delimiter(next((line for line in lines if line.strip()), ""), names)
+    )
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     rows, numbers = [], []
     try:
         for row in reader:
@@ -221,7 +269,8 @@ def _split(text: str, path: Path, key: str, names: Mapping[str, str]) -> tuple[l
                 numbers.append(reader.line_num)
     except csv.Error as error:
         raise InputError(
-            f"{path}, line {reader.line_num}: cannot be read as a table ({error}); mend its quotes ({key})"
+            f"{path}, line {reader.line_num}: cannot be read as a table ({error}); mend its quotes"
+            f" ({key})"
         ) from error
     if not rows:
         raise InputError(f"{path}: the table is empty ({key})")
@@ -246,17 +295,30 @@ def normal(name: str) -> str:
     return re.sub(r"[\s\-.]+", "_", bare).lower()
 
 
-def _header(cells: list[str], names: Mapping[str, str], path: Path, key: str) -> tuple[list[str], dict[str, str]]:
+def _header(
+    cells: list[str], names: Mapping[str, str], path: Path, key: str
+) -> tuple[list[str], dict[str, str]]:
     """The names as they are asked for, others as they stand; and units that stand in the header."""
     here = {normal(cell) for cell in cells}
     header = [
-        cell if names.get(plain, plain) != plain and names[plain] in here else names.get(plain, cell)
+        (
+            cell
+            if names.get(plain, plain) != plain and names[plain] in here
+            else names.get(plain, cell)
+        )
         for cell, plain in zip(cells, map(normal, cells), strict=True)
     ]
     wanted = [name for name in header if name in names.values()]
     if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
-        raise InputError(f"{path}: columns there twice: {', '.join(twice)}, found {cells}; leave one of each ({key})")
-    units = {name: match[1] for name, cell in zip(header, cells, strict=True) if (match := IN_BRACKETS.search(cell))}
+        raise InputError(
+            f"{path}: columns there twice: {', '.join(twice)}, found {cells}; leave one of each"
+            f" ({key})"
+        )
+    units = {
+        name: match[1]
+        for name, cell in zip(header, cells, strict=True)
+        if (match := IN_BRACKETS.search(cell))
+    }
     return header, units
 
 
@@ -266,8 +328,8 @@ def _cells(row: list[str], line: int, width: int, path: Path, key: str) -> list[
         row = row[:-1]
     if len(row) > width:
         raise InputError(
-            f"{path}, line {line}: {len(row)} cells under a header of {width}: {row[:8]}; put cells with commas in "
-            f"quotes ({key})"
+            f"{path}, line {line}: {len(row)} cells under a header of {width}: {row[:8]}; put cells"
+            f" with commas in quotes ({key})"
         )
     return row + [""] * (width - len(row))
 
@@ -282,8 +344,11 @@ def is_decimal_comma(cell: str) -> bool:
     return len(rest) != 3 or whole in ("", "0") or len(whole) > 3
 
 
-def parse_number(cell: str, unit: str | None = None, comma: bool = False, header_unit: str = "") -> float | None:
-    """A finite number as people write it; None where it is none, or where its comma could mean two things.
+def parse_number(
+    cell: str, unit: str | None = None, comma: bool = False, header_unit: str = ""
+) -> float | None:
+    """A finite number as people write it; None where it is none, or where its comma could mean two
+    things.
 
     Args:
         cell: such as "0.5", "0,5", "0.5 µm/px", "1e3".

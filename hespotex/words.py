@@ -35,15 +35,25 @@ def sweep_command(folder: Path) -> str:
         hydra = yaml.safe_load(file.read_text(encoding="utf-8"))["hydra"]
         return _line(hydra["job"]["name"], ["-m", *_options(hydra), *hydra["overrides"]["task"]])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
-        log.warning("%s: cannot be read (%s): the command of the sweep is not known", file, type(error).__name__)
+        log.warning(
+            "%s: cannot be read (%s): the command of the sweep is not known",
+            file,
+            type(error).__name__,
+        )
         return ""
 
 
 def _options(hydra: Any) -> list[str]:
-    """What Hydra itself was given: the user's folder of configs, and words such as hydra/launcher=joblib."""
+    """What Hydra itself was given: the user's folder of configs, and words such as
+    hydra/launcher=joblib.
+    """
     sources = (hydra.get("runtime") or {}).get("config_sources") or []
     folders = [str(source["path"]) for source in sources if source["provider"] == "command-line"]
-    words = [str(word) for word in hydra["overrides"].get("hydra") or [] if not str(word).startswith("hydra.mode=")]
+    words = [
+        str(word)
+        for word in hydra["overrides"].get("hydra") or []
+        if not str(word).startswith("hydra.mode=")
+    ]
     return [*(word for folder in folders for word in ("--config-dir", folder)), *words]
 
 

@@ -1,4 +1,6 @@
-"""Shared fixtures: where the real data is, a small demo, and runs of the command line inside this process."""
+"""Shared fixtures: where the real data is, a small demo, and runs of the command line inside this
+process.
+"""
 
 import os
 import shutil
@@ -36,7 +38,12 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Demo folder of three patients with two sections of some 30 spots each; do not change it."""
-    return make_demo(tmp_path_factory.mktemp("data") / "demo", n_patients=3, sections_per_patient=2, spots_per_side=6)
+    return make_demo(
+        tmp_path_factory.mktemp("data") / "demo",
+        n_patients=3,
+        sections_per_patient=2,
+        spots_per_side=6,
+    )
 
 
 @pytest.fixture
@@ -53,7 +60,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(small_demo: Path, store: Path) -> list[str]:
-    """Overrides that make any run cheap: the small demo, a random encoder, one store, no progress bar."""
+    """Overrides that make any run cheap: the small demo, a random encoder, one store, no progress
+    bar.
+    """
     return [
         "data=hest",
         f"data.reader.root={small_demo}",
@@ -64,7 +73,9 @@ def small(small_demo: Path, store: Path) -> list[str]:
 
 
 def compose_config(name: str, overrides: list[str], folder: Path) -> DictConfig:
-    """The config of a command line, as Hydra hands it to `main`, with `folder` as the run's folder."""
+    """The config of a command line, as Hydra hands it to `main`, with `folder` as the run's
+    folder.
+    """
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CHECKOUT / "conf"), version_base="1.3"):
         config = compose(name, overrides, return_hydra_config=True)
@@ -77,8 +88,15 @@ def compose_config(name: str, overrides: list[str], folder: Path) -> DictConfig:
 
 
 @pytest.fixture
-def train(small: list[str], tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Train in this process; returns the run's folder. Maps, which take longer than all else, with the mark `maps` only."""
+def train(
+    small: list[str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Run]:
+    """Train in this process; returns the run's folder. Maps, which take longer than all else, with
+    the mark `maps` only.
+    """
     from hespotex.run import train as run_train
 
     def run(*overrides: str, folder: Path = tmp_path / "run") -> Path:
@@ -94,8 +112,15 @@ def train(small: list[str], tmp_path: Path, request: pytest.FixtureRequest, monk
     torch.set_num_threads(threads)
 
 
-BROWSER_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync")  # fmt: skip
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +128,9 @@ def browser() -> Iterator[Any]:
     """A headless Chromium, the installed one or that of the variable CHROMIUM."""
     from playwright.sync_api import sync_playwright
 
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     if chromium is None:
         pytest.skip("no Chromium on the PATH; install it or set CHROMIUM=/path/to/chromium")
     with sync_playwright() as playwright:
@@ -127,10 +154,18 @@ def changed_on_purpose(path: Path) -> None:
         (folder / MANIFEST).unlink(missing_ok=True)
 
 
-def command(*arguments: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: str, cwd: Path = CHECKOUT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a Python command line as a user would, and wait for it."""
     env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
     env = {name: value for name, value in env.items() if value}  # "" takes one away
     return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )

@@ -1,4 +1,6 @@
-"""What bad input gets: one message that names the thing and the way out, and nothing half-written."""
+"""What bad input gets: one message that names the thing and the way out, and nothing
+half-written.
+"""
 
 import shutil
 from collections.abc import Callable
@@ -60,13 +62,19 @@ def test_broken_data(train: Run, broken: Path, tmp_path: Path, case: str) -> Non
     ("override", "message"),
     [
         ("data.reader.root=nowhere", r"folder not found: nowhere; set data.reader.root=PATH"),
-        ("data.reader.mpp=1.4", r"at 1.4000 um/px .* are 200\.\d um apart, expected 100 um.*set data.reader.mpp=0.70"),
+        (
+            "data.reader.mpp=1.4",
+            r"at 1.4000 um/px .* are 200\.\d um apart, expected 100 um.*set data.reader.mpp=0.70",
+        ),
         ("data.panel.markers=[DEMO-M01]", r"DEMO-M01 \(near: DEMO-M0"),
         ("data.reader.sections=[DEMO9]", r"sections names \['DEMO9'\]"),
         ("fold.index=7", r"fold.index=7, but there are 3 folds.*range\(3\)"),
         ("data.panel.min_spot_fraction=1.1", r"lower data.panel.min_spot_fraction"),
         ("data.min_counts=1000000", r"no spot has 1000000 counts.*data.min_counts"),
-        ("model=mlp model.module.nuclei=covariate", r"wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin"),
+        (
+            "model=mlp model.module.nuclei=covariate",
+            r"wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin",
+        ),
         ("model=mlp model.module.nuclei=maybe", r"expected covariate, factor or none, got 'maybe'"),
     ],
 )
@@ -84,7 +92,9 @@ def test_a_misspelt_override_is_refused_in_words() -> None:
 
 def test_the_command_line_shows_the_message_alone(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    done = command("train.py", "data=hest", f"data.reader.root={tmp_path}/data", f"paths.outputs={tmp_path}")
+    done = command(
+        "train.py", "data=hest", f"data.reader.root={tmp_path}/data", f"paths.outputs={tmp_path}"
+    )
     assert done.returncode == 2
     assert f"folder is empty: {tmp_path}/data; set data.reader.root=PATH" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -103,24 +113,36 @@ class TestPrediction:
         paths = [f"checkpoint={checkpoint}", f"output={tmp_path / 'out'}", f"paths.store={store}"]
         predict(compose_config("predict", [*paths, *overrides], tmp_path))
 
-    def test_checkpoint_of_another_encoder(self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path) -> None:
+    def test_checkpoint_of_another_encoder(
+        self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path
+    ) -> None:
         content = torch.load(checkpoint, weights_only=True)
         content["hespotex"]["config"]["encoder"]["seed"] = 1
         torch.save(content, tmp_path / "other.ckpt")
         with pytest.raises(InputError, match=r"trained on embeddings of .*'seed': 0.*'seed': 1"):
-            self.predict(tmp_path / "other.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif")
+            self.predict(
+                tmp_path / "other.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif"
+            )
 
-    def test_checkpoint_that_wants_foreign_code(self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path) -> None:
+    def test_checkpoint_that_wants_foreign_code(
+        self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path
+    ) -> None:
         content = torch.load(checkpoint, weights_only=True)
         content["hespotex"]["config"]["model"]["module"]["_target_"] = "os.system"
         torch.save(content, tmp_path / "other.ckpt")
         with pytest.raises(InputError, match=r"wants to build 'os.system'"):
-            self.predict(tmp_path / "other.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif")
+            self.predict(
+                tmp_path / "other.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif"
+            )
 
-    def test_file_that_is_no_checkpoint(self, small_demo: Path, store: Path, tmp_path: Path) -> None:
+    def test_file_that_is_no_checkpoint(
+        self, small_demo: Path, store: Path, tmp_path: Path
+    ) -> None:
         (tmp_path / "x.ckpt").write_bytes(b"nothing")
         with pytest.raises(InputError, match=r"x.ckpt: not a checkpoint"):
-            self.predict(tmp_path / "x.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif")
+            self.predict(
+                tmp_path / "x.ckpt", tmp_path, store, f"slides={small_demo}/slides/bare.tif"
+            )
 
     def test_a_bad_slide_does_not_stop_the_others(
         self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path
@@ -141,8 +163,16 @@ class TestPrediction:
         ],
     )
     def test_settings(
-        self, checkpoint: Path, small_demo: Path, store: Path, tmp_path: Path, overrides: list[str], message: str
+        self,
+        checkpoint: Path,
+        small_demo: Path,
+        store: Path,
+        tmp_path: Path,
+        overrides: list[str],
+        message: str,
     ) -> None:
         bare = small_demo / "slides" / "bare.tif"
         with pytest.raises(InputError, match=message):
-            self.predict(checkpoint, tmp_path, store, *(word.format(bare=bare) for word in overrides))
+            self.predict(
+                checkpoint, tmp_path, store, *(word.format(bare=bare) for word in overrides)
+            )

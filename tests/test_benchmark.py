@@ -1,4 +1,6 @@
-"""The benchmark as a user starts it: every model, every fold, one report; and what one run of it promises."""
+"""The benchmark as a user starts it: every model, every fold, one report; and what one run of it
+promises.
+"""
 
 import json
 import re
@@ -18,9 +20,9 @@ ROLES = {"model", "baseline", "control", "ceiling"}
 
 
 def params() -> dict[str, str]:
-    found: dict[str, str] = yaml.safe_load((CHECKOUT / "conf/experiment/benchmark.yaml").read_text())["hydra"]["sweeper"][
-        "params"
-    ]
+    found: dict[str, str] = yaml.safe_load(
+        (CHECKOUT / "conf/experiment/benchmark.yaml").read_text()
+    )["hydra"]["sweeper"]["params"]
     return found
 
 
@@ -42,7 +44,9 @@ def test_all_folds_in_one_run_are_the_folds_one_by_one(train: Run, tmp_path: Pat
     folder = train(*few, "fold.index=all", folder=tmp_path / "all")
     scores = [json.loads((folder / f"fold{i}" / "metrics.json").read_text()) for i in range(3)]
     assert [score["sections"][0]["group"] for score in scores] == ["P1", "P2", "P3"]
-    alone = json.loads((train(*few, "fold.index=1", folder=tmp_path / "one") / "metrics.json").read_text())
+    alone = json.loads(
+        (train(*few, "fold.index=1", folder=tmp_path / "one") / "metrics.json").read_text()
+    )
     assert alone["sections"] == scores[1]["sections"]
     assert alone["data_fingerprint"] == scores[1]["data_fingerprint"]
     assert (folder / "fold2" / "csv" / "metrics.csv").is_file()
@@ -54,19 +58,25 @@ def test_all_folds_in_one_run_are_the_folds_one_by_one(train: Run, tmp_path: Pat
     assert (folder / "fold1" / "metrics.json").is_file()
 
 
-def test_a_strategy_without_folds_is_nothing_to_do(train: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_strategy_without_folds_is_nothing_to_do(
+    train: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = train("model=ridge", "fold.index=all", "data.reader.sections=[DEMO1,DEMO2]")
     assert not list(folder.rglob("metrics.json"))
     assert "leave_one_group_out: these sections have no such fold, nothing to do" in caplog.text
 
 
 def test_a_fold_is_a_number_or_all(train: Run) -> None:
-    with pytest.raises(InputError, match=r"fold.index='one': expected the number of a fold, from 0"):
+    with pytest.raises(
+        InputError, match=r"fold.index='one': expected the number of a fold, from 0"
+    ):
         train("model=ridge", "fold.index=one")
 
 
 def test_metrics_of_a_run(train: Run) -> None:
-    run = json.loads((train("model=ridge", "data.panel.markers=[DEMO-M002]") / "metrics.json").read_text())
+    run = json.loads(
+        (train("model=ridge", "data.panel.markers=[DEMO-M002]") / "metrics.json").read_text()
+    )
     row = run["sections"][0]
     wanted = [
         "pcc_gene",
@@ -79,7 +89,16 @@ def test_metrics_of_a_run(train: Run) -> None:
         "rmse",
         "mae",
     ]
-    wanted += ["r2", "ccc", "auc", "ssim", "variance_ratio", "pcc_spot", "moran_correlation", "gene_gene_correlation"]
+    wanted += [
+        "r2",
+        "ccc",
+        "auc",
+        "ssim",
+        "variance_ratio",
+        "pcc_spot",
+        "moran_correlation",
+        "gene_gene_correlation",
+    ]
     wanted += [f"pcc_gene@{name}" for name in ("mean50", "hvg50", "moran20", "markers", "oracle50")]
     assert all(np.isfinite(row[name]) for name in wanted), row
     assert np.isnan(row["ari"]) and np.isnan(row["nmi"])
@@ -87,7 +106,11 @@ def test_metrics_of_a_run(train: Run) -> None:
     assert run["role"] == "baseline"
     assert run["gene_sets"]["markers"] == ["DEMO-M002"] and len(run["gene_sets"]["moran20"]) == 20
     assert set(run["gene_sets"]["fitted_on"]) == set(run["split"]["train"])
-    assert run["cost"]["parameters"] > 0 and run["cost"]["spots_per_second"] > 0 and run["cost"]["peak_memory_gb"] > 0.01
+    assert (
+        run["cost"]["parameters"] > 0
+        and run["cost"]["spots_per_second"] > 0
+        and run["cost"]["peak_memory_gb"] > 0.01
+    )
     assert set(run["cost"]["seconds"]) == {"embed", "teacher", "fit", "predict"}
 
 
@@ -104,18 +127,36 @@ def test_the_ceiling_is_labelled_wherever_it_appears(train: Run) -> None:
 
 
 def test_benchmark_from_the_command_line(small: list[str], tmp_path: Path) -> None:
-    """One command, no number of folds in it; both fold strategies in one report; the leak said; no value is no crash."""
-    cheap = ["model=ridge,gene_mean", "data.reader.sections=[DEMO1,DEMO3,DEMO4]", f"paths.outputs={tmp_path}"]
+    """One command, no number of folds in it; both fold strategies in one report; the leak said; no
+    value is no crash.
+    """
+    cheap = [
+        "model=ridge,gene_mean",
+        "data.reader.sections=[DEMO1,DEMO3,DEMO4]",
+        f"paths.outputs={tmp_path}",
+    ]
     done = command("train.py", "-m", "experiment=benchmark", *small, *cheap)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = tmp_path / "benchmark_hest"
-    rows: Any = pd.DataFrame(json.loads((folder / "results.json").read_text())["models"]).set_index(["fold_strategy", "model"])
+    rows: Any = pd.DataFrame(json.loads((folder / "results.json").read_text())["models"]).set_index(
+        ["fold_strategy", "model"]
+    )
     assert len(rows) == 4
     assert (rows["missing_folds"].map(len) == 0).all()
     assert rows.loc[("leave_one_section_out", "ridge"), "n_groups"] == 2
-    assert rows.loc[("leave_one_section_out", "gene_mean"), "without_value"] == ["DEMO1", "DEMO3", "DEMO4"]
-    assert any("both sides" in leak for leak in rows.loc[("leave_one_section_out", "ridge"), "leaks"])
+    assert rows.loc[("leave_one_section_out", "gene_mean"), "without_value"] == [
+        "DEMO1",
+        "DEMO3",
+        "DEMO4",
+    ]
+    assert any(
+        "both sides" in leak for leak in rows.loc[("leave_one_section_out", "ridge"), "leaks"]
+    )
     assert rows.loc[("leave_one_group_out", "ridge"), "leaks"] == []
     text = (folder / "summary.md").read_text()
-    assert re.search(r"## Leave one section out: within-patient in 2 of 3 folds.*## Leave one group out\n", text, re.S)
+    assert re.search(
+        r"## Leave one section out: within-patient in 2 of 3 folds.*## Leave one group out\n",
+        text,
+        re.S,
+    )
     assert re.search(r"gene_mean +\| baseline +\| no value", text)

@@ -1,4 +1,6 @@
-"""A packed model: the same predictions, nothing but tensors and plain values, and a card that tells its scores."""
+"""A packed model: the same predictions, nothing but tensors and plain values, and a card that tells
+its scores.
+"""
 
 import json
 import pickletools
@@ -20,9 +22,14 @@ from hespotex.packing import pack
 from hespotex.results.statistics import bootstrap_interval
 
 SAFE = {
-    "collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch FloatStorage", "torch LongStorage",
-    "torch DoubleStorage", "torch BoolStorage", "torch IntStorage",
-}  # fmt: skip
+    "collections OrderedDict",
+    "torch._utils _rebuild_tensor_v2",
+    "torch FloatStorage",
+    "torch LongStorage",
+    "torch DoubleStorage",
+    "torch BoolStorage",
+    "torch IntStorage",
+}
 
 
 @pytest.fixture
@@ -37,15 +44,24 @@ def sweep(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def predicted(checkpoint: Path, slide: Path, store: Path, folder: Path) -> ad.AnnData:
-    words = [f"checkpoint={checkpoint}", f"slides={slide}", f"output={folder}", f"paths.store={store}", "viewer_mb=null"]
+    words = [
+        f"checkpoint={checkpoint}",
+        f"slides={slide}",
+        f"output={folder}",
+        f"paths.store={store}",
+        "viewer_mb=null",
+    ]
     predict(compose_config("predict", words, folder))
     return ad.read_h5ad(folder / "bare.h5ad")
 
 
-def test_a_bundle_predicts_as_the_sweep(sweep: Path, small_demo: Path, store: Path, tmp_path: Path) -> None:
+def test_a_bundle_predicts_as_the_sweep(
+    sweep: Path, small_demo: Path, store: Path, tmp_path: Path
+) -> None:
     pack(sweep, tmp_path / "bundle")
     one, two = (
-        predicted(tmp_path / n, small_demo / "slides" / "bare.tif", store, tmp_path / f"of_{n}") for n in ("sweep", "bundle")
+        predicted(tmp_path / n, small_demo / "slides" / "bare.tif", store, tmp_path / f"of_{n}")
+        for n in ("sweep", "bundle")
     )
     np.testing.assert_array_equal(one.X, two.X)
     np.testing.assert_array_equal(one.layers["fold_std"], two.layers["fold_std"])
@@ -55,7 +71,9 @@ def test_a_bundle_predicts_as_the_sweep(sweep: Path, small_demo: Path, store: Pa
     np.testing.assert_allclose(genes["test_pcc"], two.var["test_pcc"], rtol=1e-5)
 
 
-def test_nothing_but_tensors_and_plain_values(sweep: Path, tmp_path: Path, small_demo: Path, store: Path) -> None:
+def test_nothing_but_tensors_and_plain_values(
+    sweep: Path, tmp_path: Path, small_demo: Path, store: Path
+) -> None:
     pack(sweep, tmp_path / "bundle")
     files = sorted((tmp_path / "bundle").glob("folds/*/checkpoints/best.ckpt"))
     assert [path.parts[-3] for path in files] == ["0", "1", "2"]
@@ -64,9 +82,16 @@ def test_nothing_but_tensors_and_plain_values(sweep: Path, tmp_path: Path, small
         assert set(content) == {"state_dict", "hespotex"}
         with zipfile.ZipFile(path) as archive:
             (name,) = [name for name in archive.namelist() if name.endswith("data.pkl")]
-            named = {str(value) for code, value, _ in pickletools.genops(archive.read(name)) if code.name == "GLOBAL"}
+            named = {
+                str(value)
+                for code, value, _ in pickletools.genops(archive.read(name))
+                if code.name == "GLOBAL"
+            }
         assert named and named <= SAFE
-        assert path.stat().st_size < (sweep / path.parts[-3] / "checkpoints" / "best.ckpt").stat().st_size
+        assert (
+            path.stat().st_size
+            < (sweep / path.parts[-3] / "checkpoints" / "best.ckpt").stat().st_size
+        )
     texts = [path.read_bytes() for path in (tmp_path / "bundle").rglob("*") if path.is_file()]
     for place in (tmp_path, small_demo, store):  # places on this machine are nobody's business
         assert not any(str(place).encode() in text for text in texts)
@@ -74,14 +99,25 @@ def test_nothing_but_tensors_and_plain_values(sweep: Path, tmp_path: Path, small
 
 def test_the_card_tells_the_scores(sweep: Path, tmp_path: Path) -> None:
     audit_run(sweep / "0", None)
-    rows = [row for i in range(3) for row in json.loads((sweep / str(i) / "metrics.json").read_text())["sections"]]
+    rows = [
+        row
+        for i in range(3)
+        for row in json.loads((sweep / str(i) / "metrics.json").read_text())["sections"]
+    ]
     groups = pd.DataFrame(rows).groupby("group")["pcc_gene"].mean()
     mean, (low, high) = groups.mean(), bootstrap_interval(groups.to_numpy())
     pack(sweep, tmp_path / "bundle")
     card = (tmp_path / "bundle" / "README.md").read_text()
     assert f" {mean:.3f} " in card and f"{low:.3f} to {high:.3f}" in card
     assert "3 groups: an interval over so few means little" in card and "LEAK" not in card
-    for words in ("100 um apart", "55 um wide", "P1, P2, P3", "random_vit", "Not for diagnosis", "audit of fold 0: "):
+    for words in (
+        "100 um apart",
+        "55 um wide",
+        "P1, P2, P3",
+        "random_vit",
+        "Not for diagnosis",
+        "audit of fold 0: ",
+    ):
         assert words in card
     facts = json.loads((tmp_path / "bundle" / "facts.json").read_text())
     assert facts["scores"]["pcc_gene"] == pytest.approx(mean) and facts["problems"] == []
@@ -94,7 +130,9 @@ def test_one_of_several_models(sweep: Path, tmp_path: Path) -> None:
     for i in range(3):
         other = tmp_path / "sweep" / f"other{i}"
         renamed_copy(sweep / str(i), other, "strict")
-    with pytest.raises(InputError, match=r"holds checkpoints of \['ridge', 'strict'\]; choose one with --model"):
+    with pytest.raises(
+        InputError, match=r"holds checkpoints of \['ridge', 'strict'\]; choose one with --model"
+    ):
         pack(sweep, tmp_path / "bundle")
     with pytest.raises(InputError, match=r"found linear"):
         pack(sweep, tmp_path / "bundle", "linear")
@@ -110,19 +148,28 @@ def renamed_copy(run: Path, other: Path, model: str) -> None:
     changed_on_purpose(other / "metrics.json")
 
 
-def test_leaks_are_refused_or_labelled(sweep: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_leaks_are_refused_or_labelled(
+    sweep: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     file = sweep / "1" / "metrics.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"leaks": ["the teacher saw the test section"]}))
+    file.write_text(
+        json.dumps(json.loads(file.read_text()) | {"leaks": ["the teacher saw the test section"]})
+    )
     changed_on_purpose(file)
     rules = [{"rule": "panel", "verdict": "FAIL", "reason": "chosen on DEMO1", "asked": None}]
     (sweep / "0" / "audit.json").write_text(json.dumps({"quick": True, "rules": rules}))
-    words = r"the teacher saw the test section; audit, panel: chosen on DEMO1.; --allow-leak packs them"
+    words = (
+        r"the teacher saw the test section; audit, panel: chosen on DEMO1.; --allow-leak packs them"
+    )
     with pytest.raises(InputError, match=words):
         pack(sweep, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
     pack(sweep, tmp_path / "bundle", allow_leak=True)
     card = (tmp_path / "bundle" / "README.md").read_text()
-    assert "**LEAK: do not quote" in card.split("\n## ")[0] and "audit of fold 0: 0 pass, 1 fail (panel)" in card
+    assert (
+        "**LEAK: do not quote" in card.split("\n## ")[0]
+        and "audit of fold 0: 0 pass, 1 fail (panel)" in card
+    )
     assert "packed with a leak" in caplog.text
 
 
@@ -150,4 +197,8 @@ def test_the_command(sweep: Path, tmp_path: Path) -> None:
     assert (tmp_path / "sweep_bundle" / "README.md").is_file()
     (tmp_path / "nothing").mkdir()
     done = command("-m", "hespotex.bundle", str(tmp_path / "nothing"))
-    assert done.returncode == 2 and "no finished run" in done.stdout + done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 2
+        and "no finished run" in done.stdout + done.stderr
+        and "Traceback" not in done.stderr
+    )

@@ -19,7 +19,10 @@ def content(d_image: int) -> dict[str, Any]:
     """Of a checkpoint for three numbers a spot whose weights are for `d_image`."""
     about = {"config": {"model": {"module": MODULE}}, "sizes": {"d_image": 3, "n_genes": 2}}
     weights = RidgeModule(d_image, 2, [1.0]).state_dict()
-    return {"state_dict": weights, KEY: about | {"versions": {"hespotex": "0.0.9"}, "git_commit": "abc123"}}
+    return {
+        "state_dict": weights,
+        KEY: about | {"versions": {"hespotex": "0.0.9"}, "git_commit": "abc123"},
+    }
 
 
 def test_there_and_back(tmp_path: Path) -> None:
@@ -30,7 +33,11 @@ def test_there_and_back(tmp_path: Path) -> None:
 
 def test_weights_of_another_version_name_it() -> None:
     with pytest.raises(
-        InputError, match=r"weights do not fit this version.*written by HESpotEx 0\.0\.9, commit abc123: predict with"
+        InputError,
+        match=(
+            r"weights do not fit this version.*written by HESpotEx 0\.0\.9, commit abc123: predict"
+            r" with"
+        ),
     ):
         load_module(content(4))
 

@@ -18,13 +18,17 @@ from hespotex.errors import InputError
 from hespotex.failures import Failure, note_outcome
 
 OUTLINE = (
-    '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", '
-    '"coordinates": [[[0, 0], [1000, 0], [1000, 500], [0, 500], [0, 0]]]}}]}'
+    '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry":'
+    ' {"type": "Polygon", "coordinates": [[[0, 0], [1000, 0], [1000, 500], [0, 500], [0, 0]]]}}]}'
 )
 
 
 def write(
-    folder: Path, slide: str, values: list[list[float]], genes: tuple[str, ...] = ("A", "B"), unit: str = "log1p"
+    folder: Path,
+    slide: str,
+    values: list[list[float]],
+    genes: tuple[str, ...] = ("A", "B"),
+    unit: str = "log1p",
 ) -> None:
     """A slide of 2000 x 1000 px at 0.5 um/px as `predict.py` leaves it."""
     table = ad.AnnData(X=np.array(values, dtype=np.float32))
@@ -61,16 +65,27 @@ class TestPseudobulk:
     def test_a_row_a_slide(self, folder: Path) -> None:
         table = pseudobulk(folder).set_index("slide")
         assert list(table) == [*FACTS[1:], "A", "B", "C"]
-        assert list(table.index) == ["blank", "torn", "x1", "x2", "y1"] and list(table["n_spots"]) == [0, 0, 2, 1, 2]
+        assert list(table.index) == ["blank", "torn", "x1", "x2", "y1"] and list(
+            table["n_spots"]
+        ) == [0, 0, 2, 1, 2]
         np.testing.assert_array_equal(
-            table.loc[["x1", "x2", "y1"], ["A", "B", "C"]], [[1, 2, np.nan], [3, 6, np.nan], [6, np.nan, 2]]
+            table.loc[["x1", "x2", "y1"], ["A", "B", "C"]],
+            [[1, 2, np.nan], [3, 6, np.nan], [6, np.nan, 2]],
         )
         assert list(table["status"]) == ["failed", "failed", "predicted", "predicted", "predicted"]
-        assert table["reason"]["blank"] == "no tissue" and "torn.h5ad cannot be read" in table["reason"]["torn"]
-        assert table["tissue_mm2"]["x1"] == pytest.approx(0.125, rel=0.01)  # 1000 x 500 px of 0.5 um
-        assert np.isnan(table["tissue_mm2"]["x2"]) and table.loc[["blank", "torn"], ["A", "B", "C"]].isna().all(axis=None)
+        assert (
+            table["reason"]["blank"] == "no tissue"
+            and "torn.h5ad cannot be read" in table["reason"]["torn"]
+        )
+        # 1000 x 500 px of 0.5 um
+        assert table["tissue_mm2"]["x1"] == pytest.approx(0.125, rel=0.01)
+        assert np.isnan(table["tissue_mm2"]["x2"]) and table.loc[
+            ["blank", "torn"], ["A", "B", "C"]
+        ].isna().all(axis=None)
 
-    def test_levels_that_the_model_cannot_see(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_levels_that_the_model_cannot_see(
+        self, folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         pseudobulk(folder)
         assert "standardised" not in caplog.text
         table = ad.read_h5ad(folder / "x1.h5ad")
@@ -81,40 +96,60 @@ class TestPseudobulk:
 
     def test_of_a_list(self, folder: Path) -> None:
         table = pseudobulk(folder, {"x2": "P1", "z": "P9", "blank": "P3"}).set_index("slide")
-        assert list(table["patient"]) == ["P3", "P1", "P9"] and list(table["status"]) == ["failed", "predicted", "missing"]
+        assert list(table["patient"]) == ["P3", "P1", "P9"] and list(table["status"]) == [
+            "failed",
+            "predicted",
+            "missing",
+        ]
         assert "no z.h5ad among the predictions" in table["reason"]["z"]
 
     def test_what_cannot_be_one_table(self, folder: Path, tmp_path: Path) -> None:
         write(folder, "odd", [[1, 1]], unit="counts")
-        with pytest.raises(InputError, match=r"slides of different units.*predict all with one checkpoint"):
+        with pytest.raises(
+            InputError, match=r"slides of different units.*predict all with one checkpoint"
+        ):
             pseudobulk(folder)
         with pytest.raises(InputError, match="no predicted slide"):
             pseudobulk(tmp_path)
 
 
 def test_gene_sets_are_z_scores_over_slides(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    scores = signature_scores(pseudobulk(folder), {"AB": ["A", "B", "ABSENT"], "NONE": ["ABSENT"]}).set_index("slide")
+    scores = signature_scores(
+        pseudobulk(folder), {"AB": ["A", "B", "ABSENT"], "NONE": ["ABSENT"]}
+    ).set_index("slide")
     a, b = np.array([1, 3, 6]), np.array([2, 6])
     za, zb = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
-    np.testing.assert_allclose(scores.loc[["x1", "x2", "y1"], "AB"], [(za[0] + zb[0]) / 2, (za[1] + zb[1]) / 2, za[2]])
-    assert scores.loc[["blank", "torn"], "AB"].isna().all() and "NONE" not in scores and "NONE: no gene" in caplog.text
+    np.testing.assert_allclose(
+        scores.loc[["x1", "x2", "y1"], "AB"], [(za[0] + zb[0]) / 2, (za[1] + zb[1]) / 2, za[2]]
+    )
+    assert (
+        scores.loc[["blank", "torn"], "AB"].isna().all()
+        and "NONE" not in scores
+        and "NONE: no gene" in caplog.text
+    )
     with pytest.raises(InputError, match="no gene of the sets NONE is predicted"):
         signature_scores(pseudobulk(folder), {"NONE": ["ABSENT"]})
 
 
 class TestBulk:
-    predicted = pd.DataFrame({"A": [1.0, 2, 3, 4], "B": [1.0, 3, 2, 4], "C": [1.0, 1, 1, 1]}, index=["p1", "p2", "p3", "p4"])
+    predicted = pd.DataFrame(
+        {"A": [1.0, 2, 3, 4], "B": [1.0, 3, 2, 4], "C": [1.0, 1, 1, 1]},
+        index=["p1", "p2", "p3", "p4"],
+    )
 
     @pytest.mark.parametrize("turned", [False, True])
     def test_by_gene_and_patient(self, tmp_path: Path, turned: bool) -> None:
         bulk = pd.DataFrame(
-            {"A": [2.0, 4, 6, 8], "B": [4.0, 3, 2, 1], "C": [1.0, 2, 3, 4], "X": 1.0}, index=["p1", "p2", "p3", "p4"]
+            {"A": [2.0, 4, 6, 8], "B": [4.0, 3, 2, 1], "C": [1.0, 2, 3, 4], "X": 1.0},
+            index=["p1", "p2", "p3", "p4"],
         )
         (bulk.T if turned else bulk).to_csv(tmp_path / "bulk.csv")
         read, scale = read_bulk(tmp_path / "bulk.csv", self.predicted.index, self.predicted.columns)
         assert "as given" in scale and list(read) == ["A", "B", "C"]
         genes = correlations(self.predicted, read, "gene").set_index("gene")
-        assert genes["pearson"]["A"] == pytest.approx(1) and genes["spearman"]["B"] == pytest.approx(-0.8)
+        assert genes["pearson"]["A"] == pytest.approx(1) and genes["spearman"][
+            "B"
+        ] == pytest.approx(-0.8)
         assert np.isnan(genes["pearson"]["C"]) and list(genes["n"]) == [4, 4, 4]
         patients = correlations(self.predicted, read, "patient").set_index("patient")
         assert patients["pearson"]["p4"] == pytest.approx(np.corrcoef([4, 4, 1], [8, 1, 4])[0, 1])
@@ -128,7 +163,10 @@ class TestBulk:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("gene,q1,q2,q3\nA,1,2,3\n", r"0 patients .at least 3 are needed. and 1 genes in common"),
+            (
+                "gene,q1,q2,q3\nA,1,2,3\n",
+                r"0 patients .at least 3 are needed. and 1 genes in common",
+            ),
             ("gene,p1,p2,p3\nA,1,2,3\nA,1,2,3\n", r"A is there twice"),
             ("gene,p1,p2,p3\nA,1,high,3\n", r"expected numbers"),
         ],
@@ -145,22 +183,32 @@ class TestSurvival:
         names = [f"p{i}" for i in range(n)]
         return pd.DataFrame({"time": np.arange(1.0, n + 1), "event": np.arange(n) % 2}, index=names)
 
-    def test_a_perfect_a_reversed_and_a_random_signature(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_perfect_a_reversed_and_a_random_signature(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         pytest.importorskip("lifelines")
         monkeypatch.setattr("hespotex.cohorts.survival.REPEATS", 3)
         table = self.follow_up()
         noise = np.random.default_rng(0).normal(size=len(table))
-        scores = pd.DataFrame({"risk": -table["time"], "protects": table["time"], "noise": noise, "flat": 1.0})
+        scores = pd.DataFrame(
+            {"risk": -table["time"], "protects": table["time"], "noise": noise, "flat": 1.0}
+        )
         found = c_indices(scores, table).set_index("signature")
-        assert found["c_index"]["risk"] == 1 and found["c_index"]["protects"] == 1  # the direction is learned
-        assert 0.25 < found["c_index"]["noise"] < 0.65 and found["low"]["noise"] < 0.5 < found["high"]["noise"]
+        # the direction is learned
+        assert found["c_index"]["risk"] == 1 and found["c_index"]["protects"] == 1
+        assert (
+            0.25 < found["c_index"]["noise"] < 0.65
+            and found["low"]["noise"] < 0.5 < found["high"]["noise"]
+        )
         assert np.isnan(found["c_index"]["flat"]) and found["n_folds"]["flat"] == 0
         assert (found["n_patients"] == 40).all() and (found["n_events"] == 20).all()
 
     def test_too_few(self) -> None:
         pytest.importorskip("lifelines")
         table = self.follow_up(8)
-        with pytest.raises(InputError, match="8 patients with scores and follow-up, 4 with an event; at least 5"):
+        with pytest.raises(
+            InputError, match="8 patients with scores and follow-up, 4 with an event; at least 5"
+        ):
             c_indices(pd.DataFrame({"risk": table["time"]}), table)
 
     def test_without_lifelines(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +229,9 @@ class TestSurvival:
             follow_up_of(pd.DataFrame(rows))
 
     def test_slides_of_a_patient_agree(self) -> None:
-        found = follow_up_of(pd.DataFrame({"patient": ["a", "a", "b"], "time": [1, 1, None], "event": [1, 1, 0]}))
+        found = follow_up_of(
+            pd.DataFrame({"patient": ["a", "a", "b"], "time": [1, 1, None], "event": [1, 1, 0]})
+        )
         assert found is not None and found.to_dict("index") == {"a": {"time": 1.0, "event": 1}}
         assert follow_up_of(pd.DataFrame({"patient": ["a"]})) is None
 
@@ -214,8 +264,21 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
     done = command("-m", "hespotex.cohort", str(folder), *words)
     assert done.returncode == 0, done.stdout + done.stderr
     made = {path.stem: pd.read_csv(path) for path in (folder / "cohort").glob("*.csv")}
-    assert set(made) == {"pseudobulk", "gene_set_scores", "bulk_correlation_genes", "bulk_correlation_patients", "survival"}
-    assert len(made["pseudobulk"]) == 20 and made["bulk_correlation_genes"].set_index("gene").loc["A", "pearson"] == 1
+    assert set(made) == {
+        "pseudobulk",
+        "gene_set_scores",
+        "bulk_correlation_genes",
+        "bulk_correlation_patients",
+        "survival",
+    }
+    assert (
+        len(made["pseudobulk"]) == 20
+        and made["bulk_correlation_genes"].set_index("gene").loc["A", "pearson"] == 1
+    )
     assert made["survival"]["c_index"][0] == 1 and made["survival"]["n_patients"][0] == 20
     done = command("-m", "hespotex.cohort", str(tmp_path / "nowhere"))
-    assert done.returncode == 2 and "no predicted slide" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 2
+        and "no predicted slide" in done.stderr
+        and "Traceback" not in done.stderr
+    )

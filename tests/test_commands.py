@@ -27,9 +27,21 @@ def words(small: list[str], tmp_path: Path) -> list[str]:
     return [*small, f"paths.outputs={tmp_path}", *TINY]
 
 
-def test_cross_validation_summary_and_prediction(words: list[str], small_demo: Path, tmp_path: Path) -> None:
-    """A sweep and its table; again, and finished folds are skipped; a missing fold is named; a slide is predicted."""
-    sweep = ["train.py", "-m", "experiment=cross_validation", *words, THREE, "model=ridge", "name=cv"]
+def test_cross_validation_summary_and_prediction(
+    words: list[str], small_demo: Path, tmp_path: Path
+) -> None:
+    """A sweep and its table; again, and finished folds are skipped; a missing fold is named; a
+    slide is predicted.
+    """
+    sweep = [
+        "train.py",
+        "-m",
+        "experiment=cross_validation",
+        *words,
+        THREE,
+        "model=ridge",
+        "name=cv",
+    ]
     done = command(*sweep)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "cv"
@@ -47,7 +59,9 @@ def test_cross_validation_summary_and_prediction(words: list[str], small_demo: P
     store = next(word for word in words if word.startswith("paths.store"))
     slide, output = small_demo / "slides" / "bare.tif", tmp_path / "predicted"
     checkpoint = folder / "1" / "checkpoints" / "best.ckpt"
-    done = command("predict.py", f"checkpoint={checkpoint}", f"slides={slide}", f"output={output}", store)
+    done = command(
+        "predict.py", f"checkpoint={checkpoint}", f"slides={slide}", f"output={output}", store
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     table = ad.read_h5ad(output / "bare.h5ad")
     assert table.n_vars == 50
@@ -58,20 +72,31 @@ def test_cross_validation_summary_and_prediction(words: list[str], small_demo: P
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2"]
 
 
-@pytest.mark.parametrize(("launcher", "block_gib"), [([], 2.0), (TORCHRUN, 0.0)], ids=["whole", "blocks by torchrun"])
-def test_two_processes_give_the_numbers_of_one(words: list[str], tmp_path: Path, launcher: list[str], block_gib: float) -> None:
-    """DDP over gloo on sections, or blocks, of unequal size and odd number: same scores, same weights, no hang."""
+@pytest.mark.parametrize(
+    ("launcher", "block_gib"), [([], 2.0), (TORCHRUN, 0.0)], ids=["whole", "blocks by torchrun"]
+)
+def test_two_processes_give_the_numbers_of_one(
+    words: list[str], tmp_path: Path, launcher: list[str], block_gib: float
+) -> None:
+    """DDP over gloo on sections, or blocks, of unequal size and odd number: same scores, same
+    weights, no hang.
+    """
     same = [*NETWORK, "model.module.dropout=0", f"data.batching.block_gib={block_gib}"]
     same += ["data.batching.blocks=3", "model.select_on=validation"]
     one = command("train.py", *words, *same, "trainer=cpu", "name=one")
-    two = command(*launcher, "train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two")
+    two = command(
+        *launcher, "train.py", *words, *same, "trainer=ddp", "trainer.accelerator=cpu", "name=two"
+    )
     assert one.returncode == 0, one.stderr
     assert two.returncode == 0, two.stderr
     folders = [tmp_path / name / "fold0_seed0" for name in ("one", "two")]
     scores = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
     assert scores[0]["val_score"] == pytest.approx(scores[1]["val_score"], abs=1e-5)
     assert scores[0]["test/pcc_gene"] == pytest.approx(scores[1]["test/pcc_gene"], abs=1e-5)
-    states = [torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for folder in folders]
+    states = [
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in folders
+    ]
     for key, value in states[0].items():
         torch.testing.assert_close(value, states[1][key], rtol=1e-4, atol=1e-5)
 
@@ -86,14 +111,26 @@ def test_ddp_in_a_sweep_is_refused(words: list[str]) -> None:
 def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     done = command(
-        "train.py", "-m", *words, *joblib, THREE, "model=ridge", "fold.index=0,7,1,2", "name=side", OMP_NUM_THREADS=""
+        "train.py",
+        "-m",
+        *words,
+        *joblib,
+        THREE,
+        "model=ridge",
+        "fold.index=0,7,1,2",
+        "name=side",
+        OMP_NUM_THREADS="",
     )
     assert done.returncode == 2, done.stderr
-    assert "failed_jobs.csv, 1: fold.index=7, but there are 3 folds" in (tmp_path / "side" / "summary.md").read_text()
+    assert (
+        "failed_jobs.csv, 1: fold.index=7, but there are 3 folds"
+        in (tmp_path / "side" / "summary.md").read_text()
+    )
     facts = [json.loads(path.read_text()) for path in (tmp_path / "side").glob("*/metrics.json")]
     assert len(facts) == 3
     cores = len(os.sched_getaffinity(0))
-    assert {fact["cost"]["threads"] for fact in facts} == {max(cores // 2, 1)}  # two folds share the cores
+    # two folds share the cores
+    assert {fact["cost"]["threads"] for fact in facts} == {max(cores // 2, 1)}
 
 
 def test_optuna_search(words: list[str], tmp_path: Path) -> None:

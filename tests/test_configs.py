@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT, Run, compose_config
-from data.nuclei.formats import known_nuclei, write_cellvit_parquet, write_csv, write_npy, write_qupath
+from data.nuclei.formats import (
+    known_nuclei,
+    write_cellvit_parquet,
+    write_csv,
+    write_npy,
+    write_qupath,
+)
 from data.nuclei.stand_in import replace_cellpose
 from omegaconf import OmegaConf
 
@@ -18,12 +24,20 @@ OPTIONS = [
     for group in ("model", "fold", "encoder", "logger", "data/panel", "data/expression")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
-MAPPED = ("model=gene_mean", "data/expression=pearson_residuals", "logger=wandb")  # no contrast, another unit, uploads
-PUBLISHED = [f"encoder={path.stem}" for path in (CONF / "encoder").glob("*.yaml") if "hub_id" in path.read_text()]
+# no contrast, another unit, uploads
+MAPPED = ("model=gene_mean", "data/expression=pearson_residuals", "logger=wandb")
+PUBLISHED = [
+    f"encoder={path.stem}"
+    for path in (CONF / "encoder").glob("*.yaml")
+    if "hub_id" in path.read_text()
+]
 NEEDS = dict.fromkeys(
-    PUBLISHED, "weights: tests/encoders builds each empty, and has small stand-ins for each way of loading"
+    PUBLISHED,
+    "weights: tests/encoders builds each empty, and has small stand-ins for each way of loading",
 ) | {
-    "encoder=mobilenet": "a package beside the install: tests/encoders/test_package.py has a stand-in",
+    "encoder=mobilenet": (
+        "a package beside the install: tests/encoders/test_package.py has a stand-in"
+    ),
     "fold=files": "a file: tests/data/test_folds.py has one",
     "fold=bundle": "a bundle: tests/data/test_hest_benchmark.py has one",
 }
@@ -31,7 +45,11 @@ NEEDS = dict.fromkeys(
 
 @pytest.mark.parametrize(
     "option",
-    [pytest.param(option, marks=[pytest.mark.maps] * (option in MAPPED)) for option in OPTIONS if not NEEDS.get(option)],
+    [
+        pytest.param(option, marks=[pytest.mark.maps] * (option in MAPPED))
+        for option in OPTIONS
+        if not NEEDS.get(option)
+    ],
 )
 def test_every_option_trains(train: Run, option: str) -> None:
     extra = {
@@ -62,21 +80,30 @@ def nuclei_folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("option", [path.stem for path in sorted((CONF / "nuclei").glob("*.yaml"))])
-def test_every_nuclei_source_trains(train: Run, nuclei_folder: Path, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_nuclei_source_trains(
+    train: Run, nuclei_folder: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     replace_cellpose(monkeypatch)
     settings = {
-        **dict.fromkeys(("cellvit", "qupath", "label_mask", "centroids"), f"nuclei.counter.source.folder={nuclei_folder}"),
+        **dict.fromkeys(
+            ("cellvit", "qupath", "label_mask", "centroids"),
+            f"nuclei.counter.source.folder={nuclei_folder}",
+        ),
         "published_mask": f"nuclei.counter.folder={nuclei_folder}",
         "cellpose": f"nuclei.counter.source.weights={nuclei_folder}/weights",
     }
     extra = [settings[option]] if option in settings else []
     read = "none" if option == "none" else "covariate"
     sections = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
-    folder = train("model=mlp", f"model.module.nuclei={read}", *FAST, f"nuclei={option}", sections, *extra)
+    folder = train(
+        "model=mlp", f"model.module.nuclei={read}", *FAST, f"nuclei={option}", sections, *extra
+    )
     assert (folder / "metrics.json").is_file()
 
 
-@pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_every_experiment_composes(path: Path, tmp_path: Path) -> None:
     config = compose_config("train", [f"experiment={path.stem}"], tmp_path)
     assert OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -93,8 +120,19 @@ def test_debug_runs(train: Run) -> None:
 
 
 def test_published_experiment_runs_with_raw_pixels(train: Run) -> None:
-    small = ["encoder=random_vit", "encoder.raw_pixels=true", "encoder.l2_normalize=true", "data.panel.min_cells=20"]
-    folder = train("experiment=published", *small, "model.max_epochs=1", "model.teacher.max_epochs=1", "data.panel.n_top=100")
+    small = [
+        "encoder=random_vit",
+        "encoder.raw_pixels=true",
+        "encoder.l2_normalize=true",
+        "data.panel.min_cells=20",
+    ]
+    folder = train(
+        "experiment=published",
+        *small,
+        "model.max_epochs=1",
+        "model.teacher.max_epochs=1",
+        "data.panel.n_top=100",
+    )
     text = (folder / "metrics.json").read_text()
     for leak in ("gene panel saw", "teacher saw", "epoch was chosen on the test"):
         assert leak in text

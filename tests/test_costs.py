@@ -1,4 +1,6 @@
-"""What the doctor says a run will need: the disk that the store then takes, and the memory of a fold."""
+"""What the doctor says a run will need: the disk that the store then takes, and the memory of a
+fold.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -33,12 +35,18 @@ def estimated(words: list[str]) -> tuple[Costs, Fold, int]:
 
 
 @pytest.mark.parametrize(("precision", "views"), [("half", 1), ("half", 3), ("full", 1)])
-def test_the_disk_is_what_the_store_takes(small: list[str], tmp_path: Path, precision: str, views: int) -> None:
+def test_the_disk_is_what_the_store_takes(
+    small: list[str], tmp_path: Path, precision: str, views: int
+) -> None:
     words = [f"store.root={tmp_path}", f"store.precision={precision}", f"data.inputs.views={views}"]
-    costs, fold, stored = estimated([*small, "model=ridge", "data.reader.sections=[DEMO1,DEMO3]", *words])
+    costs, fold, stored = estimated(
+        [*small, "model=ridge", "data.reader.sections=[DEMO1,DEMO3]", *words]
+    )
     assert costs.disk == stored
     sizes = {i: len(known.section.adata) for i, known in fold.sections.items()}
-    assert costs.patches == sum(n * (views if i in fold.split.train else 1) for i, n in sizes.items())
+    assert costs.patches == sum(
+        n * (views if i in fold.split.train else 1) for i, n in sizes.items()
+    )
 
 
 SPLIT = Split(0, 2, ["a"], [], ["b"])
@@ -57,7 +65,8 @@ def test_memory_is_that_of_dense_predictions_and_sparse_counts(side: int) -> Non
     tables = 2 * side**2 * 1000 * 4  # predicted and measured
     found = fold_memory(sections, SPLIT, NO_BLOCKS, 64, 1000, 1)
     assert found == counts + tables
-    assert fold_memory(sections, SPLIT, NO_BLOCKS, 6400, 1000, 8) == found  # embeddings stay on disk
+    # embeddings stay on disk
+    assert fold_memory(sections, SPLIT, NO_BLOCKS, 6400, 1000, 8) == found
 
 
 def csr_parts(own: Section) -> list[np.ndarray]:
@@ -71,7 +80,8 @@ def test_memory_of_blocks_has_the_limits_of_the_settings() -> None:
         return fold_memory(sections, SPLIT, Batching(**limits), width, 1000, views)  # type: ignore[arg-type]
 
     assert found(keep_gib=0.0, block_gib=1.0) > found(keep_gib=0.0, block_gib=0.01)
-    assert found(keep_gib=0.0, block_gib=1.0) == found(keep_gib=0.0, block_gib=64.0)  # a section is not larger than it is
+    # a section is not larger than it is
+    assert found(keep_gib=0.0, block_gib=1.0) == found(keep_gib=0.0, block_gib=64.0)
     assert found(keep_gib=0.1, width=10**6) - found(keep_gib=0.0) == int(0.1 * 2**30)
     assert found(keep_gib=9.0, views=8) - found(keep_gib=9.0) == 8 * 10 * 2500 * 4
 

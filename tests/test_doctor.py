@@ -1,4 +1,6 @@
-"""The doctor: what is sound passes, each broken section is named with its cure, and the others are still listed."""
+"""The doctor: what is sound passes, each broken section is named with its cure, and the others are
+still listed.
+"""
 
 import json
 import re
@@ -34,7 +36,9 @@ def doctor(small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -
         folder.mkdir(exist_ok=True)
         caplog.clear()
         with caplog.at_level("INFO"):
-            found = check_up(compose_config("doctor", [*small, *overrides, f"overlays={overlays}"], folder))
+            found = check_up(
+                compose_config("doctor", [*small, *overrides, f"overlays={overlays}"], folder)
+            )
         return found, caplog.text
 
     return run
@@ -88,7 +92,10 @@ BROKEN: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "wrong scale": (wrong_scale, ["DEMO1", "set data.reader.mpp="]),
     "no image": (no_image, ["DEMO1", "expected wsis/DEMO1.tif"]),
     "mouse": (mouse, ["mouse in DEMO1", "data.reader.sections"]),
-    "duplicate": (duplicate, ["DEMO1 (test) and DEMO3 (training) look like the same tissue", "data.reader.sections"]),
+    "duplicate": (
+        duplicate,
+        ["DEMO1 (test) and DEMO3 (training) look like the same tissue", "data.reader.sections"],
+    ),
     "ensembl": (ensembl, ["Ensembl ids in DEMO1", "data.genes.aliases"]),
 }
 
@@ -110,7 +117,12 @@ def test_a_sound_data_set(doctor: Doctor, tmp_path: Path) -> None:
 
 def test_real_data(doctor: Doctor, shared: Path, tmp_path: Path) -> None:
     root = shared / "data" / "her2st"
-    words = ["data=her2st", f"data.reader.root={root}", "data.reader.sections=[B4,C2]", "model.select_on=validation"]
+    words = [
+        "data=her2st",
+        f"data.reader.root={root}",
+        "data.reader.sections=[B4,C2]",
+        "model.select_on=validation",
+    ]
     found, text = doctor(*words, overlays=True)
     assert found.problems == []
     assert "genes: human, symbols" in text
@@ -121,8 +133,17 @@ def test_real_data(doctor: Doctor, shared: Path, tmp_path: Path) -> None:
 
 SIDES = {  # of fold 0, as training takes them
     "validation": (r"train (DEMO\d ?)+, validation (DEMO\d ?)+, test DEMO1 DEMO2", []),
-    "null": (r"train DEMO3 DEMO4 DEMO5 DEMO6, validation none \(nothing is chosen on any: .*=null\), test DEMO1 DEMO2", []),
-    "test": (r"train DEMO3 DEMO4 DEMO5 DEMO6, validation DEMO1 DEMO2, test DEMO1 DEMO2", ["chosen on the test section"]),
+    "null": (
+        (
+            r"train DEMO3 DEMO4 DEMO5 DEMO6, validation none \(nothing is chosen on any: .*=null\),"
+            r" test DEMO1 DEMO2"
+        ),
+        [],
+    ),
+    "test": (
+        r"train DEMO3 DEMO4 DEMO5 DEMO6, validation DEMO1 DEMO2, test DEMO1 DEMO2",
+        ["chosen on the test section"],
+    ),
 }
 
 
@@ -132,7 +153,9 @@ def test_the_split_is_that_of_training(doctor: Doctor, select_on: str) -> None:
     pattern, notes = SIDES[select_on]
     assert found.problems == []
     assert re.search(pattern, text), text
-    assert [words in note for words, note in zip(notes, found.notes, strict=True)] == [True] * len(notes)
+    assert [words in note for words, note in zip(notes, found.notes, strict=True)] == [True] * len(
+        notes
+    )
 
 
 @pytest.mark.parametrize(("panel", "select_on"), [("hvg", "null"), ("published", "validation")])
@@ -149,7 +172,9 @@ def test_the_panel_is_that_of_training(
     monkeypatch.setattr("hespotex.data.genes.PublishedGenes.fit", fit)
     words = ["model=ridge", f"data/panel={panel}", f"model.select_on={select_on}"]
     assert doctor(*words)[0].problems == []
-    config: Any = OmegaConf.to_container(compose_config("train", [*small, *words], Path()), resolve=True)
+    config: Any = OmegaConf.to_container(
+        compose_config("train", [*small, *words], Path()), resolve=True
+    )
     build_fold(config)
     assert len(seen) == 2 and seen[0] == seen[1]
 
@@ -159,10 +184,14 @@ def test_all_folds_in_turn(doctor: Doctor, broken: Path) -> None:
     assert found.problems == []
     assert not [i for i in range(3) if f"fold {i} of 3" not in text]
     assert "in fold 0" in text
-    shutil.copy(broken / "wsis" / "DEMO3.tif", broken / "wsis" / "DEMO5.tif")  # of patients that both train in fold 0
+    # of patients that both train in fold 0
+    shutil.copy(broken / "wsis" / "DEMO3.tif", broken / "wsis" / "DEMO5.tif")
     assert doctor(f"data.reader.root={broken}", "fold.index=0")[0].problems == []
     found, _ = doctor(f"data.reader.root={broken}", "fold.index=all")
-    assert any("DEMO3 (test) and DEMO5 (training) look like the same tissue" in problem for problem in found.problems)
+    assert any(
+        "DEMO3 (test) and DEMO5 (training) look like the same tissue" in problem
+        for problem in found.problems
+    )
     found, _ = doctor("data.reader.sections=[DEMO1,DEMO2]", "fold.index=all")
     assert ["no fold leaves both" in problem for problem in found.problems] == [True]
 
@@ -182,7 +211,9 @@ def test_broken_sections(doctor: Doctor, broken: Path, case: str) -> None:
 def test_two_broken_sections_are_two_problems(doctor: Doctor, broken: Path) -> None:
     no_spatial(broken)
     (broken / "wsis" / "DEMO4.tif").write_bytes(b"")
-    found, text = doctor(f"data.reader.root={broken}", "nuclei=published_mask", f"nuclei.counter.folder={broken}")
+    found, text = doctor(
+        f"data.reader.root={broken}", "nuclei=published_mask", f"nuclei.counter.folder={broken}"
+    )
     assert text.count("BROKEN") == 6
     assert sum("DEMO1.h5ad" in problem for problem in found.problems) == 1
     assert sum("DEMO4.tif" in problem for problem in found.problems) == 1
@@ -210,7 +241,13 @@ def test_settings_that_training_would_refuse(doctor: Doctor, override: str, word
 
 
 def test_the_command_line(small: list[str], broken: Path, tmp_path: Path) -> None:
-    words = ["-m", "hespotex.doctor", *small, f"paths.outputs={tmp_path}", "data.reader.sections=[DEMO1,DEMO3,DEMO5]"]
+    words = [
+        "-m",
+        "hespotex.doctor",
+        *small,
+        f"paths.outputs={tmp_path}",
+        "data.reader.sections=[DEMO1,DEMO3,DEMO5]",
+    ]
     done = command(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "training can start" in done.stdout

@@ -1,4 +1,6 @@
-"""What a file holds is opened and built at a few places only; whoever adds another one is told here."""
+"""What a file holds is opened and built at a few places only; whoever adds another one is told
+here.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -7,7 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import CHECKOUT
 
-SOURCES = [*sorted((CHECKOUT / "hespotex").rglob("*.py")), CHECKOUT / "train.py", CHECKOUT / "predict.py"]
+SOURCES = [
+    *sorted((CHECKOUT / "hespotex").rglob("*.py")),
+    CHECKOUT / "train.py",
+    CHECKOUT / "predict.py",
+]
 DOORS = {  # last names of a call, and the modules where it may stand
     "instantiate": ["build.py"],
     "utils.call": [],
@@ -42,13 +48,25 @@ DOORS = {  # last names of a call, and the modules where it may stand
     "register_new_resolver": ["typos.py"],
 }
 BUILDERS = [  # they build what the user's own command names, and nothing of a file
-    "benchmark/", "checkup/", "external.py", "fill.py", "fit.py", "hest_benchmark.py", "predictor.py", "run.py", "teacher.py",
-]  # fmt: skip
+    "benchmark/",
+    "checkup/",
+    "external.py",
+    "fill.py",
+    "fit.py",
+    "hest_benchmark.py",
+    "predictor.py",
+    "run.py",
+    "teacher.py",
+]
 KEYWORDS = {"allow_pickle": False, "weights_only": True}
 
 
 def _place(file: Path) -> str:
-    return file.relative_to(CHECKOUT / "hespotex").as_posix() if file.is_relative_to(CHECKOUT / "hespotex") else file.name
+    return (
+        file.relative_to(CHECKOUT / "hespotex").as_posix()
+        if file.is_relative_to(CHECKOUT / "hespotex")
+        else file.name
+    )
 
 
 def _calls(source: str) -> Iterator[tuple[str, ast.Call]]:
@@ -85,7 +103,9 @@ def test_files_are_opened_at_the_doors_only(file: Path) -> None:
 
 
 def test_what_a_file_names_is_built_at_the_door_only() -> None:
-    """Rooms that read run folders, checkpoints and bundles do not know the builder of commands' configs."""
+    """Rooms that read run folders, checkpoints and bundles do not know the builder of commands'
+    configs.
+    """
     for file in SOURCES:
         if imports_of_build(file.read_text(encoding="utf-8")):
             assert _place(file).startswith(tuple(BUILDERS)), file
@@ -114,6 +134,9 @@ def test_the_test_sees(source: str) -> None:
 
 
 def test_the_test_lets_pass() -> None:
-    fine = "re.compile(p)\nmodule.eval()\ntorch.compile(n)\nload_array(p)\nopen_hdf5(p)\njson.load(f)\nyaml.safe_load(f)"
+    fine = (
+        "re.compile(p)\nmodule.eval()\ntorch.compile(n)\nload_array(p)\nopen_hdf5(p)\n"
+        "json.load(f)\nyaml.safe_load(f)"
+    )
     assert faults("data/new.py", fine) == []
     assert imports_of_build("from hespotex.build import Config, build") == ["build"]

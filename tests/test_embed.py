@@ -1,4 +1,6 @@
-"""`python -m hespotex.embed`: fills the store, shares the work; what is killed goes on: tests/data/test_pipeline.py."""
+"""`python -m hespotex.embed`: fills the store, shares the work; what is killed goes on:
+tests/data/test_pipeline.py.
+"""
 
 import os
 import re
@@ -34,7 +36,9 @@ def tables(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.h5")}
 
 
-def test_fills_shares_and_skips(small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_fills_shares_and_skips(
+    small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     done = command(*EMBED, "-m", "shards=2", "shard=0,1", *words(small, tmp_path))
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"3 sections embedded \(\d+ patches in .* patches/s", done.stdout)) == 2
@@ -48,25 +52,37 @@ def test_fills_shares_and_skips(small: list[str], tmp_path: Path, caplog: pytest
 
 @pytest.mark.parametrize("share", [2, -1])
 def test_a_share_that_cannot_be(small: list[str], tmp_path: Path, share: int) -> None:
-    config = compose_config("embed", [*words(small, tmp_path), "shards=2", f"shard={share}"], tmp_path)
+    config = compose_config(
+        "embed", [*words(small, tmp_path), "shards=2", f"shard={share}"], tmp_path
+    )
     with pytest.raises(InputError, match=rf"shard: expected 0 to 1 \(shards=2\), got {share}"):
         fill_store(config)
 
 
-def test_a_broken_section_is_named_at_the_end(small: list[str], small_demo: Path, tmp_path: Path) -> None:
+def test_a_broken_section_is_named_at_the_end(
+    small: list[str], small_demo: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "demo"
     shutil.copytree(small_demo, broken)
     next((broken / "wsis").glob("DEMO1.*")).write_bytes(b"no image")
-    config = compose_config("embed", [*words(small, tmp_path), f"data.reader.root={broken}"], tmp_path)
+    config = compose_config(
+        "embed", [*words(small, tmp_path), f"data.reader.root={broken}"], tmp_path
+    )
     with pytest.raises(InputError, match=r"1 of 6 sections failed: DEMO1;"):
         fill_store(config)
     assert len(tables(tmp_path)) == 10
 
 
 def test_two_at_the_same_time_end_with_one_store(small: list[str], tmp_path: Path) -> None:
-    line, env = [sys.executable, *EMBED, *words(small, tmp_path / "both")], os.environ | {"OMP_NUM_THREADS": "1"}
+    line, env = (
+        [sys.executable, *EMBED, *words(small, tmp_path / "both")],
+        os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     jobs = [
-        subprocess.Popen(line, cwd=CHECKOUT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)
+        subprocess.Popen(
+            line, cwd=CHECKOUT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(2)
     ]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -53,9 +53,13 @@ OPTUNA = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6"]
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["hydra.sweeper.max_batch_size=1"], JOBLIB, OPTUNA], ids=["basic", "batches", "joblib", "optuna"]
+    "words",
+    [[], ["hydra.sweeper.max_batch_size=1"], JOBLIB, OPTUNA],
+    ids=["basic", "batches", "joblib", "optuna"],
 )
-def test_a_job_that_fails_does_not_stop_its_siblings(task: list[str], tmp_path: Path, words: list[str]) -> None:
+def test_a_job_that_fails_does_not_stop_its_siblings(
+    task: list[str], tmp_path: Path, words: list[str]
+) -> None:
     seeds = "choice(1,2,3,4)" if "hydra/sweeper=optuna" in words else "0,1,2,3,4"
     env = {"PYTHONPATH": str(CHECKOUT)}
     done = command(task[0], "-m", *task[1:], f"seed={seeds}", *words, cwd=tmp_path, **env)
@@ -84,12 +88,21 @@ def test_a_search_without_any_result_ends_in_words(task: list[str], tmp_path: Pa
     assert "2 jobs of the sweep failed" in done.stdout
 
 
-@pytest.mark.parametrize(("number", "words"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+@pytest.mark.parametrize(
+    ("number", "words"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")]
+)
 @pytest.mark.parametrize("sweep", [[], ["-m"], ["-m", *JOBLIB]], ids=["run", "sweep", "joblib"])
-def test_a_signal_ends_in_one_line(task: list[str], tmp_path: Path, number: int, words: str, sweep: list[str]) -> None:
+def test_a_signal_ends_in_one_line(
+    task: list[str], tmp_path: Path, number: int, words: str, sweep: list[str]
+) -> None:
     line = [sys.executable, task[0], *sweep, task[1], "seed=9,4" if sweep else "seed=9"]
     env = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    pipes = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "start_new_session": True,
+    }
     with subprocess.Popen(line, cwd=tmp_path, env=env, **pipes) as job:  # type: ignore[call-overload]
         while not (tmp_path / "ready").exists():
             assert job.poll() is None
@@ -99,7 +112,9 @@ def test_a_signal_ends_in_one_line(task: list[str], tmp_path: Path, number: int,
     assert said.strip() == f"task.py: {words}; the same command goes on where this one stopped"
 
 
-def test_a_library_that_was_stopped_is_no_failure_of_a_slide(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_library_that_was_stopped_is_no_failure_of_a_slide(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """What is stopped inside a library may come out as an error of that library."""
     failures = Failures("slide")
     with pytest.raises(SystemExit) as end, stoppable(), failures.of("a"):

@@ -32,7 +32,9 @@ def test_what_stands_behind_is_found() -> None:
     assert (disk_words(tied(ValueError("a"), full)) or "").startswith("/x/y: the disk is full")
 
 
-def test_a_config_that_cannot_be_built_ends_in_one_message(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_config_that_cannot_be_built_ends_in_one_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """What Hydra has wrapped is raised from the wrapping: it stands behind itself."""
     with pytest.raises(InputError, match="folder not found: /no/such/folder") as refused:
         build(NOWHERE)

@@ -1,4 +1,6 @@
-"""Facts of a checkpoint with other types, keys that lack and numbers that are none: refused in words, never a crash."""
+"""Facts of a checkpoint with other types, keys that lack and numbers that are none: refused in
+words, never a crash.
+"""
 
 import copy
 import os
@@ -16,7 +18,24 @@ from hespotex.errors import InputError
 from hespotex.facts import check_facts
 from hespotex.predictor import Predictor
 
-STRANGE = [None, "x", "", -1, 0, 3.5, float("nan"), 1e308, True, [], {}, [1], ["x"], {"x": 1}, "DELETED", 10**12]
+STRANGE = [
+    None,
+    "x",
+    "",
+    -1,
+    0,
+    3.5,
+    float("nan"),
+    1e308,
+    True,
+    [],
+    {},
+    [1],
+    ["x"],
+    {"x": 1},
+    "DELETED",
+    10**12,
+]
 ROUNDS = int(os.environ.get("HESPOTEX_FUZZ", "60"))  # more in a nightly run
 
 
@@ -28,7 +47,13 @@ def content(ridge_run: Path) -> dict[str, Any]:
 
 def paths(value: Any, deep: int = 5) -> Iterator[tuple[Any, ...]]:
     """Every place in mappings, and the first in lists."""
-    parts = value.items() if isinstance(value, dict) else list(enumerate(value))[:2] if isinstance(value, list) else ()
+    parts = (
+        value.items()
+        if isinstance(value, dict)
+        else list(enumerate(value))[:2]
+        if isinstance(value, list)
+        else ()
+    )
     for key, part in parts:
         yield (key,)
         if deep:
@@ -45,7 +70,12 @@ def put(value: Any, path: tuple[Any, ...], new: Any) -> None:
 
 
 def test_any_fact(content: dict[str, Any], store: Path, tmp_path: Path) -> None:
-    words = [f"checkpoint={tmp_path}/x.ckpt", "slides=none", f"output={tmp_path}", f"paths.store={store}"]
+    words = [
+        f"checkpoint={tmp_path}/x.ckpt",
+        "slides=none",
+        f"output={tmp_path}",
+        f"paths.store={store}",
+    ]
     config: Any = OmegaConf.to_container(compose_config("predict", words, tmp_path), resolve=True)
     about, draw = content["hespotex"], random.Random(0)
     places = list(paths(about))
@@ -89,7 +119,9 @@ def test_any_fact(content: dict[str, Any], store: Path, tmp_path: Path) -> None:
 def test_the_fact_is_named(content: dict[str, Any], place: tuple[Any, ...], new: Any) -> None:
     check_facts(Path("a.ckpt"), content["hespotex"], content["state_dict"])
     put(content["hespotex"], place, new)
-    with pytest.raises(InputError, match=rf"a\.ckpt: .*{place[0].removesuffix('s')}.*train it again"):
+    with pytest.raises(
+        InputError, match=rf"a\.ckpt: .*{place[0].removesuffix('s')}.*train it again"
+    ):
         check_facts(Path("a.ckpt"), content["hespotex"], content["state_dict"])
 
 

@@ -1,4 +1,6 @@
-"""One that fails does not end the others: any exception is written down with its kind, and the exit code says so."""
+"""One that fails does not end the others: any exception is written down with its kind, and the exit
+code says so.
+"""
 
 import shutil
 from pathlib import Path
@@ -46,13 +48,17 @@ class TestAnyKind:
         table = pd.read_csv(tmp_path / "failed.csv", dtype=str)
         assert list(table) == ["slide", "kind", "reason"] and list(table["slide"]) == ["b"]
         assert list(table["kind"]) == [type(error).__name__] and len(table["reason"][0]) > 5
-        with pytest.raises(InputError, match=r"1 of 3 slides failed: b; the reasons are in .*failed\.csv"):
+        with pytest.raises(
+            InputError, match=r"1 of 3 slides failed: b; the reasons are in .*failed\.csv"
+        ):
             failures.check()
         with failures.of("b"):
             pass
         assert not (tmp_path / "failed.csv").exists()
 
-    def test_of_a_slide(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def test_of_a_slide(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
         done = []
 
         def write(slide: Any) -> None:
@@ -70,7 +76,9 @@ class TestAnyKind:
             inference.predict(compose_config("predict", words, tmp_path))
         assert done == ["a", "c"] and list(read_failed(tmp_path / "out")) == ["b"]
 
-    def test_of_a_fold(self, small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def test_of_a_fold(
+        self, small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
         done = []
 
         def train(config: Any, *_: Any) -> float:
@@ -107,7 +115,9 @@ def test_an_interruption_is_no_failure(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"slide\nx\n", b'"torn', b"slide,reason\nx,no tissue\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"slide\nx\n", b'"torn', b"slide,reason\nx,no tissue\n"]
+)
 def test_a_table_that_is_none_or_of_before(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "failed.csv").write_bytes(content)
     failures = Failures("slide", tmp_path)
@@ -119,14 +129,25 @@ def test_a_table_that_is_none_or_of_before(tmp_path: Path, content: bytes) -> No
 
 @pytest.mark.parametrize("where", ["image", "table", "model"])
 def test_of_a_section_of_another_data_set(
-    ridge_run: Path, small_demo: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    ridge_run: Path,
+    small_demo: Path,
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
 ) -> None:
     root = Path(shutil.copytree(small_demo, tmp_path / "other"))
     if where == "model":
         monkeypatch.setattr("hespotex.external.Predictor.batches", fails_for("DEMO1"))
     else:
         next((root / {"image": "wsis", "table": "st"}[where]).glob("DEMO1.*")).write_bytes(b"torn")
-    words = [f"checkpoint={ridge_run}", "data=hest", f"data.reader.root={root}", "evaluate=true", f"paths.store={store}"]
+    words = [
+        f"checkpoint={ridge_run}",
+        "data=hest",
+        f"data.reader.root={root}",
+        "evaluate=true",
+        f"paths.store={store}",
+    ]
     words += ["data.reader.sections=[DEMO1,DEMO2]", f"output={tmp_path}/out"]
     config = compose_config("predict", words, tmp_path)
     with pytest.raises(InputError, match=r"1 of 2 sections failed: DEMO1"):

@@ -42,7 +42,9 @@ def test_atomic_path_leaves_nothing_on_error(tmp_path: Path, before: str | None)
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_folder_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path: Path, fails: bool) -> None:
+def test_a_folder_takes_the_place_of_the_old_one_whole_or_not_at_all(
+    tmp_path: Path, fails: bool
+) -> None:
     target = tmp_path / "a.zarr"
     target.mkdir()
     (target / "old").touch()
@@ -55,7 +57,12 @@ def test_a_folder_takes_the_place_of_the_old_one_whole_or_not_at_all(tmp_path: P
     assert [path.name for path in target.iterdir()] == (["old"] if fails else ["new"])
 
 
-DEAD = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+DEAD = subprocess.run(
+    [sys.executable, "-c", "import os; print(os.getpid())"],
+    capture_output=True,
+    text=True,
+    check=True,
+)
 PID = DEAD.stdout.strip()  # of a process that has ended
 
 
@@ -63,7 +70,11 @@ PID = DEAD.stdout.strip()  # of a process that has ended
 def test_what_killed_processes_left_goes_with_the_next_write(tmp_path: Path, target: str) -> None:
     stem, suffix = Path(target).stem, Path(target).suffix
     dead = [f".{stem}.{pid}.part{suffix}" for pid in (PID, os.getpid())]
-    others = [f".{stem}.{os.getppid()}.part{suffix}", f".{stem}.1-elsewhere.part{suffix}", f".other.{PID}.part{suffix}"]
+    others = [
+        f".{stem}.{os.getppid()}.part{suffix}",
+        f".{stem}.1-elsewhere.part{suffix}",
+        f".other.{PID}.part{suffix}",
+    ]
     for name in (*dead, *others):
         (tmp_path / name).mkdir() if target in ("bundle", "a.zarr") else (tmp_path / name).touch()
     with atomic_path(tmp_path / target) as part:
@@ -80,8 +91,30 @@ def test_an_old_folder_comes_back_if_the_new_one_was_not_yet_in_place(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-PLAIN = ["HLA-DRA.1_x+y", "P1 (left), 2.5x", "Müller", "a=b@c#1", "ENSG00000141510.17", "151507", "x" * 90]
-UNSAFE = ["x/../../../0", "..", ".", "", " ", "a/b", "a\\b", "a\0b", "a\nb", ".hidden", "CON", "con.txt", "Lpt1"]
+PLAIN = [
+    "HLA-DRA.1_x+y",
+    "P1 (left), 2.5x",
+    "Müller",
+    "a=b@c#1",
+    "ENSG00000141510.17",
+    "151507",
+    "x" * 90,
+]
+UNSAFE = [
+    "x/../../../0",
+    "..",
+    ".",
+    "",
+    " ",
+    "a/b",
+    "a\\b",
+    "a\0b",
+    "a\nb",
+    ".hidden",
+    "CON",
+    "con.txt",
+    "Lpt1",
+]
 UNSAFE += ["a:b", "a*", "?", "<script>", '"', "|", "end.", "end ", "x" * 300, "é" * 200, "~/x/../y"]
 UNSAFE += ["\u202egnp.exe", "\udcff", "a\u2028b"]
 
@@ -105,7 +138,12 @@ def test_any_name_makes_one_file(tmp_path: Path, name: str, folder: str) -> None
 def test_two_names_never_become_one() -> None:
     names = [*PLAIN, *UNSAFE, "a_b", "_", "con_", "x" * 299, "x" * 89 + "y", "A_B"]
     assert len({safe_name(name) for name in names}) == len(names)
-    for alike in (["s1", "S1"], ["Mki67", "MKI67", "mki67"], ["e\u0301", "\u00e9"], ["\uff21", "a"]):
+    for alike in (
+        ["s1", "S1"],
+        ["Mki67", "MKI67", "mki67"],
+        ["e\u0301", "\u00e9"],
+        ["\uff21", "a"],
+    ):
         files = safe_names([*alike, "other"])
         assert len({file.casefold() for file in files.values()}) == len(files)
         assert files["other"] == "other"
@@ -117,19 +155,24 @@ def test_a_failed_write_keeps_the_old_json(tmp_path: Path) -> None:
     write_json(path, {"b": 1, "a": [1.5, None]})
     with pytest.raises(TypeError):
         write_json(path, {"b": object()})
-    assert json.loads(path.read_text()) == {"b": 1, "a": [1.5, None]} and list(tmp_path.iterdir()) == [path]
+    assert json.loads(path.read_text()) == {"b": 1, "a": [1.5, None]} and list(
+        tmp_path.iterdir()
+    ) == [path]
 
 
 def test_digest_is_the_same_in_every_process_and_order() -> None:
     value = {"b": [1, 2.5, "x"], "a": {"y": None, "x": True}}
     assert digest(value) == digest({"a": {"x": True, "y": None}, "b": [1, 2.5, "x"]})
     code = f"from hespotex.files import digest; import sys; sys.stdout.write(digest({value!r}))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == digest(value)
+    assert subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout == digest(value)
 
 
 def test_digest_tells_values_apart() -> None:
     values = [1, "1", [1], {"1": 1}, None, b"1", 1.5]
-    assert len({digest(value) for value in values} - {digest("1")}) == len(values) - 2  # the bytes of 1 are its JSON
+    # the bytes of 1 are its JSON
+    assert len({digest(value) for value in values} - {digest("1")}) == len(values) - 2
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])

@@ -25,11 +25,17 @@ from hespotex.trusted import check_groups
 
 @pytest.fixture
 def sweep(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ridge on three folds of five sections and its final model, made once; each test gets a copy."""
+    """Ridge on three folds of five sections and its final model, made once; each test gets a
+    copy.
+    """
     kept = tmp_path_factory.getbasetemp() / "kept_final_sweep"
     if not kept.is_dir():
         kept.mkdir()
-        words = ["model=ridge", "data.panel.n_top=40", "data.reader.sections=[DEMO1,DEMO2,DEMO3,DEMO5]"]
+        words = [
+            "model=ridge",
+            "data.panel.n_top=40",
+            "data.reader.sections=[DEMO1,DEMO2,DEMO3,DEMO5]",
+        ]
         for i in range(3):
             train(*words, f"fold.index={i}", folder=kept / str(i))
         finalize(kept)
@@ -45,19 +51,28 @@ def test_all_sections_and_one_panel(sweep: Path) -> None:
     about = read_checkpoint(sweep / "final" / "ridge" / "checkpoints" / "best.ckpt")["hespotex"]
     assert sorted(about["split"]["train"]) == ["DEMO1", "DEMO2", "DEMO3", "DEMO5"]
     assert about["split"]["val"] == about["split"]["test"] == [] and len(about["genes"]) == 40
-    folds = [read_checkpoint(sweep / str(i) / "checkpoints" / "best.ckpt")["hespotex"]["genes"] for i in range(3)]
+    folds = [
+        read_checkpoint(sweep / str(i) / "checkpoints" / "best.ckpt")["hespotex"]["genes"]
+        for i in range(3)
+    ]
     assert len(set.intersection(*map(set, folds))) < 40  # what an average of the folds predicts
     facts = read_json(sweep / "final" / "ridge" / FACTS)
     assert facts["fitted_on"] == {"DEMO1": "P1", "DEMO2": "P1", "DEMO3": "P2", "DEMO5": "P3"}
     assert facts["scores"]["n_groups"] == 3 and facts["n_genes"] == 40
-    assert any("no fold's panel" in words or "own panel" in words for words in facts["does_not_cover"])
+    assert any(
+        "no fold's panel" in words or "own panel" in words for words in facts["does_not_cover"]
+    )
 
 
 def test_the_scores_of_genes_are_those_of_the_folds(sweep: Path) -> None:
     genes = read_final_genes(sweep / "final" / "ridge")
-    rows = pd.concat([pd.read_csv(sweep / str(i) / "per_gene.csv").assign(fold=i) for i in range(3)])
+    rows = pd.concat(
+        [pd.read_csv(sweep / str(i) / "per_gene.csv").assign(fold=i) for i in range(3)]
+    )
     rows = rows.dropna(subset="pcc").assign(
-        group=lambda t: t["section_id"].map({"DEMO1": "P1", "DEMO2": "P1", "DEMO3": "P2", "DEMO5": "P3"})
+        group=lambda t: t["section_id"].map(
+            {"DEMO1": "P1", "DEMO2": "P1", "DEMO3": "P2", "DEMO5": "P3"}
+        )
     )
     every = rows.rename(columns={"fold": "seed"}).assign(fold_strategy="x", model="ridge")
     table = gene_table(every).set_index("gene")
@@ -69,7 +84,12 @@ def test_the_scores_of_genes_are_those_of_the_folds(sweep: Path) -> None:
         if len(own):
             groups = own.groupby("group")["pcc"].mean().to_numpy()
             low, high = bootstrap_interval(groups)
-            expected = {"pcc": own["pcc"].mean(), "low": low, "high": high, "q": table["q"].get(gene)}
+            expected = {
+                "pcc": own["pcc"].mean(),
+                "low": low,
+                "high": high,
+                "q": table["q"].get(gene),
+            }
             for name, value in expected.items():
                 assert row[name] == pytest.approx(value, rel=1e-4, nan_ok=True), (gene, name)
     never = genes[~genes["scored"]]
@@ -91,13 +111,17 @@ def test_alone_it_has_no_score(sweep: Path) -> None:
         read_runs(run)
     assert {finding.verdict for finding in audit_run(run, None)} == {"NOT CHECKED"}
     assert "No score of its own" in (run / "run.txt").read_text()
-    assert not [key for key in json.loads((run / "metrics.json").read_text()) if key.startswith("test/")]
+    assert not [
+        key for key in json.loads((run / "metrics.json").read_text()) if key.startswith("test/")
+    ]
 
 
 def test_leaks_of_the_folds_stay_as_labels(sweep: Path) -> None:
     edit(sweep / "1" / "metrics.json", leaks=["the teacher saw the test section"])
     finalize(sweep, restart=True)
-    assert read_json(sweep / "final" / "ridge" / FACTS)["leaks"] == ["cross-validation: the teacher saw the test section"]
+    assert read_json(sweep / "final" / "ridge" / FACTS)["leaks"] == [
+        "cross-validation: the teacher saw the test section"
+    ]
 
 
 def test_a_second_call_finds_it_finished(sweep: Path) -> None:
@@ -129,13 +153,19 @@ def test_one_patient_only(train: Run, tmp_path: Path, scored: bool) -> None:
 @pytest.mark.parametrize(
     "models, asked, words",
     [
-        ({"1": ("strict", "model"), "2": ("dual_stream", "model")}, None, "dual_stream.*--model NAME"),
+        (
+            {"1": ("strict", "model"), "2": ("dual_stream", "model")},
+            None,
+            "dual_stream.*--model NAME",
+        ),
         ({"1": ("mlp", "baseline")}, None, "ridge.*--model NAME"),
         ({"1": ("shuffled", "control")}, "shuffled", "shuffled is a control, no model to use"),
         ({}, "stricter", "stricter is not there; choose one of ridge"),
     ],
 )
-def test_which_model_is_meant(sweep: Path, models: dict[str, tuple[str, str]], asked: str | None, words: str) -> None:
+def test_which_model_is_meant(
+    sweep: Path, models: dict[str, tuple[str, str]], asked: str | None, words: str
+) -> None:
     shutil.rmtree(sweep / "final")
     for folder, (name, role) in models.items():
         edit(sweep / folder / "metrics.json", model=name, role=role)
@@ -158,7 +188,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize("group, key, value", HOSTILE, ids=lambda value: str(value)[:12])
 def test_nothing_is_built_that_a_file_names(
-    sweep: Path, group: str, key: str, value: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    sweep: Path,
+    group: str,
+    key: str,
+    value: object,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.rmtree(sweep / "final")
@@ -203,8 +238,12 @@ def test_it_is_the_model_to_predict_with(sweep: Path) -> None:
     final = sweep / "final" / "ridge" / BEST
     folds = [sweep / str(i) / BEST for i in range(3)]
     assert find_checkpoints(str(sweep)) == find_checkpoints(str(sweep / "*")) == [final]
-    assert find_checkpoints(str(sweep), folds=True) == find_checkpoints(str(sweep / "[0-9]")) == folds
-    assert find_checkpoints(str(final)) == find_checkpoints(str(sweep / "final" / "ridge")) == [final]
+    assert (
+        find_checkpoints(str(sweep), folds=True) == find_checkpoints(str(sweep / "[0-9]")) == folds
+    )
+    assert (
+        find_checkpoints(str(final)) == find_checkpoints(str(sweep / "final" / "ridge")) == [final]
+    )
     earned, genes = earned_pcc([final]), read_final_genes(sweep / "final" / "ridge")
     assert list(earned.index) == list(genes.index)
     assert {"test_pcc", "test_sections", "low", "high", "found"} == set(earned)

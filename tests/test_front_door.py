@@ -19,7 +19,9 @@ def test_every_command_is_a_verb() -> None:
     from command_reference import verbs
 
     assert {f"hespotex.{verb}" for verb in VERBS} == set(verbs())
-    assert {f"hespotex.{verb}" for verb in HYDRA} == {verb for verb, by_argparse in verbs().items() if not by_argparse}
+    assert {f"hespotex.{verb}" for verb in HYDRA} == {
+        verb for verb, by_argparse in verbs().items() if not by_argparse
+    }
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
@@ -32,23 +34,37 @@ def test_help_lists_the_verbs(words: list[str], capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("word", ["--help", "--version", "--completion"])
 def test_nothing_heavy_is_loaded_for_it(word: str) -> None:
-    code = f"import sys; from hespotex.__main__ import main; main([{word!r}]); print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    code = (
+        f"import sys; from hespotex.__main__ import main; main([{word!r}]); print(*sys.modules,"
+        " file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
     assert not set(HEAVY) & set(done.stderr.split())
 
 
 @pytest.mark.parametrize(
-    ("verb", "light"), [("cli", HEAVY), ("doctor", HEAVY), ("summary", HEAVY), ("store", ("torch", "anndata"))]
+    ("verb", "light"),
+    [("cli", HEAVY), ("doctor", HEAVY), ("summary", HEAVY), ("store", ("torch", "anndata"))],
 )
 def test_a_command_starts_light(verb: str, light: tuple[str, ...]) -> None:
-    """What a command may need is loaded when it needs it: `--help` and a refused word come at once."""
+    """What a command may need is loaded when it needs it: `--help` and a refused word come at
+    once.
+    """
     done = command("-c", f"import sys, hespotex.{verb}; print(*sys.modules)")
     assert done.returncode == 0, done.stderr
     assert not set(light) & set(done.stdout.split())
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("trian", "train"), ("preditc", "predict"), ("hest-benchmrk", "hest_benchmark"), ("bundel", "bundle")]
+    ("word", "meant"),
+    [
+        ("trian", "train"),
+        ("preditc", "predict"),
+        ("hest-benchmrk", "hest_benchmark"),
+        ("bundel", "bundle"),
+    ],
 )
 def test_an_unknown_verb(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -59,7 +75,9 @@ def test_an_unknown_verb(word: str, meant: str, capsys: pytest.CaptureFixture[st
     assert f"did you mean {meant}?" in error
 
 
-@pytest.mark.parametrize("words", [["store", "--help"], ["hest-benchmark", "--cfg", "job"], ["train", "--cfg", "job"]])
+@pytest.mark.parametrize(
+    "words", [["store", "--help"], ["hest-benchmark", "--cfg", "job"], ["train", "--cfg", "job"]]
+)
 def test_a_verb_gets_its_words(words: list[str]) -> None:
     verb = words[0].replace("-", "_")
     front = command("-m", "hespotex", *words)
@@ -98,9 +116,18 @@ def test_tab_completion(line: str, expected: str, tmp_path: Path) -> None:
     words = line.split()
     ask = [
         f"PATH={tmp_path}:$PATH",
-        f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; COMP_LINE='{line}'; COMP_POINT={len(line)}",
+        (
+            f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; COMP_LINE='{line}';"
+            f" COMP_POINT={len(line)}"
+        ),
         "_hespotex",
         'echo "${COMPREPLY[@]}"',
     ]
-    done = subprocess.run(["bash", "-c", "\n".join([script, *ask])], capture_output=True, text=True, check=True, cwd=tmp_path)
+    done = subprocess.run(
+        ["bash", "-c", "\n".join([script, *ask])],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     assert expected in done.stdout.split(), done.stderr

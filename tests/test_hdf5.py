@@ -77,7 +77,9 @@ def test_refused(folder: Path, foreign: Foreign, place: str) -> None:
     with h5py.File(folder / "a.h5", "w") as file:
         file["fine"] = np.ones(3)
         foreign(file.require_group(place), "x")
-    with pytest.raises(InputError, match=r"a.h5: /.* is .*: it would bring in bytes of other files"):
+    with pytest.raises(
+        InputError, match=r"a.h5: /.* is .*: it would bring in bytes of other files"
+    ):
         open_hdf5(folder / "a.h5")
     with h5py.File(folder / "a.h5", "a"):  # it was closed
         pass

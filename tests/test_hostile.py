@@ -38,15 +38,27 @@ def code(path: Path) -> str:
 
 PAYLOADS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "os.system": lambda mark, _: {"_target_": "os.system", "_args_": [f"touch {mark}"]},
-    "subprocess": lambda mark, _: {"_target_": "subprocess.check_call", "_args_": [["touch", str(mark)]]},
+    "subprocess": lambda mark, _: {
+        "_target_": "subprocess.check_call",
+        "_args_": [["touch", str(mark)]],
+    },
     "exec": lambda mark, _: {"_target_": "builtins.exec", "_args_": [code(mark)]},
     "sympify": lambda mark, _: {"_target_": "sympy.sympify", "_args_": [code(mark)]},
     "pickle": lambda _, bad: {"_target_": "pandas.read_pickle", "_args_": [str(bad)]},
     "torch": lambda _, bad: {"_target_": "torch.load", "_args_": [str(bad)], "weights_only": False},
-    "walk": lambda mark, _: {"_target_": "hespotex.files.shutil.os.system", "_args_": [f"touch {mark}"]},
-    "partial": lambda mark, _: {"_target_": "functools.partial", "_args_": [{"_target_": "os.mkdir", "path": str(mark)}]},
+    "walk": lambda mark, _: {
+        "_target_": "hespotex.files.shutil.os.system",
+        "_args_": [f"touch {mark}"],
+    },
+    "partial": lambda mark, _: {
+        "_target_": "functools.partial",
+        "_args_": [{"_target_": "os.mkdir", "path": str(mark)}],
+    },
     "generator": lambda mark, _: {"_target_": "hespotex.data.demo.make_demo", "root": str(mark)},
-    "reader": lambda mark, _: {"_target_": "hespotex.data.readers.demo.DemoReader", "root": str(mark / "x")},
+    "reader": lambda mark, _: {
+        "_target_": "hespotex.data.readers.demo.DemoReader",
+        "root": str(mark / "x"),
+    },
     "own": lambda mark, _: {"_target_": "hespotex.files.write_json", "path": str(mark), "value": 1},
     "blocks": lambda mark, _: {"_target_": "hespotex.data.blocks.Blocks", "folder": str(mark)},
 }
@@ -89,7 +101,9 @@ class Hostile:
         (self.run / "config.json").write_text(json.dumps(changed(config, change)))
         path = self.run / "checkpoints" / "best.ckpt"
         content = torch.load(path, weights_only=True)
-        content["hespotex"] = content["hespotex"] | {"config": changed(content["hespotex"]["config"], change)}
+        content["hespotex"] = content["hespotex"] | {
+            "config": changed(content["hespotex"]["config"], change)
+        }
         torch.save(content, path)
 
     def unhurt(self) -> None:
@@ -113,10 +127,16 @@ def in_words(verb: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("place", [instead, beside])
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_what_a_run_folder_names(hostile: Hostile, small: list[str], name: str, place: Any, tmp_path: Path) -> None:
+def test_what_a_run_folder_names(
+    hostile: Hostile, small: list[str], name: str, place: Any, tmp_path: Path
+) -> None:
     hostile.rewrite(name, place)
     run, out = hostile.run, tmp_path / "out"
-    checkpoint = [f"checkpoint={run}/checkpoints/best.ckpt", f"output={out}", f"paths.store={tmp_path}/store"]
+    checkpoint = [
+        f"checkpoint={run}/checkpoints/best.ckpt",
+        f"output={out}",
+        f"paths.store={tmp_path}/store",
+    ]
     data = [word for word in small if word.startswith("data")]
     slides = next(Path(data[1].partition("=")[2]).glob("wsis/*.tif"))
     one = compose_config("predict", [*checkpoint, f"slides={slides}", "mpp=0.7"], tmp_path)
@@ -154,7 +174,11 @@ def test_a_checkpoint_that_is_a_pickle(hostile: Hostile, small: list[str], tmp_p
         words = [f"checkpoint={best}", f"output={tmp_path}/out", "slides=x.svs"]
         with pytest.raises(InputError):
             predict(compose_config("predict", words, tmp_path))
-        for verb in (lambda: pack(run, tmp_path / "b"), lambda: audit_run(run, None), lambda: summarise(run)):
+        for verb in (
+            lambda: pack(run, tmp_path / "b"),
+            lambda: audit_run(run, None),
+            lambda: summarise(run),
+        ):
             in_words(verb)
     words = ["model=ridge", "model.select_on=validation", "data.panel.n_top=40"]
     (run / "metrics.json").unlink()
@@ -173,7 +197,9 @@ def test_tables_of_a_run_that_are_pickles(hostile: Hostile) -> None:
 
 
 @pytest.mark.parametrize("content", ["pickle", "objects"])
-def test_a_data_set_of_pickles(hostile: Hostile, small: list[str], broken: Path, tmp_path: Path, content: str) -> None:
+def test_a_data_set_of_pickles(
+    hostile: Hostile, small: list[str], broken: Path, tmp_path: Path, content: str
+) -> None:
     np.save(tmp_path / "objects.npy", np.array([Touch(hostile.mark)]), allow_pickle=True)
     bad = hostile.bad if content == "pickle" else tmp_path / "objects.npy"
     for file in [path for path in broken.rglob("*") if path.is_file()]:
@@ -196,8 +222,12 @@ def test_a_data_set_of_pickles(hostile: Hostile, small: list[str], broken: Path,
 def test_a_store_of_pickles(hostile: Hostile, small: list[str], tmp_path: Path) -> None:
     """Finished tables and blocks of interrupted ones: never loaded, but made anew."""
     store = tmp_path / "own"
-    words = [word for word in small if not word.startswith("paths.store")] + [f"paths.store={store}"]
-    fill_store(compose_config("embed", [word for word in words if "callbacks" not in word], tmp_path))
+    words = [word for word in small if not word.startswith("paths.store")] + [
+        f"paths.store={store}"
+    ]
+    fill_store(
+        compose_config("embed", [word for word in words if "callbacks" not in word], tmp_path)
+    )
     for file in store.rglob("*.h5"):
         part = file.with_suffix(".part")
         part.mkdir()

@@ -40,12 +40,18 @@ def test_a_held_folder_is_refused_until_its_holder_dies(tmp_path: Path, beside: 
 
 
 def test_a_run_folder(train: Run, tmp_path: Path) -> None:
-    with alone_in(tmp_path / "run", ""), pytest.raises(InputError, match=r"another process is at work there.*name=NEW"):
+    with (
+        alone_in(tmp_path / "run", ""),
+        pytest.raises(InputError, match=r"another process is at work there.*name=NEW"),
+    ):
         train("model=ridge")
 
 
 def test_a_bundle(tmp_path: Path) -> None:
-    with alone_in(tmp_path / "out", "", beside=True), pytest.raises(InputError, match=r"at work there.*--output"):
+    with (
+        alone_in(tmp_path / "out", "", beside=True),
+        pytest.raises(InputError, match=r"at work there.*--output"),
+    ):
         pack(tmp_path, tmp_path / "out")
 
 
@@ -69,7 +75,9 @@ class TestLogin:
             check_login(loggers)
 
     @pytest.mark.parametrize("way", ["WANDB_API_KEY", "WANDB_MODE", "netrc", "offline"])
-    def test_ways_out(self, loggers: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str) -> None:
+    def test_ways_out(
+        self, loggers: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+    ) -> None:
         import wandb
 
         if way == "netrc":

@@ -1,4 +1,6 @@
-"""What the command line says to a stranger: help, near matches of typos, completion of words, progress in a log."""
+"""What the command line says to a stranger: help, near matches of typos, completion of words,
+progress in a log.
+"""
 
 import logging
 import os
@@ -23,7 +25,11 @@ WIDTH = 150
 TAUGHT = {  # what the help of some must say
     "train.py": ["experiment=cross_validation"],
     "predict.py": ["checkpoint=PATH"],
-    "-m hespotex.doctor": ["hespotex.doctor data=her2st data.reader.root=PATH", "outputs/doctor/NAME", "exit code is 0 only"],
+    "-m hespotex.doctor": [
+        "hespotex.doctor data=her2st data.reader.root=PATH",
+        "outputs/doctor/NAME",
+        "exit code is 0 only",
+    ],
     "-m hespotex.hest_benchmark": ["root=BUNDLE"],
 }
 
@@ -34,7 +40,12 @@ def helped(*words: str) -> CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [["train.py"], ["predict.py"], *(["-m", f"hespotex.{verb}"] for verb in (*VERBS, *HYDRA_VERBS))]
+    "words",
+    [
+        ["train.py"],
+        ["predict.py"],
+        *(["-m", f"hespotex.{verb}"] for verb in (*VERBS, *HYDRA_VERBS)),
+    ],
 )
 def test_help_is_short_and_has_examples(words: list[str]) -> None:
     done = helped(*words)
@@ -49,7 +60,19 @@ def test_help_is_short_and_has_examples(words: list[str]) -> None:
 
 def test_help_lists_every_option() -> None:
     shown = helped("train.py").stdout.replace(",", " ").split()
-    groups = ("data", "encoder", "nuclei", "model", "fold", "metrics", "trainer", "logger", "experiment", "debug", "data/panel")
+    groups = (
+        "data",
+        "encoder",
+        "nuclei",
+        "model",
+        "fold",
+        "metrics",
+        "trainer",
+        "logger",
+        "experiment",
+        "debug",
+        "data/panel",
+    )
     options = {path.stem for group in groups for path in (CHECKOUT / "conf" / group).glob("*.yaml")}
     assert options - set(shown) == {"base"}
 
@@ -58,14 +81,23 @@ def test_help_lists_every_option() -> None:
     ("words", "hint"),
     [
         (["data.reader.rot=x"], "data.reader.rot: did you mean data.reader.root?"),
-        (["data=her2st", "data.reader.pich_um=100"], "data.reader.pich_um: did you mean data.reader.pitch_um?"),
+        (
+            ["data=her2st", "data.reader.pich_um=100"],
+            "data.reader.pich_um: did you mean data.reader.pitch_um?",
+        ),
         (["-m", "model=strct,ridge"], "model=strct: did you mean model=strict?"),
         (["modle=strict"], "modle: did you mean model?"),
         (["data/pannel=hvg"], "data/pannel: did you mean data/panel?"),
         (["data=her2"], "data=her2: did you mean data=her2st?"),
         (["model=mlp", "lr=0.1"], "lr: did you mean model.module.optimizer.lr?"),
         (["--hlep"], "--hlep: did you mean --help?"),
-        (["name=my", "run"], "run: expected KEY=VALUE; put what has spaces, brackets or commas in quotes: 'KEY=[A,B]'"),
+        (
+            ["name=my", "run"],
+            (
+                "run: expected KEY=VALUE; put what has spaces, brackets or commas in quotes:"
+                " 'KEY=[A,B]'"
+            ),
+        ),
         (["-m", "--cfg", "job"], "train.py: Only one of --run, --multirun, --cfg"),
     ],
 )
@@ -82,7 +114,11 @@ def test_predict_knows_its_own_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "hint"), [(["lst"], "lst: did you mean list?"), (["list", "--oldr", "3"], "--oldr: did you mean --older?")]
+    ("words", "hint"),
+    [
+        (["lst"], "lst: did you mean list?"),
+        (["list", "--oldr", "3"], "--oldr: did you mean --older?"),
+    ],
 )
 def test_a_verb_does_so_too(words: list[str], hint: str) -> None:
     done = command("-m", "hespotex.store", *words)
@@ -98,7 +134,9 @@ def test_no_match_is_made_up() -> None:
 
 def test_keys_of_a_users_folder_are_known(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "mine.yaml").write_text("defaults: [gene_mean, _self_]\nmodule: {wisdom: 3}\n")
+    (tmp_path / "model" / "mine.yaml").write_text(
+        "defaults: [gene_mean, _self_]\nmodule: {wisdom: 3}\n"
+    )
     words = ["--config-dir", str(tmp_path), "model=mine", "model.module.wisdm=4"]
     known = known_keys(CHECKOUT / "conf", "train", words)
     assert {"model.module.wisdom", "model.module", "data/panel", "hydra.sweep.dir"} <= set(known)
@@ -114,7 +152,9 @@ def test_keys_of_a_users_folder_are_known(tmp_path: Path) -> None:
 )
 def test_completion_of_a_word(line: str, choices: set[str]) -> None:
     script = line.split()[1]
-    done = command(script, "--shell-completion", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
+    done = command(
+        script, "--shell-completion", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line))
+    )
     assert set(done.stdout.split()) == choices
 
 
@@ -122,12 +162,18 @@ def test_completion_in_bash() -> None:
     """As the README has it: the function that is installed, asked as bash asks it."""
     script = """
     eval "$(python train.py --shell-completion install=bash)"
-    COMP_WORDS=(python train.py encoder=quilt) COMP_CWORD=2 COMP_LINE="python train.py encoder=quilt" COMP_POINT=29
+    COMP_WORDS=(python train.py encoder=quilt) COMP_CWORD=2
+    COMP_LINE="python train.py encoder=quilt" COMP_POINT=29
     hydra_bash_completion; echo "${COMPREPLY[@]}"
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-c", script], cwd=CHECKOUT, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+        ["bash", "-c", script],
+        cwd=CHECKOUT,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout.strip() == "encoder=quiltnet", done.stderr
 
@@ -136,7 +182,9 @@ class TestProgressInALog:
     """Without a terminal, long work leaves lines with the time left, and short work leaves none."""
 
     @pytest.fixture
-    def clock(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> list[float]:
+    def clock(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> list[float]:
         """A clock that the test turns."""
         now = [0.0]
         monkeypatch.setattr(module, "monotonic", lambda: now[0])
@@ -155,7 +203,9 @@ class TestProgressInALog:
             "uni A1: patch 100 of 100, 01:20 gone, 00:00 left, 1/s",
         ]
 
-    def test_short_work_and_single_items_leave_none(self, clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    def test_short_work_and_single_items_leave_none(
+        self, clock: list[float], caplog: pytest.LogCaptureFixture
+    ) -> None:
         assert list(progress(range(3), "fit", "ridge")) == [0, 1, 2]
         for _ in progress([0], "fit", "ridge"):
             clock[0] += 100

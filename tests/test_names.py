@@ -1,4 +1,6 @@
-"""Names of sections, genes, slides and sets are not paths: what a run writes stays where it belongs."""
+"""Names of sections, genes, slides and sets are not paths: what a run writes stays where it
+belongs.
+"""
 
 import re
 from dataclasses import replace
@@ -55,13 +57,20 @@ class Renamed:
 @pytest.mark.maps
 def test_a_run(small: list[str], small_demo: Path, tmp_path: Path) -> None:
     sections = ["..", "x/../../../0", "s1", "S1", "n" * 300, "<img src=x>"]
-    words = ["model=gene_mean", "fold=files", f"fold.path={tmp_path}/split.csv", "data.panel.n_top=8"]
+    words = [
+        "model=gene_mean",
+        "fold=files",
+        f"fold.path={tmp_path}/split.csv",
+        "data.panel.n_top=8",
+    ]
     words += ["data.panel.min_spot_fraction=0", "fold.allow_leak=true"]
     table = pd.DataFrame({"fold": 0, "section_id": sections, "split": ["train", *["test"] * 5]})
     table.to_csv(tmp_path / "split.csv", index=False)
     folder = tmp_path / "out" / "run"
     folder.mkdir(parents=True)
-    config: Any = OmegaConf.to_container(compose_config("train", [*small, *words], folder), resolve=True)
+    config: Any = OmegaConf.to_container(
+        compose_config("train", [*small, *words], folder), resolve=True
+    )
     config["data"]["panel"]["markers"] = GENES
     config["data"]["detect_duplicates"] = False
     config["paths"]["store"] = config["store"]["root"] = str(tmp_path / "out" / "store")

@@ -1,4 +1,6 @@
-"""Slides without expression: what is written, what is refused, and that no slide gets another's numbers."""
+"""Slides without expression: what is written, what is refused, and that no slide gets another's
+numbers.
+"""
 
 import logging
 import shutil
@@ -30,10 +32,24 @@ class Commands:
     def __init__(self, store: Path, folder: Path) -> None:
         self.store, self.folder = store, folder
 
-    def __call__(self, checkpoint: object, slides: object, *words: str, name: str = "out", outputs: bool = False) -> Path:
+    def __call__(
+        self,
+        checkpoint: object,
+        slides: object,
+        *words: str,
+        name: str = "out",
+        outputs: bool = False,
+    ) -> Path:
         output = self.folder / name
-        common = [f"checkpoint={checkpoint}", f"slides={slides}", f"output={output}", f"paths.store={self.store}"]
-        predict(compose_config("predict", [*common, *([] if outputs else BARE), *words], self.folder))
+        common = [
+            f"checkpoint={checkpoint}",
+            f"slides={slides}",
+            f"output={output}",
+            f"paths.store={self.store}",
+        ]
+        predict(
+            compose_config("predict", [*common, *([] if outputs else BARE), *words], self.folder)
+        )
         return output
 
 
@@ -71,7 +87,9 @@ def one_spot(folder: Path, bare: Path) -> Path:
 
 
 class TestOutputs:
-    def test_a_good_run_writes_all(self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path) -> None:
+    def test_a_good_run_writes_all(
+        self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path
+    ) -> None:
         scores = pd.read_csv(ridge_run / "per_gene.csv").dropna(subset="pcc")
         first, second = scores["gene"].unique()[:2]
         (tmp_path / "sets.gmt").write_text(f"PAIR\tx\t{first}\t{second}\tABSENT\nNONE\tx\tABSENT\n")
@@ -79,14 +97,26 @@ class TestOutputs:
         out = go(ridge_run, bare, *words, outputs=True)
         names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
         assert names == {
-            "bare.h5ad", "bare.html", "bare_tissue.png", "bare_tissue.geojson", "bare_spots.geojson", "bare_spots.parquet",
-            f"maps/bare_{first}.png", "maps/bare_set_PAIR.png", "run.txt",
-        }  # fmt: skip
+            "bare.h5ad",
+            "bare.html",
+            "bare_tissue.png",
+            "bare_tissue.geojson",
+            "bare_spots.geojson",
+            "bare_spots.parquet",
+            f"maps/bare_{first}.png",
+            "maps/bare_set_PAIR.png",
+            "run.txt",
+        }
         table = ad.read_h5ad(out / "bare.h5ad")
         assert {"tissue_fraction", "strangeness"} <= set(table.obs)
         assert np.isfinite(table.X).all() and table.n_vars == 40 and "fold_std" not in table.layers
-        assert table.uns["hespotex"]["model"] == "ridge" and table.obsm["gene_sets"].shape == (table.n_obs, 1)
-        assert table.uns["spatial"]["bare"]["scalefactors"]["microns_per_pixel"] == pytest.approx(MPP, rel=1e-3)
+        assert table.uns["hespotex"]["model"] == "ridge" and table.obsm["gene_sets"].shape == (
+            table.n_obs,
+            1,
+        )
+        assert table.uns["spatial"]["bare"]["scalefactors"]["microns_per_pixel"] == pytest.approx(
+            MPP, rel=1e-3
+        )
         mean = scores.groupby("gene")["pcc"].mean()
         np.testing.assert_allclose(table.var["test_pcc"][mean.index], mean, rtol=1e-6)
         assert (table.var["test_sections"][mean.index] == 2).all()
@@ -96,7 +126,9 @@ class TestOutputs:
     def test_measured_spots_without_counts_get_the_runs_own_prediction(
         self, ridge_run: Path, small_demo: Path, go: Commands
     ) -> None:
-        out = go(ridge_run, small_demo / "wsis" / "DEMO1.tif", f"positions={small_demo}/st/DEMO1.h5ad")
+        out = go(
+            ridge_run, small_demo / "wsis" / "DEMO1.tif", f"positions={small_demo}/st/DEMO1.h5ad"
+        )
         found = ad.read_h5ad(out / "DEMO1.h5ad")
         expected = ad.read_h5ad(ridge_run / "predictions" / "DEMO1_predicted.h5ad")
         assert list(found.obs_names) == list(expected.obs_names)
@@ -109,19 +141,32 @@ class TestOutputs:
         table = ad.read_h5ad(out / "bare.h5ad")
         assert list(table.var_names) == wanted
         np.testing.assert_array_equal(table.X, everything[:, wanted].X)
-        assert [c for c in pd.read_csv(out / "bare_spots.csv") if c in everything.var_names] == wanted
+        assert [
+            c for c in pd.read_csv(out / "bare_spots.csv") if c in everything.var_names
+        ] == wanted
         with pytest.raises(InputError, match=r"genes: .*NOPE"):
             go(ridge_run, bare, "genes=[NOPE]", name="none")
 
     def test_one_spot(
-        self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self,
+        ridge_run: Path,
+        bare: Path,
+        go: Commands,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        table = ad.read_h5ad(go(ridge_run, bare, f"positions={one_spot(tmp_path, bare)}", outputs=True) / "bare.h5ad")
+        table = ad.read_h5ad(
+            go(ridge_run, bare, f"positions={one_spot(tmp_path, bare)}", outputs=True) / "bare.h5ad"
+        )
         assert table.shape == (1, 40) and np.isfinite(table.X).all()
-        assert "bare: 1 spots: embeddings are standardised over the slide's own spots" in caplog.text
+        assert (
+            "bare: 1 spots: embeddings are standardised over the slide's own spots" in caplog.text
+        )
 
     def test_folds_give_their_mean_and_spread(self, folds: Path, bare: Path, go: Commands) -> None:
-        single = [ad.read_h5ad(go(folds / str(i), bare, name=f"one{i}") / "bare.h5ad") for i in range(2)]
+        single = [
+            ad.read_h5ad(go(folds / str(i), bare, name=f"one{i}") / "bare.h5ad") for i in range(2)
+        ]
         both = ad.read_h5ad(go(folds, bare, name="both") / "bare.h5ad")
         values = np.stack([table[:, both.var_names].X for table in single])
         assert set(both.var_names) == set(single[0].var_names) & set(single[1].var_names)
@@ -130,7 +175,9 @@ class TestOutputs:
         assert both.layers["fold_std"].max() > 0.01
         strange = np.mean([table.obs["strangeness"] for table in single], axis=0)
         np.testing.assert_allclose(both.obs["strangeness"], strange, rtol=1e-5)
-        scores = pd.concat([pd.read_csv(folds / str(i) / "per_gene.csv") for i in range(2)]).dropna(subset="pcc")
+        scores = pd.concat([pd.read_csv(folds / str(i) / "per_gene.csv") for i in range(2)]).dropna(
+            subset="pcc"
+        )
         expected = scores.groupby("gene")["pcc"].agg(["mean", "size"]).reindex(both.var_names)
         np.testing.assert_allclose(both.var["test_pcc"], expected["mean"], rtol=1e-6)
         np.testing.assert_array_equal(both.var["test_sections"], expected["size"])
@@ -150,7 +197,9 @@ class TestOutputs:
 class TestOfAnotherModel:
     def test_is_not_kept(self, folds: Path, bare: Path, go: Commands) -> None:
         one = ad.read_h5ad(go(folds / "0", bare) / "bare.h5ad")
-        with pytest.raises(InputError, match=r"bare\.h5ad: predicted by another model .*restart=true"):
+        with pytest.raises(
+            InputError, match=r"bare\.h5ad: predicted by another model .*restart=true"
+        ):
             go(folds / "1", bare)
         two = ad.read_h5ad(go(folds / "1", bare, "restart=true") / "bare.h5ad")
         assert one.uns["hespotex"]["checkpoint"] != two.uns["hespotex"]["checkpoint"]
@@ -159,10 +208,17 @@ class TestOfAnotherModel:
         assert list(few.var_names) == [gene]
         with pytest.raises(InputError, match=r"map_genes: .* would be drawn, but genes="):
             go(folds / "1", bare, f"genes=[{gene}]", f"map_genes=[{two.var_names[-1]}]")
-        both = ad.read_h5ad(go(folds, bare, name="both") / "bare.h5ad").uns["hespotex"]["panel_fitted_on"]
-        assert set(both) == {*one.uns["hespotex"]["panel_fitted_on"], *two.uns["hespotex"]["panel_fitted_on"]}
+        both = ad.read_h5ad(go(folds, bare, name="both") / "bare.h5ad").uns["hespotex"][
+            "panel_fitted_on"
+        ]
+        assert set(both) == {
+            *one.uns["hespotex"]["panel_fitted_on"],
+            *two.uns["hespotex"]["panel_fitted_on"],
+        }
 
-    def test_weights_that_are_no_numbers(self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path) -> None:
+    def test_weights_that_are_no_numbers(
+        self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path
+    ) -> None:
         content = torch.load(ridge_run / "checkpoints" / "best.ckpt", weights_only=True)
         for name in ("gene_mean", "linear.weight"):
             state = dict(content["state_dict"])
@@ -182,19 +238,30 @@ class TestSlidesThatFail:
         (tmp_path / "slides").mkdir()
         corrupt = tmp_path / "slides" / "bad.tif"
         middle = len(content) // 2
-        corrupt.write_bytes({"empty": b"", "noise": b"II*\0" + bytes(99), "truncated": content[:middle]}[broken])
+        corrupt.write_bytes(
+            {"empty": b"", "noise": b"II*\0" + bytes(99), "truncated": content[:middle]}[broken]
+        )
         for name in ("a", "z"):
             shutil.copy(bare, tmp_path / "slides" / f"{name}.tif")
-        with pytest.raises(InputError, match=r"1 of 3 slides failed: bad.tif; the reasons are in .*failed.csv"):
+        with pytest.raises(
+            InputError, match=r"1 of 3 slides failed: bad.tif; the reasons are in .*failed.csv"
+        ):
             go(ridge_run, tmp_path / "slides" / "*.tif")
-        assert sorted(path.name for path in (tmp_path / "out").glob("*.h5ad")) == ["a.h5ad", "z.h5ad"]
-        assert not list((tmp_path / "out").glob("*bad*")) and not list((tmp_path / "out").rglob("*.part*"))
+        assert sorted(path.name for path in (tmp_path / "out").glob("*.h5ad")) == [
+            "a.h5ad",
+            "z.h5ad",
+        ]
+        assert not list((tmp_path / "out").glob("*bad*")) and not list(
+            (tmp_path / "out").rglob("*.part*")
+        )
         assert "bad.tif" in read_failed(tmp_path / "out")["bad"]
         shutil.copy(bare, corrupt)
         out = go(ridge_run, tmp_path / "slides" / "*.tif")
         assert (out / "bad.h5ad").is_file() and not (out / "failed.csv").exists()
 
-    def test_a_corrupt_tile(self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path) -> None:
+    def test_a_corrupt_tile(
+        self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path
+    ) -> None:
         """The header is whole and the overview too: only the px of some patches cannot be had."""
         content = bytearray(bare.read_bytes())
         with tifffile.TiffFile(bare) as tiff:
@@ -212,7 +279,10 @@ class TestSlidesThatFail:
         with pytest.raises(InputError, match=r"blank\.tif"):
             go(ridge_run, path)
         assert "no grid position of" in read_failed(tmp_path / "out")["blank"]
-        assert {path.name for path in (tmp_path / "out").iterdir()} <= {"failed.csv", ".failed.lock"}
+        assert {path.name for path in (tmp_path / "out").iterdir()} <= {
+            "failed.csv",
+            ".failed.lock",
+        }
 
     def test_no_pixel_size(self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "photo.png"), pixels(bare)[..., ::-1])
@@ -221,15 +291,22 @@ class TestSlidesThatFail:
         assert "set mpp=UM_PER_PX" in read_failed(tmp_path / "out")["photo"]
         (tmp_path / "list.csv").write_text(f"path,mpp\nphoto.png,{MPP}\n")
         table = ad.read_h5ad(go(ridge_run, tmp_path / "list.csv") / "photo.h5ad")
-        same = ad.read_h5ad(go(ridge_run, tmp_path / "photo.png", f"mpp={MPP}", name="mpp") / "photo.h5ad")
+        same = ad.read_h5ad(
+            go(ridge_run, tmp_path / "photo.png", f"mpp={MPP}", name="mpp") / "photo.h5ad"
+        )
         np.testing.assert_array_equal(table.X, same.X)
         pyramid = ad.read_h5ad(go(ridge_run, bare, name="tif") / "bare.h5ad")
         np.testing.assert_allclose(table.obsm["spatial"], pyramid.obsm["spatial"], rtol=1e-3)
-        assert np.corrcoef(table.X.ravel(), pyramid.X.ravel())[0, 1] > 0.95  # other px: the pyramid has smoothed ones
+        # other px: the pyramid has smoothed ones
+        assert np.corrcoef(table.X.ravel(), pyramid.X.ravel())[0, 1] > 0.95
 
-    def test_two_of_one_name(self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path) -> None:
+    def test_two_of_one_name(
+        self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path
+    ) -> None:
         shutil.copy(bare, tmp_path / "bare.tif")
-        with pytest.raises(InputError, match=r"would both be written as bare; predict them into two outputs"):
+        with pytest.raises(
+            InputError, match=r"would both be written as bare; predict them into two outputs"
+        ):
             go(ridge_run, f"[{bare},{tmp_path}/bare.tif]")
         assert not (tmp_path / "out").exists()
 
@@ -238,19 +315,40 @@ class TestWarnings:
     def test_positions_too_far_apart(
         self, ridge_run: Path, small_demo: Path, go: Commands, caplog: pytest.LogCaptureFixture
     ) -> None:
-        go(ridge_run, small_demo / "wsis" / "DEMO1.tif", f"positions={small_demo}/st/DEMO1.h5ad", "mpp=1.4")
-        assert "positions are 200 um apart, the model was trained at 100 um: is mpp right?" in caplog.text
+        go(
+            ridge_run,
+            small_demo / "wsis" / "DEMO1.tif",
+            f"positions={small_demo}/st/DEMO1.h5ad",
+            "mpp=1.4",
+        )
+        assert (
+            "positions are 200 um apart, the model was trained at 100 um: is mpp right?"
+            in caplog.text
+        )
 
     def test_slides_unlike_those_of_training(
-        self, ridge_run: Path, small_demo: Path, go: Commands, tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self,
+        ridge_run: Path,
+        small_demo: Path,
+        go: Commands,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        slide, positions = small_demo / "wsis" / "DEMO1.tif", f"positions={small_demo}/st/DEMO1.h5ad"
+        slide, positions = (
+            small_demo / "wsis" / "DEMO1.tif",
+            f"positions={small_demo}/st/DEMO1.h5ad",
+        )
         alike = ad.read_h5ad(go(ridge_run, slide, positions) / "DEMO1.h5ad").obs["strangeness"]
         assert (alike < 1).mean() > 0.75 and "look unlike" not in caplog.text
         cv2.imwrite(str(tmp_path / "inverted.png"), 255 - pixels(slide)[..., ::-1])
-        odd = ad.read_h5ad(go(ridge_run, tmp_path / "inverted.png", positions, f"mpp={MPP}") / "inverted.h5ad")
+        odd = ad.read_h5ad(
+            go(ridge_run, tmp_path / "inverted.png", positions, f"mpp={MPP}") / "inverted.h5ad"
+        )
         assert (odd.obs["strangeness"] > 1).mean() > 0.75
-        assert "inverted: " in caplog.text and "do not trust these predictions without a check" in caplog.text
+        assert (
+            "inverted: " in caplog.text
+            and "do not trust these predictions without a check" in caplog.text
+        )
 
 
 class TestShares:
@@ -262,10 +360,20 @@ class TestShares:
         return tmp_path / "slides" / "*.tif"
 
     def test_together_they_are_the_whole(self, ridge_run: Path, slides: Path, go: Commands) -> None:
-        made = [{p.stem for p in go(ridge_run, slides, "shards=2", f"shard={i}", name=f"s{i}").glob("*.h5ad")} for i in (0, 1)]
+        made = [
+            {
+                p.stem
+                for p in go(ridge_run, slides, "shards=2", f"shard={i}", name=f"s{i}").glob(
+                    "*.h5ad"
+                )
+            }
+            for i in (0, 1)
+        ]
         assert made == [{"a", "c"}, {"b"}]
 
-    def test_of_torchrun(self, ridge_run: Path, slides: Path, go: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_torchrun(
+        self, ridge_run: Path, slides: Path, go: Commands, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("WORLD_SIZE", "2")
         monkeypatch.setenv("RANK", "1")
         assert {p.stem for p in go(ridge_run, slides).glob("*.h5ad")} == {"b"}

@@ -17,9 +17,16 @@ SHORT = ["model=mlp", "model.max_epochs=2", "data.panel.n_top=20"]
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
     """A checkpoint as Lightning makes one, in small."""
-    content = {"state_dict": {"weight": torch.ones(1000)}, "optimizer_states": [], "lr_schedulers": [], "loops": {}}
+    content = {
+        "state_dict": {"weight": torch.ones(1000)},
+        "optimizer_states": [],
+        "lr_schedulers": [],
+        "loops": {},
+    }
     path = tmp_path / "checkpoints" / "last.ckpt"
-    WholeCheckpointIO().save_checkpoint(content | {"callbacks": {}, "epoch": 1, "global_step": 2}, path)
+    WholeCheckpointIO().save_checkpoint(
+        content | {"callbacks": {}, "epoch": 1, "global_step": 2}, path
+    )
     return path
 
 
@@ -65,7 +72,9 @@ def test_a_last_checkpoint_that_cannot_be_read_is_set_aside(
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, halve, zero])
-def test_without_the_chosen_epoch_training_starts_anew(whole: Path, harm: Callable[[Path], None]) -> None:
+def test_without_the_chosen_epoch_training_starts_anew(
+    whole: Path, harm: Callable[[Path], None]
+) -> None:
     best = Path(shutil.copy(whole, whole.with_name("best.ckpt")))
     harm(best)
     folder = RunFolder(whole.parents[1])

@@ -18,11 +18,15 @@ def random_edges(n: int, n_edges: int) -> Tensor:
 
 
 def dense(edges: Tensor, values: Tensor, n: int) -> Tensor:
-    return torch.zeros(n, n, dtype=values.dtype).index_put((edges[1], edges[0]), values, accumulate=True)
+    return torch.zeros(n, n, dtype=values.dtype).index_put(
+        (edges[1], edges[0]), values, accumulate=True
+    )
 
 
 def test_mean_of_neighbours_by_hand() -> None:
-    torch.testing.assert_close(Edges(EDGES, 3).mean(X), torch.tensor([[0, 0], [1, 10], [5 / 3, 50 / 3]]))
+    torch.testing.assert_close(
+        Edges(EDGES, 3).mean(X), torch.tensor([[0, 0], [1, 10], [5 / 3, 50 / 3]])
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

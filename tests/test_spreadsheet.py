@@ -12,7 +12,21 @@ from hespotex.failures import Failure, note_outcome, read_failed
 from hespotex.results.runs import read_genes
 from hespotex.spreadsheet import marked, unmarked, write_csv
 
-FORMULAS = ["=1+1", "=cmd|' /C calc'!A0", "+SUM(1)", "-2+3", "@SUM(1)", "\t=1", "\r=1", "'=1", "''@x", "-", "+", "=", "-A1"]
+FORMULAS = [
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    "+SUM(1)",
+    "-2+3",
+    "@SUM(1)",
+    "\t=1",
+    "\r=1",
+    "'=1",
+    "''@x",
+    "-",
+    "+",
+    "=",
+    "-A1",
+]
 PLAIN = ["TP53", "HLA-DRA", "1-Mar", "", "'", "it's", "-0.5", "+1", "-1e-3", "a=b", "NA", "'a"]
 
 
@@ -33,7 +47,10 @@ def test_there_and_back(text: str) -> None:
 
 def test_every_place_of_a_table(tmp_path: Path) -> None:
     numbers = [-1.5, 2.0]
-    table = pd.DataFrame({"=gene": numbers, "text": ["@x", "fine"], "kind": pd.Categorical(["-a", "b"])}, index=["+i", "j"])
+    table = pd.DataFrame(
+        {"=gene": numbers, "text": ["@x", "fine"], "kind": pd.Categorical(["-a", "b"])},
+        index=["+i", "j"],
+    )
     write_csv(table, tmp_path / "a.csv", index_label="name", float_format="%.6g")
     assert (tmp_path / "a.csv").read_text().splitlines() == [
         "name,'=gene,text,kind",

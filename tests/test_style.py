@@ -18,7 +18,9 @@ COMMANDS = {
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_style(command: list[str]) -> None:
     executable = Path(sys.executable).parent / command[0]
-    done = subprocess.run([executable, *command[1:]], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [executable, *command[1:]], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

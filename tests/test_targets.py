@@ -25,7 +25,9 @@ def make(small: list[str], tmp_path: Path) -> Make:
     """A fold that is ready for a model."""
 
     def build(*overrides: str) -> Fold:
-        config = compose_config("train", [*small, "model.select_on=validation", *overrides], tmp_path)
+        config = compose_config(
+            "train", [*small, "model.select_on=validation", *overrides], tmp_path
+        )
         return build_fold(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
     return build
@@ -50,12 +52,15 @@ def test_human_and_mouse_do_not_mix(make: Make, monkeypatch: pytest.MonkeyPatch)
     def with_mouse(self: HestReader, section_id: str) -> object:
         section = read(self, section_id)
         section.adata.var_names = [
-            f"ENS{'MUS' if section_id == 'DEMO3' else ''}G{i:011d}.1" for i in range(section.adata.n_vars)
+            f"ENS{'MUS' if section_id == 'DEMO3' else ''}G{i:011d}.1"
+            for i in range(section.adata.n_vars)
         ]
         return section
 
     monkeypatch.setattr(HestReader, "read", with_mouse)
-    with pytest.raises(InputError, match=r"human in DEMO1, .*mouse in DEMO3; set data.reader.sections"):
+    with pytest.raises(
+        InputError, match=r"human in DEMO1, .*mouse in DEMO3; set data.reader.sections"
+    ):
         make()
 
 
@@ -71,7 +76,9 @@ def test_human_and_mouse_do_not_mix(make: Make, monkeypatch: pytest.MonkeyPatch)
 def test_a_test_image_at_its_measured_spots_gets_the_values_of_the_run(
     train: Run, small_demo: Path, tmp_path: Path, target: str, model: list[str]
 ) -> None:
-    """Its counts are not read, its embeddings are made anew: the same numbers through predict.py as in the run."""
+    """Its counts are not read, its embeddings are made anew: the same numbers through predict.py as
+    in the run.
+    """
     from hespotex.inference import predict
 
     folder = train(*model, f"data/expression={target}")
@@ -79,10 +86,22 @@ def test_a_test_image_at_its_measured_spots_gets_the_values_of_the_run(
     facts = json.loads((folder / "metrics.json").read_text())
     assert bool(facts["expression_fitted_on"]) == (target == "pearson_residuals")
     assert "DEMO1" not in facts["expression_fitted_on"]
-    positions = pd.DataFrame(expected.obsm["spatial"], columns=["x", "y"]).assign(barcode=list(expected.obs_names))
+    positions = pd.DataFrame(expected.obsm["spatial"], columns=["x", "y"]).assign(
+        barcode=list(expected.obs_names)
+    )
     positions.to_csv(tmp_path / "spots.csv", index=False)
-    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={small_demo}/wsis/DEMO1.tif", f"output={tmp_path / 'out'}"]
-    predict(compose_config("predict", [*words, f"positions={tmp_path}/spots.csv", f"paths.store={tmp_path}/store"], tmp_path))
+    words = [
+        f"checkpoint={folder}/checkpoints/best.ckpt",
+        f"slides={small_demo}/wsis/DEMO1.tif",
+        f"output={tmp_path / 'out'}",
+    ]
+    predict(
+        compose_config(
+            "predict",
+            [*words, f"positions={tmp_path}/spots.csv", f"paths.store={tmp_path}/store"],
+            tmp_path,
+        )
+    )
     found = ad.read_h5ad(tmp_path / "out" / "DEMO1.h5ad")
     assert found.uns["hespotex"]["unit"] == facts["unit"]
     assert list(found.obs_names) == list(expected.obs_names)
@@ -96,7 +115,16 @@ def test_what_a_target_was_fitted_to_comes_back(make: Make) -> None:
     about = {"config": {"data": {"expression": settings}}, "expression_fitted_on": fitted.fitted_on}
     again = restored_target(about | {"expression_state": fitted.state()})
     assert again.fitted_on == fitted.fitted_on and again.state() == fitted.state() != {}
-    with pytest.raises(InputError, match="of an older version, does not hold what its target was fitted to; train it again"):
+    with pytest.raises(
+        InputError,
+        match="of an older version, does not hold what its target was fitted to; train it again",
+    ):
         restored_target(about)
     with pytest.raises(InputError, match="not part of HESpotEx"):
-        restored_target(about | {"config": {"data": {"expression": {"_target_": "os.getcwd"}}}, "expression_state": {"a": 1}})
+        restored_target(
+            about
+            | {
+                "config": {"data": {"expression": {"_target_": "os.getcwd"}}},
+                "expression_state": {"a": 1},
+            }
+        )

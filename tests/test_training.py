@@ -16,12 +16,19 @@ from conftest import Run, compose_config
 from hespotex.endings import stoppable
 from hespotex.errors import InputError
 
-TAUGHT = ["model=dual_stream", "model.teacher.max_epochs=3", "nuclei=none", "model.module.nuclei=none"]
+TAUGHT = [
+    "model=dual_stream",
+    "model.teacher.max_epochs=3",
+    "nuclei=none",
+    "model.module.nuclei=none",
+]
 SHORT = ["model.max_epochs=3", *TAUGHT, "model.select_on=validation"]
 
 
 def weights(folder: Path, name: str = "last") -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+    state: dict[str, torch.Tensor] = torch.load(
+        folder / "checkpoints" / f"{name}.ckpt", weights_only=True
+    )["state_dict"]
     return state
 
 
@@ -37,7 +44,10 @@ def test_outputs_of_a_run(train: Run) -> None:
     assert {row["group"] for row in metrics["sections"]} == {"P1"}
     assert metrics["leaks"] == []
     assert metrics["data_fingerprint"] and metrics["versions"]["torch"] and metrics["git_commit"]
-    predicted, measured = (ad.read_h5ad(folder / "predictions" / f"DEMO1_{kind}.h5ad") for kind in ("predicted", "measured"))
+    predicted, measured = (
+        ad.read_h5ad(folder / "predictions" / f"DEMO1_{kind}.h5ad")
+        for kind in ("predicted", "measured")
+    )
     assert list(predicted.var_names) == list(measured.var_names)
     assert list(predicted.obs_names) == list(measured.obs_names)
     library = predicted.uns["spatial"]["DEMO1"]
@@ -50,9 +60,15 @@ def test_outputs_of_a_run(train: Run) -> None:
     assert mean == pytest.approx(metrics["sections"][0]["pcc_gene"], abs=1e-4)
 
 
-@pytest.mark.parametrize("model", ["strict", "dual_stream", "ridge", "ridge_hest", "coordinates", "nuclei", "retrieval"])
-def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path: Path, model: str) -> None:
-    """Other counts and another image in the test sections: every fitted thing stays byte-identical."""
+@pytest.mark.parametrize(
+    "model", ["strict", "dual_stream", "ridge", "ridge_hest", "coordinates", "nuclei", "retrieval"]
+)
+def test_held_out_sections_leave_no_trace(
+    train: Run, small_demo: Path, tmp_path: Path, model: str
+) -> None:
+    """Other counts and another image in the test sections: every fitted thing stays
+    byte-identical.
+    """
     changed = shutil.copytree(small_demo, tmp_path / "changed")
     for section in ("DEMO1", "DEMO2"):
         table = ad.read_h5ad(changed / "st" / f"{section}.h5ad")
@@ -62,7 +78,10 @@ def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path
     words = SHORT if model == "dual_stream" else [f"model={model}"]
     one = train(*words, folder=tmp_path / "one")
     two = train(*words, f"data.reader.root={changed}", folder=tmp_path / "two")
-    facts = [torch.load(f / "checkpoints" / "best.ckpt", weights_only=True)["hespotex"] for f in (one, two)]
+    facts = [
+        torch.load(f / "checkpoints" / "best.ckpt", weights_only=True)["hespotex"]
+        for f in (one, two)
+    ]
     assert facts[0]["genes"] == facts[1]["genes"]
     assert facts[0]["gene_sets"] == facts[1]["gene_sets"]
     assert facts[0]["panel_fitted_on"] == facts[1]["panel_fitted_on"]
@@ -71,12 +90,17 @@ def test_held_out_sections_leave_no_trace(train: Run, small_demo: Path, tmp_path
 
 
 def test_same_seed_same_numbers_other_seed_others(train: Run, tmp_path: Path) -> None:
-    runs = [train(*SHORT, f"seed={seed}", folder=tmp_path / name) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    runs = [
+        train(*SHORT, f"seed={seed}", folder=tmp_path / name)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
     assert same(weights(runs[0]), weights(runs[1]))
     assert not same(weights(runs[0]), weights(runs[2]))
 
 
-def test_an_interrupted_run_ends_as_an_undisturbed_one(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_ends_as_an_undisturbed_one(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = train(*SHORT, folder=tmp_path / "whole")
     from hespotex.modules.dual_stream import DualStreamModule
 
@@ -108,8 +132,15 @@ def test_a_finished_run_is_not_repeated(train: Run) -> None:
 
 @pytest.mark.parametrize("model", ["dual_stream", "published", "mlp"])
 def test_a_fit_that_diverges_has_no_scores(train: Run, tmp_path: Path, model: str) -> None:
-    words = [f"model={model}", "model.module.optimizer.lr=1e30", "model.max_epochs=3", "data.panel.n_top=20"]
-    with pytest.raises(InputError, match="predicted values are not finite numbers; the fit has diverged"):
+    words = [
+        f"model={model}",
+        "model.module.optimizer.lr=1e30",
+        "model.max_epochs=3",
+        "data.panel.n_top=20",
+    ]
+    with pytest.raises(
+        InputError, match="predicted values are not finite numbers; the fit has diverged"
+    ):
         train(*words)
     assert not (tmp_path / "run" / "metrics.json").exists()
 
@@ -125,12 +156,16 @@ def test_a_start_that_failed_does_not_keep_the_name(train: Run, tmp_path: Path) 
 def test_another_config_does_not_overwrite(train: Run) -> None:
     folder = train("model=ridge")
     before = (folder / "metrics.json").read_bytes()
-    with pytest.raises(InputError, match=r"model.module.neighbours: False there, True now.*name=NEW"):
+    with pytest.raises(
+        InputError, match=r"model.module.neighbours: False there, True now.*name=NEW"
+    ):
         train("model=ridge", "model.module.neighbours=true")
     assert (folder / "metrics.json").read_bytes() == before
 
 
-def test_teacher_is_fitted_once(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_teacher_is_fitted_once(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = [*SHORT, f"store.root={tmp_path / 'elsewhere'}"]
     train(*words, folder=tmp_path / "first")
     from hespotex import teacher
@@ -154,7 +189,9 @@ def test_sections_of_one_patient_are_labelled(train: Run) -> None:
 def test_a_sweep_score_is_no_test_score(small: list[str], tmp_path: Path) -> None:
     from hespotex.run import train as run_train
 
-    config = compose_config("train", [*small, "model=ridge", "model.select_on=validation"], tmp_path)
+    config = compose_config(
+        "train", [*small, "model=ridge", "model.select_on=validation"], tmp_path
+    )
     score = run_train(config)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert score == metrics["val_score"]
@@ -163,20 +200,39 @@ def test_a_sweep_score_is_no_test_score(small: list[str], tmp_path: Path) -> Non
 
 def test_mixed_precision_on_the_cpu(train: Run, tmp_path: Path) -> None:
     """bf16-mixed trains, and its predictions follow those of 32 bits."""
-    folders = [train(*SHORT, f"trainer.precision={p}", folder=tmp_path / p) for p in ("bf16-mixed", "32-true")]
-    a, b = (ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad").X.ravel() for folder in folders)
+    folders = [
+        train(*SHORT, f"trainer.precision={p}", folder=tmp_path / p)
+        for p in ("bf16-mixed", "32-true")
+    ]
+    a, b = (
+        ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad").X.ravel()
+        for folder in folders
+    )
     assert np.corrcoef(a, b)[0, 1] > 0.99
 
 
 def test_one_section_can_be_learned_by_heart(train: Run) -> None:
     """A model that cannot overfit a tiny section has a defect."""
-    long = ["model=mlp", "model.max_epochs=150", "model.module.dropout=0", "model.module.correlation_weight=0"]
-    folder = train(*long, "fold.validation=0", "data.reader.sections=[DEMO1,DEMO3]", "data.panel.n_top=20")
+    long = [
+        "model=mlp",
+        "model.max_epochs=150",
+        "model.module.dropout=0",
+        "model.module.correlation_weight=0",
+    ]
+    folder = train(
+        *long, "fold.validation=0", "data.reader.sections=[DEMO1,DEMO3]", "data.panel.n_top=20"
+    )
     losses = pd.read_csv(folder / "csv" / "metrics.csv")["train/loss"].dropna()
     assert losses.iloc[-1] < 0.35 * losses.iloc[0]
 
 
-def test_a_search_that_gets_no_validation_section_is_refused(train: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_gets_no_validation_section_is_refused(
+    train: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("hespotex.run._searches", lambda: True)
-    with pytest.raises(InputError, match="no section was set aside: that takes three training sections"):
-        train("model=ridge", "model.select_on=validation", "data.reader.sections=[DEMO1,DEMO3,DEMO5]")
+    with pytest.raises(
+        InputError, match="no section was set aside: that takes three training sections"
+    ):
+        train(
+            "model=ridge", "model.select_on=validation", "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
+        )

@@ -1,4 +1,6 @@
-"""What a file's config may make us build: what belongs at its place, and packages that the user names."""
+"""What a file's config may make us build: what belongs at its place, and packages that the user
+names.
+"""
 
 import functools
 import re
@@ -23,7 +25,10 @@ MODULE = {"_target_": "hespotex.modules.ridge.RidgeModule", "_partial_": True, "
 FINE: list[tuple[str, Any]] = [
     ("fold", {"_target_": "hespotex.data.folds.GroupKFold", "n_folds": 5}),
     ("model.module", MODULE | {"optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True}}),
-    ("model.module", MODULE | {"s": {"_target_": "torch.optim.lr_scheduler.StepLR", "_partial_": True}}),
+    (
+        "model.module",
+        MODULE | {"s": {"_target_": "torch.optim.lr_scheduler.StepLR", "_partial_": True}},
+    ),
     ("encoder", {"_target_": "hespotex.encoders.histology.HistologyEncoder", "patch_um": (112.0,)}),
 ]
 STRANGE = [
@@ -99,7 +104,8 @@ def test_accepted(place: str, settings: Any) -> None:
 
 @pytest.mark.parametrize("place", KINDS)
 def test_refused_at_every_place(place: str) -> None:
-    belongs = ["hespotex.data.readers.demo.DemoReader"] if place == "data.reader" else []  # makes nothing: see below
+    # makes nothing: see below
+    belongs = ["hespotex.data.readers.demo.DemoReader"] if place == "data.reader" else []
     for target in (target for target in STRANGE if target not in belongs):
         for settings in ({"_target_": target}, {"_target_": target, "_partial_": True}):
             with pytest.raises(InputError, match=r": not loaded|cannot be imported here"):
@@ -115,8 +121,12 @@ def test_refused_inside_every_container(wrap: Any, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("value", ["${oc.env:HOME}", "a ${x} b", "${oc.create:{_target_: os.system}}", "\\${x}"])
-@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: (value,), lambda value: {"a": [value]}])
+@pytest.mark.parametrize(
+    "value", ["${oc.env:HOME}", "a ${x} b", "${oc.create:{_target_: os.system}}", "\\${x}"]
+)
+@pytest.mark.parametrize(
+    "wrap", [lambda value: value, lambda value: (value,), lambda value: {"a": [value]}]
+)
 def test_nothing_is_worked_out(value: str, wrap: Any) -> None:
     with pytest.raises(InputError, match="which is no plain value"):
         rebuild_part(MODULE | {"name": wrap(value)}, "model.module", d_image=2, n_genes=2)
@@ -138,7 +148,9 @@ def test_a_class_of_another_kind_is_refused(place: str) -> None:
                 check({"_target_": target}, place)
 
 
-@pytest.mark.parametrize("strange", [Path("x"), b"x", torch.zeros(2), len, object(), functools.partial(len)])
+@pytest.mark.parametrize(
+    "strange", [Path("x"), b"x", torch.zeros(2), len, object(), functools.partial(len)]
+)
 def test_only_plain_values(strange: Any) -> None:
     with pytest.raises(InputError, match="no plain value: not loaded"):
         plain({"a": [strange]})
@@ -170,14 +182,28 @@ def test_wrong_settings_end_in_words() -> None:
 
 
 def test_builds_as_the_config_does() -> None:
-    assert isinstance(rebuild_part({"_target_": "hespotex.data.expression.LogRaw"}, "data.expression"), LogRaw)
-    settings = {"_target_": "hespotex.encoders.histology.HistologyEncoder", "name": "a", "patch_um": (56, 112)}
+    assert isinstance(
+        rebuild_part({"_target_": "hespotex.data.expression.LogRaw"}, "data.expression"), LogRaw
+    )
+    settings = {
+        "_target_": "hespotex.encoders.histology.HistologyEncoder",
+        "name": "a",
+        "patch_um": (56, 112),
+    }
     encoder = rebuild_part(settings, "encoder")
     assert isinstance(encoder, HistologyEncoder) and encoder.patch_um == [56, 112]
     assert rebuild_part(None, "encoder") is None
 
 
-HUB = {"name": "a", "patch_um": [112.0], "patch_px": 224, "hub_id": "a/b", "licence": "x", "gated": False, "hub_files": ["a"]}
+HUB = {
+    "name": "a",
+    "patch_um": [112.0],
+    "patch_px": 224,
+    "hub_id": "a/b",
+    "licence": "x",
+    "gated": False,
+    "hub_files": ["a"],
+}
 WITH_FILES: list[dict[str, Any]] = [
     {"architecture": "hf-hub:evil/repo"},
     {"architecture": "local-dir:/evil"},
@@ -192,7 +218,9 @@ WITH_FILES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("settings", WITH_FILES)
-@pytest.mark.parametrize("encoder", ["timm_encoder.TimmEncoder", "transformers_encoder.TransformersEncoder"])
+@pytest.mark.parametrize(
+    "encoder", ["timm_encoder.TimmEncoder", "transformers_encoder.TransformersEncoder"]
+)
 def test_an_architecture_names_no_file(settings: dict[str, Any], encoder: str) -> None:
     target = {"_target_": f"hespotex.encoders.{encoder}"}
     with pytest.raises(InputError, match=r"no place|no setting of an architecture"):
@@ -208,17 +236,26 @@ def test_packages_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
         check(theirs, "encoder")
         with pytest.raises(InputError, match=r"'os.system'.* not part"):
             check({"_target_": "os.system"}, "encoder")
-        with pytest.raises(InputError, match=r"'collections.namedtuple' is no class of collections"):
+        with pytest.raises(
+            InputError, match=r"'collections.namedtuple' is no class of collections"
+        ):
             check({"_target_": "collections.namedtuple"}, "encoder")
-        with pytest.raises(InputError, match=r"'theirlab.encoder.MeanColour'.*its folder is not on PYTHONPATH"):
+        with pytest.raises(
+            InputError, match=r"'theirlab.encoder.MeanColour'.*its folder is not on PYTHONPATH"
+        ):
             check({"_target_": "theirlab.encoder.MeanColour"}, "encoder")
-    monkeypatch.setenv("HESPOTEX_TRUST", "hespotex")  # ours are let in by their kind, whatever is said
+    # ours are let in by their kind, whatever is said
+    monkeypatch.setenv("HESPOTEX_TRUST", "hespotex")
     with pytest.raises(InputError, match="belongs there: not loaded"):
         check({"_target_": "hespotex.data.readers.demo.DemoReader"}, "encoder")
 
 
 def test_a_reader_of_a_file_makes_nothing(small_demo: Path, tmp_path: Path) -> None:
-    settings = {"_target_": "hespotex.data.readers.demo.DemoReader", "root": str(small_demo), "generate": True}
+    settings = {
+        "_target_": "hespotex.data.readers.demo.DemoReader",
+        "root": str(small_demo),
+        "generate": True,
+    }
     assert rebuild_part(settings, "data.reader").section_keys()
     for root in (tmp_path, tmp_path / "new"):
         with pytest.raises(InputError):
@@ -235,7 +272,11 @@ GROUPS = {
     "data/expression": "data.expression",
     "fold": "fold",
 }
-ELSEWHERE = {"Batching": "data.batching", "GeneNames": "data.genes", "ExpressionAutoencoderModule": "model.teacher.module"}
+ELSEWHERE = {
+    "Batching": "data.batching",
+    "GeneNames": "data.genes",
+    "ExpressionAutoencoderModule": "model.teacher.module",
+}
 
 
 NEVER_BUILT = {  # of a file: the facts have the values of the first, and the second is no model
@@ -247,11 +288,19 @@ NEVER_BUILT = {  # of a file: the facts have the values of the first, and the se
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_option_that_ships_may_be_loaded(group: str) -> None:
     """What a checkpoint of its own could not bring along would be found after a training only."""
-    found = {target for file in (CHECKOUT / "conf" / group).glob("**/*.yaml") for target in _targets(file)}
+    found = {
+        target
+        for file in (CHECKOUT / "conf" / group).glob("**/*.yaml")
+        for target in _targets(file)
+    }
     assert found
     for target in found - NEVER_BUILT:
         place = ELSEWHERE.get(target.rpartition(".")[2], GROUPS[group])
-        kinds = [KINDS[place], *KINDS[place].inside, *([KINDS["nuclei.counter"]] if group == "nuclei" else [])]
+        kinds = [
+            KINDS[place],
+            *KINDS[place].inside,
+            *([KINDS["nuclei.counter"]] if group == "nuclei" else []),
+        ]
         kinds += [KINDS[place] for place in ("data.panel", "data.expression") if group == "data"]
         assert _kind_of(target, place, tuple(kinds)) is not None
 
@@ -260,12 +309,20 @@ def _targets(file: Path) -> list[str]:
     return re.findall(r"_target_: ([\w.]+)", file.read_text())
 
 
-def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(train: Run, tmp_path: Path) -> None:
+def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(
+    train: Run, tmp_path: Path
+) -> None:
     path = train("model=ridge", "nuclei=haematoxylin") / "checkpoints" / "best.ckpt"
     words = [f"checkpoint={path}", "slides=none", f"output={tmp_path}", f"paths.store={tmp_path}"]
     config: Any = OmegaConf.to_container(compose_config("predict", words, tmp_path), resolve=True)
     Predictor(config)
-    for place in (("model", "module"), ("encoder",), ("nuclei", "counter"), ("data", "batching"), ("data", "expression")):
+    for place in (
+        ("model", "module"),
+        ("encoder",),
+        ("nuclei", "counter"),
+        ("data", "batching"),
+        ("data", "expression"),
+    ):
         content = torch.load(path, weights_only=True)
         where = content["hespotex"]["config"]
         for key in place:
@@ -274,7 +331,11 @@ def test_every_part_that_prediction_builds_of_a_checkpoint_is_checked(train: Run
             before = dict(where)
             where.update(hostile)
             torch.save(content, tmp_path / "changed.ckpt")
-            with pytest.raises(InputError, match=r"'os.system' at .*, which is not part of HESpotEx"):
-                restored_target(Predictor(config | {"checkpoint": str(tmp_path / "changed.ckpt")}).about)
+            with pytest.raises(
+                InputError, match=r"'os.system' at .*, which is not part of HESpotEx"
+            ):
+                restored_target(
+                    Predictor(config | {"checkpoint": str(tmp_path / "changed.ckpt")}).about
+                )
             where.clear()
             where.update(before)

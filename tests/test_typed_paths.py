@@ -36,7 +36,9 @@ def test_a_file_that_is_there_is_found(home: Path, folder: str, typed: str) -> N
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_glob_in_such_a_folder(home: Path, folder: str) -> None:
     assert [path.name for path in matching_paths(f"{home}/{folder}/*.tif")] == ["slide.tif"]
-    assert len(matching_paths(f"{home}/{folder}/sl[ia]de.*")) == 1 and not matching_paths(f"{home}/{folder}/none*")
+    assert len(matching_paths(f"{home}/{folder}/sl[ia]de.*")) == 1 and not matching_paths(
+        f"{home}/{folder}/none*"
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,14 @@ def test_words(home: Path, word: str, value: object) -> None:
 
 
 def test_sweeps_and_options_are_left_alone(home: Path) -> None:
-    words = ["-m", "model=ridge,mlp", "shard=range(4)", "fold.index=0,1", "seed=choice(1,2)", "+experiment=demo"]
+    words = [
+        "-m",
+        "model=ridge,mlp",
+        "shard=range(4)",
+        "fold.index=0,1",
+        "seed=choice(1,2)",
+        "+experiment=demo",
+    ]
     assert typed_words(words) == words
     assert typed_options(["--slides=~/a.csv", "~/x", "--bulk", "a~b"]) == [
         f"--slides={home}/a.csv",

@@ -21,7 +21,16 @@ from hespotex.results.slide.gene_sets import read_gmt
 from hespotex.user_table import parse_number, read_user_rows, read_user_table, read_user_text
 
 SLIDES = "path,mpp,note\nMüller.tif,0.5,a\nb.tif,0.25,\n"
-ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"]
+ENCODINGS = [
+    "utf-8",
+    "utf-8-sig",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32",
+    "latin-1",
+    "cp1252",
+]
 
 
 def written(folder: Path, text: str, encoding: str = "utf-8", name: str = "a.csv") -> Path:
@@ -33,7 +42,9 @@ def written(folder: Path, text: str, encoding: str = "utf-8", name: str = "a.csv
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_any_encoding_and_delimiter(tmp_path: Path, encoding: str, delimiter: str, newline: str) -> None:
+def test_any_encoding_and_delimiter(
+    tmp_path: Path, encoding: str, delimiter: str, newline: str
+) -> None:
     path = written(tmp_path, SLIDES.replace(",", delimiter).replace("\n", newline), encoding)
     table = read_user_table(path, "slides", ["path"], optional=["mpp"])
     assert table.text("path") == ["Müller.tif", "b.tif"] and table.lines == [2, 3]
@@ -79,7 +90,10 @@ def test_an_empty_pixel_size_is_the_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("path,mpp\na.tif,half\n", "line 2, column mpp: expected a number .um., found 'half' .slides."),
+        (
+            "path,mpp\na.tif,half\n",
+            "line 2, column mpp: expected a number .um., found 'half' .slides.",
+        ),
         ("path,mpp\nb.tif,0.5\na.tif,0.5 px\n", "line 3, column mpp"),
         ("path,mpp\na.tif,0.5.1\n", "column mpp"),
         ("path,mpp\na.tif,1e999\n", "column mpp"),
@@ -104,9 +118,14 @@ def test_what_is_not_understood_is_refused(tmp_path: Path, text: str, words: str
     assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize(("sizes", "mpp"), [(("0.5", "0,5"), 0.5), (("", "0.5"), 0.5), (("0.5", ""), 0.5), (("", ""), None)])
+@pytest.mark.parametrize(
+    ("sizes", "mpp"),
+    [(("0.5", "0,5"), 0.5), (("", "0.5"), 0.5), (("0.5", ""), 0.5), (("", ""), None)],
+)
 def test_a_slide_listed_twice(tmp_path: Path, sizes: tuple[str, str], mpp: float | None) -> None:
-    (slide,) = find_slides(str(written(tmp_path, f"path;mpp\na.tif;{sizes[0]}\na.tif;{sizes[1]}\n")))
+    (slide,) = find_slides(
+        str(written(tmp_path, f"path;mpp\na.tif;{sizes[0]}\na.tif;{sizes[1]}\n"))
+    )
     assert slide.mpp == mpp
 
 
@@ -116,7 +135,13 @@ def test_a_slide_of_two_pixel_sizes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"PK\x03\x04workbook", b"\x89HDF\r\n", b"\x00\x01\x02\x03" * 9 + b"\x01", gzip.compress(b"a")[:-4]]
+    "content",
+    [
+        b"PK\x03\x04workbook",
+        b"\x89HDF\r\n",
+        b"\x00\x01\x02\x03" * 9 + b"\x01",
+        gzip.compress(b"a")[:-4],
+    ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
@@ -159,17 +184,29 @@ class TestEveryTable:
 
     @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
     def test_split(self, tmp_path: Path, encoding: str) -> None:
-        path = written(tmp_path, "Fold;section_id;SPLIT\n10;A;Test\n9;A;train \n10;B;train\n9;B;test\n", encoding)
+        path = written(
+            tmp_path,
+            "Fold;section_id;SPLIT\n10;A;Test\n9;A;train \n10;B;train\n9;B;test\n",
+            encoding,
+        )
         table = FileSplit(path=str(path))._table()
-        assert sorted(table["fold"].unique()) == [9, 10] and set(table["split"]) == {"train", "test"}
+        assert sorted(table["fold"].unique()) == [9, 10] and set(table["split"]) == {
+            "train",
+            "test",
+        }
 
     def test_split_of_another_side(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="line 2, column split: expected one of test, train, val, found 'tset'"):
+        with pytest.raises(
+            InputError, match="line 2, column split: expected one of test, train, val, found 'tset'"
+        ):
             FileSplit(path=str(written(tmp_path, "fold,section_id,split\n0,A,tset\n")))._table()
 
     @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
     def test_aliases_and_lists_of_genes(self, tmp_path: Path, encoding: str) -> None:
-        assert read_aliases(written(tmp_path, "Alias;Symbol\nNA;NAN\nb;B\n", encoding)) == {"NA": "NAN", "b": "B"}
+        assert read_aliases(written(tmp_path, "Alias;Symbol\nNA;NAN\nb;B\n", encoding)) == {
+            "NA": "NAN",
+            "b": "B",
+        }
         path = written(tmp_path, '"ERBB2",\r\n CD8A \r\n\r\n', encoding, "genes.txt")
         assert GeneList(path=str(path)).listed() == ["ERBB2", "CD8A"]
         assert read_gmt(written(tmp_path, "S\td\tA\tB\r\n", encoding, "a.gmt")) == {"S": ["A", "B"]}
@@ -194,9 +231,17 @@ class TestEveryTable:
             read_positions(written(tmp_path, f"x,y\n1,2\n3,{cell}\n"))
 
     def test_cohort_and_follow_up(self, tmp_path: Path) -> None:
-        table = _read_slides(written(tmp_path, "Slide;Patient;Time;Event\na;P1;10,5;TRUE\nb;P2;3;0\nc;P3;;\n", "utf-16"))
+        table = _read_slides(
+            written(
+                tmp_path, "Slide;Patient;Time;Event\na;P1;10,5;TRUE\nb;P2;3;0\nc;P3;;\n", "utf-16"
+            )
+        )
         follow_up = follow_up_of(table)
-        assert follow_up is not None and follow_up.to_dict("index")["P1"] == {"time": 10.5, "event": 1} and len(follow_up) == 2
+        assert (
+            follow_up is not None
+            and follow_up.to_dict("index")["P1"] == {"time": 10.5, "event": 1}
+            and len(follow_up) == 2
+        )
 
     @pytest.mark.parametrize("row", ["a,P1,12 months,1", "a,P1,ten,1", "a,P1,10,maybe"])
     def test_follow_up_is_not_dropped(self, tmp_path: Path, row: str) -> None:
@@ -212,7 +257,9 @@ class TestEveryTable:
         ],
     )
     def test_bulk(self, tmp_path: Path, text: str) -> None:
-        values, _ = read_bulk(written(tmp_path, text), pd.Index(["P1", "P2", "P3"]), pd.Index(["A", "B"]))
+        values, _ = read_bulk(
+            written(tmp_path, text), pd.Index(["P1", "P2", "P3"]), pd.Index(["A", "B"])
+        )
         np.testing.assert_array_equal(values.to_numpy()[[0, 2]], [[1.5, 4], [3, np.nan]])
 
     def test_bulk_that_is_no_number(self, tmp_path: Path) -> None:
@@ -228,7 +275,10 @@ def test_a_mutated_table_is_read_or_refused(tmp_path: Path, kind: str) -> None:
         "positions": "barcode,x,y\nA,1.5,2\nB,3,4\n",
         "split": "fold,section_id,split\n0,A,test\n0,B,train\n",
     }
-    data, rng = text.get(kind, "gene,P1,P2\nA,1,2\nB,3,4\n").encode(), np.random.default_rng(len(kind))
+    data, rng = (
+        text.get(kind, "gene,P1,P2\nA,1,2\nB,3,4\n").encode(),
+        np.random.default_rng(len(kind)),
+    )
     for number in range(150):
         content = bytearray(data)
         for _ in range(int(rng.integers(1, 4))):

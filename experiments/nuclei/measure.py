@@ -46,7 +46,10 @@ def breast_tiles(data: Path) -> list[tuple[Image, Points]]:
     folder = data / "nuclei" / "brca_m2c"
     dots = pd.read_csv(folder / "dots.csv")
     groups = sorted(dots.groupby("image"), key=lambda group: str(group[0]))
-    return [(read_rgb(folder / "images" / str(name)), table[["x", "y"]].to_numpy(np.float64)) for name, table in groups]
+    return [
+        (read_rgb(folder / "images" / str(name)), table[["x", "y"]].to_numpy(np.float64))
+        for name, table in groups
+    ]
 
 
 def masked_tiles(data: Path) -> Iterator[tuple[Image, Points, float]]:
@@ -92,7 +95,9 @@ def find_at_once(image: Image, mpp: float) -> Points:
     return detect_nuclei(image, mpp).centroids.astype(np.float64)
 
 
-def compare(image: Image, truth: Points, mpp: float, find: Finder = find_at_once) -> tuple[int, int, int]:
+def compare(
+    image: Image, truth: Points, mpp: float, find: Finder = find_at_once
+) -> tuple[int, int, int]:
     """Numbers of nuclei found, true, and matched one to one within 3 um."""
     found = find(image, mpp)
     distance = cdist(found, truth) * mpp
@@ -117,12 +122,17 @@ def row(name: str, numbers: list[tuple[int, int, int]]) -> str:
 
 
 def speed(image: Image, mpp: float) -> tuple[float, float]:
-    """Megapixels per second of one core, best of five on a large image: in memory, and read from JPEG tiles of a TIFF."""
+    """Megapixels per second of one core, best of five on a large image: in memory, and read from
+    JPEG tiles of a TIFF.
+    """
     large = np.ascontiguousarray(np.tile(image, (8, 8, 1)))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "large.tif"
         tifffile.imwrite(path, large, tile=(512, 512), photometric="rgb", compression="jpeg")
-        source, section = HaematoxylinNuclei(2 * max(large.shape) * mpp, workers=1), as_section(path, large.shape, mpp)
+        source, section = (
+            HaematoxylinNuclei(2 * max(large.shape) * mpp, workers=1),
+            as_section(path, large.shape, mpp),
+        )
         in_memory = min(seconds(lambda: detect_nuclei(large, mpp)) for _ in range(5))
         from_file = min(seconds(lambda: _fresh(source, section)) for _ in range(5))
     return large.size / 3e6 / in_memory, large.size / 3e6 / from_file
@@ -150,7 +160,10 @@ def table(data: Path) -> str:
         row("breast, tuning half", at_half[::2]),
         row("breast, held-out half", at_half[1::2]),
         row("breast, all", at_half),
-        row(f"breast, all, in tiles of {SMALL_TILE} px", [compare(image, truth, MPP, find_in_tiles) for image, truth in tiles]),
+        row(
+            f"breast, all, in tiles of {SMALL_TILE} px",
+            [compare(image, truth, MPP, find_in_tiles) for image, truth in tiles],
+        ),
     ]
     for mpp in OTHER_MPPS:
         moved = [compare(resample(i, mpp), (t + 0.5) * MPP / mpp - 0.5, mpp) for i, t in tiles]
@@ -159,7 +172,9 @@ def table(data: Path) -> str:
     lines.append("")
     for mpp in (0.25, 0.5, 0.7):
         memory, file = speed(tiles[2][0], mpp)
-        lines.append(f"{mpp} um/px: {memory:.0f} megapixels/s in memory, {file:.0f} from JPEG tiles.")
+        lines.append(
+            f"{mpp} um/px: {memory:.0f} megapixels/s in memory, {file:.0f} from JPEG tiles."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -17,8 +17,8 @@ NOT_RUN = "not run"
 class Row:
     """A line of the table; `unit_spots` went through the stage once in `seconds`.
 
-    Seconds are of the process on its processors, all threads together: on one thread what it would take on an idle machine
-    but for waiting for files, and other work beside it does not count.
+    Seconds are of the process on its processors, all threads together: on one thread what it would
+    take on an idle machine but for waiting for files, and other work beside it does not count.
     """
 
     stage: str
@@ -40,11 +40,17 @@ class Row:
 
     def markdown(self) -> str:
         cells = [self.stage, f"{self.spots:,}", f"{self.genes:,}"]
-        cells += [_number(v, form) for v, form in ((self.seconds, ".3g"), (self.rate, ",.0f"), (self.peak_gib, ".2f"))]
+        cells += [
+            _number(v, form)
+            for v, form in ((self.seconds, ".3g"), (self.rate, ",.0f"), (self.peak_gib, ".2f"))
+        ]
         return f"| {' | '.join([*cells, self.note])} |"
 
 
-HEADER = "| stage | spots | genes | CPU seconds | spots/s | peak GiB | note |\n|---|---|---|---|---|---|---|"
+HEADER = (
+    "| stage | spots | genes | CPU seconds | spots/s | peak GiB | note"
+    " |\n|---|---|---|---|---|---|---|"
+)
 
 
 def _number(value: float | None, form: str) -> str:
@@ -59,7 +65,9 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str, unit_spots: int, rounds: int = 1, note: str = "") -> Iterator[None]:
-        """Measure what is done inside, which is `rounds` equal rounds; a failure becomes a row that says so."""
+        """Measure what is done inside, which is `rounds` equal rounds; a failure becomes a row that
+        says so.
+        """
         reset_peak()
         started = self.clock()
         row = Row(name, self.spots, self.genes, unit_spots, note=note)
@@ -87,16 +95,37 @@ def peak_gib() -> float:
     return int(line.split()[1]) / 2**20
 
 
-def in_own_process(script: str, spots: int, genes: int, arguments: list[str], time_limit: float) -> list[Row]:
-    """Rows that a script of this folder writes to standard output, one JSON a line; what went wrong is a row too."""
-    command = [sys.executable, str(Path(__file__).with_name(script)), "--spots", str(spots), "--genes", str(genes), *arguments]
+def in_own_process(
+    script: str, spots: int, genes: int, arguments: list[str], time_limit: float
+) -> list[Row]:
+    """Rows that a script of this folder writes to standard output, one JSON a line; what went wrong
+    is a row too.
+    """
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name(script)),
+        "--spots",
+        str(spots),
+        "--genes",
+        str(genes),
+        *arguments,
+    ]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=time_limit, check=False)
-        out, problem = done.stdout, f"the process ended with {done.returncode}" if done.returncode else ""
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, timeout=time_limit, check=False
+        )
+        out, problem = (
+            done.stdout,
+            f"the process ended with {done.returncode}" if done.returncode else "",
+        )
     except subprocess.TimeoutExpired as error:
         out, problem = (error.stdout or b"").decode(), f"over the limit of {time_limit:.0f} s"
     rows = [Row(**loads(line)) for line in out.splitlines() if line.startswith("{")]
-    return [*rows, Row(Path(script).stem, spots, genes, note=f"{NOT_RUN} ({problem})")] if problem else rows
+    return (
+        [*rows, Row(Path(script).stem, spots, genes, note=f"{NOT_RUN} ({problem})")]
+        if problem
+        else rows
+    )
 
 
 def hand_over(rows: list[Row]) -> None:
@@ -109,4 +138,7 @@ def hand_over(rows: list[Row]) -> None:
 def processor_name() -> str:
     """As the system gives it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "processor without a name")
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+        "processor without a name",
+    )

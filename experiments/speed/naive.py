@@ -1,10 +1,12 @@
-"""The released training loop, written afresh from its description, to be timed: nothing of it is part of the project.
+"""The released training loop, written afresh from its description, to be timed: nothing of it is
+part of the project.
 
-What it does as released: the image encoder (ViT-B/32) runs again on the raw patches in every epoch, the graph is a dense
-matrix (n, n), stage 1 is the graph attention autoencoder on dense expression section after section, the readout of stage 2
-is an LSTM of about 12 n_genes^2 weights, and the epoch is chosen by a correlation that goes through the genes one by one.
-Weights and stage 2 are the project's bug-for-bug modules, which give the released numbers. In its favour: patches
-are in memory already, and the teacher is counted once instead of once a fold.
+What it does as released: the image encoder (ViT-B/32) runs again on the raw patches in every epoch,
+the graph is a dense matrix (n, n), stage 1 is the graph attention autoencoder on dense expression
+section after section, the readout of stage 2 is an LSTM of about 12 n_genes^2 weights, and the
+epoch is chosen by a correlation that goes through the genes one by one. Weights and stage 2 are the
+project's bug-for-bug modules, which give the released numbers. In its favour: patches are in memory
+already, and the teacher is counted once instead of once a fold.
 """
 
 import argparse
@@ -37,13 +39,19 @@ class ReleasedAutoencoder(ExpressionAutoencoder):
     def forward(self, expression: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
         source, target = edges
         hidden = expression @ self.w1
-        logits = torch.sigmoid((hidden @ self.att_src.T)[source, 0] + (hidden @ self.att_dst.T)[target, 0])
-        highest = torch.full((len(hidden),), -torch.inf).scatter_reduce(0, target, logits.detach(), reduce="amax")
+        logits = torch.sigmoid(
+            (hidden @ self.att_src.T)[source, 0] + (hidden @ self.att_dst.T)[target, 0]
+        )
+        highest = torch.full((len(hidden),), -torch.inf).scatter_reduce(
+            0, target, logits.detach(), reduce="amax"
+        )
         weight = (logits - highest[target]).exp()
         attention = weight / torch.zeros(len(hidden)).index_add_(0, target, weight)[target]
 
         def attend(x: Tensor) -> Tensor:
-            return nn.functional.elu(torch.zeros_like(x).index_add_(0, target, attention[:, None] * x[source]))
+            return nn.functional.elu(
+                torch.zeros_like(x).index_add_(0, target, attention[:, None] * x[source])
+            )
 
         latent = attend(hidden) @ self.w2
         return latent, attend(latent @ self.w2.T) @ self.w1.T
@@ -55,7 +63,9 @@ class DenseGraphLayer(PublishedGraphLayer):
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
         degree = (adjacency.sum(1, keepdim=True) - 1).clamp(min=1)
         mean = (adjacency @ x - x) / degree
-        return nn.functional.normalize(torch.relu(torch.cat([x, mean], dim=1) @ self.weight.T), dim=1)
+        return nn.functional.normalize(
+            torch.relu(torch.cat([x, mean], dim=1) @ self.weight.T), dim=1
+        )
 
 
 def dense_decoder(n_genes: int) -> PublishedDecoder:
@@ -81,11 +91,20 @@ def encode(encoder: nn.Module, patches: Tensor) -> Tensor:
 
 def genewise_pearson(predicted: np.ndarray, measured: np.ndarray) -> float:
     """Mean correlation, one gene at a time."""
-    return float(np.nanmean([pearsonr(predicted[:, gene], measured[:, gene])[0] for gene in range(measured.shape[1])]))
+    return float(
+        np.nanmean(
+            [
+                pearsonr(predicted[:, gene], measured[:, gene])[0]
+                for gene in range(measured.shape[1])
+            ]
+        )
+    )
 
 
 def bytes_needed(n: int, n_genes: int) -> float:
-    """Distances and adjacency; weights, gradients and two moments of AdamW; what the LSTM keeps for its gradient."""
+    """Distances and adjacency; weights, gradients and two moments of AdamW; what the LSTM keeps for
+    its gradient.
+    """
     return 4 * (3 * n**2 + 4 * 12 * n_genes**2 + 2 * 4 * 8 * n * n_genes)
 
 
@@ -111,11 +130,19 @@ class NaiveSection:
         self.pos = positions(n, assay_of(n))
         counts = draw_counts(n, gene_rates(n_genes, VISIUM.density, 0), 0)
         self.expression = torch.from_numpy(np.log1p(counts.toarray()))
-        self.patches = torch.randint(256, (n_patches, 224, 224, 3), dtype=torch.uint8, generator=generator)
-        self.embedding = nn.functional.normalize(torch.randn(n, D_IMAGE, generator=generator), dim=1)
+        self.patches = torch.randint(
+            256, (n_patches, 224, 224, 3), dtype=torch.uint8, generator=generator
+        )
+        self.embedding = nn.functional.normalize(
+            torch.randn(n, D_IMAGE, generator=generator), dim=1
+        )
         self.latent = torch.randn(n, 64, generator=generator)
-        self.factor = published_nuclei_factor(torch.randint(1, 20, (n, 1), generator=generator), torch.tensor(19))
-        self.encoder = open_clip.create_model("ViT-B-32", pretrained=None, force_quick_gelu=True).visual.eval()
+        self.factor = published_nuclei_factor(
+            torch.randint(1, 20, (n, 1), generator=generator), torch.tensor(19)
+        )
+        self.encoder = open_clip.create_model(
+            "ViT-B-32", pretrained=None, force_quick_gelu=True
+        ).visual.eval()
         self.autoencoder, self.decoder = ReleasedAutoencoder(n_genes), dense_decoder(n_genes)
         self.adjacency = torch.empty(0)
 
@@ -127,12 +154,16 @@ class NaiveSection:
 
     def teacher(self) -> Callable[[], None]:
         """Returns what one epoch of stage 1 does."""
-        edges = torch.from_numpy(undirected_with_loops(knn_edges(self.pos, K_TEACHER), len(self.pos)))
+        edges = torch.from_numpy(
+            undirected_with_loops(knn_edges(self.pos, K_TEACHER), len(self.pos))
+        )
         optimizer = torch.optim.Adam(self.autoencoder.parameters(), lr=1e-3, weight_decay=1e-4)
 
         def epoch() -> None:
             optimizer.zero_grad()
-            nn.functional.mse_loss(self.autoencoder(self.expression, edges)[1], self.expression).backward()
+            nn.functional.mse_loss(
+                self.autoencoder(self.expression, edges)[1], self.expression
+            ).backward()
             nn.utils.clip_grad_norm_(self.autoencoder.parameters(), 5.0)
             optimizer.step()
 
@@ -153,7 +184,9 @@ class NaiveSection:
 
     def forward(self) -> np.ndarray:
         with torch.no_grad():
-            predicted: np.ndarray = self.decoder(self.embedding, self.adjacency, self.factor).expression.numpy()
+            predicted: np.ndarray = self.decoder(
+                self.embedding, self.adjacency, self.factor
+            ).expression.numpy()
         return predicted
 
 
@@ -191,7 +224,13 @@ class LeaveOneOut:
     def seconds(self, rows: list[Row]) -> float | None:
         """Projected from the measured pieces of one section; None where one of them was not run."""
         found = {row.stage.removeprefix("naive: "): row for row in rows}
-        pieces = ("dense graph", "encoder, an epoch", "stage 1, an epoch", "stage 2, an epoch", "forward")
+        pieces = (
+            "dense graph",
+            "encoder, an epoch",
+            "stage 1, an epoch",
+            "stage 2, an epoch",
+            "forward",
+        )
         wanted = [found.get(name) for name in (*pieces, "metrics, gene by gene")]
         if any(row is None or row.seconds is None for row in wanted):
             return None
@@ -204,10 +243,14 @@ class LeaveOneOut:
 
 def main() -> None:
     """Pieces of one section."""
-    parser = argparse.ArgumentParser(description="The released loop on one section; rows go to standard output as JSON.")
+    parser = argparse.ArgumentParser(
+        description="The released loop on one section; rows go to standard output as JSON."
+    )
     parser.add_argument("--spots", type=int, required=True)
     parser.add_argument("--genes", type=int, required=True)
-    parser.add_argument("--patches", type=int, default=128, help="patches that the encoder is timed on")
+    parser.add_argument(
+        "--patches", type=int, default=128, help="patches that the encoder is timed on"
+    )
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")

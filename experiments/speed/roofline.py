@@ -1,8 +1,9 @@
-"""What fraction of the floor each stage reaches: the floor is what its arithmetic, or the bytes it cannot avoid, cost here.
+"""What fraction of the floor each stage reaches: the floor is what its arithmetic, or the bytes it
+cannot avoid, cost here.
 
-The work is counted by formula from the algorithm, not from the code: products once forward and twice backward (once where
-the input needs no gradient), each input and target read once. Everything else (activations, dropout, optimiser, Lightning)
-is what is left between floor and measurement.
+The work is counted by formula from the algorithm, not from the code: products once forward and
+twice backward (once where the input needs no gradient), each input and target read once. Everything
+else (activations, dropout, optimiser, Lightning) is what is left between floor and measurement.
 """
 
 import argparse
@@ -25,7 +26,9 @@ VIT_B32_FLOPS = 2 * 4.37e9  # multiply-adds of a patch of 224 px, twice
 
 @dataclass(frozen=True)
 class Machine:
-    """Measured rates: dense products (FLOP/s, by shape), sparse product (FLOP/s), copies (bytes/s)."""
+    """Measured rates: dense products (FLOP/s, by shape), sparse product (FLOP/s), copies
+    (bytes/s).
+    """
 
     dense: float
     sparse: float
@@ -42,11 +45,15 @@ class Work:
 
     def seconds(self, machine: Machine) -> float:
         """Arithmetic and traffic may overlap; the two kinds of product may not."""
-        return max(self.dense / machine.dense + self.sparse / machine.sparse, self.moved / machine.copy)
+        return max(
+            self.dense / machine.dense + self.sparse / machine.sparse, self.moved / machine.copy
+        )
 
 
 def stage2(genes: int, density: float) -> Work:
-    """Latent head, graph layers, and how strong the programmes are in what was measured: one product with the non-zero y."""
+    """Latent head, graph layers, and how strong the programmes are in what was measured: one
+    product with the non-zero y.
+    """
     head = 2 * (2 * D_IMAGE * D_HIDDEN + 3 * D_HIDDEN * D_LATENT)
     layers = N_LAYERS * 2 * 3 * 2 * D_LATENT**2
     neighbours = N_LAYERS * 2 * 2 * K * D_LATENT
@@ -55,7 +62,9 @@ def stage2(genes: int, density: float) -> Work:
 
 
 def stage1(width: int) -> Work:
-    """Autoencoder on `width` inputs a spot (genes or principal components), tied weights, both attentions at 64 or `width`."""
+    """Autoencoder on `width` inputs a spot (genes or principal components), tied weights, both
+    attentions at 64 or `width`.
+    """
     products = 2 * TEACHER_HIDDEN * (2 * width + 3 * 2 * D_LATENT + 3 * width)
     attention = 2 * 3 * TEACHER_EDGES * (min(width, TEACHER_HIDDEN) + D_LATENT)
     return Work(products, attention, 4 * width)
@@ -84,7 +93,9 @@ def measure_machine(n: int = 8192, genes: int = 2500, density: float = 0.15) -> 
 
 
 def floor(row: Row, machine: Machine, width: int) -> float | None:
-    """Seconds that the stage of this row cannot go below on this machine; None where nothing is counted."""
+    """Seconds that the stage of this row cannot go below on this machine; None where nothing is
+    counted.
+    """
     density = assay_of(row.spots).density
     works = {
         "fit, an epoch": stage2(row.genes, density),
@@ -100,21 +111,36 @@ def floor(row: Row, machine: Machine, width: int) -> float | None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Floors of the stages in a table of training.py, on the same machine.")
-    parser.add_argument("--table", type=Path, default=Path("outputs/speed/table.json"), help="default: %(default)s")
+    parser = argparse.ArgumentParser(
+        description="Floors of the stages in a table of training.py, on the same machine."
+    )
     parser.add_argument(
-        "--teacher-width", type=int, default=128, help="principal components of the teacher (default: %(default)s)"
+        "--table", type=Path, default=Path("outputs/speed/table.json"), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--teacher-width",
+        type=int,
+        default=128,
+        help="principal components of the teacher (default: %(default)s)",
     )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     machine = measure_machine()
     rates = tuple(rate / 1e9 for rate in (machine.dense, machine.sparse, machine.copy))
-    log.info("dense products %.0f GFLOP/s, sparse products %.1f GFLOP/s, copies %.1f GB/s\n", *rates)
-    log.info("| stage | spots | genes | CPU seconds | floor | share of the floor reached |\n|---|---|---|---|---|---|")
+    log.info(
+        "dense products %.0f GFLOP/s, sparse products %.1f GFLOP/s, copies %.1f GB/s\n", *rates
+    )
+    log.info(
+        "| stage | spots | genes | CPU seconds | floor | share of the floor reached"
+        " |\n|---|---|---|---|---|---|"
+    )
     for row in (Row(**values) for values in json.loads(options.table.read_text())):
         least = floor(row, machine, options.teacher_width)
         if least and row.seconds:
-            cells = f"{row.spots:,} | {row.genes:,} | {row.seconds:.3g} | {least:.3g} | {least / row.seconds:.0%}"
+            cells = (
+                f"{row.spots:,} | {row.genes:,} | {row.seconds:.3g} | {least:.3g} |"
+                f" {least / row.seconds:.0%}"
+            )
             log.info("| %s | %s |", row.stage, cells)
 
 

@@ -1,7 +1,9 @@
-"""Each stage of a run on one data set, measured through the project's own functions; a process for each row of the table.
+"""Each stage of a run on one data set, measured through the project's own functions; a process for
+each row of the table.
 
-One training section of the spots asked for, a validation section of at most `HELD_OUT` spots and a test section of `--test`
-spots. Beyond `HELD_OUT` spots no image is read: embeddings are drawn at random into the store, where all else finds them.
+One training section of the spots asked for, a validation section of at most `HELD_OUT` spots and a
+test section of `--test` spots. Beyond `HELD_OUT` spots no image is read: embeddings are drawn at
+random into the store, where all else finds them.
 """
 
 import argparse
@@ -45,9 +47,18 @@ SPLIT = "fold,section_id,split\n0,TRAIN,train\n0,VAL,val\n0,TEST,test\n"
 
 def make_config(root: Path, run: Path, overrides: list[str], encoder: dict[str, Any]) -> Config:
     """The project's default config on a data set of `write_sections`, with another encoder."""
-    fixed = [f"data.reader.root={root}", f"paths.store={run / 'store'}", "nuclei=none", "~callbacks.progress"]
+    fixed = [
+        f"data.reader.root={root}",
+        f"paths.store={run / 'store'}",
+        "nuclei=none",
+        "~callbacks.progress",
+    ]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", ["data=h5ad", *fixed, "data.panel.min_spot_fraction=0", *overrides], return_hydra_config=True)
+        config = compose(
+            "train",
+            ["data=h5ad", *fixed, "data.panel.min_spot_fraction=0", *overrides],
+            return_hydra_config=True,
+        )
     with open_dict(config):
         config.paths.run, config.encoder = str(run), encoder
         config.pop("hydra")
@@ -63,12 +74,16 @@ def patch_um(assay: Assay) -> float:
 def data_set(folder: Path, spots: int, test: int) -> Path:
     """Training, validation and test section; made once."""
     sizes = {"TRAIN": spots, "VAL": min(spots, HELD_OUT), "TEST": test}
-    root = write_sections(folder / f"stages-{spots}-{test}", sizes, MEASURED_GENES, assay_of(max(spots, test)))
+    root = write_sections(
+        folder / f"stages-{spots}-{test}", sizes, MEASURED_GENES, assay_of(max(spots, test))
+    )
     (root / "split.csv").write_text(SPLIT)
     return root
 
 
-def drawn(section: Section, _: PatchSpec, encoder: PixelEncoder, start: int = 0, **__: Any) -> Iterator[np.ndarray]:
+def drawn(
+    section: Section, _: PatchSpec, encoder: PixelEncoder, start: int = 0, **__: Any
+) -> Iterator[np.ndarray]:
     """Embeddings as wide as the encoder's, without an image."""
     rng, n = np.random.default_rng(0), len(section.adata)
     for first in range(start, n, encoder.batch_size):
@@ -77,12 +92,24 @@ def drawn(section: Section, _: PatchSpec, encoder: PixelEncoder, start: int = 0,
 
 def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) -> None:
     """All stages of one run but the encoder: the embeddings come from a cheap one."""
-    overrides = [f"data.n_genes_at_most={stages.genes}", f"model={options.model}", *options.overrides]
-    overrides += ["fold=files", f"fold.path={root / 'split.csv'}", f"model.max_epochs={options.epochs}"]
+    overrides = [
+        f"data.n_genes_at_most={stages.genes}",
+        f"model={options.model}",
+        *options.overrides,
+    ]
+    overrides += [
+        "fold=files",
+        f"fold.path={root / 'split.csv'}",
+        f"model.max_epochs={options.epochs}",
+    ]
     overrides += ["model.select_on=validation"]
     if options.model == "dual_stream":
         overrides += ["model.teacher.max_epochs=1"]
-    encoder = {"_target_": "stand_in.PixelEncoder", "name": "pixels", "patch_um": patch_um(assay_of(stages.spots))}
+    encoder = {
+        "_target_": "stand_in.PixelEncoder",
+        "name": "pixels",
+        "patch_um": patch_um(assay_of(stages.spots)),
+    }
     config = make_config(root, run, overrides, encoder)
     reader = build(config["data"]["reader"])
     with stages.stage("read", stages.spots):
@@ -92,7 +119,9 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
     if large:
         embedding.encode_spots = drawn  # type: ignore[assignment]
     sections = build_sections(config)
-    with stages.stage("read and fill the store", every, note="drawn embeddings" if large else "cheap encoder"):
+    with stages.stage(
+        "read and fill the store", every, note="drawn embeddings" if large else "cheap encoder"
+    ):
         for section_id in sections.keys:
             fill(sections[section_id], build(config["encoder"]), None, build(config["store"]))
     with stages.stage("set up (panel, targets, graph)", every):
@@ -112,7 +141,11 @@ def teach(stages: Stages, config: Config, fold: Fold, epochs: int) -> Fold:
     once, more = (row.seconds or 0.0 for row in stages.rows[-2:])
     rest, epoch = stages.rows[-2:]
     each = (more - once) / epochs
-    known = replace(epoch, seconds=each) if each > 0 else replace(epoch, seconds=None, note="less than the noise of the rest")
+    known = (
+        replace(epoch, seconds=each)
+        if each > 0
+        else replace(epoch, seconds=None, note="less than the noise of the rest")
+    )
     stages.rows[-2:] = [replace(rest, seconds=once - max(each, 0.0)), known]
     return taught
 
@@ -144,7 +177,12 @@ def fit_and_score(stages: Stages, config: Config, fold: Fold, run: Path, test: i
     with stages.stage("fit, an epoch", stages.spots):
         trainer.fit(module, datamodule=SectionDataModule(fold, module.n_hops, config["seed"]))
     fit = replace(stages.rows[-1], seconds=median(clock.train))
-    validated = replace(fit, stage="validate", unit_spots=min(stages.spots, HELD_OUT), seconds=median(clock.validate))
+    validated = replace(
+        fit,
+        stage="validate",
+        unit_spots=min(stages.spots, HELD_OUT),
+        seconds=median(clock.validate),
+    )
     stages.rows[-1:] = [fit, validated]
     predictions: dict[str, torch.Tensor] = {}
     with stages.stage("predict", test):
@@ -164,20 +202,30 @@ def embed(stages: Stages, root: Path, run: Path, patches: int) -> None:
     encoder, store = build(config["encoder"]), build(config["store"])
     embedding.encode_spots = encode_spots
     encoder(torch.zeros(1, 224, 224, 3, dtype=torch.uint8), 0.5)  # builds the network
-    with stages.stage("embed, ViT-B/32", n, note="" if n == stages.spots else f"the first {n:,} spots"):
+    with stages.stage(
+        "embed, ViT-B/32", n, note="" if n == stages.spots else f"the first {n:,} spots"
+    ):
         fill(part, encoder, None, store)
 
 
 def main() -> None:
     """One row of the table."""
-    parser = argparse.ArgumentParser(description="Stages of one run; rows go to standard output as JSON.")
+    parser = argparse.ArgumentParser(
+        description="Stages of one run; rows go to standard output as JSON."
+    )
     parser.add_argument("--spots", type=int, required=True)
     parser.add_argument("--genes", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder for synthetic sections")
     parser.add_argument("--model", default="strict")
     parser.add_argument("--epochs", type=int, default=3, help="epochs that are averaged")
-    parser.add_argument("--test", type=int, help=f"spots of the test section (default: --spots, at most {HELD_OUT:,})")
-    parser.add_argument("--patches", type=int, default=512, help="patches for the row of the encoder; 0 for none")
+    parser.add_argument(
+        "--test",
+        type=int,
+        help=f"spots of the test section (default: --spots, at most {HELD_OUT:,})",
+    )
+    parser.add_argument(
+        "--patches", type=int, default=512, help="patches for the row of the encoder; 0 for none"
+    )
     parser.add_argument("--overrides", nargs="*", default=[], help="of the config")
     options = parser.parse_args()
     logging.disable(logging.WARNING)

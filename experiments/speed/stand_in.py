@@ -1,4 +1,6 @@
-"""Encoders of the benchmark: a cheap one where embedding is not what is measured, and a true ViT without its weights."""
+"""Encoders of the benchmark: a cheap one where embedding is not what is measured, and a true ViT
+without its weights.
+"""
 
 from typing import Any
 
@@ -11,7 +13,8 @@ D_IMAGE = 512  # as QuiltNet-B-32
 
 
 class PixelEncoder:
-    """A fixed random projection of the pixels of a small patch: real patches go in, and as many numbers come out as of a ViT.
+    """A fixed random projection of the pixels of a small patch: real patches go in, and as many
+    numbers come out as of a ViT.
 
     Args:
         patch_um: side of the patch (um).

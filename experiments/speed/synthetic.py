@@ -1,4 +1,6 @@
-"""Synthetic sections of any size, written as the project reads them: `{id}.h5ad` with raw counts, and `{id}.tif`."""
+"""Synthetic sections of any size, written as the project reads them: `{id}.h5ad` with raw counts,
+and `{id}.tif`.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +30,15 @@ VISIUM, VISIUM_HD = Assay(100.0, True, 0.15), Assay(16.0, False, 0.04)
 
 
 def assay_of(n_spots: int) -> Assay:
-    """Visium (hexagons at 100 um) as far as its sections go, beyond that bins of Visium HD (squares of 16 um)."""
+    """Visium (hexagons at 100 um) as far as its sections go, beyond that bins of Visium HD (squares
+    of 16 um).
+    """
     return VISIUM if n_spots <= VISIUM_SPOTS else VISIUM_HD
 
 
-def write_sections(folder: Path, spots: dict[str, int], n_genes: int, assay: Assay, seed: int = 0) -> Path:
+def write_sections(
+    folder: Path, spots: dict[str, int], n_genes: int, assay: Assay, seed: int = 0
+) -> Path:
     """One section for each name and number of spots, all with the same genes; each its own patient.
 
     What is there already is kept: `spots.json` is written last.
@@ -43,7 +49,12 @@ def write_sections(folder: Path, spots: dict[str, int], n_genes: int, assay: Ass
         pieces, rates = drawn_tiles(), gene_rates(n_genes, assay.density, seed)
         for number, (name, n) in enumerate(spots.items()):
             pos_px = positions(n, assay)
-            write_mosaic(folder / f"{name}.tif", pieces, int(np.ceil(pos_px.max())) + MARGIN_PX, seed + number)
+            write_mosaic(
+                folder / f"{name}.tif",
+                pieces,
+                int(np.ceil(pos_px.max())) + MARGIN_PX,
+                seed + number,
+            )
             table = make_adata(
                 draw_counts(n, rates, seed + number),
                 [f"{name}-{i}" for i in range(n)],
@@ -66,7 +77,9 @@ def positions(n: int, assay: Assay) -> NDArray[np.float64]:
 
 
 def gene_rates(n_genes: int, density: float, seed: int) -> NDArray[np.float64]:
-    """Share of the spots with counts of each gene: few genes in most spots, most genes in few; `density` on average."""
+    """Share of the spots with counts of each gene: few genes in most spots, most genes in few;
+    `density` on average.
+    """
     rates = np.random.default_rng(seed).lognormal(0.0, 1.2, n_genes)
     for _ in range(20):  # what is cut off at 0.95 is given to the others
         rates = np.clip(rates * density / rates.mean(), 0.001, 0.95)
@@ -76,7 +89,10 @@ def gene_rates(n_genes: int, density: float, seed: int) -> NDArray[np.float64]:
 def draw_counts(n: int, rates: NDArray[np.float64], seed: int) -> sparse.csr_matrix:
     """Counts (n, n_genes) without structure in space: speed does not depend on it."""
     rng = np.random.default_rng(seed)
-    hits = rng.poisson(-np.log1p(-rates) * n)  # thrown at random, so that a share of `rates` is hit at least once
+    # thrown at random, so that a share of `rates` is hit at least once
+    hits = rng.poisson(-np.log1p(-rates) * n)
     rows = rng.integers(0, n, hits.sum(), dtype=np.int32)
     columns = np.repeat(np.arange(len(rates), dtype=np.int32), hits)
-    return sparse.coo_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(n, len(rates))).tocsr()
+    return sparse.coo_matrix(
+        (np.ones(len(rows), np.float32), (rows, columns)), shape=(n, len(rates))
+    ).tocsr()

@@ -1,4 +1,6 @@
-"""The whole leave-one-section-out of the project, encoder included: every fold is a run like any other."""
+"""The whole leave-one-section-out of the project, encoder included: every fold is a run like any
+other.
+"""
 
 import argparse
 import logging
@@ -21,14 +23,19 @@ def measure(stages: Stages, folder: Path, sections: int, overrides: list[str]) -
     """All folds, one after the other in one process; the first one embeds."""
     each, rest = divmod(stages.spots, sections)
     names = {f"S{number}": each + (number < rest) for number in range(sections)}
-    root = write_sections(folder / f"whole-{sections}-{stages.spots}", names, MEASURED_GENES, assay_of(each))
+    root = write_sections(
+        folder / f"whole-{sections}-{stages.spots}", names, MEASURED_GENES, assay_of(each)
+    )
     common = ["fold=leave_one_section_out", f"data.n_genes_at_most={stages.genes}", *overrides]
     with TemporaryDirectory(dir=folder) as run:
         store = f"paths.store={Path(run) / 'store'}"
         shared: Sections | None = None
         for fold in range(sections):
             config = make_config(
-                root, Path(run) / f"fold{fold}", [*common, f"fold.index={fold}", store], vit_b32(patch_um(assay_of(each)))
+                root,
+                Path(run) / f"fold{fold}",
+                [*common, f"fold.index={fold}", store],
+                vit_b32(patch_um(assay_of(each))),
             )
             shared = shared or build_sections(config, keep=True)
             with stages.stage(f"whole: fold {fold}", stages.spots):
@@ -37,7 +44,9 @@ def measure(stages: Stages, folder: Path, sections: int, overrides: list[str]) -
 
 def main() -> None:
     """One cross-validation."""
-    parser = argparse.ArgumentParser(description="Leave-one-section-out with ViT-B/32; rows go to standard output as JSON.")
+    parser = argparse.ArgumentParser(
+        description="Leave-one-section-out with ViT-B/32; rows go to standard output as JSON."
+    )
     parser.add_argument("--spots", type=int, required=True, help="of all sections together")
     parser.add_argument("--genes", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder for synthetic sections")

@@ -33,7 +33,9 @@ RULES: dict[str, Callable[[Case], Finding]] = {
 }
 
 
-def audit_run(folder: Path, data_sets: DataSets | None, rules: Iterable[str] = tuple(RULES)) -> list[Finding]:
+def audit_run(
+    folder: Path, data_sets: DataSets | None, rules: Iterable[str] = tuple(RULES)
+) -> list[Finding]:
     """Every rule's finding on a finished run, also written to its `audit.json`.
 
     Args:
@@ -62,7 +64,11 @@ def changed_files(folder: Path) -> list[Finding]:
 
 
 def _no_test(name: str) -> Finding:
-    return Finding(name, UNCHECKED, "every section trained: there is no test section, and no score, that could be touched")
+    return Finding(
+        name,
+        UNCHECKED,
+        "every section trained: there is no test section, and no score, that could be touched",
+    )
 
 
 def _finding(name: str, case: Case) -> Finding:
@@ -75,23 +81,34 @@ def _finding(name: str, case: Case) -> Finding:
 
 
 def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:
-    """One Markdown line a run, for the summary: counts of verdicts, and each failure with its reason.
+    """One Markdown line a run, for the summary: counts of verdicts, and each failure with its
+    reason.
 
-    Data are read again where the runs are small together; else the line says that the recorded facts speak alone.
+    Data are read again where the runs are small together; else the line says that the recorded
+    facts speak alone.
     """
     spots = sum(known["n_spots"] for run in runs for known in run.get("section_facts", {}).values())
     data_sets = DataSets() if spots <= SMALL else None
     lines = []
-    for run in progress(sorted(runs, key=lambda run: (run["model"], run["split"]["index"], run["seed"])), "run", "audit"):
+    for run in progress(
+        sorted(runs, key=lambda run: (run["model"], run["split"]["index"], run["seed"])),
+        "run",
+        "audit",
+    ):
         name = f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
         try:
             lines.append(f"- {name}: audit: {_words(audit_run(Path(run['folder']), data_sets))}")
         except Exception as error:
             lines.append(f"- {name}: not audited: {failure_of(error).reason}")
     if data_sets is None:
-        lines.append(f"- {spots} spots are many: recorded facts only; `python -m hespotex.audit RUN_DIR` derives them anew.")
+        lines.append(
+            f"- {spots} spots are many: recorded facts only; `python -m hespotex.audit RUN_DIR`"
+            " derives them anew."
+        )
     return lines
 
 
 def _words(findings: list[Finding]) -> str:
-    return "; ".join([count(findings), *(f"{f.rule}: {f.why}" for f in findings if f.verdict == FAIL)])
+    return "; ".join(
+        [count(findings), *(f"{f.rule}: {f.why}" for f in findings if f.verdict == FAIL)]
+    )

@@ -1,4 +1,6 @@
-"""One run under audit: its record, its data, and what the checkpoint makes of each section by itself."""
+"""One run under audit: its record, its data, and what the checkpoint makes of each section by
+itself.
+"""
 
 from functools import cached_property
 from typing import Any
@@ -31,7 +33,8 @@ from hespotex.trusted import rebuild
 
 
 class Case:
-    """Everything a rule may ask. Whatever needs data that is not there raises an `InputError` that says so.
+    """Everything a rule may ask. Whatever needs data that is not there raises an `InputError` that
+    says so.
 
     Args:
         record: what the run left.
@@ -69,7 +72,9 @@ class Case:
         return self._expression(self.data_set.section(section_id), self.panel)
 
     def scaling(self, ids: list[str]) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each gene, (n_genes,), over the spots of these sections."""
+        """Mean and standard deviation of each gene, (n_genes,), over the spots of these
+        sections.
+        """
         return scaling(self.target(i) for i in ids)
 
     @cached_property
@@ -94,7 +99,9 @@ class Case:
             graph = self.recipe.graph(section, trains=False)
             graph.target = target = self.target(section_id)
             facts = self.data_set.facts(section_id)
-            self._prepared[section_id] = PreparedSection(section.without_counts(), graph, target, facts)
+            self._prepared[section_id] = PreparedSection(
+                section.without_counts(), graph, target, facts
+            )
         return self._prepared[section_id]
 
     def fold(self, *sides: str) -> Fold:
@@ -114,7 +121,9 @@ class Case:
 
     def batches(self, ids: list[str], n_hops: int) -> BlockLoader:
         """Sections as the model gets them, the large ones in blocks as in training."""
-        return self.batching.loader([self.prepared(i).graph for i in ids], len(self.panel.genes), n_hops)
+        return self.batching.loader(
+            [self.prepared(i).graph for i in ids], len(self.panel.genes), n_hops
+        )
 
     @cached_property
     def module(self) -> ExpressionModule:
@@ -122,7 +131,9 @@ class Case:
         return load_module(self.record.checkpoint)
 
     def predicted(self, section_id: str) -> Tensor:
-        """Prediction (n_spots, n_genes) of the checkpoint for this section, from its own image and nothing else."""
+        """Prediction (n_spots, n_genes) of the checkpoint for this section, from its own image and
+        nothing else.
+        """
         if section_id not in self._predicted:
             self._predicted |= self.module.predict(self.batches([section_id], self.module.n_hops))
         return self._predicted[section_id]
@@ -132,11 +143,14 @@ class Case:
         return self.target(section_id).dense()
 
     def epoch_score(self, ids: list[str]) -> float:
-        """What chooses the epoch: gene-wise Pearson of the model's bare output, averaged over genes, then sections."""
+        """What chooses the epoch: gene-wise Pearson of the model's bare output, averaged over
+        genes, then sections.
+        """
         scores = []
         for section_id, values in self._bare(ids).items():
             scores.append(float(gene_pearson(values, self.measured(section_id)).nanmean()))
-        return float(torch.tensor(scores, dtype=torch.float64).nanmean())  # NaN of nothing, without a warning
+        # NaN of nothing, without a warning
+        return float(torch.tensor(scores, dtype=torch.float64).nanmean())
 
     @torch.inference_mode()
     def _bare(self, ids: list[str]) -> dict[str, Tensor]:
@@ -155,11 +169,17 @@ class KnownEncoder:
         self.name, self._identity = str(settings["name"]), identity
         if has_parts(settings):
             own = part_settings(settings)
-            self.parts = [KnownEncoder(own[name], known) for name, known in part_identities(identity).items()]
+            self.parts = [
+                KnownEncoder(own[name], known) for name, known in part_identities(identity).items()
+            ]
             return
-        self.patch_um, self.patch_px = [float(um) for um in settings["patch_um"]], int(settings["patch_px"])
+        self.patch_um, self.patch_px = (
+            [float(um) for um in settings["patch_um"]],
+            int(settings["patch_px"]),
+        )
         self.batch_size = 1
-        self.patch_cut = str(settings.get("patch_cut", PatchSpec.cut))  # a user's encoder may leave it out
+        # a user's encoder may leave it out
+        self.patch_cut = str(settings.get("patch_cut", PatchSpec.cut))
 
     def identity(self) -> dict[str, Any]:
         return self._identity
@@ -174,5 +194,7 @@ class ReadOnlyStore(EmbeddingStore):
 
     def load(self, request: Request, *compute: Any) -> StoredRows:
         if not self.path(request).is_file():
-            raise InputError(f"{request.name} of {request.section_id} is no longer in the store {self.root}")
+            raise InputError(
+                f"{request.name} of {request.section_id} is no longer in the store {self.root}"
+            )
         return super().load(request, *compute)

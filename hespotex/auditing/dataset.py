@@ -19,7 +19,8 @@ class DataSet:
     """Sections as training reads them.
 
     Args:
-        data: the `data` group of a run's config. Nothing is fetched or generated: what is not there is an error.
+        data: the `data` group of a run's config. Nothing is fetched or generated: what is not there
+          is an error.
 
     Raises:
         InputError: the data set is not there.
@@ -80,7 +81,9 @@ class DataSets:
         if key not in self._found:
             self._found[key] = DataSet(data)
         found = self._found[key]
-        changed = [i for i, known in record.known.items() if known["counts"] != found.facts(i)["counts"]]
+        changed = [
+            i for i, known in record.known.items() if known["counts"] != found.facts(i)["counts"]
+        ]
         if changed:
             raise InputError(f"the counts of {', '.join(changed)} have changed since the run")
         return found

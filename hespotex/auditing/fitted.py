@@ -1,4 +1,6 @@
-"""Rules on what is fitted in closed form: each is fitted again on the training sections alone, and must come out the same."""
+"""Rules on what is fitted in closed form: each is fitted again on the training sections alone, and
+must come out the same.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -17,10 +19,16 @@ from hespotex.teacher import mean_row, teacher_path, teacher_scaling
 SCALING = ("gene_mean", "gene_std")
 
 
-def held_out(rule: str, fitted_on: Sequence[str], case: Case, asked: str | None = None) -> Finding | None:
+def held_out(
+    rule: str, fitted_on: Sequence[str], case: Case, asked: str | None = None
+) -> Finding | None:
     """A failure if the record itself names sections beyond the training sections."""
     beyond = sorted(set(fitted_on) - set(case.record.ids("train")))
-    return Finding(rule, FAIL, f"saw {' '.join(beyond)}, which did not train", asked) if beyond else None
+    return (
+        Finding(rule, FAIL, f"saw {' '.join(beyond)}, which did not train", asked)
+        if beyond
+        else None
+    )
 
 
 def rederived(rule: str, compare: Callable[[], Finding]) -> Finding:
@@ -40,10 +48,18 @@ def check_panel(case: Case) -> Finding:
         train = case.record.ids("train")
         again = case.data_set.panel(config, train).genes
         if again == about["genes"]:
-            return Finding("panel", PASS, f"the training sections alone give the same {len(again)} genes")
+            return Finding(
+                "panel", PASS, f"the training sections alone give the same {len(again)} genes"
+            )
         differing = len(set(again) ^ set(about["genes"]))
-        together = case.data_set.panel(config, [*train, *case.record.ids("test")]).genes == about["genes"]
-        whose = "it is that of training and test sections together" if together else f"{differing} genes differ"
+        together = (
+            case.data_set.panel(config, [*train, *case.record.ids("test")]).genes == about["genes"]
+        )
+        whose = (
+            "it is that of training and test sections together"
+            if together
+            else f"{differing} genes differ"
+        )
         return Finding("panel", FAIL, f"not the panel of the training sections: {whose}", asked)
 
     seen = [*about["panel_fitted_on"], *about.get("gene_sets", {}).get("fitted_on", [])]
@@ -51,7 +67,9 @@ def check_panel(case: Case) -> Finding:
 
 
 def check_target(case: Case) -> Finding:
-    """What the target was fitted to (such as the largest residual) comes from the training sections alone."""
+    """What the target was fitted to (such as the largest residual) comes from the training sections
+    alone.
+    """
     about = case.record.about
     if not about["expression_fitted_on"] and not about.get("expression_state"):
         return Finding("target", PASS, f"{about['unit']}: nothing is fitted")
@@ -62,30 +80,52 @@ def check_target(case: Case) -> Finding:
         again, found = target.state(), about["expression_state"]
         wrong = [name for name in found if not np.allclose(found[name], again[name], rtol=1e-5)]
         if wrong:
-            return Finding("target", FAIL, f"{', '.join(wrong)} of the target is not that of the training sections")
-        return Finding("target", PASS, f"{about['unit']}: the training sections alone give the same reference")
+            return Finding(
+                "target",
+                FAIL,
+                f"{', '.join(wrong)} of the target is not that of the training sections",
+            )
+        return Finding(
+            "target", PASS, f"{about['unit']}: the training sections alone give the same reference"
+        )
 
     return held_out("target", about["expression_fitted_on"], case) or rederived("target", compare)
 
 
 def check_scaling(case: Case) -> Finding:
-    """Mean and standard deviation of each gene, as the checkpoint has them, are those of the training spots alone."""
+    """Mean and standard deviation of each gene, as the checkpoint has them, are those of the
+    training spots alone.
+    """
     state = case.record.checkpoint["state_dict"]
     found = [state[name] for name in SCALING]
 
     def compare() -> Finding:
         train = case.record.ids("train")
         if _same(found, case.scaling(train)):
-            return Finding("scaling", PASS, "the training sections alone give the same mean and spread of each gene")
-        together = _same(found, case.scaling([*train, *(i for i in case.record.ids("test") if i not in train)]))
-        whose = "they are those of training and test sections together" if together else "they are of other spots"
-        return Finding("scaling", FAIL, f"not the mean and spread of the training sections: {whose}")
+            return Finding(
+                "scaling",
+                PASS,
+                "the training sections alone give the same mean and spread of each gene",
+            )
+        together = _same(
+            found, case.scaling([*train, *(i for i in case.record.ids("test") if i not in train)])
+        )
+        whose = (
+            "they are those of training and test sections together"
+            if together
+            else "they are of other spots"
+        )
+        return Finding(
+            "scaling", FAIL, f"not the mean and spread of the training sections: {whose}"
+        )
 
     return rederived("scaling", compare)
 
 
 def check_closed_form(case: Case) -> Finding:
-    """PCA, ridge weights and whatever else the module fits at once: fitted again, every such buffer is the same."""
+    """PCA, ridge weights and whatever else the module fits at once: fitted again, every such buffer
+    is the same.
+    """
 
     if case.record.config["model"].get("reference"):
         return Finding("closed form", PASS, "a reference fits nothing")
@@ -93,33 +133,59 @@ def check_closed_form(case: Case) -> Finding:
     def compare() -> Finding:
         (again, untouched), state = _fitted_again(case), case.record.checkpoint["state_dict"]
         if case.record.checkpoint["global_step"] == 0:
-            strange = [name for name, value in untouched.items() if name in state and not _same([state[name]], [value])]
+            strange = [
+                name
+                for name, value in untouched.items()
+                if name in state and not _same([state[name]], [value])
+            ]
             if strange:
                 return Finding(
-                    "closed form", FAIL, f"{', '.join(strange)}: fitted outside of fit_closed_form, on who knows what"
+                    "closed form",
+                    FAIL,
+                    f"{', '.join(strange)}: fitted outside of fit_closed_form, on who knows what",
                 )
         if not again:
             return Finding("closed form", PASS, "the model fits nothing at once")
-        wrong = [name for name, value in again.items() if name not in state or not _same([state[name]], [value])]
+        wrong = [
+            name
+            for name, value in again.items()
+            if name not in state or not _same([state[name]], [value])
+        ]
         if wrong:
-            return Finding("closed form", FAIL, f"{', '.join(wrong)}: not what the training sections alone give")
-        return Finding("closed form", PASS, f"the training sections alone give the same {', '.join(again)}")
+            return Finding(
+                "closed form",
+                FAIL,
+                f"{', '.join(wrong)}: not what the training sections alone give",
+            )
+        return Finding(
+            "closed form", PASS, f"the training sections alone give the same {', '.join(again)}"
+        )
 
     return rederived("closed form", compare)
 
 
 def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The buffers (and, of a model without epochs, parameters) that `fit_closed_form` changes, and those it does not."""
+    """The buffers (and, of a model without epochs, parameters) that `fit_closed_form` changes, and
+    those it does not.
+    """
     record = case.record
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(record.config["seed"])
         module = rebuilt_module(record.config, record.about["sizes"])
         before = {name: value.clone() for name, value in module.state_dict().items()}
         module.fit(case.fold("train", "val"))
-    trained = {name for name, _ in module.named_parameters()} if record.checkpoint["global_step"] else set[str]()
+    trained = (
+        {name for name, _ in module.named_parameters()}
+        if record.checkpoint["global_step"]
+        else set[str]()
+    )
     given = {*trained, *SCALING, "lowest"}
     after = {name: value for name, value in module.state_dict().items() if name not in given}
-    changed = {name for name, value in after.items() if name not in before or not torch.equal(before[name], value)}
+    changed = {
+        name
+        for name, value in after.items()
+        if name not in before or not torch.equal(before[name], value)
+    }
     return {name: after[name] for name in after if name in changed}, {
         name: after[name] for name in after if name not in changed
     }
@@ -131,7 +197,9 @@ def check_teacher(case: Case) -> Finding:
     if not settings or not settings["fit"]:
         return Finding("teacher", PASS, "there is none")
     if teacher is None:
-        return Finding("teacher", UNCHECKED, "the run, of an older version, does not tell what its teacher saw")
+        return Finding(
+            "teacher", UNCHECKED, "the run, of an older version, does not tell what its teacher saw"
+        )
     asked = "model.teacher.fit=sequential" if settings["fit"] == "sequential" else None
 
     def compare() -> Finding:
@@ -146,9 +214,15 @@ def check_teacher(case: Case) -> Finding:
         scale = teacher_scaling((state["gene_mean"], state["gene_std"]), settings["standardize"])
         directions = Directions(*scale, fitted["directions"])
         inputs = {i: mean_row(directions(case.target(i))) for i in set(seen)}
-        wrong = sorted(i for i, given in fitted["input_means"].items() if not _same([given], [inputs[i]]))
+        wrong = sorted(
+            i for i, given in fitted["input_means"].items() if not _same([given], [inputs[i]])
+        )
         if wrong:
-            return Finding("teacher", FAIL, f"what it saw as {' '.join(wrong)} is not the expression of these sections")
+            return Finding(
+                "teacher",
+                FAIL,
+                f"what it saw as {' '.join(wrong)} is not the expression of these sections",
+            )
         return Finding("teacher", PASS, f"its inputs were the {len(inputs)} training sections")
 
     return held_out("teacher", teacher["fitted_on"], case, asked) or rederived("teacher", compare)

@@ -49,10 +49,18 @@ def read_record(folder: Path) -> RunRecord:
         InputError: no such folder, no finished run in it, or a file that cannot be read.
     """
     if not (folder / "metrics.json").is_file():
-        raise InputError(f"no finished run (metrics.json) in {folder}; give the folder of one run, such as outputs/demo/0")
+        raise InputError(
+            f"no finished run (metrics.json) in {folder}; give the folder of one run, such as"
+            " outputs/demo/0"
+        )
     if not (folder / "config.json").is_file():
-        raise InputError(f"{folder} holds scores but no training run: audit the runs whose checkpoints made them")
-    files = {name: read_json(folder / f"{name}.json", NOT_WHOLE) for name in ("config", "split", "metrics")}
+        raise InputError(
+            f"{folder} holds scores but no training run: audit the runs whose checkpoints made them"
+        )
+    files = {
+        name: read_json(folder / f"{name}.json", NOT_WHOLE)
+        for name in ("config", "split", "metrics")
+    }
     checkpoint = read_checkpoint(folder / "checkpoints" / "best.ckpt")
     config = plain(files["config"])
     return RunRecord(folder, config, files["split"], files["metrics"], checkpoint)

@@ -15,12 +15,18 @@ from hespotex.trusted import rebuild
 
 
 def check_split(case: Case) -> Finding:
-    """split.json, metrics.json and the checkpoint tell one split with disjoint sides, and the strategy gives it again."""
+    """split.json, metrics.json and the checkpoint tell one split with disjoint sides, and the
+    strategy gives it again.
+    """
     record, split = case.record, case.record.about["split"]
     told = {"split.json": record.split_file, "metrics.json": record.metrics["split"]}
     for name, other in told.items():
         if differing := [side for side in SIDES if sorted(other[side]) != sorted(split[side])]:
-            return Finding("split", FAIL, f"{name} has other sections in {', '.join(differing)} than the checkpoint")
+            return Finding(
+                "split",
+                FAIL,
+                f"{name} has other sections in {', '.join(differing)} than the checkpoint",
+            )
     if both := set(record.ids("train")) & set(record.ids("val", "test")):
         return Finding("split", FAIL, f"{_listed(both)} both train and validate or test")
     try:
@@ -28,8 +34,12 @@ def check_split(case: Case) -> Finding:
     except InputError as error:
         return Finding("split", UNCHECKED, f"{RECORDED}{error}")
     if differing := [side for side in SIDES if sorted(getattr(again, side)) != sorted(split[side])]:
-        return Finding("split", FAIL, f"fold={_fold(case)} gives other sections in {', '.join(differing)}")
-    return Finding("split", PASS, f"fold={_fold(case)} gives it again; test {_listed(split['test'])}")
+        return Finding(
+            "split", FAIL, f"fold={_fold(case)} gives other sections in {', '.join(differing)}"
+        )
+    return Finding(
+        "split", PASS, f"fold={_fold(case)} gives it again; test {_listed(split['test'])}"
+    )
 
 
 def _fold(case: Case) -> str:
@@ -51,17 +61,27 @@ def check_groups(case: Case) -> Finding:
         groups, unsure = {i: key.group for i, key in case.data_set.keys.items()}, ""
     except InputError as error:
         groups, unsure = {i: known["group"] for i, known in record.known.items()}, str(error)
-    rest = {groups.get(i) for i in record.ids("train", "val") if i not in record.ids("test")} - {None}
+    rest = {groups.get(i) for i in record.ids("train", "val") if i not in record.ids("test")} - {
+        None
+    }
     tested = {groups.get(i) for i in record.ids("test")} - {None}
     if shared := rest & tested:
-        return Finding("groups", FAIL, f"on both sides: {_listed(map(str, shared))}", _allowed(case))
+        return Finding(
+            "groups", FAIL, f"on both sides: {_listed(map(str, shared))}", _allowed(case)
+        )
     if unsure:
         return Finding("groups", UNCHECKED, f"{RECORDED}{unsure}")
-    return Finding("groups", PASS, f"test {_listed(map(str, tested))}; training and validation {_listed(map(str, rest))}")
+    return Finding(
+        "groups",
+        PASS,
+        f"test {_listed(map(str, tested))}; training and validation {_listed(map(str, rest))}",
+    )
 
 
 def check_duplicates(case: Case) -> Finding:
-    """No test section is the tissue of another one: by HEST-1k's known pairs, by hashes, by image file and grid of spots."""
+    """No test section is the tissue of another one: by HEST-1k's known pairs, by hashes, by image
+    file and grid of spots.
+    """
     record = case.record
     test = record.ids("test")
     rest = [i for i in record.ids("train", "val") if i not in test]
@@ -76,11 +96,17 @@ def check_duplicates(case: Case) -> Finding:
         return Finding("duplicates", FAIL, words, _allowed(case))
     if unsure:
         return Finding("duplicates", UNCHECKED, f"{RECORDED}{unsure}")
-    return Finding("duplicates", PASS, f"{len(test)} test sections against {len(rest)} others: image files, grids, known pairs")
+    return Finding(
+        "duplicates",
+        PASS,
+        f"{len(test)} test sections against {len(rest)} others: image files, grids, known pairs",
+    )
 
 
 def _recorded_pair(case: Case, a: str, b: str) -> DuplicatePair | None:
-    """One tissue by what needs no data: the list of known pairs, and the hashes that the run has written down."""
+    """One tissue by what needs no data: the list of known pairs, and the hashes that the run has
+    written down.
+    """
     if pair := known_pair(a, b):
         return pair
     for name, words in (("image", "image files"), ("counts", "counts")):
@@ -94,7 +120,9 @@ def _recorded_pair(case: Case, a: str, b: str) -> DuplicatePair | None:
 
 
 def _allowed(case: Case) -> str | None:
-    """The setting that let groups meet: a strategy that does so by itself, or the word for any strategy."""
+    """The setting that let groups meet: a strategy that does so by itself, or the word for any
+    strategy.
+    """
     fold = case.record.config["fold"]
     if not fold["allow_leak"]:
         return None

@@ -1,1 +1,3 @@
-"""HEST-Benchmark as released (Jaume et al. 2024): how well does a linear map of an encoder's patches tell expression."""
+"""HEST-Benchmark as released (Jaume et al. 2024): how well does a linear map of an encoder's
+patches tell expression.
+"""

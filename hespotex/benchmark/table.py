@@ -21,17 +21,28 @@ def read_results(folder: Path) -> Results:
 
 
 def render(results: Results) -> str:
-    """Mean Pearson (standard deviation over folds), the best encoder first, and what a reader must know."""
+    """Mean Pearson (standard deviation over folds), the best encoder first, and what a reader must
+    know.
+    """
     tasks = sorted({task for own in results.values() for task in own})
     order = sorted(results, key=lambda name: (-len(results[name]), -average(results[name])))
-    rows = [[name, *(_cell(results[name].get(task)) for task in tasks), f"{average(results[name]):.4f}"] for name in order]
+    rows = [
+        [name, *(_cell(results[name].get(task)) for task in tasks), f"{average(results[name]):.4f}"]
+        for name in order
+    ]
     words = (
-        "HEST-Benchmark protocol: log(1 + raw counts) of the task's genes, PCA (256) and ridge regression fitted on the "
-        "training spots, Pearson of each gene over all test spots pooled, mean over genes, then folds (standard deviation "
-        "over folds in brackets). Pooled spots of several sections correlate better than those of one: do not compare with "
-        "per-section scores."
+        "HEST-Benchmark protocol: log(1 + raw counts) of the task's genes, PCA (256) and ridge"
+        " regression fitted on the training spots, Pearson of each gene over all test spots pooled,"
+        " mean over genes, then folds (standard deviation over folds in brackets). Pooled spots of"
+        " several sections correlate better than those of one: do not compare with per-section"
+        " scores."
     )
-    parts = ["# HEST-Benchmark", words, markdown(["encoder", *tasks, "average"], rows), "\n".join(map(inert, notes(results)))]
+    parts = [
+        "# HEST-Benchmark",
+        words,
+        markdown(["encoder", *tasks, "average"], rows),
+        "\n".join(map(inert, notes(results))),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -41,8 +52,17 @@ def average(own: dict[str, dict[str, Any]]) -> float:
 
 
 def notes(results: Results) -> list[str]:
-    """Leaks, genes that could not be scored, narrow embeddings, and in what precision an encoder ran."""
-    return sorted({f"- {note}" for name, own in results.items() for task in own for note in _notes(name, task, own[task])})
+    """Leaks, genes that could not be scored, narrow embeddings, and in what precision an encoder
+    ran.
+    """
+    return sorted(
+        {
+            f"- {note}"
+            for name, own in results.items()
+            for task in own
+            for note in _notes(name, task, own[task])
+        }
+    )
 
 
 def _notes(encoder: str, task: str, result: dict[str, Any]) -> list[str]:
@@ -51,11 +71,14 @@ def _notes(encoder: str, task: str, result: dict[str, Any]) -> list[str]:
         missing = len(result["genes"]) - fold["n_genes_scored"]
         where = f"{task}, fold {index}"
         found += [f"**{where}: LEAK in the bundle's own split.** {leak}." for leak in fold["leaks"]]
-        found += [f"{where}, {encoder}: {missing} constant genes left out (as released, the fold would be NaN)."] * bool(
-            missing
-        )
+        found += [
+            f"{where}, {encoder}: {missing} constant genes left out (as released, the fold would be"
+            " NaN)."
+        ] * bool(missing)
         if fold["n_components"] < 256:
-            found.append(f"{where}, {encoder}: PCA keeps {fold['n_components']} dimensions, for want of 256.")
+            found.append(
+                f"{where}, {encoder}: PCA keeps {fold['n_components']} dimensions, for want of 256."
+            )
     return found
 
 

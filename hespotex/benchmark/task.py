@@ -32,7 +32,9 @@ GENES = "var_50genes.json"
 
 @dataclass(frozen=True)
 class Spots:
-    """What the recipe needs of a section: `x` (n_spots, d) embeddings, `y` (n_spots, n_genes) log(1 + raw counts)."""
+    """What the recipe needs of a section: `x` (n_spots, d) embeddings, `y` (n_spots, n_genes) log(1
+    + raw counts).
+    """
 
     section: Section
     x: NDArray[np.float32]
@@ -47,7 +49,10 @@ def find_tasks(root: Path, wanted: Sequence[str] | None) -> list[Path]:
     """
     found = {path.parent.name: path.parent for path in sorted(root.glob(f"*/{GENES}"))}
     if not found:
-        raise InputError(f"no task (a folder with {GENES}) in {root}; set root=FOLDER to the HEST-Benchmark bundle")
+        raise InputError(
+            f"no task (a folder with {GENES}) in {root}; set root=FOLDER to the HEST-Benchmark"
+            " bundle"
+        )
     if missing := sorted(set(wanted or []) - set(found)):
         raise InputError(f"tasks names {missing}, but {root} holds {list(found)}")
     return [path for name, path in found.items() if wanted is None or name in wanted]
@@ -56,15 +61,18 @@ def find_tasks(root: Path, wanted: Sequence[str] | None) -> list[Path]:
 def run_task(root: Path, encoder: Encoder, store: EmbeddingStore) -> dict[str, Any]:
     """Scores of all folds of the task in the folder `root`, as plain values.
 
-    `pcc_mean` and `pcc_std`: of the folds' means over genes; `genes`: each gene's Pearson, fold by fold. A fold's
-    `leaks` say in words where the bundle's own split has one tissue on both sides.
+    `pcc_mean` and `pcc_std`: of the folds' means over genes; `genes`: each gene's Pearson, fold by
+    fold. A fold's `leaks` say in words where the bundle's own split has one tissue on both sides.
     """
     ids = list(h5ads_in(existing_folder(root / "adata", "root")))
-    reader = HestBenchmarkReader(str(root), groups={name: name for name in ids})  # the splits are the bundle's
+    # the splits are the bundle's
+    reader = HestBenchmarkReader(str(root), groups={name: name for name in ids})
     genes = GeneList(path=str(root / GENES)).listed()
     folds = BundleSplit(path=str(root)).folds(reader.section_keys())
     wanted = sorted({name for fold in folds for side in fold for name in section_ids(side)})
-    spots = {name: _spots(reader.read(name), genes, encoder, store, root / GENES) for name in wanted}
+    spots = {
+        name: _spots(reader.read(name), genes, encoder, store, root / GENES) for name in wanted
+    }
     scores = [_score(fold, spots) for fold in folds]
     means = np.array([score.mean for score in scores])
     return {
@@ -76,12 +84,18 @@ def run_task(root: Path, encoder: Encoder, store: EmbeddingStore) -> dict[str, A
     }
 
 
-def _spots(section: Section, genes: list[str], encoder: Encoder, store: EmbeddingStore, source: Path) -> Spots:
-    """Every spot that has a patch, in the order of the patches, raw counts as they are: the benchmark drops none."""
+def _spots(
+    section: Section, genes: list[str], encoder: Encoder, store: EmbeddingStore, source: Path
+) -> Spots:
+    """Every spot that has a patch, in the order of the patches, raw counts as they are: the
+    benchmark drops none.
+    """
     with open_hdf5(section.pixels) as file:
         place = {barcode: i for i, barcode in enumerate(stored_barcodes(file))}
     section = section.keep(np.argsort([place[barcode] for barcode in section.barcodes]).tolist())
-    check_markers(genes, list(map(str, section.adata.var_names)), f"{source}, section {section.section_id}")
+    check_markers(
+        genes, list(map(str, section.adata.var_names)), f"{source}, section {section.section_id}"
+    )
     counts = section.adata[:, genes].X.toarray().astype(np.float64)
     return Spots(section, embed_section(section, encoder, store)[:], np.log1p(counts))
 
@@ -109,7 +123,11 @@ def _facts(fold: Fold, score: FoldScore, spots: dict[str, Spots]) -> dict[str, A
 
 
 def _leaks(train: list[str], test: list[str], spots: dict[str, Spots]) -> list[str]:
-    """The bundle's splits are taken as they are; what our own rules would refuse is said in words."""
+    """The bundle's splits are taken as they are; what our own rules would refuse is said in
+    words.
+    """
     known = [pair for a in test for b in train if (pair := known_pair(a, b))]
-    look = duplicate_leaks([spots[i].section for i in test], [spots[i].section for i in train], allow_leak=True)
+    look = duplicate_leaks(
+        [spots[i].section for i in test], [spots[i].section for i in train], allow_leak=True
+    )
     return [*(f"{pair.a} (test) and {pair.b} (training): {pair.reason}" for pair in known), *look]

@@ -10,20 +10,34 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from hespotex.files import atomic_path
 from hespotex.loading import load_tensors
 
-RESUMED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch", "global_step")
+RESUMED = (
+    "state_dict",
+    "optimizer_states",
+    "lr_schedulers",
+    "loops",
+    "callbacks",
+    "epoch",
+    "global_step",
+)
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it: nothing passes through a temporary folder elsewhere."""
+    """Writes a checkpoint beside its place and renames it: nothing passes through a temporary
+    folder elsewhere.
+    """
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
         """Write `checkpoint` as `path`."""
         with atomic_path(Path(path)) as part, part.open("wb") as file:
             torch.save(checkpoint, file)  # to an open file: a name would stand inside the archive
 
 
 def why_torn(path: Path) -> str | None:
-    """What the checksums inside a file of torch's say of it, in a few words; None if it is whole."""
+    """What the checksums inside a file of torch's say of it, in a few words; None if it is
+    whole.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
@@ -40,5 +54,9 @@ def why_unreadable(path: Path) -> str | None:
         content = load_tensors(path, "checkpoint")
     except Exception as error:  # torn, of another kind, or with code inside: all the same here
         return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-    lacking = [key for key in RESUMED if key not in content] if isinstance(content, dict) else list(RESUMED)
+    lacking = (
+        [key for key in RESUMED if key not in content]
+        if isinstance(content, dict)
+        else list(RESUMED)
+    )
     return f"it lacks {', '.join(lacking)}" if lacking else None

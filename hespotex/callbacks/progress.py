@@ -17,16 +17,25 @@ class EpochProgress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar = progress_bar(
-            int(trainer.max_epochs or 0), "epoch", self.label, initial=trainer.current_epoch, disable=not trainer.is_global_zero
+            int(trainer.max_epochs or 0),
+            "epoch",
+            self.label,
+            initial=trainer.current_epoch,
+            disable=not trainer.is_global_zero,
         )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.bar.set_postfix({name: f"{value:.3f}" for name, value in trainer.callback_metrics.items()}, refresh=False)
+        self.bar.set_postfix(
+            {name: f"{value:.3f}" for name, value in trainer.callback_metrics.items()},
+            refresh=False,
+        )
         self.bar.update()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar.close()
 
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
         if hasattr(self, "bar"):
             self.bar.close()

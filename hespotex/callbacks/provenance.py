@@ -8,10 +8,14 @@ from hespotex.provenance import KEY
 
 
 class Provenance(pl.Callback):
-    """Adds plain facts under `checkpoint["hespotex"]`: config, gene panel, preprocessing, split, versions."""
+    """Adds plain facts under `checkpoint["hespotex"]`: config, gene panel, preprocessing, split,
+    versions.
+    """
 
     def __init__(self, about: dict[str, Any]) -> None:
         self.about = about
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         checkpoint[KEY] = self.about

@@ -1,4 +1,6 @@
-"""Random numbers that depend on the epoch alone, so that a resumed run draws as an undisturbed one."""
+"""Random numbers that depend on the epoch alone, so that a resumed run draws as an undisturbed
+one.
+"""
 
 import numpy as np
 import pytorch_lightning as pl
@@ -6,7 +8,9 @@ import torch
 
 
 class SeedEachEpoch(pl.Callback):
-    """Seeds torch (dropout) from the run's seed, the epoch and the rank at the start of each training epoch."""
+    """Seeds torch (dropout) from the run's seed, the epoch and the rank at the start of each
+    training epoch.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -17,8 +17,9 @@ Row = dict[str, str]
 class TrainingLog(Logger):
     """`metrics.csv` with epoch, step, and the loss and validation scores of each epoch.
 
-    The row of an epoch is there before the epoch's checkpoint is, and a run that goes on from a checkpoint writes over
-    the rows after it. What Lightning sends to loggers comes later than its checkpoint, so it is not used.
+    The row of an epoch is there before the epoch's checkpoint is, and a run that goes on from a
+    checkpoint writes over the rows after it. What Lightning sends to loggers comes later than its
+    checkpoint, so it is not used.
 
     Args:
         folder: of `metrics.csv`.
@@ -44,10 +45,14 @@ class TrainingLog(Logger):
 
     def write(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
         """Add the row of an epoch, after those of earlier ones."""
-        row = {"epoch": str(epoch), "step": str(step)} | {name: str(metrics[name]) for name in sorted(metrics)}
+        row = {"epoch": str(epoch), "step": str(step)} | {
+            name: str(metrics[name]) for name in sorted(metrics)
+        }
         rows = [*self._rows_before(epoch), row]
         with atomic_path(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
+            writer = csv.DictWriter(
+                file, fieldnames=list(dict.fromkeys(name for row in rows for name in row))
+            )
             writer.writeheader()
             writer.writerows(rows)
 
@@ -58,7 +63,9 @@ class TrainingLog(Logger):
             with self.path.open(newline="", encoding="utf-8") as file:
                 return [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
         except (KeyError, ValueError, TypeError, csv.Error) as error:
-            log.warning("%s cannot be read (%s): it begins anew at epoch %d", self.path, error, epoch)
+            log.warning(
+                "%s cannot be read (%s): it begins anew at epoch %d", self.path, error, epoch
+            )
             return []
 
 

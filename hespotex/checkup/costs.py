@@ -27,7 +27,8 @@ FEW, MANY = 8, 32  # spots that are timed; the difference leaves out what is don
 
 @dataclass(frozen=True)
 class Costs:
-    """`width`: numbers per spot over all patch sizes. Times in seconds for one CPU or GPU as here, sizes in bytes.
+    """`width`: numbers per spot over all patch sizes. Times in seconds for one CPU or GPU as here,
+    sizes in bytes.
 
     `patches`, times and `disk` are of a store that holds nothing yet.
     """
@@ -40,7 +41,13 @@ class Costs:
     memory: int
 
 
-def estimate(sections: Mapping[str, Section], splits: Sequence[Split], recipe: Recipe, n_genes: int, keep_gib: float) -> Costs:
+def estimate(
+    sections: Mapping[str, Section],
+    splits: Sequence[Split],
+    recipe: Recipe,
+    n_genes: int,
+    keep_gib: float,
+) -> Costs:
     """Costs of embedding and training on these sections, from some spots of the first.
 
     Args:
@@ -62,7 +69,10 @@ def estimate(sections: Mapping[str, Section], splits: Sequence[Split], recipe: R
     encode_seconds = encoded * seconds_per_spot(encode, first)
     width, nuclei = sum(widths), recipe.nuclei
     numbers = encoded * width + (sum(sizes.values()) if nuclei else 0)
-    memory = [fold_memory(sections, split, recipe.batching, width, n_genes, views, keep_gib) for split in splits]
+    memory = [
+        fold_memory(sections, split, recipe.batching, width, n_genes, views, keep_gib)
+        for split in splits
+    ]
     return Costs(
         encoded * len(specs),
         width,
@@ -109,7 +119,10 @@ def check_disk(costs: Costs, store: Path) -> None:
     there = next(folder for folder in [store, *store.absolute().parents] if folder.exists())
     free = shutil.disk_usage(there).free
     if costs.disk > free:
-        raise InputError(f"embeddings take {size(costs.disk)}, {there} has {size(free)} free; set paths.store=ELSEWHERE")
+        raise InputError(
+            f"embeddings take {size(costs.disk)}, {there} has {size(free)} free; set"
+            " paths.store=ELSEWHERE"
+        )
 
 
 def check_memory(costs: Costs) -> None:
@@ -117,8 +130,9 @@ def check_memory(costs: Costs) -> None:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if costs.memory > machine:
         raise InputError(
-            f"a fold takes about {size(costs.memory)} of memory, this machine has {size(machine)}; use fewer sections "
-            "(data.reader.sections), fewer genes (data.n_genes_at_most), or smaller blocks (data.batching.block_gib, keep_gib)"
+            f"a fold takes about {size(costs.memory)} of memory, this machine has {size(machine)};"
+            " use fewer sections (data.reader.sections), fewer genes (data.n_genes_at_most), or"
+            " smaller blocks (data.batching.block_gib, keep_gib)"
         )
 
 
@@ -126,9 +140,10 @@ def describe(costs: Costs, encoder: Encoder) -> str:
     """The estimate in two lines."""
     sizes = " and ".join(f"{spec.um:g}" for _, spec in patch_specs(encoder))
     return (
-        f"encoder {encoder.name}: {costs.patches:,} patches of {sizes} um, {costs.width} numbers a spot\n"
-        f"first run: about {duration(costs.encode_seconds)} to encode and {duration(costs.nuclei_seconds)} for nuclei, "
-        f"then kept ({size(costs.disk)} of disk); at most about {size(costs.memory)} of memory, and 1 GB for the program"
+        f"encoder {encoder.name}: {costs.patches:,} patches of {sizes} um, {costs.width} numbers a"
+        f" spot\nfirst run: about {duration(costs.encode_seconds)} to encode and"
+        f" {duration(costs.nuclei_seconds)} for nuclei, then kept ({size(costs.disk)} of disk); at"
+        f" most about {size(costs.memory)} of memory, and 1 GB for the program"
     )
 
 

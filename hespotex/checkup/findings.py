@@ -36,5 +36,9 @@ class Findings:
         lines = [f"note: {note}" for note in self.notes]
         lines += [f"problem {i}: {problem}" for i, problem in enumerate(self.problems, 1)]
         n = len(self.problems)
-        answer = f"training cannot start: {n} problem{'s' * (n > 1)}" if n else "training can start: same words, train.py"
+        answer = (
+            f"training cannot start: {n} problem{'s' * (n > 1)}"
+            if n
+            else "training can start: same words, train.py"
+        )
         return "\n".join([*lines, answer])

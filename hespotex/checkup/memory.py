@@ -28,15 +28,19 @@ def fold_memory(
 ) -> int:
     """Bytes that a run holds at its fullest moment; embeddings stay on disk and targets sparse.
 
-    It reads (counts up to `keep_gib` and of one section more, the images that are open), trains (the
-    blocks of a step, and those kept between epochs) and tests (predictions of the test sections, and of
-    one of them the measured values); the targets are there throughout.
+    It reads (counts up to `keep_gib` and of one section more, the images that are open), trains
+    (the blocks of a step, and those kept between epochs) and tests (predictions of the test
+    sections, and of one of them the measured values); the targets are there throughout.
 
     Args:
         sections: the sound ones, by id.
-        width, views: numbers of a patch size's embeddings side by side; views of each training patch.
+        width, views: numbers of a patch size's embeddings side by side; views of each training
+        patch.
     """
-    train, val, test = ([sections[i] for i in side if i in sections] for side in (split.train, split.val, split.test))
+    train, val, test = (
+        [sections[i] for i in side if i in sections]
+        for side in (split.train, split.val, split.test)
+    )
     own = list({section.section_id: section for section in [*train, *val, *test]}.values())
     sizes = [counts_bytes(section) for section in own]
     counts = min(sum(sizes), int(keep_gib * 2**30) + max(sizes, default=0))
@@ -44,7 +48,9 @@ def fold_memory(
     kept = _kept(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
     kept += _kept(val, batching, width + n_genes)
     predicted = FLOAT * n_genes * (sum(_spots(test)) + max(_spots(test), default=0))
-    return targets + max(counts + _images(own), kept + max(_step(train, batching, n_genes), predicted))
+    return targets + max(
+        counts + _images(own), kept + max(_step(train, batching, n_genes), predicted)
+    )
 
 
 def _spots(sections: Sequence[Section]) -> list[int]:
@@ -52,7 +58,9 @@ def _spots(sections: Sequence[Section]) -> list[int]:
 
 
 def _step(train: Sequence[Section], batching: Batching, n_genes: int) -> int:
-    """Of the blocks of an optimiser step, whose largest is the largest section or what `block_gib` leaves of it."""
+    """Of the blocks of an optimiser step, whose largest is the largest section or what `block_gib`
+    leaves of it.
+    """
     most = min(block_spots(batching.block_gib, n_genes), max(_spots(train), default=0))
     return BYTES_PER_VALUE * n_genes * most * batching.blocks
 
@@ -63,8 +71,12 @@ def _kept(sections: Sequence[Section], batching: Batching, numbers: int) -> int:
 
 
 def _images(sections: Sequence[Section]) -> int:
-    """Of the images that are open together: JPEG and PNG are decoded whole, of others some tiles are kept."""
+    """Of the images that are open together: JPEG and PNG are decoded whole, of others some tiles
+    are kept.
+    """
     paths = {section.image for section in sections if section.image}
     whole = {path: 3 * int(np.prod(image_facts(path)[0])) for path in paths}
-    sizes = [n if path.suffix.lower() in PLAIN else min(n, CACHE_BYTES) for path, n in whole.items()]
+    sizes = [
+        n if path.suffix.lower() in PLAIN else min(n, CACHE_BYTES) for path, n in whole.items()
+    ]
     return sum(sorted(sizes)[-OPEN_IMAGES:])

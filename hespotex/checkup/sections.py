@@ -16,7 +16,18 @@ from hespotex.data.sections import Sections
 from hespotex.files import safe_name
 from hespotex.results.overlay import draw_overlay
 
-HEADER = ["section", "group", "spots", "genes", "um/px", "from", "spot distance", "image", "nuclei", "state"]
+HEADER = [
+    "section",
+    "group",
+    "spots",
+    "genes",
+    "um/px",
+    "from",
+    "spot distance",
+    "image",
+    "nuclei",
+    "state",
+]
 
 
 class SectionCheck:
@@ -86,7 +97,9 @@ class SectionCheck:
 
 
 def spot_distance(section: Section) -> float:
-    """Median distance of neighbouring spots (um): of all pairs about a pitch apart, so that jitter cancels out."""
+    """Median distance of neighbouring spots (um): of all pairs about a pitch apart, so that jitter
+    cancels out.
+    """
     pairs = cKDTree(section.pos).query_pairs(1.3 * section.pitch_um, output_type="ndarray")
     distance = np.linalg.norm(section.pos[pairs[:, 0]] - section.pos[pairs[:, 1]], axis=1)
     near = distance[distance > 0.7 * section.pitch_um]

@@ -90,7 +90,9 @@ class Walk:
         keys = list(self.data.keys.values())
         names = self._sections(keys)
         sections = SoundSections(self.data, list(names))
-        splits, words = check_folds(self.fold, keys, self.config["model"]["select_on"], self.findings)
+        splits, words = check_folds(
+            self.fold, keys, self.config["model"]["select_on"], self.findings
+        )
         log.info("\n%s", words)
         self.findings.attempt(lambda: check_names(names))
         if self.config["data"]["detect_duplicates"] and not self.findings.problems:
@@ -114,19 +116,29 @@ class Walk:
                     names[key.section_id] = [str(gene) for gene in section.adata.var_names]
                 bar.update()
         groups = len({key.group for key in keys})
-        log.info("%s: %d sections in %d groups\n\n%s", self.config["data"]["name"], len(keys), groups, markdown(HEADER, lines))
+        log.info(
+            "%s: %d sections in %d groups\n\n%s",
+            self.config["data"]["name"],
+            len(keys),
+            groups,
+            markdown(HEADER, lines),
+        )
         if self.folder is not None:
             log.info("\nspots on the images: %s", self.folder / "*.png")
         return names
 
     def _duplicates(self, split: Split) -> None:
         """No test section is the tissue of a training section under another name."""
-        labelled = self.findings.attempt(lambda: label_duplicates(self.data, split, self.fold.allow_leak))
+        labelled = self.findings.attempt(
+            lambda: label_duplicates(self.data, split, self.fold.allow_leak)
+        )
         new = labelled.leaks[len(split.leaks) :] if labelled else []
         self.findings.notes += [f"this split is labelled: {leak}" for leak in new]
 
     def _genes(self, names: Mapping[str, Sequence[str]], splits: Sequence[Split]) -> int:
-        """Number of genes of the first split's panel, fitted as training would; 0 if it cannot be."""
+        """Number of genes of the first split's panel, fitted as training would; 0 if it cannot
+        be.
+        """
         first = next(iter(names.values()), [])
         kind = f"{species(first) or 'species unknown'}, {naming(first) or 'naming unknown'}"
         if not splits or self.findings.problems:
@@ -140,16 +152,30 @@ class Walk:
         self.findings.attempt(lambda: self.recipe.expression.fit(training, panel))
         shared = len(set.intersection(*(set(names[i]) for i in split.train)))
         of = f" in fold {split.index}" if len(splits) > 1 else ""
-        log.info("genes: %s; %d shared by the training sections, a panel of %d%s", kind, shared, len(panel.genes), of)
-        missing = {i: n for i in sorted(section_ids(split)) if (n := len(set(panel.genes) - set(names[i])))}
-        self.findings.notes += [f"{i} lacks {n} genes of the panel: not scored there" for i, n in missing.items()]
+        log.info(
+            "genes: %s; %d shared by the training sections, a panel of %d%s",
+            kind,
+            shared,
+            len(panel.genes),
+            of,
+        )
+        missing = {
+            i: n for i in sorted(section_ids(split)) if (n := len(set(panel.genes) - set(names[i])))
+        }
+        self.findings.notes += [
+            f"{i} lacks {n} genes of the panel: not scored there" for i, n in missing.items()
+        ]
         return len(panel.genes)
 
-    def _costs(self, sections: Mapping[str, Section], splits: Sequence[Split], n_genes: int) -> Costs:
+    def _costs(
+        self, sections: Mapping[str, Section], splits: Sequence[Split], n_genes: int
+    ) -> Costs:
         """Time, disk and memory; where no fold can be made, as if all sections trained."""
         splits = splits or [Split(0, 1, list(sections), [], [])]
         data = self.config["data"]
-        costs = estimate(sections, splits, self.recipe, n_genes or data["n_genes_at_most"], data["keep_gib"])
+        costs = estimate(
+            sections, splits, self.recipe, n_genes or data["n_genes_at_most"], data["keep_gib"]
+        )
         log.info(describe(costs, self.recipe.encoder))
         self.findings.attempt(lambda: check_disk(costs, self.recipe.store.root))
         self.findings.attempt(lambda: check_memory(costs))

@@ -13,38 +13,51 @@ from hespotex.user_table import BLANK, is_decimal_comma, parse_number, read_user
 
 log = logging.getLogger(__name__)
 LEAST = 3  # pairs without which a correlation says nothing
-LOGGED_BELOW = 30.0  # log2 of any count or TPM is smaller; a table with larger values is on the linear scale
+# log2 of any count or TPM is smaller; a table with larger values is on the linear scale
+LOGGED_BELOW = 30.0
 
 
 def read_bulk(path: Path, patients: pd.Index, genes: pd.Index) -> tuple[pd.DataFrame, str]:
     """Bulk expression of the cohort's patients and genes, and what was done to its values.
 
     Args:
-        path: CSV or TSV of genes x patients, or patients x genes: which of them is seen from the names.
+        path: CSV or TSV of genes x patients, or patients x genes: which of them is seen from the
+          names.
         patients, genes: of the cohort; others are left out.
 
     Returns:
-        (n_patients, n_genes), log1p of it where its values are on the linear scale, and that in words.
+        (n_patients, n_genes), log1p of it where its values are on the linear scale, and that in
+        words.
 
     Raises:
-        InputError: no such file, values that are no numbers, or too few patients or no gene in common.
+        InputError: no such file, values that are no numbers, or too few patients or no gene in
+          common.
     """
     if not path.is_file():
-        raise InputError(f"bulk table not found: {path}; give --bulk CSV with genes and patients as rows and columns")
+        raise InputError(
+            f"bulk table not found: {path}; give --bulk CSV with genes and patients as rows and"
+            " columns"
+        )
     rows, comma = read_user_rows(path, "--bulk")
-    table = pd.DataFrame([row[1:] for row in rows[1:]], [row[0] for row in rows[1:]], rows[0][1:], dtype=str)
+    table = pd.DataFrame(
+        [row[1:] for row in rows[1:]], [row[0] for row in rows[1:]], rows[0][1:], dtype=str
+    )
     table = table if table.index.isin(patients).sum() + table.columns.isin(genes).sum() else table.T
     table = table.loc[table.index.isin(patients), table.columns.isin(genes)]
     if len(table) < LEAST or table.shape[1] == 0:
         raise InputError(
-            f"{path}: {len(table)} patients (at least {LEAST} are needed) and {table.shape[1]} genes in common with the "
-            f"predictions, whose names are such as {patients[0]} and {genes[0]}"
+            f"{path}: {len(table)} patients (at least {LEAST} are needed) and {table.shape[1]}"
+            f" genes in common with the predictions, whose names are such as {patients[0]} and"
+            f" {genes[0]}"
         )
     _check_names(path, table)
     values = _numbers(path, table, comma)
     if values.min().min() < 0 or values.max().max() <= LOGGED_BELOW:
         return values, "as given: taken for log values"
-    return values.apply(np.log1p), f"log1p: there are values above {LOGGED_BELOW:g}, so they are not logarithms yet"
+    return (
+        values.apply(np.log1p),
+        f"log1p: there are values above {LOGGED_BELOW:g}, so they are not logarithms yet",
+    )
 
 
 def _numbers(path: Path, table: pd.DataFrame, comma: bool) -> pd.DataFrame:
@@ -55,7 +68,10 @@ def _numbers(path: Path, table: pd.DataFrame, comma: bool) -> pd.DataFrame:
         value = parse_number(cell, comma=comma)
         if value is None and cell.lower() not in BLANK:
             row, column = table.index[at[0]], table.columns[at[1]]
-            raise InputError(f"{path}, row {row}, column {column}: expected numbers, found {cell[:40]!r} (--bulk)")
+            raise InputError(
+                f"{path}, row {row}, column {column}: expected numbers, found {cell[:40]!r}"
+                " (--bulk)"
+            )
         values[at] = np.nan if value is None else value
     return pd.DataFrame(values, table.index, table.columns)
 
@@ -63,16 +79,22 @@ def _numbers(path: Path, table: pd.DataFrame, comma: bool) -> pd.DataFrame:
 def _check_names(path: Path, table: pd.DataFrame) -> None:
     for names in (table.index, table.columns):
         if names.has_duplicates:
-            raise InputError(f"{path}: {names[names.duplicated()][0]} is there twice; sum or drop such rows")
+            raise InputError(
+                f"{path}: {names[names.duplicated()][0]} is there twice; sum or drop such rows"
+            )
 
 
 def correlations(predicted: pd.DataFrame, bulk: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Pearson and Spearman correlation of two tables (n_patients, n_genes), and n, the pairs that have both values.
+    """Pearson and Spearman correlation of two tables (n_patients, n_genes), and n, the pairs that
+    have both values.
 
     Args:
         by: `gene`: over patients, a row a gene; `patient`: over genes, a row a patient.
     """
-    patients, genes = (a.intersection(b) for a, b in ((predicted.index, bulk.index), (predicted.columns, bulk.columns)))
+    patients, genes = (
+        a.intersection(b)
+        for a, b in ((predicted.index, bulk.index), (predicted.columns, bulk.columns))
+    )
     one, two = predicted.loc[patients, genes], bulk.loc[patients, genes]
     if by == "patient":
         one, two = one.T, two.T

@@ -12,7 +12,8 @@ log = logging.getLogger(__name__)
 
 
 def signature_scores(table: pd.DataFrame, sets: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Score of each set: the mean over its genes of the pseudobulk as z-scores over the cohort's slides.
+    """Score of each set: the mean over its genes of the pseudobulk as z-scores over the cohort's
+    slides.
 
     Slides without values have none; a gene that is the same in all slides counts as 0.
 
@@ -30,9 +31,12 @@ def signature_scores(table: pd.DataFrame, sets: Mapping[str, Sequence[str]]) -> 
     kept = {name: genes for name, genes in present.items() if genes}
     if not kept:
         raise InputError(
-            f"no gene of the sets {', '.join(list(sets)[:3])} is predicted; the genes are {', '.join(z.columns[:3])}..."
+            f"no gene of the sets {', '.join(list(sets)[:3])} is predicted; the genes are"
+            f" {', '.join(z.columns[:3])}..."
         )
     for name in sets.keys() - kept.keys():
         log.warning("%s: no gene of this set is predicted, it is left out", name)
-    scores = pd.DataFrame({name: z[genes].mean(axis=1) for name, genes in kept.items()}, index=table.index)
+    scores = pd.DataFrame(
+        {name: z[genes].mean(axis=1) for name, genes in kept.items()}, index=table.index
+    )
     return pd.concat([table[FACTS], scores], axis=1)

@@ -17,11 +17,12 @@ from hespotex.hdf5 import read_anndata
 from hespotex.progress import progress_bar
 from hespotex.results.slide.table import scale_factors
 
-FACTS = ["slide", "patient", "status", "reason", "n_spots", "tissue_mm2"]  # columns before the genes
+# columns before the genes
+FACTS = ["slide", "patient", "status", "reason", "n_spots", "tissue_mm2"]
 LEVELLED = (
-    "%d slides: the model sees embeddings standardised within each slide, which takes away most of what differs between "
-    "slides (a linear model predicts the same mean for all): for tables of a cohort train with "
-    "data.inputs.standardize=none"
+    "%d slides: the model sees embeddings standardised within each slide, which takes away most of"
+    " what differs between slides (a linear model predicts the same mean for all): for tables of a"
+    " cohort train with data.inputs.standardize=none"
 )
 log = logging.getLogger(__name__)
 DONE, FAILED, MISSING = "predicted", "failed", "missing"
@@ -32,11 +33,12 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
 
     Args:
         folder: what `predict.py` wrote: `SLIDE.h5ad`, `SLIDE_tissue.geojson` and `failed.csv`.
-        patients: patient of each slide that belongs to the cohort; None takes all slides, each a patient of its own.
+        patients: patient of each slide that belongs to the cohort; None takes all slides, each a
+          patient of its own.
 
     Returns:
-        A row a slide: `FACTS`, then the genes. A slide that failed, was not predicted, or cannot be read has a reason and
-        no values.
+        A row a slide: `FACTS`, then the genes. A slide that failed, was not predicted, or cannot be
+        read has a reason and no values.
 
     Raises:
         InputError: no predicted slide, or slides predicted in different units.
@@ -44,7 +46,9 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
     files = {path.stem: path for path in visible(folder, "*.h5ad")}
     failed = read_failed(folder)
     if not files:
-        raise InputError(f"no predicted slide (SLIDE.h5ad) in {folder}; give the output of predict.py")
+        raise InputError(
+            f"no predicted slide (SLIDE.h5ad) in {folder}; give the output of predict.py"
+        )
     names = sorted(patients if patients is not None else {*files, *failed})
     rows: list[dict[str, Any]] = []
     units: dict[str, str] = {}
@@ -61,15 +65,22 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
     if levelled:
         log.warning(LEVELLED, len(levelled))
     if len(units) > 1:
-        raise InputError(f"{folder}: slides of different units ({units}); predict all with one checkpoint")
+        raise InputError(
+            f"{folder}: slides of different units ({units}); predict all with one checkpoint"
+        )
     if len(models) > 1:
         shown = ", ".join(f"{slide} by checkpoint {model}" for model, slide in models.items())
-        raise InputError(f"{folder}: slides of different models ({shown}; run.txt names all); predict all with one checkpoint")
+        raise InputError(
+            f"{folder}: slides of different models ({shown}; run.txt names all); predict all with"
+            " one checkpoint"
+        )
     table = pd.DataFrame(rows)
     return table[[*FACTS, *(column for column in table if column not in FACTS)]]
 
 
-def _row(slide: str, file: Path | None, failure: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def _row(
+    slide: str, file: Path | None, failure: str | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Values of one slide, and what made them."""
     nothing = {"n_spots": 0, "tissue_mm2": np.nan}
     if file is None:
@@ -82,7 +93,12 @@ def _row(slide: str, file: Path | None, failure: str | None) -> tuple[dict[str, 
     except Exception as error:
         reason = f"{file.name} cannot be read ({failure_of(error).reason})"
         return {"status": FAILED, "reason": reason, **nothing}, {}
-    facts = {"status": DONE, "reason": "", "n_spots": table.n_obs, "tissue_mm2": _tissue_mm2(file, table)}
+    facts = {
+        "status": DONE,
+        "reason": "",
+        "n_spots": table.n_obs,
+        "tissue_mm2": _tissue_mm2(file, table),
+    }
     return facts | dict(zip(map(str, table.var_names), mean, strict=True)), about
 
 
@@ -93,7 +109,10 @@ def _tissue_mm2(file: Path, table: ad.AnnData) -> float:
         return float("nan")
     factors, library = scale_factors(table), next(iter(table.uns["spatial"].values()))
     height, width = library["images"]["hires"].shape[:2]
-    size = round(width / factors["tissue_hires_scalef"]), round(height / factors["tissue_hires_scalef"])
+    size = (
+        round(width / factors["tissue_hires_scalef"]),
+        round(height / factors["tissue_hires_scalef"]),
+    )
     try:
         return read_tissue(outline, size).area_mm2(factors["microns_per_pixel"])
     except InputError:  # no area in it, as where positions were given on a slide without tissue
@@ -106,6 +125,8 @@ def value_columns(table: pd.DataFrame) -> list[str]:
 
 
 def patient_means(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Mean over the slides of each patient, (n_patients, n_columns); slides without values are left out."""
+    """Mean over the slides of each patient, (n_patients, n_columns); slides without values are left
+    out.
+    """
     done = table[table["status"] == DONE]
     return done.groupby("patient")[list(columns)].mean()

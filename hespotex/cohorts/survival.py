@@ -14,9 +14,11 @@ PENALTY = 0.1  # ridge on the log hazard ratio, so that a fold with few events s
 
 
 def c_indices(scores: pd.DataFrame, follow_up: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Harrell's C-index of each signature by five-fold cross-validation, repeated ten times, stratified by event.
+    """Harrell's C-index of each signature by five-fold cross-validation, repeated ten times,
+    stratified by event.
 
-    In each fold a Cox model of this one signature is fitted to the other patients, so that its direction is learned there;
+    In each fold a Cox model of this one signature is fitted to the other patients, so that its
+    direction is learned there;
     0.5 is chance.
 
     Args:
@@ -24,9 +26,10 @@ def c_indices(scores: pd.DataFrame, follow_up: pd.DataFrame, seed: int = 0) -> p
         follow_up: `time` and `event` (1: it happened, 0: censored) of patients.
 
     Returns:
-        A row a signature: `c_index`, mean over folds and repeats; `low`, `high`, their 2.5th and 97.5th percentile (over
-        small test folds: wider than a confidence interval of the mean); `n_folds` that have comparable patients;
-        `n_patients`, `n_events`.
+        A row a signature: `c_index`, mean over folds and repeats; `low`, `high`, their 2.5th and
+        97.5th percentile (over
+        small test folds: wider than a confidence interval of the mean); `n_folds` that have
+        comparable patients; `n_patients`, `n_events`.
 
     Raises:
         InputError: lifelines is not installed, or too few patients with or without an event.
@@ -37,28 +40,49 @@ def c_indices(scores: pd.DataFrame, follow_up: pd.DataFrame, seed: int = 0) -> p
     rows = []
     for name in scores:
         own = together[[name, "time", "event"]].rename(columns={name: "score"})
-        found = np.array([value for train, test in splits if (value := _fold(own.iloc[train], own.iloc[test])) is not None])
+        found = np.array(
+            [
+                value
+                for train, test in splits
+                if (value := _fold(own.iloc[train], own.iloc[test])) is not None
+            ]
+        )
         low, high = np.percentile(found, [2.5, 97.5]) if len(found) else (np.nan, np.nan)
         facts = {"n_folds": len(found), "n_patients": len(own), "n_events": int(own["event"].sum())}
-        rows.append({"signature": name, "c_index": found.mean() if len(found) else np.nan, "low": low, "high": high, **facts})
+        rows.append(
+            {
+                "signature": name,
+                "c_index": found.mean() if len(found) else np.nan,
+                "low": low,
+                "high": high,
+                **facts,
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def follow_up_of(slides: pd.DataFrame) -> pd.DataFrame | None:
-    """`time` and `event` of each patient, from a table of slides; None where it has no such columns.
+    """`time` and `event` of each patient, from a table of slides; None where it has no such
+    columns.
 
     Raises:
-        InputError: one of the two columns alone, values that cannot be, or slides of one patient that disagree.
+        InputError: one of the two columns alone, values that cannot be, or slides of one patient
+          that disagree.
     """
     there = {"time", "event"} & set(slides)
     if not there:
         return None
     if len(there) == 1:
-        raise InputError(f"--slides: follow-up needs the columns time and event, found {', '.join(there)} alone")
+        raise InputError(
+            f"--slides: follow-up needs the columns time and event, found {', '.join(there)} alone"
+        )
     table = slides[["patient", "time", "event"]].astype({"time": float, "event": float})
     half = table[table["time"].isna() != table["event"].isna()]
     if len(half):
-        log.warning("--slides: left out, as time or event is empty: %s", ", ".join(sorted(set(half["patient"]))))
+        log.warning(
+            "--slides: left out, as time or event is empty: %s",
+            ", ".join(sorted(set(half["patient"]))),
+        )
     table = table.dropna().drop_duplicates()
     odd = table[(table["time"] <= 0) | ~table["event"].isin([0, 1])]
     twice = table["patient"][table["patient"].duplicated()]
@@ -74,7 +98,9 @@ def _need_lifelines() -> None:
     try:
         import lifelines  # noqa: F401
     except ImportError as error:
-        raise InputError(f"survival needs the package lifelines ({error}); run `pip install lifelines`") from error
+        raise InputError(
+            f"survival needs the package lifelines ({error}); run `pip install lifelines`"
+        ) from error
 
 
 def _splits(event: Any, seed: int) -> list[tuple[Any, Any]]:
@@ -83,15 +109,17 @@ def _splits(event: Any, seed: int) -> list[tuple[Any, Any]]:
     fewest = min(int((event == kind).sum()) for kind in (0, 1))
     if fewest < FOLDS:
         raise InputError(
-            f"survival: {len(event)} patients with scores and follow-up, {int(event.sum())} with an event; at least {FOLDS} "
-            "with and without one are needed"
+            f"survival: {len(event)} patients with scores and follow-up, {int(event.sum())} with an"
+            f" event; at least {FOLDS} with and without one are needed"
         )
     splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=seed)
     return list(splitter.split(np.zeros(len(event)), event))
 
 
 def _fold(train: pd.DataFrame, test: pd.DataFrame) -> float | None:
-    """C-index on the test patients; None where the signature is constant or no two test patients can be compared."""
+    """C-index on the test patients; None where the signature is constant or no two test patients
+    can be compared.
+    """
     from lifelines import CoxPHFitter
     from lifelines.utils import concordance_index
 

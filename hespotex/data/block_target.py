@@ -1,4 +1,6 @@
-"""Measured expression of the spots of one block, ready for products with what the model makes of their images."""
+"""Measured expression of the spots of one block, ready for products with what the model makes of
+their images.
+"""
 
 import numpy as np
 import torch
@@ -10,23 +12,36 @@ from hespotex.sparse import FixedProduct, from_scipy
 
 
 class BlockTarget:
-    """Expression y (n, n_genes); sparse where the target's zeros are zeros, and both ways round, for y^T x and its gradient.
+    """Expression y (n, n_genes); sparse where the target's zeros are zeros, and both ways round,
+    for y^T x and its gradient.
 
     Args:
         by_spot: y, NaN as 0; by_gene: y^T. Both sparse or both dense.
         known: (n_genes,) bool, genes that the section measured.
-        mean, variance: of each gene over these spots, (n_genes,) float32; NaN for a gene that is not known.
+        mean, variance: of each gene over these spots, (n_genes,) float32; NaN for a gene that is
+        not known.
     """
 
-    def __init__(self, by_spot: Tensor, by_gene: Tensor, known: Tensor, mean: Tensor, variance: Tensor) -> None:
-        self.by_spot, self.by_gene, self.known, self.mean, self.variance = by_spot, by_gene, known, mean, variance
+    def __init__(
+        self, by_spot: Tensor, by_gene: Tensor, known: Tensor, mean: Tensor, variance: Tensor
+    ) -> None:
+        self.by_spot, self.by_gene, self.known, self.mean, self.variance = (
+            by_spot,
+            by_gene,
+            known,
+            mean,
+            variance,
+        )
 
     @classmethod
     def of_counts(cls, values: sparse.csr_matrix, known: NDArray[np.bool_]) -> "BlockTarget":
         """Of a sparse table (n, n_genes)."""
         n, total, squares = values.shape[0], _sums(values), _sums(values.multiply(values))
         return cls(
-            from_scipy(values), from_scipy(values.T.tocsr()), torch.from_numpy(known), *_spread(n, total, squares, known)
+            from_scipy(values),
+            from_scipy(values.T.tocsr()),
+            torch.from_numpy(known),
+            *_spread(n, total, squares, known),
         )
 
     @classmethod
@@ -46,10 +61,16 @@ class BlockTarget:
         """Memory, in bytes."""
         if self.by_spot.layout != torch.sparse_csr:
             return self.by_spot.nbytes
-        return sum(part.nbytes for y in (self.by_spot, self.by_gene) for part in (y.values(), y.col_indices()))
+        return sum(
+            part.nbytes
+            for y in (self.by_spot, self.by_gene)
+            for part in (y.values(), y.col_indices())
+        )
 
     def times(self, x: Tensor) -> Tensor:
-        """(n, d) -> y^T x, (n_genes, d) float32, differentiable in x; 0 for a gene that is not known."""
+        """(n, d) -> y^T x, (n_genes, d) float32, differentiable in x; 0 for a gene that is not
+        known.
+        """
         product: Tensor = FixedProduct.apply(x.float(), self.by_gene, self.by_spot)
         return product
 
@@ -73,5 +94,8 @@ def _spread(
 ) -> tuple[Tensor, Tensor]:
     mean = total / n
     variance = np.maximum(squares / n - mean**2, 0)
-    first, second = (torch.from_numpy(np.where(known, values, np.nan).astype(np.float32)) for values in (mean, variance))
+    first, second = (
+        torch.from_numpy(np.where(known, values, np.nan).astype(np.float32))
+        for values in (mean, variance)
+    )
     return first, second

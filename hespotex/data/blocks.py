@@ -1,4 +1,6 @@
-"""Rows on their way into the store: blocks on disk, each whole or absent, so that a killed run goes on."""
+"""Rows on their way into the store: blocks on disk, each whole or absent, so that a killed run goes
+on.
+"""
 
 import logging
 import zlib
@@ -40,7 +42,9 @@ class Blocks:
                 path.unlink()
 
     def __iter__(self) -> Iterator[tuple[int, Rows]]:
-        """First row and rows of each block; the rows are read from disk only where they are looked at."""
+        """First row and rows of each block; the rows are read from disk only where they are looked
+        at.
+        """
         start = 0
         while (path := self._path(start)).is_file():
             block: Rows = load_array(path, mapped=True)
@@ -86,14 +90,17 @@ class Blocks:
 def _is_whole(path: Path) -> bool:
     """Whether the checksum at the end of a block fits what stands before it."""
     content = path.read_bytes()
-    return zlib.crc32(content[:-CHECKSUM_BYTES]).to_bytes(CHECKSUM_BYTES, "little") == content[-CHECKSUM_BYTES:]
+    return (
+        zlib.crc32(content[:-CHECKSUM_BYTES]).to_bytes(CHECKSUM_BYTES, "little")
+        == content[-CHECKSUM_BYTES:]
+    )
 
 
 def _finite(piece: Rows, label: str) -> Rows:
     broken = int((~np.isfinite(piece)).any(axis=1).sum())
     if broken:
         raise InputError(
-            f"{label}: {broken} of {len(piece)} patches gave values that are not finite; if the encoder runs in 16 bits, "
-            "set encoder.precision=fp32"
+            f"{label}: {broken} of {len(piece)} patches gave values that are not finite; if the"
+            " encoder runs in 16 bits, set encoder.precision=fp32"
         )
     return piece

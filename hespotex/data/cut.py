@@ -7,18 +7,25 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 Numbers = NDArray[np.int64]
-BYTES_PER_VALUE = 64  # memory of a training step for each spot and gene: expression, prediction, losses and their gradients
-FEWEST, MOST = 16, 8192  # spots of a block; beyond, sparse products miss the cache (experiments/speed)
+# memory of a training step for each spot and gene: expression, prediction, losses and their
+# gradients
+BYTES_PER_VALUE = 64
+# spots of a block; beyond, sparse products miss the cache (experiments/speed)
+FEWEST, MOST = 16, 8192
 
 
 def block_spots(gib: float, n_genes: int) -> int:
-    """Spots of a block whose training step takes about this much memory, even where all genes are held densely."""
+    """Spots of a block whose training step takes about this much memory, even where all genes are
+    held densely.
+    """
     return min(MOST, max(FEWEST, int(gib * 2**30 / (BYTES_PER_VALUE * n_genes))))
 
 
 @dataclass(frozen=True)
 class Block:
-    """Part of a section: `spots` are its own `n_inner` spots and then their halo; `edges` (2, n_edges) between them."""
+    """Part of a section: `spots` are its own `n_inner` spots and then their halo; `edges` (2,
+    n_edges) between them.
+    """
 
     spots: Numbers
     n_inner: int
@@ -37,12 +44,16 @@ def cut(pos: NDArray[np.floating], edges: Numbers, most: int, n_hops: int) -> li
     n = len(pos)
     if n <= most:
         return [Block(np.arange(n), n, edges)]
-    graph = sparse.csr_matrix((np.ones(edges.shape[1], np.int8), (edges[1], edges[0])), shape=(n, n))
+    graph = sparse.csr_matrix(
+        (np.ones(edges.shape[1], np.int8), (edges[1], edges[0])), shape=(n, n)
+    )
     return [_with_halo(graph, inner, n_hops) for inner in split(pos, np.arange(n), -(-n // most))]
 
 
 def split(pos: NDArray[np.floating], spots: Numbers, n_parts: int) -> list[Numbers]:
-    """Halve along the longer side, and again: `n_parts` compact parts whose sizes differ by one at most."""
+    """Halve along the longer side, and again: `n_parts` compact parts whose sizes differ by one at
+    most.
+    """
     if n_parts == 1:
         return [np.sort(spots)]
     own = pos[spots]

@@ -36,7 +36,9 @@ class SectionDataModule(pl.LightningDataModule):
         )
 
     def val_dataloader(self) -> BlockLoader | list[Any]:
-        """Every rank validates all sections: they are few, and no rank waits for another. Empty where there are none."""
+        """Every rank validates all sections: they are few, and no rank waits for another. Empty
+        where there are none.
+        """
         val = self.fold.split.val
         return self.fold.loader(val, self.n_hops, epochs=True) if val else []
 

@@ -1,4 +1,6 @@
-"""What the teacher reads of a section: its expression, or the part of it along the main directions of training."""
+"""What the teacher reads of a section: its expression, or the part of it along the main directions
+of training.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +31,11 @@ class Directions:
 
     @classmethod
     def fit(
-        cls, expression: Sequence[Rows], scaling: tuple[Tensor, Tensor], n_components: int | None, seed: int
+        cls,
+        expression: Sequence[Rows],
+        scaling: tuple[Tensor, Tensor],
+        n_components: int | None,
+        seed: int,
     ) -> "Directions":
         """Principal directions of these sections' spots, or of a sample of many."""
         plain = cls(*scaling, None)

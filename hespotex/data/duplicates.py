@@ -1,4 +1,6 @@
-"""The same tissue under two ids: pairs known from HEST-1k's metadata, and pairs that a look at the data finds."""
+"""The same tissue under two ids: pairs known from HEST-1k's metadata, and pairs that a look at the
+data finds.
+"""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -28,10 +30,16 @@ class DuplicatePair:
 @lru_cache
 def known_pairs() -> tuple[DuplicatePair, ...]:
     """Pairs of HEST-1k ids whose metadata agree in image size, pixel size and number of spots."""
-    with resources.files("hespotex.data").joinpath("hest_duplicates.csv").open(encoding="utf-8") as file:
+    with (
+        resources.files("hespotex.data")
+        .joinpath("hest_duplicates.csv")
+        .open(encoding="utf-8") as file
+    ):
         table = pd.read_csv(file, dtype=str)
     reason = "known to be one tissue in HEST-1k"
-    return tuple(DuplicatePair(a, b, reason) for a, b in zip(table["id_a"], table["id_b"], strict=True))
+    return tuple(
+        DuplicatePair(a, b, reason) for a, b in zip(table["id_a"], table["id_b"], strict=True)
+    )
 
 
 def known_pair(a: str, b: str) -> DuplicatePair | None:
@@ -51,28 +59,38 @@ def compare(a: Look, b: Look) -> DuplicatePair | None:
     return DuplicatePair(a.section_id, b.section_id, reason) if reason else None
 
 
-def duplicate_leaks(test: Sequence[Section], train: Sequence[Section], allow_leak: bool) -> list[str]:
-    """In words, every test section that is the tissue of a training section by image file and grid of spots.
+def duplicate_leaks(
+    test: Sequence[Section], train: Sequence[Section], allow_leak: bool
+) -> list[str]:
+    """In words, every test section that is the tissue of a training section by image file and grid
+    of spots.
 
     Raises:
         InputError: there is one, and leaks were not asked for.
     """
     looks, tested = map(look_at, train), map(look_at, test)
     pairs = [pair for a, b in product(tested, looks) if (pair := compare(a, b))]
-    leaks = [f"{pair.a} (test) and {pair.b} (training) look like the same tissue: {pair.reason}" for pair in pairs]
+    leaks = [
+        f"{pair.a} (test) and {pair.b} (training) look like the same tissue: {pair.reason}"
+        for pair in pairs
+    ]
     if leaks and not allow_leak:
         raise InputError(
-            f"{'; '.join(leaks)}. Leave one of them out (data.select.exclude or data.reader.sections), give them one "
-            "group, or set fold.allow_leak=true to run it all the same, labelled. Pieces of several patients on one scan "
-            "are told apart by their spots: these must not overlap; where they do, cut the scan into an image for each"
+            f"{'; '.join(leaks)}. Leave one of them out (data.select.exclude or"
+            " data.reader.sections), give them one group, or set fold.allow_leak=true to run it"
+            " all the same, labelled. Pieces of several patients on one scan are told apart by"
+            " their spots: these must not overlap; where they do, cut the scan into an image for"
+            " each"
         )
     return leaks
 
 
 def merge_groups(keys: Sequence[SectionKey], pairs: Iterable[DuplicatePair]) -> list[SectionKey]:
-    """The keys, the groups of every pair made one; pairs with an id that is not among the keys do nothing.
+    """The keys, the groups of every pair made one; pairs with an id that is not among the keys do
+    nothing.
 
-    The name of a merged group lists its parts, so it depends neither on the order of keys nor on that of pairs.
+    The name of a merged group lists its parts, so it depends neither on the order of keys nor on
+    that of pairs.
     """
     group = {key.section_id: key.group for key in keys}
     parent = {name: name for name in group.values()}
@@ -81,7 +99,14 @@ def merge_groups(keys: Sequence[SectionKey], pairs: Iterable[DuplicatePair]) -> 
             a, b = _root(parent, group[pair.a]), _root(parent, group[pair.b])
             if a != b:
                 parent[max(a, b)] = min(a, b)
-                log.info("%s and %s: %s; groups %r and %r are one", pair.a, pair.b, pair.reason, group[pair.a], group[pair.b])
+                log.info(
+                    "%s and %s: %s; groups %r and %r are one",
+                    pair.a,
+                    pair.b,
+                    pair.reason,
+                    group[pair.a],
+                    group[pair.b],
+                )
     parts: dict[str, list[str]] = {}
     for name in sorted(parent):
         parts.setdefault(_root(parent, name), []).append(name)

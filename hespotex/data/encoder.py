@@ -27,7 +27,9 @@ class Encoder(Protocol):
     def batch_size(self) -> int: ...
 
     def identity(self) -> dict[str, Any]:
-        """Plain values that fix the output: weights, preprocessing, version. Part of the store's key."""
+        """Plain values that fix the output: weights, preprocessing, version. Part of the store's
+        key.
+        """
         ...
 
     def __call__(self, patches: Tensor, mpp: float) -> Tensor:
@@ -58,7 +60,9 @@ class NucleiCounter(Protocol):
     name: str
 
     def identity(self, section: Section) -> dict[str, Any]:
-        """Plain values that fix the counts, besides image and positions. Part of the store's key."""
+        """Plain values that fix the counts, besides image and positions. Part of the store's
+        key.
+        """
         ...
 
     def __call__(self, section: Section) -> NDArray[np.float32]:

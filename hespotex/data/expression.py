@@ -17,8 +17,8 @@ from hespotex.errors import InputError
 class Expression(Protocol):
     """A target.
 
-    `unit`: what its numbers are, for axes. `lowest`: no value is below it. `fitted_on`: the sections that `fit`
-    took something from.
+    `unit`: what its numbers are, for axes. `lowest`: no value is below it. `fitted_on`: the
+    sections that `fit` took something from.
     """
 
     unit: str
@@ -30,11 +30,15 @@ class Expression(Protocol):
         ...
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
-        """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a gene."""
+        """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a
+        gene.
+        """
         ...
 
     def state(self) -> dict[str, Any]:
-        """What was fitted, as plain values that travel in the checkpoint; empty where nothing is."""
+        """What was fitted, as plain values that travel in the checkpoint; empty where nothing
+        is.
+        """
         ...
 
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
@@ -43,7 +47,9 @@ class Expression(Protocol):
 
 
 class LogRaw:
-    """log1p of the raw counts, as HEST-Benchmark has it: depth and cellularity are part of the target."""
+    """log1p of the raw counts, as HEST-Benchmark has it: depth and cellularity are part of the
+    target.
+    """
 
     unit, lowest = "log(1 + counts)", 0.0
 
@@ -69,8 +75,8 @@ class LogNormalised(LogRaw):
 
     Args:
         target_sum: library size after scaling.
-        library: "all" divides by the spot's counts over all genes; "panel" over the chosen genes only, as
-            released: what a spot loses there depends on the choice of genes.
+        library: "all" divides by the spot's counts over all genes; "panel" over the chosen genes
+          only, as released: what a spot loses there depends on the choice of genes.
     """
 
     unit = "log-normalised expression"
@@ -84,16 +90,20 @@ class LogNormalised(LogRaw):
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
         library = library_size(section.adata.X if self.library == "all" else counts)
-        scaled = sparse.csr_matrix(counts.multiply((self.target_sum / np.maximum(library, 1))[:, None]))
+        scaled = sparse.csr_matrix(
+            counts.multiply((self.target_sum / np.maximum(library, 1))[:, None])
+        )
         return Target(scaled.log1p(), known)
 
 
 class PearsonResiduals:
-    """Pearson residuals of a negative binomial null model (Lause et al. 2021): the control for depth and cellularity.
+    """Pearson residuals of a negative binomial null model (Lause et al. 2021): the control for
+    depth and cellularity.
 
-    r = (x - mu) / sqrt(mu + mu^2 / theta), cut at +-clip, with mu = library * share: the library is the spot's own
-    counts over all genes, the share is the gene's part of all counts of the section. With the share of other patients'
-    sections a gene that is rarer or more frequent here would follow depth: |r| of .3 on her2st's held-out patients.
+    r = (x - mu) / sqrt(mu + mu^2 / theta), cut at +-clip, with mu = library * share: the library is
+    the spot's own counts over all genes, the share is the gene's part of all counts of the section.
+    With the share of other patients' sections a gene that is rarer or more frequent here would
+    follow depth: |r| of .3 on her2st's held-out patients.
 
     Args:
         theta: overdispersion of the null model.
@@ -118,15 +128,21 @@ class PearsonResiduals:
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
         library = library_size(section.adata.X)
-        share = np.asarray(counts.sum(axis=0, dtype=np.float64)).ravel() / max(library.sum(dtype=np.float64), 1)
+        share = np.asarray(counts.sum(axis=0, dtype=np.float64)).ravel() / max(
+            library.sum(dtype=np.float64), 1
+        )
         return ResidualTarget(counts, known, library, share, self.theta, self.limit)
 
 
 def panel_counts(section: Section, panel: GenePanel) -> tuple[sparse.csr_matrix, NDArray[np.bool_]]:
-    """Counts (n_spots, n_genes) in panel order, and which genes the section measured, (n_genes,); the others have none."""
+    """Counts (n_spots, n_genes) in panel order, and which genes the section measured, (n_genes,);
+    the others have none.
+    """
     measured = section.adata.var_names.get_indexer(panel.genes)
     known, place = measured >= 0, np.flatnonzero(measured >= 0)
-    pick = sparse.csr_matrix((np.ones(len(place)), (measured[known], place)), shape=(section.adata.n_vars, len(measured)))
+    pick = sparse.csr_matrix(
+        (np.ones(len(place)), (measured[known], place)), shape=(section.adata.n_vars, len(measured))
+    )
     return sparse.csr_matrix(section.adata.X @ pick.astype(np.float32)), known
 
 

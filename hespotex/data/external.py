@@ -1,4 +1,6 @@
-"""The sections of another data set, as test sections of a model that was trained elsewhere: nothing is fitted."""
+"""The sections of another data set, as test sections of a model that was trained elsewhere: nothing
+is fitted.
+"""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +35,8 @@ class Training:
 
     Attributes:
         facts: `section_facts` of every section that the model has seen, by id; empty where unknown.
-        same_data: it was trained in the very same folder: equal ids and groups are one section, one patient.
+        same_data: it was trained in the very same folder: equal ids and groups are one section, one
+          patient.
         pitch_um: distance of spots.
         genes: of the model, in its order.
         gene_sets: subsets of them, as chosen in training.
@@ -48,10 +51,13 @@ class Training:
     def saw(self, section_id: str, here: dict[str, Any]) -> list[str]:
         """In words, how the model has seen the section of these facts: at most one reason."""
         for other, facts in self.facts.items():
-            if other == section_id and (self.same_data or not facts):  # an older checkpoint knows the name only
+            # an older checkpoint knows the name only
+            if other == section_id and (self.same_data or not facts):
                 return [f"{section_id} was seen in training"]
             if reason := _same_tissue(section_id, here, other, facts):
-                return [f"{section_id} is the tissue of {other}, which was seen in training ({reason})"]
+                return [
+                    f"{section_id} is the tissue of {other}, which was seen in training ({reason})"
+                ]
             if self.same_data and facts.get("group") == here["group"]:
                 return [f"{section_id} is of {here['group']}, of whom {other} was seen in training"]
         return []
@@ -84,8 +90,11 @@ class FittedExpression:
         return self.target(section, GenePanel(self.genes, [])).select(columns)
 
 
-def prepare_external(sections: Sections, training: Training, recipe: Recipe, allow_leak: bool, failures: Failures) -> Fold:
-    """All sections of a data set as test sections, for the model's genes that some section measured.
+def prepare_external(
+    sections: Sections, training: Training, recipe: Recipe, allow_leak: bool, failures: Failures
+) -> Fold:
+    """All sections of a data set as test sections, for the model's genes that some section
+    measured.
 
     Args:
         sections: of the data set.
@@ -95,11 +104,13 @@ def prepare_external(sections: Sections, training: Training, recipe: Recipe, all
         failures: takes the sections that cannot be read or embedded; the others are scored.
 
     Raises:
-        InputError: the model has seen a section, its patient or its tissue; no genes in common; or no
-            section is left.
+        InputError: the model has seen a section, its patient or its tissue; no genes in common; or
+          no section is left.
     """
     facts: dict[str, dict[str, Any]] = {}
-    ids = without_failed(list(sections.keys), failures, lambda i: facts.update({i: section_facts(sections[i])}))
+    ids = without_failed(
+        list(sections.keys), failures, lambda i: facts.update({i: section_facts(sections[i])})
+    )
     leaks = seen_in_training({i: facts[i] for i in ids}, training, allow_leak)
     parts = (recipe.encoder, recipe.nuclei, recipe.store)
     ids = without_failed(ids, failures, lambda i: fill(sections[i], *parts))
@@ -109,12 +120,16 @@ def prepare_external(sections: Sections, training: Training, recipe: Recipe, all
     panel = measured_panel(training.genes, names)
     prepared = prepare_sections(sections, split, panel, recipe)
     table = sample_table(sections)
-    fold = Fold(split, sections.keys, prepared, panel, training.gene_sets, recipe, sample_table=table)
+    fold = Fold(
+        split, sections.keys, prepared, panel, training.gene_sets, recipe, sample_table=table
+    )
     log.info("%d genes; %s", len(panel.genes), fold.sizes())
     return fold
 
 
-def without_failed(ids: Sequence[str], failures: Failures, step: Callable[[str], object]) -> list[str]:
+def without_failed(
+    ids: Sequence[str], failures: Failures, step: Callable[[str], object]
+) -> list[str]:
     """Take the step for each section, and give those for which it did not fail.
 
     Raises:
@@ -129,7 +144,9 @@ def without_failed(ids: Sequence[str], failures: Failures, step: Callable[[str],
     return left
 
 
-def seen_in_training(facts: Mapping[str, dict[str, Any]], training: Training, allow_leak: bool) -> list[str]:
+def seen_in_training(
+    facts: Mapping[str, dict[str, Any]], training: Training, allow_leak: bool
+) -> list[str]:
     """In words, which sections the model has seen.
 
     Raises:
@@ -138,8 +155,8 @@ def seen_in_training(facts: Mapping[str, dict[str, Any]], training: Training, al
     leaks = [leak for section_id, here in facts.items() for leak in training.saw(section_id, here)]
     if leaks and not allow_leak:
         raise InputError(
-            f"{'; '.join(leaks)}. Leave these sections out (data.reader.sections), or set allow_leak=true to "
-            "score them all the same, labelled"
+            f"{'; '.join(leaks)}. Leave these sections out (data.reader.sections), or set"
+            " allow_leak=true to score them all the same, labelled"
         )
     return leaks
 
@@ -156,13 +173,20 @@ def measured_panel(genes: Sequence[str], names: Mapping[str, Sequence[str]]) -> 
     if len(there) < 2:
         example = list(next(iter(names.values())))[:3]
         raise InputError(
-            f"of the model's {len(genes)} genes (such as {list(genes[:3])}) the sections measured {len(there)} (they "
-            f"have {example}, ...); are these names of another kind? Translate them with data.genes.aliases=FILE.csv"
+            f"of the model's {len(genes)} genes (such as {list(genes[:3])}) the sections measured"
+            f" {len(there)} (they have {example}, ...); are these names of another kind? Translate"
+            " them with data.genes.aliases=FILE.csv"
         )
     for section_id, known in measured.items():
         missing = [gene for gene in genes if gene not in known]
         shown = f": {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}" if missing else ""
-        log.info("%s: %d of the model's %d genes are missing%s", section_id, len(missing), len(genes), shown)
+        log.info(
+            "%s: %d of the model's %d genes are missing%s",
+            section_id,
+            len(missing),
+            len(genes),
+            shown,
+        )
     return GenePanel(there, [])
 
 
@@ -170,7 +194,9 @@ def missing_genes(fold: Fold, genes: Sequence[str]) -> dict[str, list[str]]:
     """The model's genes that a section did not measure, by section."""
     missing = {}
     for section_id, known in fold.sections.items():
-        there = {gene for gene, has in zip(fold.panel.genes, known.target.known, strict=True) if has}
+        there = {
+            gene for gene, has in zip(fold.panel.genes, known.target.known, strict=True) if has
+        }
         missing[section_id] = [gene for gene in genes if gene not in there]
     return missing
 
@@ -179,21 +205,29 @@ def remarks(fold: Fold, training: Training) -> list[str]:
     """What differs from training and is not put right, or cannot be known."""
     trained = {facts["group"] for facts in training.facts.values() if facts}
     named = sorted({fold.group(i) for i in fold.section_ids} & trained)
-    found = [f"training had groups of the same name ({', '.join(named)}): the same patients?"] if named else []
+    found = (
+        [f"training had groups of the same name ({', '.join(named)}): the same patients?"]
+        if named
+        else []
+    )
     for known in fold.sections.values():
         pitch = known.section.pitch_um
         ratio = pitch / training.pitch_um
         if abs(ratio - 1) > PITCH:
             found.append(
-                f"{known.section.section_id}: spots are {pitch:g} um apart, {training.pitch_um:g} um in training: "
-                f"patches keep their size in um, but the graph's neighbours are {ratio:.2g} times as far away"
+                f"{known.section.section_id}: spots are {pitch:g} um apart, {training.pitch_um:g}"
+                " um in training: patches keep their size in um, but the graph's neighbours are"
+                f" {ratio:.2g} times as far away"
             )
     return found
 
 
-def _same_tissue(section_id: str, here: dict[str, Any], other: str, facts: dict[str, Any]) -> str | None:
+def _same_tissue(
+    section_id: str, here: dict[str, Any], other: str, facts: dict[str, Any]
+) -> str | None:
     """Why the two are one tissue: an equal file, or a pair that is known from HEST-1k."""
-    same_area = one_area(facts.get("area_px"), here["area_px"])  # else two pieces of tissue on one scan
+    # else two pieces of tissue on one scan
+    same_area = one_area(facts.get("area_px"), here["area_px"])
     if same_area and facts.get("image") == here["image"]:
         return "image file"
     if facts.get("counts") == here["counts"]:

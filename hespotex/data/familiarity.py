@@ -16,8 +16,9 @@ USUAL = 0.99  # share of the training spots whose distance is called usual
 
 @dataclass(frozen=True)
 class Familiarity:
-    """Mean and spread of each number of the training embeddings, before any standardisation by section, and how far
-    from that mean training spots themselves are: `usual` is the 99th percentile of their distance.
+    """Mean and spread of each number of the training embeddings, before any standardisation by
+    section, and how far from that mean training spots themselves are: `usual` is the 99th
+    percentile of their distance.
     """
 
     mean: list[float]
@@ -41,13 +42,17 @@ class Familiarity:
         return asdict(self)
 
     def strangeness(self, embeddings: Embeddings) -> Floats:
-        """(n_spots, d) -> (n_spots,): root mean squared deviation in training spreads, 1 at the 99th percentile of training."""
+        """(n_spots, d) -> (n_spots,): root mean squared deviation in training spreads, 1 at the
+        99th percentile of training.
+        """
         std = np.array(self.std)
         scale = np.array(self.mean), np.where(std > 0, std, np.inf)
         distance = np.concatenate([_distance(piece, *scale) for piece in embeddings.chunks()])
         return np.asarray(distance / self.usual, dtype=np.float32)
 
 
-def _distance(values: NDArray[Any], mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
+def _distance(
+    values: NDArray[Any], mean: NDArray[np.float64], std: NDArray[np.float64]
+) -> NDArray[np.float64]:
     scaled = np.clip((values - mean) / std, -LARGEST, LARGEST)
     return np.asarray(np.sqrt((scaled**2).mean(axis=1)))

@@ -84,8 +84,8 @@ class Fold:
         panel: the genes.
         gene_sets: subsets of them that are scored by themselves.
         recipe: how the sections were prepared.
-        scaling: mean and standard deviation of each gene, (n_genes,), over the spots of the training
-            sections; None where no section trains.
+        scaling: mean and standard deviation of each gene, (n_genes,), over the spots of the
+          training sections; None where no section trains.
         sample_table: fingerprint of the data set's table of samples, where it has one.
     """
 
@@ -163,7 +163,9 @@ class Fold:
         return {"d_image": first.shape[1], "n_genes": len(self.panel.genes)}
 
     def sources(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Name of each encoder, and the widths of its patch sizes, in the order of the embedding's columns."""
+        """Name of each encoder, and the widths of its patch sizes, in the order of the embedding's
+        columns.
+        """
         encoder, store = self.recipe.encoder, self.recipe.store
         section = self.sections[self.section_ids[0]].section
         columns = embed_section(section, encoder, store).parts

@@ -21,8 +21,9 @@ class FoldStrategy:
     Args:
         name: shown in tables.
         index: the fold of this run, from 0.
-        validation: share of the training groups (sections where there are fewer than three groups) that is set
-            aside to choose the epoch; 0 for none. Fewer than three training sections also give none.
+        validation: share of the training groups (sections where there are fewer than three groups)
+          that is set aside to choose the epoch; 0 for none. Fewer than three training sections also
+          give none.
         seed: of whatever is drawn at random.
         allow_leak: accept one group on both sides; every table then says so.
     """
@@ -48,23 +49,38 @@ class FoldStrategy:
         """
         folds = [_checked(fold, keys, type(self).__name__) for fold in self.folds(keys)]
         if not isinstance(self.index, int):
-            raise InputError(f"fold.index={self.index!r}: expected the number of a fold, from 0; train.py also takes all")
+            raise InputError(
+                f"fold.index={self.index!r}: expected the number of a fold, from 0; train.py also"
+                " takes all"
+            )
         if not 0 <= self.index < len(folds):
             n, last = len(folds), len(folds) - 1
-            raise InputError(f"fold.index={self.index}, but there are {n} folds, 0..{last}; sweep with fold.index='range({n})'")
+            raise InputError(
+                f"fold.index={self.index}, but there are {n} folds, 0..{last}; sweep with"
+                f" fold.index='range({n})'"
+            )
         rest, test = folds[self.index]
         if not rest or not test:
             raise InputError(
-                f"fold {self.index}: {len(rest)} training and {len(test)} test sections; it needs more groups, or another fold"
+                f"fold {self.index}: {len(rest)} training and {len(test)} test sections; it needs"
+                " more groups, or another fold"
             )
         leak = bool({k.group for k in rest} & {k.group for k in test})
         if leak and not self.allow_leak:
             raise InputError(
-                f"fold {self.index}: {LEAK}: {_shared(rest, test)}; set fold.allow_leak=true to run it all the same, labelled"
+                f"fold {self.index}: {LEAK}: {_shared(rest, test)}; set fold.allow_leak=true to run"
+                " it all the same, labelled"
             )
         val = self._validation(rest)
         train = [k for k in rest if k not in val]
-        return Split(self.index, len(folds), section_ids(train), section_ids(val), section_ids(test), [LEAK] if leak else [])
+        return Split(
+            self.index,
+            len(folds),
+            section_ids(train),
+            section_ids(val),
+            section_ids(test),
+            [LEAK] if leak else [],
+        )
 
     def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
         if self.validation <= 0 or len(keys) < 3:
@@ -87,7 +103,9 @@ class LeaveOneGroupOut(FoldStrategy):
 
 @dataclass(frozen=True)
 class LeaveOneSectionOut(FoldStrategy):
-    """Each section is the test set once, as in the literature: its patient's other sections may train."""
+    """Each section is the test set once, as in the literature: its patient's other sections may
+    train.
+    """
 
     allow_leak: bool = True
 
@@ -105,7 +123,8 @@ class GroupKFold(FoldStrategy):
         groups = sorted({key.group for key in keys})
         if len(groups) < self.n_folds:
             raise InputError(
-                f"fold.n_folds={self.n_folds}, but there are {len(groups)} groups: {groups}; set fold.n_folds={len(groups)}"
+                f"fold.n_folds={self.n_folds}, but there are {len(groups)} groups: {groups}; set"
+                f" fold.n_folds={len(groups)}"
             )
         shuffled = np.random.default_rng(self.seed).permutation(groups)
         parts = [set(part) for part in np.array_split(shuffled, self.n_folds)]
@@ -129,7 +148,10 @@ class AllSections(FoldStrategy):
             InputError: a fold other than the only one, or no section.
         """
         if self.index != 0:
-            raise InputError(f"fold.index={self.index!r}, but the model on all sections is one fold; leave it at 0")
+            raise InputError(
+                f"fold.index={self.index!r}, but the model on all sections is one fold; leave it"
+                " at 0"
+            )
         if not keys:
             raise InputError("the data set has no section to train on")
         return Split(0, 1, section_ids(keys), [], [])
@@ -141,7 +163,10 @@ def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
         rest, test = map(list, fold)
         strangers, both = {*rest, *test} - set(keys), set(rest) & set(test)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name}.folds: expected pairs of lists of section keys, training and test, got {fold!r}") from error
+        raise InputError(
+            f"{name}.folds: expected pairs of lists of section keys, training and test, got"
+            f" {fold!r}"
+        ) from error
     if strangers or both:
         what = "not in the data set" if strangers else "on both sides of the split"
         raise InputError(f"{name}.folds: {what}: {sorted(map(str, strangers or both))}")

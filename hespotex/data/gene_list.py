@@ -33,17 +33,27 @@ class GeneList:
     def fit(self, sections: Sequence[Section]) -> GenePanel:
         """The list, checked against what the training sections measured."""
         genes = list(dict.fromkeys(self.listed()))
-        check_markers(genes, shared_genes(sections), f"data.panel.{'path' if self.path else 'genes'}")
+        check_markers(
+            genes, shared_genes(sections), f"data.panel.{'path' if self.path else 'genes'}"
+        )
         check_markers(self.markers, genes)
         return GenePanel(genes, [])
 
     def listed(self) -> list[str]:
         """The names as they are given, not checked against any section."""
         if bool(self.genes) == bool(self.path):
-            raise InputError("expected either data.panel.genes=[A,B] or data.panel.path=FILE, found both or neither")
-        listed = _names(self.genes or _read(typed_path(str(self.path))), self.path or "data.panel.genes")
+            raise InputError(
+                "expected either data.panel.genes=[A,B] or data.panel.path=FILE, found both or"
+                " neither"
+            )
+        listed = _names(
+            self.genes or _read(typed_path(str(self.path))), self.path or "data.panel.genes"
+        )
         if len(set(listed)) < 2:
-            raise InputError(f"the gene panel needs two genes or more, found {listed} ({self.path or 'data.panel.genes'})")
+            raise InputError(
+                f"the gene panel needs two genes or more, found {listed}"
+                f" ({self.path or 'data.panel.genes'})"
+            )
         return listed
 
 
@@ -59,7 +69,9 @@ def _read(path: Path) -> list[str]:
         raise InputError(f"{path}: not valid JSON ({error})") from error
     genes = content.get("genes") if isinstance(content, dict) else content
     if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
-        raise InputError(f'{path}: expected {{"genes": [...]}} or a list of names, found {str(content)[:80]}')
+        raise InputError(
+            f'{path}: expected {{"genes": [...]}} or a list of names, found {str(content)[:80]}'
+        )
     return [gene.strip() for gene in genes]
 
 

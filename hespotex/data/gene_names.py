@@ -1,4 +1,6 @@
-"""Gene names as they should be: one name a gene, as the user wants it called, and no control probes."""
+"""Gene names as they should be: one name a gene, as the user wants it called, and no control
+probes.
+"""
 
 import logging
 import re
@@ -17,7 +19,8 @@ from hespotex.user_table import read_user_table
 
 log = logging.getLogger(__name__)
 
-VERSION = re.compile(r"^(ENS[A-Z]*G\d{6,})\.\d+$")  # symbols of clones such as AL109927.1 keep their suffix
+# symbols of clones such as AL109927.1 keep their suffix
+VERSION = re.compile(r"^(ENS[A-Z]*G\d{6,})\.\d+$")
 # Xenium, CosMx and HTSeq: what is counted beside genes
 CONTROL = re.compile(
     r"^(blank[-_]|neg(ative)?(control|prb|probe)|antisense_|unassigned|deprecated|intergenic_region_|systemcontrol|"
@@ -25,7 +28,8 @@ CONTROL = re.compile(
     re.IGNORECASE,
 )
 MITOCHONDRIAL = re.compile(r"^mt-", re.IGNORECASE)
-RIBOSOMAL = re.compile(r"^rp[sl]\d+(a|l|al|l1|x|y\d)?$|^rp(sa|lp\d)$", re.IGNORECASE)  # proteins, not kinases such as RPS6KA1
+# proteins, not kinases such as RPS6KA1
+RIBOSOMAL = re.compile(r"^rp[sl]\d+(a|l|al|l1|x|y\d)?$|^rp(sa|lp\d)$", re.IGNORECASE)
 
 
 class GeneNames:
@@ -35,8 +39,10 @@ class GeneNames:
 
     Args:
         aliases: CSV with columns `alias` and `symbol`; names that are not in it stay.
-        drop_control_probes: leave out what is counted beside genes: blanks, negative controls, unassigned codewords.
-        drop_mitochondrial, drop_ribosomal: leave out MT- genes, and the proteins of the ribosome (RPS, RPL).
+        drop_control_probes: leave out what is counted beside genes: blanks, negative controls,
+          unassigned codewords.
+        drop_mitochondrial, drop_ribosomal: leave out MT- genes, and the proteins of the ribosome
+        (RPS, RPL).
     """
 
     def __init__(
@@ -47,7 +53,11 @@ class GeneNames:
         drop_ribosomal: bool = False,
     ) -> None:
         self.aliases = read_aliases(typed_path(aliases)) if aliases else {}
-        wanted = ((drop_control_probes, CONTROL), (drop_mitochondrial, MITOCHONDRIAL), (drop_ribosomal, RIBOSOMAL))
+        wanted = (
+            (drop_control_probes, CONTROL),
+            (drop_mitochondrial, MITOCHONDRIAL),
+            (drop_ribosomal, RIBOSOMAL),
+        )
         self.dropped = [pattern for asked, pattern in wanted if asked]
 
     def __call__(self, section: Section) -> Section:
@@ -58,12 +68,21 @@ class GeneNames:
         """
         old = [str(name) for name in section.adata.var_names]
         names = [self.rename(name) for name in old]
-        keep = np.array([not any(p.match(n) for p in self.dropped for n in pair) for pair in zip(old, names, strict=True)])
+        keep = np.array(
+            [
+                not any(p.match(n) for p in self.dropped for n in pair)
+                for pair in zip(old, names, strict=True)
+            ]
+        )
         if names == old and keep.all() and len(set(old)) == len(old):
             return section
         if not keep.any():
-            raise InputError(f"{section.section_id}: all {len(old)} genes are dropped; look at data.genes")
-        counts, unique = sum_columns(sparse.csr_matrix(section.adata.X)[:, keep], np.array(names)[keep].tolist())
+            raise InputError(
+                f"{section.section_id}: all {len(old)} genes are dropped; look at data.genes"
+            )
+        counts, unique = sum_columns(
+            sparse.csr_matrix(section.adata.X)[:, keep], np.array(names)[keep].tolist()
+        )
         renamed = sum(a != b for a, b in zip(old, names, strict=True))
         message = "%s: %d gene names changed, %d genes dropped, %d summed with one of the same name"
         log.info(message, section.section_id, renamed, (~keep).sum(), keep.sum() - len(unique))
@@ -82,13 +101,22 @@ def read_aliases(path: Path) -> dict[str, str]:
         InputError: no such file, other columns, or one alias with two symbols.
     """
     if not path.is_file():
-        raise InputError(f"alias table not found: {path}; set data.genes.aliases=FILE.csv (columns alias,symbol), or null")
-    read = read_user_table(path, "data.genes.aliases", ["alias", "symbol"])  # NA and NaN may be symbols
+        raise InputError(
+            f"alias table not found: {path}; set data.genes.aliases=FILE.csv (columns"
+            " alias,symbol), or null"
+        )
+    # NA and NaN may be symbols
+    read = read_user_table(path, "data.genes.aliases", ["alias", "symbol"])
     names = [VERSION.sub(r"\1", alias) for alias in read.text("alias", blank=True)]
     table = pd.DataFrame({"alias": names, "symbol": read.text("symbol", blank=True)})
-    table = table[(table["alias"] != "") & (table["symbol"] != "")].drop_duplicates(["alias", "symbol"])
+    table = table[(table["alias"] != "") & (table["symbol"] != "")].drop_duplicates(
+        ["alias", "symbol"]
+    )
     if twice := sorted(set(table.loc[table.duplicated("alias"), "alias"])):
-        raise InputError(f"{path}: aliases with several symbols: {twice[:5]}; leave one line each (data.genes.aliases)")
+        raise InputError(
+            f"{path}: aliases with several symbols: {twice[:5]}; leave one line each"
+            " (data.genes.aliases)"
+        )
     return dict(zip(table["alias"], table["symbol"], strict=True))
 
 

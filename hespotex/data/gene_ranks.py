@@ -1,4 +1,6 @@
-"""Further rules for the genes to predict; like `HighlyVariableGenes` they see training sections only."""
+"""Further rules for the genes to predict; like `HighlyVariableGenes` they see training sections
+only.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ TARGET_SUM = 1e4
 
 @dataclass(frozen=True)
 class PearsonVariableGenes(RankedGenes):
-    """Genes with the largest variance of analytic Pearson residuals in the training sections (Lause et al. 2021).
+    """Genes with the largest variance of analytic Pearson residuals in the training sections (Lause
+    et al. 2021).
 
     Args:
         theta: overdispersion of the null model; infinite for Poisson.
@@ -35,7 +38,9 @@ class PearsonVariableGenes(RankedGenes):
 
 @dataclass(frozen=True)
 class HighestMeanGenes(RankedGenes):
-    """Genes with the highest mean log-normalised expression, averaged over the training sections."""
+    """Genes with the highest mean log-normalised expression, averaged over the training
+    sections.
+    """
 
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
         return np.asarray(log_normalised(section, genes).mean(axis=0), dtype=np.float64).ravel()
@@ -46,7 +51,8 @@ class HighestMeanGenes(RankedGenes):
 
 @dataclass(frozen=True)
 class SpatialGenes(RankedGenes):
-    """Genes whose log-normalised expression has the highest Moran's I, averaged over the training sections.
+    """Genes whose log-normalised expression has the highest Moran's I, averaged over the training
+    sections.
 
     Args:
         n_neighbours: nearest spots that count as neighbours.
@@ -59,12 +65,16 @@ class SpatialGenes(RankedGenes):
 
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
         edges = knn_edges(section.pos, self.n_neighbours)
-        scores = [morans_i(values, edges) for _, values in gene_blocks(log_normalised(section, genes))]
+        scores = [
+            morans_i(values, edges) for _, values in gene_blocks(log_normalised(section, genes))
+        ]
         return np.nan_to_num(np.concatenate(scores))  # a constant gene has no pattern
 
 
 def log_normalised(section: Section, genes: list[str]) -> sparse.csr_matrix:
-    """log(1 + 10,000 * counts / counts of the spot over all its genes), (n_spots, n_genes), sparse."""
+    """log(1 + 10,000 * counts / counts of the spot over all its genes), (n_spots, n_genes),
+    sparse.
+    """
     library = np.asarray(section.adata.X.sum(axis=1), dtype=np.float64).ravel()
     scale = sparse.diags(TARGET_SUM / np.maximum(library, 1))
     return sparse.csr_matrix(scale @ section.adata[:, genes].X.astype(np.float64)).log1p()

@@ -1,4 +1,6 @@
-"""Named subsets of the panel that scores are also given for; chosen on training sections, like the panel itself."""
+"""Named subsets of the panel that scores are also given for; chosen on training sections, like the
+panel itself.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +13,27 @@ from hespotex.data.gene_ranks import HighestMeanGenes, SpatialGenes
 from hespotex.data.genes import GenePanel, HighlyVariableGenes, shared_genes
 from hespotex.data.section import Section
 
-RULES = {"mean50": HighestMeanGenes(50), "hvg50": HighlyVariableGenes(50), "moran20": SpatialGenes(20)}
+RULES = {
+    "mean50": HighestMeanGenes(50),
+    "hvg50": HighlyVariableGenes(50),
+    "moran20": SpatialGenes(20),
+}
 
 
 @dataclass(frozen=True)
 class GeneSets:
-    """`sets`: the best 50 genes of the panel by mean, the best 50 by variance beyond the mean's, the best 20 by Moran's I,
-    best first, and the user's `markers`; fewer where the panel is smaller. `fitted_on`: the sections that were seen.
+    """`sets`: the best 50 genes of the panel by mean, the best 50 by variance beyond the mean's,
+    the best 20 by Moran's I, best first, and the user's `markers`; fewer where the panel is
+    smaller. `fitted_on`: the sections that were seen.
     """
 
     sets: dict[str, list[str]]
     fitted_on: list[str]
 
     @classmethod
-    def fit(cls, sections: Sequence[Section], panel: GenePanel, markers: Sequence[str]) -> "GeneSets":
+    def fit(
+        cls, sections: Sequence[Section], panel: GenePanel, markers: Sequence[str]
+    ) -> "GeneSets":
         """The sets of these sections."""
         panel_genes = set(panel.genes)
         genes = shared_genes(sections)
@@ -43,7 +52,10 @@ class GeneSets:
     @classmethod
     def from_dict(cls, stored: Mapping[str, list[str]]) -> "GeneSets":
         """As `to_dict` gave it."""
-        return cls({name: genes for name, genes in stored.items() if name != "fitted_on"}, stored.get("fitted_on", []))
+        return cls(
+            {name: genes for name, genes in stored.items() if name != "fitted_on"},
+            stored.get("fitted_on", []),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {**self.sets, "fitted_on": self.fitted_on}

@@ -16,7 +16,9 @@ from hespotex.errors import InputError
 
 @dataclass(frozen=True)
 class GenePanel:
-    """Gene symbols in the order of every expression matrix, and the sections that were seen to choose them."""
+    """Gene symbols in the order of every expression matrix, and the sections that were seen to
+    choose them.
+    """
 
     genes: list[str]
     fitted_on: list[str]
@@ -24,11 +26,13 @@ class GenePanel:
 
 @dataclass(frozen=True)
 class RankedGenes:
-    """Base of the rules that rank the genes of the training sections and take the best that are seen often enough.
+    """Base of the rules that rank the genes of the training sections and take the best that are
+    seen often enough.
 
     Args:
         n_top: number of genes; fewer where fewer qualify.
-        min_spot_fraction: a gene must have counts in this share of the spots of the training sections.
+        min_spot_fraction: a gene must have counts in this share of the spots of the training
+          sections.
         markers: genes to include whatever their rank.
     """
 
@@ -60,13 +64,18 @@ class RankedGenes:
         order = [i for i in ranked if seen[i] / n_spots >= self.min_spot_fraction]
         if not order:
             raise InputError(
-                f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower data.panel.min_spot_fraction"
+                f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower"
+                " data.panel.min_spot_fraction"
             )
         best = {genes[i] for i in order[: self.n_top]}
         return GenePanel(sorted(best | set(self.markers)), list(scores))
 
-    def by_votes(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
-        """Order by the number of sections in which a gene is among the top, ties by its median rank."""
+    def by_votes(
+        self, scores: Sequence[NDArray[np.float64]], genes: list[str]
+    ) -> NDArray[np.int64]:
+        """Order by the number of sections in which a gene is among the top, ties by its median
+        rank.
+        """
         ranks = np.stack([_ranks(score) for score in scores])
         often, median = (ranks < self.n_top).sum(axis=0), np.median(ranks, axis=0)
         return np.lexsort((genes, median, -often))
@@ -89,11 +98,13 @@ class HighlyVariableGenes(RankedGenes):
 
 @dataclass(frozen=True)
 class PublishedGenes:
-    """The released rule: the union over ALL sections, the test section included, of each one's top genes.
+    """The released rule: the union over ALL sections, the test section included, of each one's top
+    genes.
 
     Args:
         n_top: genes per section.
-        min_cells: where fewer than 1100 are asked for, a gene must have counts in this many spots of all sections.
+        min_cells: where fewer than 1100 are asked for, a gene must have counts in this many spots
+          of all sections.
         markers: genes to include whatever their rank.
     """
 
@@ -117,13 +128,18 @@ class PublishedGenes:
             chosen &= n_cells >= self.min_cells
         if chosen.sum() < 2:
             raise InputError(
-                f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections; lower data.panel.min_cells"
+                f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections;"
+                " lower data.panel.min_cells"
             )
-        return GenePanel(sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), seen)
+        return GenePanel(
+            sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), seen
+        )
 
 
 class PanelRule(Protocol):
-    """Picks the genes: from the training sections, or from all where it `sees_all_sections`; maps of `markers` are drawn."""
+    """Picks the genes: from the training sections, or from all where it `sees_all_sections`; maps
+    of `markers` are drawn.
+    """
 
     @property
     def sees_all_sections(self) -> bool: ...
@@ -149,15 +165,20 @@ def shared_genes(sections: Sequence[Section]) -> list[str]:
             examples[section.section_id] = str(section.adata.var_names[0])
     if not shared:
         raise InputError(
-            f"the training sections share no gene name (first names: {examples}): symbols in one, Ensembl ids in another?"
+            f"the training sections share no gene name (first names: {examples}): symbols in one,"
+            " Ensembl ids in another?"
         )
     return sorted(shared)
 
 
-def check_markers(markers: Sequence[str], genes: Sequence[str], config_key: str = "data.panel.markers") -> None:
+def check_markers(
+    markers: Sequence[str], genes: Sequence[str], config_key: str = "data.panel.markers"
+) -> None:
     """Refuse names that are not among `genes`, with the nearest that are."""
     known = set(genes)
-    unknown = {m: difflib.get_close_matches(m, genes, n=3, cutoff=0.6) for m in markers if m not in known}
+    unknown = {
+        m: difflib.get_close_matches(m, genes, n=3, cutoff=0.6) for m in markers if m not in known
+    }
     if unknown:
         hints = "; ".join(f"{m} (near: {', '.join(near) or 'none'})" for m, near in unknown.items())
         raise InputError(f"{config_key}: not among the genes that can be predicted: {hints}")

@@ -5,14 +5,17 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 TIE_MARGIN = 12  # further candidates, so that ties at the k-th distance are all seen
-TIE_UM = 1.0  # distances within this are equal: a regular grid is exact only up to the rounding of pixels
+# distances within this are equal: a regular grid is exact only up to the rounding of pixels
+TIE_UM = 1.0
 
 
 def knn_edges(pos: NDArray[np.float64], k: int, tie: float = TIE_UM) -> NDArray[np.int64]:
-    """Edges (2, n_edges) from the k nearest other spots: row 0 the neighbour j, row 1 the spot i it informs.
+    """Edges (2, n_edges) from the k nearest other spots: row 0 the neighbour j, row 1 the spot i it
+    informs.
 
-    Ties, common on a regular grid, go to the smaller rounded distance and then to the smaller index, so the
-    graph does not depend on the library. A section of n <= k spots gets n - 1 neighbours each.
+    Ties, common on a regular grid, go to the smaller rounded distance and then to the smaller
+    index, so the graph does not depend on the library. A section of n <= k spots gets n - 1
+    neighbours each.
 
     Args:
         pos: spot centres (n_spots, 2) in um.

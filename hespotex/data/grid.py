@@ -8,14 +8,18 @@ from hespotex.errors import InputError
 
 ROW_STEP = {"square": 1.0, "hexagonal": np.sqrt(0.75)}  # distance of rows in pitches
 SYMMETRY = {"square": 4, "hexagonal": 6}  # neighbours around a spot
-BOND = 1.25  # in pitches: between the direct neighbours and the next ones, at 1.41 (square) and 1.73 (hexagonal)
+# in pitches: between the direct neighbours and the next ones, at 1.41 (square) and 1.73 (hexagonal)
+BOND = 1.25
 
 
-def lay_grid(kind: str, size_px: tuple[int, int], pitch_px: float) -> tuple[list[str], NDArray[np.float64]]:
+def lay_grid(
+    kind: str, size_px: tuple[int, int], pitch_px: float
+) -> tuple[list[str], NDArray[np.float64]]:
     """Spots over a whole image: names ROWxCOLUMN and centres (n_spots, 2) px, x then y, row by row.
 
     Args:
-        kind: `square`, or `hexagonal`: every second row moved by half a pitch, neighbours one pitch apart.
+        kind: `square`, or `hexagonal`: every second row moved by half a pitch, neighbours one pitch
+          apart.
         size_px: width and height; pitch_px: distance of neighbouring spots.
 
     Raises:
@@ -28,17 +32,21 @@ def lay_grid(kind: str, size_px: tuple[int, int], pitch_px: float) -> tuple[list
     width, height = size_px
     rows = np.arange(pitch_px / 2, height, pitch_px * ROW_STEP[kind])
     shift = pitch_px / 2 if kind == "hexagonal" else 0.0
-    lines = [np.arange(pitch_px / 2 + shift * (row % 2), width, pitch_px) for row in range(len(rows))]
+    lines = [
+        np.arange(pitch_px / 2 + shift * (row % 2), width, pitch_px) for row in range(len(rows))
+    ]
     names = [f"{row}x{column}" for row, line in enumerate(lines) for column in range(len(line))]
     x, y = np.concatenate([*lines, []]), np.repeat(rows, [len(line) for line in lines])
     return names, np.stack([x, y], axis=1)
 
 
 def grid_kind(pos: NDArray[np.float64]) -> str:
-    """`square` or `hexagonal`, by the angles between neighbouring spots (n_spots, 2); any unit, any rotation.
+    """`square` or `hexagonal`, by the angles between neighbouring spots (n_spots, 2); any unit, any
+    rotation.
 
-    Bonds turned by a quarter add up on a square grid, by a sixth on a hexagonal one (the bond-orientational order of
-    Halperin and Nelson 1978). `square` where nothing tells, as for spots on one line.
+    Bonds turned by a quarter add up on a square grid, by a sixth on a hexagonal one (the
+    bond-orientational order of Halperin and Nelson 1978). `square` where nothing tells, as for
+    spots on one line.
     """
     if len(pos) < 3:
         return "square"

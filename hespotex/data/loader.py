@@ -33,7 +33,12 @@ class Batching:
     keep_gib: float = 2.0
 
     def loader(
-        self, graphs: Sequence[SpotGraph], n_genes: int, n_hops: int, epochs: bool = False, **order: Any
+        self,
+        graphs: Sequence[SpotGraph],
+        n_genes: int,
+        n_hops: int,
+        epochs: bool = False,
+        **order: Any,
     ) -> "BlockLoader":
         """Batches of these sections for a model of `n_genes` that looks `n_hops` away.
 
@@ -53,11 +58,12 @@ class Batching:
 class BlockLoader:
     """Yield batches of blocks; with several ranks each takes its share of every batch.
 
-    A section of up to `block_spots` spots is one block. What a step holds does not depend on the number of ranks. Blocks
-    differ in size and their number need not divide by the ranks, so nothing is repeated or dropped: the largest goes to
-    the rank that has the fewest spots yet, and every block carries `weight`, such that the mean over ranks of the
-    weighted sum of block losses is the mean over the blocks of the batch. A rank that is left without a block gets
-    one of weight 0 and takes part in the gradient exchange all the same.
+    A section of up to `block_spots` spots is one block. What a step holds does not depend on the
+    number of ranks. Blocks differ in size and their number need not divide by the ranks, so nothing
+    is repeated or dropped: the largest goes to the rank that has the fewest spots yet, and every
+    block carries `weight`, such that the mean over ranks of the weighted sum of block losses is the
+    mean over the blocks of the batch. A rank that is left without a block gets one of weight 0 and
+    takes part in the gradient exchange all the same.
 
     Args:
         graphs: one entry a section.
@@ -66,7 +72,8 @@ class BlockLoader:
         batch_blocks: blocks per optimiser step over all ranks together.
         seed: of the order, drawn anew for each epoch; None keeps the given order.
         epoch: tells the current epoch, so that a resumed run draws as an undisturbed one.
-        keep_gib: blocks are kept as tensors between epochs while they take no more memory than this.
+        keep_gib: blocks are kept as tensors between epochs while they take no more memory than
+          this.
     """
 
     def __init__(
@@ -81,7 +88,9 @@ class BlockLoader:
         world_size: int = 1,
         keep_gib: float = 0.0,
     ) -> None:
-        self.blocks = [(graph, block) for graph in graphs for block in graph.blocks(block_spots, n_hops)]
+        self.blocks = [
+            (graph, block) for graph in graphs for block in graph.blocks(block_spots, n_hops)
+        ]
         self.batch_blocks, self.seed, self.epoch = batch_blocks, seed, epoch
         self.rank, self.world_size = rank, world_size
         self._kept, self._room = dict[int, Data](), keep_gib * 2**30
@@ -94,7 +103,10 @@ class BlockLoader:
 
     def _steps(self) -> Iterator[tuple[NDArray[np.int64], float, list[int]]]:
         """Of each step: this rank's blocks, their weight, and a seed of the step's own."""
-        order, drawn = np.arange(len(self.blocks)), [] if self.seed is None else [self.seed, self.epoch()]
+        order, drawn = (
+            np.arange(len(self.blocks)),
+            [] if self.seed is None else [self.seed, self.epoch()],
+        )
         if drawn:
             order = np.random.default_rng(drawn).permutation(order)
         for start in range(0, len(order), self.batch_blocks):
@@ -106,7 +118,10 @@ class BlockLoader:
     def _own(self, step: NDArray[np.int64]) -> NDArray[np.int64]:
         """The blocks of this rank, in the order of the step."""
         sizes = [self.blocks[i][1].n_inner for i in step]
-        load, rank_of = np.zeros(self.world_size, dtype=np.int64), np.zeros(len(step), dtype=np.int64)
+        load, rank_of = (
+            np.zeros(self.world_size, dtype=np.int64),
+            np.zeros(len(step), dtype=np.int64),
+        )
         for place in np.argsort(sizes, kind="stable")[::-1]:
             rank_of[place] = load.argmin()
             load[rank_of[place]] += sizes[place]

@@ -10,18 +10,25 @@ CONSTANT = 1e-6  # a standard deviation below this is none
 
 
 def moments(pieces: Iterable[NDArray[np.float32]]) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each column over the rows of all pieces (n, d); NaN entries are left out.
+    """Mean and standard deviation of each column over the rows of all pieces (n, d); NaN entries
+    are left out.
 
-    Sums are of the distance to the first row, which keeps them exact for columns that are constant. A column without
-    a value has mean and standard deviation NaN.
+    Sums are of the distance to the first row, which keeps them exact for columns that are constant.
+    A column without a value has mean and standard deviation NaN.
     """
     shift, n, total, squares = np.empty(0), np.zeros(1), np.zeros(1), np.zeros(1)
     for piece in pieces:
-        shift = shift if shift.size or not len(piece) else np.nan_to_num(piece[0].astype(np.float64))
+        shift = (
+            shift if shift.size or not len(piece) else np.nan_to_num(piece[0].astype(np.float64))
+        )
         away = piece.astype(np.float64) - shift
         known = ~np.isnan(away)
         away = np.where(known, away, 0.0)
-        n, total, squares = n + known.sum(axis=0), total + away.sum(axis=0), squares + (away**2).sum(axis=0)
+        n, total, squares = (
+            n + known.sum(axis=0),
+            total + away.sum(axis=0),
+            squares + (away**2).sum(axis=0),
+        )
     with np.errstate(invalid="ignore"):
         mean = total / n
         return mean + shift, np.sqrt(np.maximum(squares / n - mean**2, 0))

@@ -23,19 +23,26 @@ def naming(names: Sequence[str]) -> str | None:
 
 
 def species(names: Sequence[str]) -> str | None:
-    """Whether the names are "human" (ENSG, ERBB2) or "mouse" (ENSMUSG, Erbb2); None where that is not clear."""
+    """Whether the names are "human" (ENSG, ERBB2) or "mouse" (ENSMUSG, Erbb2); None where that is
+    not clear.
+    """
     if naming(names) == "Ensembl ids":
-        human, mouse = ([name.startswith(prefix) for name in names] for prefix in ("ENSG0", "ENSMUSG0"))
+        human, mouse = (
+            [name.startswith(prefix) for name in names] for prefix in ("ENSG0", "ENSMUSG0")
+        )
     else:
         symbols = [name for name in names if not ENSEMBL.match(name)]
-        human, mouse = ([p.match(name) is not None for name in symbols] for p in (HUMAN_SYMBOL, MOUSE_SYMBOL))
+        human, mouse = (
+            [p.match(name) is not None for name in symbols] for p in (HUMAN_SYMBOL, MOUSE_SYMBOL)
+        )
     if len(human) < MIN_NAMES:
         return None
     return "human" if np.mean(human) > MOST else "mouse" if np.mean(mouse) > MOST else None
 
 
 def check_names(names: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a run whose sections, given as `{section_id: gene names}`, are of two species or two namings.
+    """Refuse a run whose sections, given as `{section_id: gene names}`, are of two species or two
+    namings.
 
     Raises:
         InputError: naming the sections of each kind.
@@ -48,8 +55,9 @@ def check_names(names: Mapping[str, Sequence[str]]) -> None:
         )
     if len(kinds := _by_kind({i: naming(genes) for i, genes in names.items()})) > 1:
         raise InputError(
-            f"gene names are of two kinds: {_listed(kinds)}; translate them with data.genes.aliases=FILE.csv "
-            f"(columns alias,symbol: one line for each Ensembl id), or {one}"
+            f"gene names are of two kinds: {_listed(kinds)}; translate them with"
+            " data.genes.aliases=FILE.csv (columns alias,symbol: one line for each Ensembl id), or"
+            f" {one}"
         )
 
 
@@ -59,12 +67,23 @@ def _by_kind(verdicts: Mapping[str, str | None]) -> dict[str, list[str]]:
 
 
 def _listed(kinds: Mapping[str, list[str]]) -> str:
-    shown = {kind: ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "") for kind, ids in kinds.items()}
+    shown = {
+        kind: ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+        for kind, ids in kinds.items()
+    }
     return "; ".join(f"{kind} in {ids}" for kind, ids in shown.items())
 
 
 def log_overlap(names: Mapping[str, Sequence[str]], training: Sequence[str]) -> None:
-    """Tell for each section how many genes it has, and how many of those that all training sections share."""
+    """Tell for each section how many genes it has, and how many of those that all training sections
+    share.
+    """
     shared = set.intersection(*(set(names[i]) for i in training))
     for section_id, genes in names.items():
-        log.info("%s: %d genes, %d of the %d shared by training", section_id, len(genes), len(shared & set(genes)), len(shared))
+        log.info(
+            "%s: %d genes, %d of the %d shared by training",
+            section_id,
+            len(genes),
+            len(shared & set(genes)),
+            len(shared),
+        )

@@ -1,4 +1,6 @@
-"""Patches of a section in any order, from its image or from HEST's stored patches; safe to share between threads."""
+"""Patches of a section in any order, from its image or from HEST's stored patches; safe to share
+between threads.
+"""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -50,12 +52,16 @@ class ImagePatches:
     def __call__(self, spots: Spots) -> Patches:
         if self.spec.cut == "published":
             side, px = self.size.level0_px, self.spec.px
-            return np.stack([published_patch(self.image, x, y, side, px) for x, y in self.pos[spots]])
+            return np.stack(
+                [published_patch(self.image, x, y, side, px) for x, y in self.pos[spots]]
+            )
         return np.stack([cut_patch(self.image, self.size, x, y) for x, y in self.pos[spots]])
 
 
 class StoredPatches:
-    """HEST's own patches (112 um; 128 um at 256 px): the centre is cut out for a smaller size, a larger one cannot be had."""
+    """HEST's own patches (112 um; 128 um at 256 px): the centre is cut out for a smaller size, a
+    larger one cannot be had.
+    """
 
     def __init__(self, section: Section, spec: PatchSpec) -> None:
         self.path, self.spec = section.pixels, spec
@@ -65,9 +71,9 @@ class StoredPatches:
         stored_um = STORED_UM.get(side, 112.0)
         if spec.um > stored_um:
             raise InputError(
-                f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches} holds {stored_um:g} um; "
-                f"set encoder.patch_um=[{stored_um:g}] (for nuclei: nuclei.counter.count_um={stored_um:g}), or download the "
-                "image to wsis/"
+                f"{section.section_id}: patches of {spec.um:g} um are wanted, but {section.patches}"
+                f" holds {stored_um:g} um; set encoder.patch_um=[{stored_um:g}] (for nuclei:"
+                f" nuclei.counter.count_um={stored_um:g}), or download the image to wsis/"
             )
         self.rows = np.array([row[barcode] for barcode in section.barcodes])
         self.order = np.argsort(self.rows)
@@ -80,7 +86,9 @@ class StoredPatches:
         return np.stack([resize(patch, self.spec.px) for patch in stored])
 
 
-def iterate_patches(section: Section, spec: PatchSpec, batch_size: int) -> Iterator[tuple[Spots, Patches]]:
+def iterate_patches(
+    section: Section, spec: PatchSpec, batch_size: int
+) -> Iterator[tuple[Spots, Patches]]:
     """Yield (spot numbers (n,), RGB patches (n, px, px, 3)) until every spot was given once."""
     read = patch_reader(section, spec)
     for spots in batches(read.order, batch_size):
@@ -100,6 +108,9 @@ def stored_barcodes(file: h5py.File) -> list[str]:
     """
     names = [plain_id(value) for value in np.asarray(file["barcode"]).ravel()]
     if len(names) != len(file["img"]):
-        raise InputError(f"{file.filename}: {len(file['img'])} patches, but {len(names)} barcodes; is the file whole?")
+        raise InputError(
+            f"{file.filename}: {len(file['img'])} patches, but {len(names)} barcodes; is the file"
+            " whole?"
+        )
     check_unique(names, f"barcodes of {file.filename}", "each patch needs a barcode of its own")
     return names

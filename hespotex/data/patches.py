@@ -17,8 +17,9 @@ Patches = NDArray[np.uint8]  # (n, px, px, 3) RGB
 class PatchSpec:
     """What an encoder asks for: a square of `um` micrometres, given as `px` x `px` pixels.
 
-    `cut`: "padded" takes the square around the exact centre, mirrored beyond the border; "published" an even number
-    of px around the rounded centre, cut off at the border and then stretched, as released.
+    `cut`: "padded" takes the square around the exact centre, mirrored beyond the border;
+    "published" an even number of px around the rounded centre, cut off at the border and then
+    stretched, as released.
     """
 
     um: float
@@ -52,19 +53,34 @@ def patch_size(spec: PatchSpec, mpp: float, image: RegionReader) -> PatchSize:
 
 
 def cut_patch(image: RegionReader, size: PatchSize, x: float, y: float) -> NDArray[np.uint8]:
-    """The patch centred on (x, y) level-0 px as RGB (px, px, 3); mirrored beyond the image border."""
+    """The patch centred on (x, y) level-0 px as RGB (px, px, 3); mirrored beyond the image
+    border.
+    """
     scale = image.downsamples[size.level]
     left, top = round(x / scale - size.level_px / 2), round(y / scale - size.level_px / 2)
-    return resize(read_padded(image, size.level, left, top, size.level_px, size.level_px), size.wanted_px)
+    return resize(
+        read_padded(image, size.level, left, top, size.level_px, size.level_px), size.wanted_px
+    )
 
 
-def published_box(x: float, y: float, diameter_px: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the released patch: half the diameter, floored, around the integer centre."""
+def published_box(
+    x: float, y: float, diameter_px: float, size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the released patch: half the diameter, floored, around the
+    integer centre.
+    """
     half, column, row = int(diameter_px // 2), int(x), int(y)
-    return max(column - half, 0), max(row - half, 0), min(column + half, size[0]), min(row + half, size[1])
+    return (
+        max(column - half, 0),
+        max(row - half, 0),
+        min(column + half, size[0]),
+        min(row + half, size[1]),
+    )
 
 
-def published_patch(image: RegionReader, x: float, y: float, diameter_px: float, px: int) -> NDArray[np.uint8]:
+def published_patch(
+    image: RegionReader, x: float, y: float, diameter_px: float, px: int
+) -> NDArray[np.uint8]:
     """The patch as released, (px, px, 3)."""
     left, top, right, bottom = published_box(x, y, diameter_px, image.size)
     return resize(image.read(0, left, top, right - left, bottom - top), px)

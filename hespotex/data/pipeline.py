@@ -24,19 +24,29 @@ Rows = NDArray[np.float32]
 
 
 def encode_spots(
-    section: Section, spec: PatchSpec, encoder: Encoder, start: int = 0, read_workers: int | None = None, view: int = 0
+    section: Section,
+    spec: PatchSpec,
+    encoder: Encoder,
+    start: int = 0,
+    read_workers: int | None = None,
+    view: int = 0,
 ) -> Iterator[Rows]:
-    """Yield the rows (n, d) of one batch of spots after the other, in the order of `patch_reader(section, spec)`.
+    """Yield the rows (n, d) of one batch of spots after the other, in the order of
+    `patch_reader(section, spec)`.
 
     Args:
         start: rows to leave out, made by an earlier, interrupted run.
-        read_workers: threads that read patches ahead of the encoder; None takes what fits the machine.
-        view: which of the eight rotations and mirror images of each patch is encoded, 0 the patch as it lies.
+        read_workers: threads that read patches ahead of the encoder; None takes what fits the
+          machine.
+        view: which of the eight rotations and mirror images of each patch is encoded, 0 the patch
+          as it lies.
     """
     read = patch_reader(section, spec)
     todo = batches(read.order[start:], encoder.batch_size)
     patches = read_ahead(partial(_read, read, view), todo, read_workers or default_workers())
-    label = f"{encoder.name} {section.section_id} {spec.um:g} um" + (f" view {view}" if view else "")
+    label = f"{encoder.name} {section.section_id} {spec.um:g} um" + (
+        f" view {view}" if view else ""
+    )
     pending: deque[Tensor] = deque()
     with progress_bar(len(read.order), "patch", label, initial=start) as bar:
         for batch in patches:
@@ -69,7 +79,9 @@ def _checked(embedding: Tensor, n: int, name: str) -> Tensor:
     shape = tuple(getattr(embedding, "shape", ()))
     if not isinstance(embedding, Tensor) or len(shape) != 2 or shape[0] != n:
         found = f"{type(embedding).__name__} of shape {shape}"
-        raise InputError(f"encoder {name}: expected a tensor of shape ({n}, d) for {n} patches, got {found}")
+        raise InputError(
+            f"encoder {name}: expected a tensor of shape ({n}, d) for {n} patches, got {found}"
+        )
     return embedding
 
 

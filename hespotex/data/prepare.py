@@ -1,4 +1,6 @@
-"""From the sections of a data set to a fold: what is fitted sees the training sections, one by one."""
+"""From the sections of a data set to a fold: what is fitted sees the training sections, one by
+one.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -19,14 +21,15 @@ log = logging.getLogger(__name__)
 
 
 def prepare_fold(sections: Sections, split: Split, recipe: Recipe) -> Fold:
-    """Embed the sections of the split, fit panel and targets on those that train, and make graphs of all.
+    """Embed the sections of the split, fit panel and targets on those that train, and make graphs
+    of all.
 
     Counts are read section by section: no more of them are in memory than `sections` keeps.
 
     Args:
         sections: of the data set.
-        split: of them; a section that tests as the tissue of one that trains was refused before, see
-            `label_duplicates`.
+        split: of them; a section that tests as the tissue of one that trains was refused before,
+          see `label_duplicates`.
         recipe: how sections become what a model is given.
     """
     embed_sections(sections, split, recipe)
@@ -45,7 +48,8 @@ def prepare_fold(sections: Sections, split: Split, recipe: Recipe) -> Fold:
 
 
 def label_duplicates(sections: Sections, split: Split, allow_leak: bool) -> Split:
-    """The split, labelled with every test section that is the tissue of another one under a new name.
+    """The split, labelled with every test section that is the tissue of another one under a new
+    name.
 
     Raises:
         InputError: there is one, and leaks were not asked for.
@@ -73,12 +77,19 @@ def fit_panel(sections: Sections, split: Split, rule: PanelRule) -> GenePanel:
     return rule.fit(sections.of(sorted(seen)))
 
 
-def prepare_sections(sections: Sections, split: Split, panel: GenePanel, recipe: Recipe) -> Mapping[str, PreparedSection]:
+def prepare_sections(
+    sections: Sections, split: Split, panel: GenePanel, recipe: Recipe
+) -> Mapping[str, PreparedSection]:
     """Every section of the split, by id; the counts of genes beyond the panel are let go."""
-    return {i: prepare_section(sections[i], panel, recipe, trains=i in split.train) for i in section_ids(split)}
+    return {
+        i: prepare_section(sections[i], panel, recipe, trains=i in split.train)
+        for i in section_ids(split)
+    }
 
 
-def prepare_section(section: Section, panel: GenePanel, recipe: Recipe, trains: bool) -> PreparedSection:
+def prepare_section(
+    section: Section, panel: GenePanel, recipe: Recipe, trains: bool
+) -> PreparedSection:
     """One section; turned and mirrored patches are for sections that train."""
     graph = recipe.graph(section, trains)
     target = recipe.expression(section, panel)
@@ -87,6 +98,8 @@ def prepare_section(section: Section, panel: GenePanel, recipe: Recipe, trains: 
 
 
 def sample_table(sections: Sections) -> str | None:
-    """Fingerprint of the reader's table of samples: HEST-1k's patient labels change between versions."""
+    """Fingerprint of the reader's table of samples: HEST-1k's patient labels change between
+    versions.
+    """
     fingerprint: str | None = getattr(sections.reader, "table_fingerprint", None)
     return fingerprint

@@ -10,7 +10,9 @@ T = TypeVar("T")
 
 
 def read_ahead(read: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
-    """`read` of each item in order, by threads that are at most two items a thread ahead of who asks."""
+    """`read` of each item in order, by threads that are at most two items a thread ahead of who
+    asks.
+    """
     waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for item in items:

@@ -1,4 +1,6 @@
-"""Pearson residuals of counts under a negative binomial null model (Lause, Berens and Kobak 2021)."""
+"""Pearson residuals of counts under a negative binomial null model (Lause, Berens and Kobak
+2021).
+"""
 
 from collections.abc import Iterator
 
@@ -13,13 +15,17 @@ BLOCK, VALUES = 500, 4_000_000  # genes at a time, and spots times genes: what i
 def pearson_residuals(
     counts: NDArray[np.float64], expected: NDArray[np.float64], theta: float, clip: float
 ) -> NDArray[np.float64]:
-    """r = (x - mu) / sqrt(mu + mu^2 / theta), cut at +-`clip`; 0 where nothing is expected.  (n_spots, n_genes)"""
+    """r = (x - mu) / sqrt(mu + mu^2 / theta), cut at +-`clip`; 0 where nothing is expected.
+    (n_spots, n_genes)
+    """
     spread = np.sqrt(expected + expected**2 / theta)
     return np.clip((counts - expected) / np.where(spread > 0, spread, np.inf), -clip, clip)
 
 
 def residual_variance(counts: sparse.csr_matrix, theta: float = THETA) -> NDArray[np.float64]:
-    """Variance of each gene's residuals, (n_genes,), with mu = library * the gene's share of all counts, clip sqrt(n)."""
+    """Variance of each gene's residuals, (n_genes,), with mu = library * the gene's share of all
+    counts, clip sqrt(n).
+    """
     n = counts.shape[0]
     library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     share = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() / max(library.sum(), 1)

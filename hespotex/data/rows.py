@@ -18,7 +18,8 @@ Array = NDArray[np.float32]
 
 
 class StoredRows:
-    """Rows of one file of the store, in the order of `barcodes`: a read-only memory map that processes share.
+    """Rows of one file of the store, in the order of `barcodes`: a read-only memory map that
+    processes share.
 
     Args:
         path: HDF5 file with `embedding` (n, d) and `barcode` (n,).
@@ -62,24 +63,31 @@ class ImageRows:
 
     Args:
         embeddings: of the section.
-        standardize: every dimension to mean 0 and standard deviation 1 over the section, cut at 6; what is constant
-            becomes 0.
+        standardize: every dimension to mean 0 and standard deviation 1 over the section, cut at 6;
+          what is constant becomes 0.
         order: each spot gets the row of the spot named here, (n_spots,); None for its own.
     """
 
-    def __init__(self, embeddings: Embeddings, standardize: bool, order: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self, embeddings: Embeddings, standardize: bool, order: NDArray[np.int64] | None = None
+    ) -> None:
         self.embeddings, self.standardize = embeddings, standardize
         self.order = np.arange(len(embeddings)) if order is None else order
         if standardize:
             mean, std = moments(embeddings.chunks())
-            self.mean, self.std = mean.astype(np.float32), np.where(std > CONSTANT, std, np.inf).astype(np.float32)
+            self.mean, self.std = (
+                mean.astype(np.float32),
+                np.where(std > CONSTANT, std, np.inf).astype(np.float32),
+            )
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
     def __getitem__(self, spots: Tensor) -> Tensor:
         rows = self.embeddings[self.order[spots.numpy()]]
-        return torch.from_numpy(np.clip((rows - self.mean) / self.std, -LARGEST, LARGEST) if self.standardize else rows)
+        return torch.from_numpy(
+            np.clip((rows - self.mean) / self.std, -LARGEST, LARGEST) if self.standardize else rows
+        )
 
 
 class Views:

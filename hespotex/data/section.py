@@ -30,9 +30,9 @@ class SectionKey:
 class Section:
     """A section in memory; the image stays on disk.
 
-    `adata`: raw counts (n_spots, n_genes) as CSR, `obs_names` barcodes, `obsm["spatial"]` spot centres in
-    full-resolution px, x then y, and `obs["label"]`, a pathologist's words, where there are any. A bare slide has zero
-    genes. Lengths are in um unless the name says px.
+    `adata`: raw counts (n_spots, n_genes) as CSR, `obs_names` barcodes, `obsm["spatial"]` spot
+    centres in full-resolution px, x then y, and `obs["label"]`, a pathologist's words, where there
+    are any. A bare slide has zero genes. Lengths are in um unless the name says px.
     """
 
     key: SectionKey
@@ -48,10 +48,16 @@ class Section:
         """Refuse what no reader may give, whoever wrote it."""
         pos, n = np.asarray(self.adata.obsm.get("spatial", ())), len(self.adata)
         if pos.shape != (n, 2):
-            raise InputError(f'{self.section_id}: expected obsm["spatial"] of shape ({n}, 2), px, x then y, got {pos.shape}')
+            raise InputError(
+                f'{self.section_id}: expected obsm["spatial"] of shape ({n}, 2), px, x then y, got'
+                f" {pos.shape}"
+            )
         for name in ("mpp", "pitch_um", "spot_diameter_um"):
             if not (np.isfinite(length := getattr(self, name)) and length > 0):
-                raise InputError(f"{self.section_id}: expected {name} above 0, got {length}; it is data.reader that gave it")
+                raise InputError(
+                    f"{self.section_id}: expected {name} above 0, got {length}; it is data.reader"
+                    " that gave it"
+                )
 
     @property
     def section_id(self) -> str:
@@ -71,10 +77,15 @@ class Section:
 
     @property
     def labels(self) -> list[str | None] | None:
-        """A pathologist's label of each spot, None for a spot without; None where the section has none."""
+        """A pathologist's label of each spot, None for a spot without; None where the section has
+        none.
+        """
         if "label" not in self.adata.obs:
             return None
-        return [str(label) if isinstance(label, str) and label else None for label in self.adata.obs["label"]]
+        return [
+            str(label) if isinstance(label, str) and label else None
+            for label in self.adata.obs["label"]
+        ]
 
     @property
     def pos_px(self) -> NDArray[np.float64]:
@@ -91,7 +102,8 @@ class Section:
         return replace(self, adata=self.adata[np.asarray(spots)].copy())
 
     def measured_spots(self, min_counts: int) -> "Section":
-        """The same section less the spots with fewer than `min_counts` counts in all; logs how many.
+        """The same section less the spots with fewer than `min_counts` counts in all; logs how
+        many.
 
         Raises:
             InputError: none is left.
@@ -99,10 +111,16 @@ class Section:
         enough = np.asarray(self.adata.X.sum(axis=1)).ravel() >= min_counts
         if not enough.any():
             raise InputError(
-                f"{self.section_id}: no spot has {min_counts} counts; is the matrix empty? Else lower data.min_counts"
+                f"{self.section_id}: no spot has {min_counts} counts; is the matrix empty? Else"
+                " lower data.min_counts"
             )
         if not enough.all():
-            log.info("%s: dropped %d spots with fewer than %d counts", self.section_id, (~enough).sum(), min_counts)
+            log.info(
+                "%s: dropped %d spots with fewer than %d counts",
+                self.section_id,
+                (~enough).sum(),
+                min_counts,
+            )
         return self.keep(enough)
 
     def with_adata(self, adata: ad.AnnData) -> "Section":
@@ -123,9 +141,14 @@ class Reader(Protocol):
 
 
 def make_adata(
-    counts: sparse.csr_matrix, barcodes: Sequence[str], genes: Sequence[str], pos_px: NDArray[np.float64]
+    counts: sparse.csr_matrix,
+    barcodes: Sequence[str],
+    genes: Sequence[str],
+    pos_px: NDArray[np.float64],
 ) -> ad.AnnData:
-    """Raw counts and spot centres (px, x then y) as AnnData; counts of genes named twice are summed."""
+    """Raw counts and spot centres (px, x then y) as AnnData; counts of genes named twice are
+    summed.
+    """
     counts, unique = sum_columns(counts, [str(gene) for gene in genes])
     adata = ad.AnnData(X=sparse.csr_matrix(counts, dtype=np.float32))
     adata.obs_names, adata.var_names = [str(b) for b in barcodes], unique
@@ -133,21 +156,33 @@ def make_adata(
     return adata
 
 
-def sum_columns(counts: sparse.csr_matrix, names: Sequence[str]) -> tuple[sparse.csr_matrix, list[str]]:
-    """Counts (n_spots, n_unique) with the columns of one name added up, and the names in order of first appearance."""
+def sum_columns(
+    counts: sparse.csr_matrix, names: Sequence[str]
+) -> tuple[sparse.csr_matrix, list[str]]:
+    """Counts (n_spots, n_unique) with the columns of one name added up, and the names in order of
+    first appearance.
+    """
     unique = list(dict.fromkeys(names))
     if len(unique) < len(names):
         column = {gene: i for i, gene in enumerate(unique)}
-        pick = sparse.csr_matrix((np.ones(len(names)), (np.arange(len(names)), [column[g] for g in names])))
+        pick = sparse.csr_matrix(
+            (np.ones(len(names)), (np.arange(len(names)), [column[g] for g in names]))
+        )
         counts = counts @ pick
     return counts, unique
 
 
 def section_facts(section: Section) -> dict[str, Any]:
-    """What tells a section from another one, under whatever name: group, size, hashes of counts and of the image file."""
+    """What tells a section from another one, under whatever name: group, size, hashes of counts and
+    of the image file.
+    """
     counts = sparse.csr_matrix(section.adata.X).sorted_indices()
     names = [section.barcodes, [str(gene) for gene in section.adata.var_names]]
-    parts = (counts.indptr.astype(np.int64), counts.indices.astype(np.int64), counts.data.astype(np.float32))
+    parts = (
+        counts.indptr.astype(np.int64),
+        counts.indices.astype(np.int64),
+        counts.data.astype(np.float32),
+    )
     return {
         "group": section.key.group,
         "n_spots": len(section.adata),
@@ -178,7 +213,8 @@ def check_positions(section_id: str, pos_px: NDArray[np.float64]) -> None:
     broken = int((~(np.abs(pos_px) < FARTHEST)).any(axis=1).sum())
     if broken:
         raise InputError(
-            f"{section_id}: {broken} of {len(pos_px)} spot positions are not numbers; drop these spots from the file"
+            f"{section_id}: {broken} of {len(pos_px)} spot positions are not numbers; drop these"
+            " spots from the file"
         )
 
 
@@ -192,7 +228,9 @@ def check_spots(section: Section, width_px: int, height_px: int) -> None:
     outside = int(((pos < 0) | (pos > [width_px, height_px]) | ~np.isfinite(pos)).any(axis=1).sum())
     if outside:
         raise InputError(
-            f"{section.section_id}: {outside} of {len(pos)} spots lie outside the image of {width_px} x {height_px} px "
-            f"({section.image}); spot x spans {pos[:, 0].min():.0f}..{pos[:, 0].max():.0f} px, y "
-            f"{pos[:, 1].min():.0f}..{pos[:, 1].max():.0f} px. Is it the full-resolution image, and are x and y in order?"
+            f"{section.section_id}: {outside} of {len(pos)} spots lie outside the image of"
+            f" {width_px} x {height_px} px ({section.image}); spot x spans"
+            f" {pos[:, 0].min():.0f}..{pos[:, 0].max():.0f} px, y"
+            f" {pos[:, 1].min():.0f}..{pos[:, 1].max():.0f} px. Is it the full-resolution image,"
+            " and are x and y in order?"
         )

@@ -18,13 +18,14 @@ log = logging.getLogger(__name__)
 class Sections:
     """Reads sections, puts gene names right and drops spots without a measurement.
 
-    The counts of the sections that were used last stay in memory up to `keep_gib`; the others are read
-    again when they are needed, so that a data set may be larger than the memory.
+    The counts of the sections that were used last stay in memory up to `keep_gib`; the others are
+    read again when they are needed, so that a data set may be larger than the memory.
 
     Args:
         reader: the data set.
         genes: puts gene names right; None for its defaults.
-        min_counts: spots with fewer counts in all are dropped: there is nothing to learn or to score.
+        min_counts: spots with fewer counts in all are dropped: there is nothing to learn or to
+          score.
         keep_gib: memory for counts, in GiB.
     """
 

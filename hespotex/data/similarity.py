@@ -1,4 +1,6 @@
-"""Signals that two sections are one tissue: the image file, and the grid of spots with their counts."""
+"""Signals that two sections are one tissue: the image file, and the grid of spots with their
+counts.
+"""
 
 from dataclasses import dataclass
 
@@ -21,7 +23,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Look:
-    """What is compared of a section: `pos` (n_spots, 2) um about the centroid, `totals` (n_spots,) log counts or None."""
+    """What is compared of a section: `pos` (n_spots, 2) um about the centroid, `totals` (n_spots,)
+    log counts or None.
+    """
 
     section_id: str
     file: str
@@ -39,7 +43,11 @@ class Look:
 
 def look_at(section: Section) -> Look:
     """Gather the signals of a section; no pixel is decoded."""
-    counts = np.asarray(section.adata.X.sum(axis=1), dtype=float).ravel() if section.adata.n_vars else None
+    counts = (
+        np.asarray(section.adata.X.sum(axis=1), dtype=float).ravel()
+        if section.adata.n_vars
+        else None
+    )
     return Look(
         section.section_id,
         file_fingerprint(section.pixels),
@@ -51,12 +59,19 @@ def look_at(section: Section) -> Look:
 
 
 def same_grid(a: Look, b: Look) -> bool:
-    """Whether the spots of two sections lie at the same places, turned or mirrored, with totals that agree.
+    """Whether the spots of two sections lie at the same places, turned or mirrored, with totals
+    that agree.
 
-    Full arrays all have the same grid, so where both have counts the totals of partners must correlate as well.
+    Full arrays all have the same grid, so where both have counts the totals of partners must
+    correlate as well.
     """
     n = sorted((len(a.pos), len(b.pos)))
-    if n[0] < 6 or n[0] < GRID_SHARE * n[1] or abs(a.pitch_um / b.pitch_um - 1) > 0.05 or not _radii_agree(a, b):
+    if (
+        n[0] < 6
+        or n[0] < GRID_SHARE * n[1]
+        or abs(a.pitch_um / b.pitch_um - 1) > 0.05
+        or not _radii_agree(a, b)
+    ):
         return False
     return any(_grids_match(a, b, b.pos @ matrix) for matrix in ORIENTATIONS)
 

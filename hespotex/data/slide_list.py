@@ -41,11 +41,16 @@ def find_slides(wanted: str | list[str]) -> list[SlideFile]:
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
     found: dict[Path, SlideFile] = {}
     for pattern in patterns:
-        for slide in _from_table(typed_path(pattern)) if pattern.lower().endswith(TABLES) else _from_glob(pattern):
+        for slide in (
+            _from_table(typed_path(pattern))
+            if pattern.lower().endswith(TABLES)
+            else _from_glob(pattern)
+        ):
             found[slide.path] = _same(found.get(slide.path, slide), slide)
     if not found:
         raise InputError(
-            f"no slide matches {', '.join(patterns)}; set slides=PATH, slides='FOLDER/*.svs', slides=LIST.csv or [A,B]"
+            f"no slide matches {', '.join(patterns)}; set slides=PATH, slides='FOLDER/*.svs',"
+            " slides=LIST.csv or [A,B]"
         )
     slides = [found[path] for path in sorted(found)]
     _check_names(slides)
@@ -61,7 +66,10 @@ def _same(one: SlideFile, other: SlideFile) -> SlideFile:
     if one.mpp is None or other.mpp is None:
         return other if one.mpp is None else one
     if one.mpp != other.mpp:
-        raise InputError(f"{one.path}: listed twice, with {one.mpp:g} and {other.mpp:g} um per px; leave one of them (slides)")
+        raise InputError(
+            f"{one.path}: listed twice, with {one.mpp:g} and {other.mpp:g} um per px; leave one of"
+            " them (slides)"
+        )
     return one
 
 
@@ -72,15 +80,25 @@ def _from_glob(pattern: str) -> list[SlideFile]:
 def _from_table(file: Path) -> list[SlideFile]:
     """Relative paths are relative to the table."""
     if not file.is_file():
-        raise InputError(f"list of slides not found: {file}; set slides=LIST.csv with a column path, and mpp if known")
+        raise InputError(
+            f"list of slides not found: {file}; set slides=LIST.csv with a column path, and mpp if"
+            " known"
+        )
     table = read_user_table(file, "slides", ["path"], OTHER_NAMES, ["mpp"])
     if unread := [name for name in table.header if normal(name) not in KNOWN]:
-        log.info("%s: columns that are not read: %s; known are path and mpp (um per px)", file, ", ".join(unread))
+        log.info(
+            "%s: columns that are not read: %s; known are path and mpp (um per px)",
+            file,
+            ", ".join(unread),
+        )
     paths = [file.parent / typed_path(text) for text in table.text("path")]
     if "mpp" not in table:
         return [SlideFile(path) for path in paths]
     sizes = table.numbers("mpp", "um", blank=True)
-    return [SlideFile(path, None if np.isnan(size) else float(size)) for path, size in zip(paths, sizes, strict=True)]
+    return [
+        SlideFile(path, None if np.isnan(size) else float(size))
+        for path, size in zip(paths, sizes, strict=True)
+    ]
 
 
 def _check_names(slides: list[SlideFile]) -> None:
@@ -88,4 +106,7 @@ def _check_names(slides: list[SlideFile]) -> None:
     for slide in slides:
         other = first.setdefault(slide.name.casefold(), slide.path)
         if other != slide.path:
-            raise InputError(f"{other} and {slide.path} would both be written as {slide.name}; predict them into two outputs")
+            raise InputError(
+                f"{other} and {slide.path} would both be written as {slide.name}; predict them into"
+                " two outputs"
+            )

@@ -25,15 +25,21 @@ class Split:
         return replace(self, train=[*self.train, *self.val], val=[])
 
     def validated_on_test(self) -> "Split":
-        """As released: all other sections train, and the test sections choose the epoch; nothing does where there are none."""
+        """As released: all other sections train, and the test sections choose the epoch; nothing
+        does where there are none.
+        """
         if not self.test:
             return self.without_validation()
         leak = "the epoch was chosen on the test section"
-        return replace(self, train=[*self.train, *self.val], val=self.test, leaks=[*self.leaks, leak])
+        return replace(
+            self, train=[*self.train, *self.val], val=self.test, leaks=[*self.leaks, leak]
+        )
 
 
 def selected(split: Split, on: str | None) -> Split:
-    """The split for a model whose epoch is chosen "on" its validation sections, on "test" as released, or on nothing (None)."""
+    """The split for a model whose epoch is chosen "on" its validation sections, on "test" as
+    released, or on nothing (None).
+    """
     if on not in ("validation", "test", None):
         raise InputError(f"model.select_on: expected validation, test or null, got {on!r}")
     if on == "validation":

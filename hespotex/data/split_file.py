@@ -27,7 +27,10 @@ class FileSplit(FoldStrategy):
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
         table, by_id = self._table(), {key.section_id: key for key in keys}
         if unknown := sorted(set(table["section_id"]) - set(by_id)):
-            raise InputError(f"{self.path} names sections that the data set lacks: {unknown}; it holds {sorted(by_id)}")
+            raise InputError(
+                f"{self.path} names sections that the data set lacks: {unknown}; it holds"
+                f" {sorted(by_id)}"
+            )
         folds = []
         for _, rows in table.groupby("fold"):
             test = [by_id[i] for i in rows.loc[rows["split"] == "test", "section_id"]]
@@ -44,13 +47,21 @@ class FileSplit(FoldStrategy):
     def _table(self) -> pd.DataFrame:
         path = typed_path(self.path)
         if not path.is_file():
-            raise InputError(f"split file not found: {self.path!r}; set fold.path=FILE.csv (columns fold, section_id, split)")
+            raise InputError(
+                f"split file not found: {self.path!r}; set fold.path=FILE.csv (columns fold,"
+                " section_id, split)"
+            )
         read = read_user_table(path, "fold.path", COLUMNS)
         columns = {"fold": _ordered(read.text("fold")), "section_id": read.text("section_id")}
-        table = pd.DataFrame(columns | {"split": read.one_of("split", SIDES)})[COLUMNS].drop_duplicates()
+        table = pd.DataFrame(columns | {"split": read.one_of("split", SIDES)})[
+            COLUMNS
+        ].drop_duplicates()
         twice = table[table.duplicated(["fold", "section_id"])]
         if len(twice):
-            raise InputError(f"{self.path}: sections on two sides of one fold: {sorted(set(twice['section_id']))}")
+            raise InputError(
+                f"{self.path}: sections on two sides of one fold:"
+                f" {sorted(set(twice['section_id']))}"
+            )
         return table
 
 

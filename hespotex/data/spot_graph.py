@@ -20,7 +20,8 @@ class SpotGraph:
         section_id: its key.
         pos: spot centres (n_spots, 2) in um, x then y.
         edges: (2, n_edges), row 0 the neighbour, row 1 the spot.
-        inputs: what the model looks at, by the name of the batch's field: read for the spots of a block and its halo.
+        inputs: what the model looks at, by the name of the batch's field: read for the spots of a
+          block and its halo.
         target: measured expression, where there is any.
         outcomes: what else it learns, read for the block's own spots only.
     """
@@ -55,9 +56,10 @@ class SpotGraph:
     def data(self, block: Block) -> Data:
         """The tensors of a block of `n_inner` spots, `n` with the halo.
 
-        Fields: `inputs` (n, ...), `outcomes` (n_inner, ...), `target`, a `BlockTarget` of the n_inner spots, `pos` (n, 2)
-        float32, `edge_index` (2, n_edges), `inner` (n,) bool; `spot` (n_inner,), the spots' numbers in the section;
-        `n_inner` and `n_spots` (1,), sizes of block and section.
+        Fields: `inputs` (n, ...), `outcomes` (n_inner, ...), `target`, a `BlockTarget` of the
+        n_inner spots, `pos` (n, 2) float32, `edge_index` (2, n_edges), `inner` (n,) bool; `spot`
+        (n_inner,), the spots' numbers in the section; `n_inner` and `n_spots` (1,), sizes of
+        block and section.
         """
         spots, own = torch.from_numpy(block.spots), torch.from_numpy(block.spots[: block.n_inner])
         return Data(

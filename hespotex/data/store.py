@@ -1,4 +1,6 @@
-"""Embedding store: one HDF5 file per (section, encoder, weights, patch geometry, positions), computed once."""
+"""Embedding store: one HDF5 file per (section, encoder, weights, patch geometry, positions),
+computed once.
+"""
 
 import json
 import logging
@@ -27,7 +29,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Request:
-    """Rows that are wanted: of a section, by an encoder (or counter) of this name, made in just this way."""
+    """Rows that are wanted: of a section, by an encoder (or counter) of this name, made in just
+    this way.
+    """
 
     section_id: str
     name: str
@@ -36,22 +40,26 @@ class Request:
 
 
 class EmbeddingStore:
-    """Files `{root}/{section_id}/{name}-{key}.h5` with `embedding` (n_spots, d) and `barcode` (n_spots,).
+    """Files `{root}/{section_id}/{name}-{key}.h5` with `embedding` (n_spots, d) and `barcode`
+    (n_spots,).
 
-    The key is a hash of everything that made the numbers, so a change of any of it makes a new file and
-    nothing is ever stale. Rows are kept in blocks while they are made, so that an interrupted run goes on where
-    it was; the file appears whole. One process makes a file while others wait for it: the lock is the operating
-    system's, which frees it when its holder dies.
+    The key is a hash of everything that made the numbers, so a change of any of it makes a new file
+    and nothing is ever stale. Rows are kept in blocks while they are made, so that an interrupted
+    run goes on where it was; the file appears whole. One process makes a file while others wait for
+    it: the lock is the operating system's, which frees it when its holder dies.
 
     Args:
         root: folder.
         precision: "half" keeps 16 bits a number (where all fit its range), "full" 32.
-        read_workers: threads that read patches ahead of the encoder; None takes what fits the machine.
+        read_workers: threads that read patches ahead of the encoder; None takes what fits the
+          machine.
     """
 
     def __init__(self, root: str, precision: str = "half", read_workers: int | None = None) -> None:
         if precision not in PRECISION:
-            raise InputError(f"store.precision: expected {' or '.join(PRECISION)}, got {precision!r}")
+            raise InputError(
+                f"store.precision: expected {' or '.join(PRECISION)}, got {precision!r}"
+            )
         self.root, self.precision, self.read_workers = Path(root), precision, read_workers
 
     def path(self, request: Request) -> Path:
@@ -64,20 +72,28 @@ class EmbeddingStore:
         compute: Callable[[int], Iterable[Rows]],
         order: Callable[[], NDArray[np.int64]] | None = None,
     ) -> StoredRows:
-        """Rows (n_spots, d) in the order of the barcodes; they stay on disk until they are looked at.
+        """Rows (n_spots, d) in the order of the barcodes; they stay on disk until they are looked
+        at.
 
         Args:
-            compute: yields rows in pieces, from a row number on; called only when the file is not there.
-            order: the order (n_spots,) in which `compute` goes through the spots; None is as they come.
+            compute: yields rows in pieces, from a row number on; called only when the file is not
+              there.
+            order: the order (n_spots,) in which `compute` goes through the spots; None is as they
+              come.
         """
         path = self.path(request)
         if not self.holds(request) or path.with_suffix(".part").is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(path):
-                if self.holds(request, said=True):  # made by another, or killed before its blocks were gone
+                # made by another, or killed before its blocks were gone
+                if self.holds(request, said=True):
                     shutil.rmtree(path.with_suffix(".part"), ignore_errors=True)
                 else:
-                    barcodes = request.barcodes if order is None else [request.barcodes[i] for i in order()]
+                    barcodes = (
+                        request.barcodes
+                        if order is None
+                        else [request.barcodes[i] for i in order()]
+                    )
                     self._fill(path, request, barcodes, compute)
         return StoredRows(path, request.barcodes)
 
@@ -94,7 +110,13 @@ class EmbeddingStore:
             log.warning("%s is damaged (%s): made anew", path, reason)
         return reason is None
 
-    def _fill(self, path: Path, request: Request, barcodes: list[str], compute: Callable[[int], Iterable[Rows]]) -> None:
+    def _fill(
+        self,
+        path: Path,
+        request: Request,
+        barcodes: list[str],
+        compute: Callable[[int], Iterable[Rows]],
+    ) -> None:
         blocks = Blocks(path.with_suffix(".part"))
         done = blocks.n_rows
         if done:
@@ -104,7 +126,9 @@ class EmbeddingStore:
         if blocks.n_rows != len(barcodes):
             shutil.rmtree(blocks.folder)
             raise ValueError(f"{path}: expected {len(barcodes)} rows, got {blocks.n_rows}")
-        identity = json.dumps({**request.identity, "name": request.name, "precision": self.precision}, sort_keys=True)
+        identity = json.dumps(
+            {**request.identity, "name": request.name, "precision": self.precision}, sort_keys=True
+        )
         _write(blocks, PRECISION[self.precision], barcodes, identity, path)
         log.info("stored %s: %d spots", path, len(barcodes))
 

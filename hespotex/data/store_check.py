@@ -1,4 +1,6 @@
-"""Whether a table of the store is as it was written: a checksum inside it, looked at once in a process."""
+"""Whether a table of the store is as it was written: a checksum inside it, looked at once in a
+process.
+"""
 
 import zlib
 from functools import lru_cache
@@ -25,7 +27,8 @@ def checksum(file: h5py.File) -> int:
 
 
 def why_damaged(path: Path) -> str | None:
-    """What is wrong with a table, in a few words; None of one that is whole, or of a version without checksums.
+    """What is wrong with a table, in a few words; None of one that is whole, or of a version
+    without checksums.
 
     Raises:
         InputError: bytes of other files stand in it.
@@ -44,7 +47,9 @@ def _why_damaged(path: Path, _size: int, _modified: int) -> str | None:
             if file["embedding"].ndim != 2 or len(file["embedding"]) != len(file["barcode"]):
                 return "rows and barcodes do not fit together"
             told = file.attrs.get(CHECKSUM)
-            return None if told is None or int(told) == checksum(file) else "its checksum does not fit"
+            return (
+                None if told is None or int(told) == checksum(file) else "its checksum does not fit"
+            )
     except InputError:
         raise
     except Exception as error:  # damaged HDF5 raises many kinds

@@ -19,7 +19,8 @@ DAY = 86_400.0  # seconds
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One table of the store. `patch`: its geometry, such as "112 um, 224 px"; empty for counts of nuclei.
+    """One table of the store. `patch`: its geometry, such as "112 um, 224 px"; empty for counts of
+    nuclei.
 
     An unfinished one is the folder of blocks that an interrupted run left.
     """
@@ -46,7 +47,9 @@ def _finished(path: Path) -> StoredFile:
     except Exception:  # damaged HDF5 raises many kinds; it is listed, and can be removed
         shape, words = (0, 0), DAMAGED
     stat = path.stat()
-    return StoredFile(path, path.parent.name, _name(path), words, shape, stat.st_size, _days(stat.st_mtime), True)
+    return StoredFile(
+        path, path.parent.name, _name(path), words, shape, stat.st_size, _days(stat.st_mtime), True
+    )
 
 
 def _content(path: Path) -> tuple[tuple[int, int], str]:
@@ -54,7 +57,11 @@ def _content(path: Path) -> tuple[tuple[int, int], str]:
     with open_hdf5(path) as file:
         identity, shape = json.loads(file.attrs.get("identity", "{}")), file["embedding"].shape
     patch, view = identity.get("patch", {}), identity.get("view", 0)
-    words = f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "") if patch else ""
+    words = (
+        f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "")
+        if patch
+        else ""
+    )
     return (int(shape[0]), int(shape[1])), words
 
 
@@ -70,7 +77,9 @@ def why_unusable(entry: StoredFile) -> str | None:
 
 def _unfinished(path: Path) -> StoredFile:
     n_bytes = sum(file.stat().st_size for file in path.rglob("*"))
-    return StoredFile(path, path.parent.name, _name(path), "", (0, 0), n_bytes, _days(path.stat().st_mtime), False)
+    return StoredFile(
+        path, path.parent.name, _name(path), "", (0, 0), n_bytes, _days(path.stat().st_mtime), False
+    )
 
 
 def _name(path: Path) -> str:

@@ -19,7 +19,9 @@ Numbers = NDArray[np.int64]
 
 
 class Expressed(Protocol):
-    """Expression (n_spots, n_genes) of a section: dense for the spots that are asked for, or as a block's target."""
+    """Expression (n_spots, n_genes) of a section: dense for the spots that are asked for, or as a
+    block's target.
+    """
 
     def __len__(self) -> int: ...
 
@@ -31,7 +33,9 @@ class Expressed(Protocol):
 
 
 class Rows(Protocol):
-    """What is known of each spot of a section, (n_spots, ...), given as float32 for the spots that are asked for."""
+    """What is known of each spot of a section, (n_spots, ...), given as float32 for the spots that
+    are asked for.
+    """
 
     def __len__(self) -> int: ...
 
@@ -53,7 +57,10 @@ class Target:
     """
 
     def __init__(self, values: sparse.csr_matrix, known: NDArray[np.bool_]) -> None:
-        self.values, self.known = sparse.csr_matrix(values, dtype=np.float32).sorted_indices(), known
+        self.values, self.known = (
+            sparse.csr_matrix(values, dtype=np.float32).sorted_indices(),
+            known,
+        )
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -78,7 +85,9 @@ class Target:
 
     def genes(self, start: int, stop: int) -> Tensor:
         """All spots of the genes from `start` up to `stop`, (n_spots, n)."""
-        return self._tensor(self._by_gene[:, start:stop].toarray(), np.arange(len(self)), np.arange(start, stop))
+        return self._tensor(
+            self._by_gene[:, start:stop].toarray(), np.arange(len(self)), np.arange(start, stop)
+        )
 
     def dense(self) -> Tensor:
         """(n_spots, n_genes)"""
@@ -97,7 +106,9 @@ class Target:
         values[:, ~self.known[genes]] = np.nan
         return torch.from_numpy(values)
 
-    def _scaled(self, values: NDArray[np.float32], spots: Numbers, genes: Numbers) -> NDArray[np.float32]:
+    def _scaled(
+        self, values: NDArray[np.float32], spots: Numbers, genes: Numbers
+    ) -> NDArray[np.float32]:
         return values
 
 
@@ -106,7 +117,8 @@ class ResidualTarget(Target):
 
     Args:
         counts: (n_spots, n_genes).
-        library: counts of each spot over all genes, (n_spots,); share: of each gene in all counts of the section, (n_genes,).
+        library: counts of each spot over all genes, (n_spots,); share: of each gene in all counts
+          of the section, (n_genes,).
         theta, limit: overdispersion; largest absolute residual.
     """
 
@@ -123,7 +135,14 @@ class ResidualTarget(Target):
         self.library, self.share, self.theta, self.limit = library, share, theta, limit
 
     def select(self, genes: Numbers) -> Target:
-        return ResidualTarget(self.values[:, genes], self.known[genes], self.library, self.share[genes], self.theta, self.limit)
+        return ResidualTarget(
+            self.values[:, genes],
+            self.known[genes],
+            self.library,
+            self.share[genes],
+            self.theta,
+            self.limit,
+        )
 
     def block(self, spots: Tensor) -> BlockTarget:
         return BlockTarget.of_table(self[spots])
@@ -132,7 +151,9 @@ class ResidualTarget(Target):
         parts = (self.library, self.share, np.array([self.theta, self.limit]))
         return digest([super().fingerprint(), *(digest(part.tobytes()) for part in parts)])
 
-    def _scaled(self, values: NDArray[np.float32], spots: Numbers, genes: Numbers) -> NDArray[np.float32]:
+    def _scaled(
+        self, values: NDArray[np.float32], spots: Numbers, genes: Numbers
+    ) -> NDArray[np.float32]:
         expected = self.library[spots, None] * self.share[genes]
         residuals = pearson_residuals(values.astype(np.float64), expected, self.theta, self.limit)
         return np.asarray(residuals, dtype=np.float32)

@@ -15,8 +15,8 @@ SPANS = (0.3, 0.5, 0.8, 1.0)  # loess is singular on small sparse sections: wide
 def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     """Variance of clipped, standardised raw counts, (n_genes,); 0 for genes that do not vary.
 
-    The expected standard deviation of a gene comes from a loess of log variance on log mean over all genes;
-    values are clipped at sqrt(n_spots) standard deviations.
+    The expected standard deviation of a gene comes from a loess of log variance on log mean over
+    all genes; values are clipped at sqrt(n_spots) standard deviations.
     """
     columns = sparse.csc_matrix(counts)
     n = columns.shape[0]
@@ -34,15 +34,21 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     return result
 
 
-def _sums(columns: sparse.csc_matrix, ceiling: NDArray[np.float64] | None = None) -> tuple[Floats, Floats]:
-    """Of the values of each column, cut at its ceiling, and of their squares: some columns at a time, in float64."""
+def _sums(
+    columns: sparse.csc_matrix, ceiling: NDArray[np.float64] | None = None
+) -> tuple[Floats, Floats]:
+    """Of the values of each column, cut at its ceiling, and of their squares: some columns at a
+    time, in float64.
+    """
     sums = []
     for start in range(0, columns.shape[1], BLOCK):
         part = columns[:, start : start + BLOCK].astype(np.float64)
         if ceiling is not None:
             own = ceiling[start : start + BLOCK]
             part.data = np.minimum(part.data, np.repeat(own, np.diff(part.indptr)))
-        sums.append([np.asarray(values.sum(axis=0)).ravel() for values in (part, part.multiply(part))])
+        sums.append(
+            [np.asarray(values.sum(axis=0)).ravel() for values in (part, part.multiply(part))]
+        )
     values, squares = (np.concatenate(each) for each in zip(*sums, strict=True))
     return values, squares
 

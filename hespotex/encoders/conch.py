@@ -10,7 +10,8 @@ from hespotex.errors import InputError
 
 
 class ConchEncoder(HubEncoder):
-    """CONCH's attention-pooled image embedding before the contrastive projection, as its authors advise.
+    """CONCH's attention-pooled image embedding before the contrastive projection, as its authors
+    advise.
 
     Args:
         architecture: name in the package, "conch_ViT-B-16".
@@ -30,12 +31,21 @@ class ConchEncoder(HubEncoder):
             from conch.open_clip_custom import create_model_from_pretrained
         except ImportError as error:
             raise InputError(
-                f"{self.name} needs the package of its authors: clone CONCH of mahmoodlab on GitHub and pip install it"
+                f"{self.name} needs the package of its authors: clone CONCH of mahmoodlab on GitHub"
+                " and pip install it"
             ) from error
         path = self.weights_file()
-        model = create_model_from_pretrained(self.architecture, checkpoint_path=str(path), return_transform=False)
-        # The package ignores missing and foreign weights, so the image tower is loaded once more, strictly.
-        load_strictly(model.visual, part_of(read_state(path), "visual."), path, f"the visual tower of {self.architecture}")
+        model = create_model_from_pretrained(
+            self.architecture, checkpoint_path=str(path), return_transform=False
+        )
+        # The package ignores missing and foreign weights, so the image tower is loaded once more,
+        # strictly.
+        load_strictly(
+            model.visual,
+            part_of(read_state(path), "visual."),
+            path,
+            f"the visual tower of {self.architecture}",
+        )
         return _ImageTower(model)
 
 

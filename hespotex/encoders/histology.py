@@ -9,11 +9,13 @@ from torch import Tensor
 
 from hespotex.histology import FEATURE_NAMES, patch_features
 
-VERSION = 1  # raise it when a statistic changes its meaning, so that no stored value is taken for a new one
+# raise it when a statistic changes its meaning, so that no stored value is taken for a new one
+VERSION = 1
 
 
 class HistologyEncoder:
-    """Colour, texture, nuclei and layout of each patch; see `hespotex.histology.catalogue` for each statistic.
+    """Colour, texture, nuclei and layout of each patch; see `hespotex.histology.catalogue` for each
+    statistic.
 
     Args:
         name: shown in tables and file names.
@@ -26,9 +28,19 @@ class HistologyEncoder:
     batch_size = 64  # patches that one call should get
 
     def __init__(
-        self, name: str, patch_um: list[float], patch_px: int = 224, patch_cut: str = "padded", workers: int = 2
+        self,
+        name: str,
+        patch_um: list[float],
+        patch_px: int = 224,
+        patch_cut: str = "padded",
+        workers: int = 2,
     ) -> None:
-        self.name, self.patch_um, self.patch_px, self.patch_cut = name, list(patch_um), patch_px, patch_cut
+        self.name, self.patch_um, self.patch_px, self.patch_cut = (
+            name,
+            list(patch_um),
+            patch_px,
+            patch_cut,
+        )
         self.workers = workers
 
     def identity(self) -> dict[str, Any]:

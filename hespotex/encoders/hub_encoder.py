@@ -1,4 +1,6 @@
-"""Base of the encoders whose weights are published: on the hub, in a package, or kept in a local file."""
+"""Base of the encoders whose weights are published: on the hub, in a package, or kept in a local
+file.
+"""
 
 import logging
 import re
@@ -14,11 +16,23 @@ from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
 
 log = logging.getLogger("hespotex.encoders")
-FILES = ("pretrained", "checkpoint", "cache", "file", "path", "url", "auto", "trust", "code", "attn_impl")
+FILES = (
+    "pretrained",
+    "checkpoint",
+    "cache",
+    "file",
+    "path",
+    "url",
+    "auto",
+    "trust",
+    "code",
+    "attn_impl",
+)
 
 
 def checked_architecture(name: str, kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Refuse an architecture that would make its package fetch or load a file: weights come from here only.
+    """Refuse an architecture that would make its package fetch or load a file: weights come from
+    here only.
 
     Args:
         name: of the architecture.
@@ -28,7 +42,9 @@ def checked_architecture(name: str, kwargs: Mapping[str, Any] | None = None) -> 
         InputError: a name with a place in it, or a setting that is no number, switch or short word.
     """
     if not re.fullmatch(r"[\w.-]+", str(name)):
-        raise InputError(f"encoder.architecture={name!r}: expected the name of an architecture, no place")
+        raise InputError(
+            f"encoder.architecture={name!r}: expected the name of an architecture, no place"
+        )
     for key, value in (kwargs or {}).items():
         of_a_file = any(word in str(key).lower() for word in FILES)
         if of_a_file or str(key).startswith("_") or not _is_short(value):
@@ -53,8 +69,8 @@ class HubEncoder(TorchEncoder):
         hub_id: repository on the Hugging Face hub; its page has the model card and the licence.
         gated: whether one has to ask for access there.
         hub_files: names of the weights there; the first that exists is taken.
-        package: instead of the hub, a package with the weights: `name`, `version`, `file`, `sha256` and `install`; see
-            `Package`.
+        package: instead of the hub, a package with the weights: `name`, `version`, `file`, `sha256`
+          and `install`; see `Package`.
         weights: local file (or the folder it is in) that replaces hub and package.
         **kwargs: see `TorchEncoder`.
     """
@@ -71,13 +87,19 @@ class HubEncoder(TorchEncoder):
     ) -> None:
         super().__init__(**kwargs)
         self.source: Package | Source = (
-            Package(licence=licence, **package) if package else Source(hub_id, tuple(hub_files), licence, gated)
+            Package(licence=licence, **package)
+            if package
+            else Source(hub_id, tuple(hub_files), licence, gated)
         )
         self.weights = weights
         self._file: Path | None = None
 
     def identity(self) -> dict[str, Any]:
-        return super().identity() | self.architecture_identity() | {"weights": file_fingerprint(self.weights_file())}
+        return (
+            super().identity()
+            | self.architecture_identity()
+            | {"weights": file_fingerprint(self.weights_file())}
+        )
 
     def architecture_identity(self) -> dict[str, Any]:
         """Plain values that fix how the weights are used."""

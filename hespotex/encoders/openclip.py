@@ -10,12 +10,14 @@ from hespotex.encoders.weights import load_strictly, part_of, read_state
 
 
 class OpenClipEncoder(HubEncoder):
-    """The visual tower of a CLIP model: the projected class token. The text tower is dropped as soon as it is built.
+    """The visual tower of a CLIP model: the projected class token. The text tower is dropped as
+    soon as it is built.
 
     Args:
         architecture: open_clip model name, such as "ViT-B-32".
-        quick_gelu: activation, QuickGELU or GELU. The same weights load with both and without a warning, so it is
-            stated here. What QuiltNet was trained with is an open question; see its config.
+        quick_gelu: activation, QuickGELU or GELU. The same weights load with both and without a
+          warning, so it is stated here. What QuiltNet was trained with is an open question; see its
+          config.
         **kwargs: see `HubEncoder` and `TorchEncoder`.
     """
 
@@ -31,8 +33,11 @@ class OpenClipEncoder(HubEncoder):
         """The architecture without its weights; on torch's "meta" device it costs nothing."""
         import open_clip
 
-        place = torch.get_default_device()  # open_clip puts the model on the CPU unless told otherwise
-        model = open_clip.create_model(self.architecture, pretrained=None, force_quick_gelu=self.quick_gelu, device=place)
+        # open_clip puts the model on the CPU unless told otherwise
+        place = torch.get_default_device()
+        model = open_clip.create_model(
+            self.architecture, pretrained=None, force_quick_gelu=self.quick_gelu, device=place
+        )
         visual: nn.Module = model.visual
         return visual
 
@@ -41,7 +46,9 @@ class OpenClipEncoder(HubEncoder):
         with torch.device("meta"):  # the weights come from the file: no need to draw random ones
             network = self.empty_network()
         what = f"the visual tower of {self.architecture}"
-        return self.with_pooling(load_strictly(network, part_of(read_state(path), "visual."), path, what))
+        return self.with_pooling(
+            load_strictly(network, part_of(read_state(path), "visual."), path, what)
+        )
 
     def with_pooling(self, network: nn.Module) -> nn.Module:
         """Pixels to embeddings."""

@@ -1,4 +1,6 @@
-"""Two encoders (or more) side by side, and what their settings and identities look like: asked here, nowhere else."""
+"""Two encoders (or more) side by side, and what their settings and identities look like: asked
+here, nowhere else.
+"""
 
 from typing import Any
 
@@ -8,7 +10,8 @@ Settings = dict[str, Any]
 
 
 class SideBySide:
-    """Each part sees its own patches; the data layer runs and stores the parts one by one and concatenates them.
+    """Each part sees its own patches; the data layer runs and stores the parts one by one and
+    concatenates them.
 
     Args:
         name: shown in tables and file names.
@@ -16,10 +19,18 @@ class SideBySide:
         patch_um: physical sides of the patches (um) of all parts; None leaves each its own.
     """
 
-    def __init__(self, name: str, parts: dict[str, Any], patch_um: list[float] | None = None) -> None:
-        self.name, self.by_name = name, {key: part for key, part in parts.items() if part is not None}
+    def __init__(
+        self, name: str, parts: dict[str, Any], patch_um: list[float] | None = None
+    ) -> None:
+        self.name, self.by_name = (
+            name,
+            {key: part for key, part in parts.items() if part is not None},
+        )
         if not self.by_name:
-            raise InputError("encoder.parts is empty; name at least one encoder, such as encoder@encoder.parts.first=histology")
+            raise InputError(
+                "encoder.parts is empty; name at least one encoder, such as"
+                " encoder@encoder.parts.first=histology"
+            )
         for part in self.parts if patch_um else []:
             part.patch_um = list(patch_um or [])
 
@@ -29,7 +40,10 @@ class SideBySide:
         return list(self.by_name.values())
 
     def identity(self) -> dict[str, Any]:
-        return {"name": self.name, "parts": {key: part.identity() for key, part in self.by_name.items()}}
+        return {
+            "name": self.name,
+            "parts": {key: part.identity() for key, part in self.by_name.items()},
+        }
 
 
 def has_parts(settings: Settings) -> bool:
@@ -38,7 +52,9 @@ def has_parts(settings: Settings) -> bool:
 
 
 def part_settings(settings: Settings) -> dict[str, Settings]:
-    """The settings of each encoder by its part's name, less the parts that were left out; of one alone under ""."""
+    """The settings of each encoder by its part's name, less the parts that were left out; of one
+    alone under "".
+    """
     if not has_parts(settings):
         return {"": settings}
     shared = {"patch_um": settings["patch_um"]} if settings.get("patch_um") else {}

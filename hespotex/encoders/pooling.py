@@ -15,14 +15,19 @@ def pool_tokens(tokens: Tensor, n_prefix: int, pooling: str) -> Tensor:
     Args:
         tokens: the class token and the registers first, then the tokens of the image row by row.
         n_prefix: class token and registers.
-        pooling: "cls" takes the class token, "mean" the mean of the image's tokens, "cls_mean" both side by side,
-            "mean_std" their mean and their standard deviation, "centre" the mean of the image's tokens in the middle half
-            of the side: of a patch of 112 um the 56 um around the centre, about a Visium spot.
+        pooling: "cls" takes the class token, "mean" the mean of the image's tokens, "cls_mean" both
+          side by side, "mean_std" their mean and their standard deviation, "centre" the mean of the
+          image's tokens in the middle half of the side: of a patch of 112 um the 56 um around the
+          centre, about a Visium spot.
     """
     if pooling == "centre":
         return _centre(tokens[:, n_prefix:])
     own = tokens[:, n_prefix:]
-    parts = {"cls": lambda: tokens[:, 0], "mean": lambda: own.mean(1), "std": lambda: own.std(1, correction=0)}
+    parts = {
+        "cls": lambda: tokens[:, 0],
+        "mean": lambda: own.mean(1),
+        "std": lambda: own.std(1, correction=0),
+    }
     return cat([parts[part]() for part in pooling.split("_")], dim=-1)
 
 
@@ -42,7 +47,9 @@ def check_pooling(pooling: str, has_class_token: bool) -> str:
     if pooling not in POOLINGS:
         raise InputError(f"encoder.pooling={pooling}; expected {', '.join(POOLINGS)}")
     if not has_class_token and pooling.startswith("cls"):
-        raise InputError(f"encoder.pooling={pooling}, but the network has no class token; set mean or centre")
+        raise InputError(
+            f"encoder.pooling={pooling}, but the network has no class token; set mean or centre"
+        )
     return pooling
 
 

@@ -11,12 +11,19 @@ from hespotex.encoders.torch_encoder import TorchEncoder
 class RandomViTEncoder(TorchEncoder):
     """Random weights by seed; see `TorchEncoder` for the rest."""
 
-    def __init__(self, seed: int = 0, width: int = 64, depth: int = 2, token_px: int = 16, **kwargs: Any) -> None:
+    def __init__(
+        self, seed: int = 0, width: int = 64, depth: int = 2, token_px: int = 16, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.seed, self.width, self.depth, self.token_px = seed, width, depth, token_px
 
     def identity(self) -> dict[str, Any]:
-        own = {"seed": self.seed, "width": self.width, "depth": self.depth, "token_px": self.token_px}
+        own = {
+            "seed": self.seed,
+            "width": self.width,
+            "depth": self.depth,
+            "token_px": self.token_px,
+        }
         return super().identity() | own
 
     def build(self) -> nn.Module:
@@ -29,7 +36,9 @@ class _ViT(nn.Module):
     def __init__(self, width: int, depth: int, token_px: int) -> None:
         super().__init__()
         self.tokens = nn.Conv2d(3, width, token_px, stride=token_px)
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
+        layer = nn.TransformerEncoderLayer(
+            width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True
+        )
         self.blocks = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
 
     def forward(self, pixels: Tensor) -> Tensor:

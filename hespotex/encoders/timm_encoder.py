@@ -1,4 +1,6 @@
-"""Encoders published as timm architectures: most pathology foundation models, and ResNet50 as the classical reference."""
+"""Encoders published as timm architectures: most pathology foundation models, and ResNet50 as the
+classical reference.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,21 +10,30 @@ from torch import Tensor, nn
 
 from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.pooling import check_pooling, pool_tokens
-from hespotex.encoders.weights import Package, State, from_dinov2, in_order_of, load_strictly, read_state
+from hespotex.encoders.weights import (
+    Package,
+    State,
+    from_dinov2,
+    in_order_of,
+    load_strictly,
+    read_state,
+)
 from hespotex.errors import InputError
 
 CLASSIFIERS = ("fc.", "head.", "_fc.")  # ImageNet weights bring one along, which no embedding needs
 
 
 class TimmEncoder(HubEncoder):
-    """A timm network of a stated architecture: nothing about it is read from the hub but its weights.
+    """A timm network of a stated architecture: nothing about it is read from the hub but its
+    weights.
 
     Args:
         architecture: timm model name.
-        model_kwargs: what the published network differs in from it; layers by name, such as "SwiGLUPacked".
+        model_kwargs: what the published network differs in from it; layers by name, such as
+          "SwiGLUPacked".
         pooling: see `pool_tokens`.
-        block: for networks of convolutions, the stage whose feature map is pooled, or several side by side; None takes
-            the last tokens.
+        block: for networks of convolutions, the stage whose feature map is pooled, or several side
+          by side; None takes the last tokens.
         **kwargs: see `HubEncoder` and `TorchEncoder`.
     """
 
@@ -40,7 +51,9 @@ class TimmEncoder(HubEncoder):
         self.pooling, self.block = pooling, block
 
     def architecture_identity(self) -> dict[str, Any]:
-        return {key: getattr(self, key) for key in ("architecture", "model_kwargs", "pooling", "block")}
+        return {
+            key: getattr(self, key) for key in ("architecture", "model_kwargs", "pooling", "block")
+        }
 
     def empty_network(self) -> nn.Module:
         """The architecture without its weights; on torch's "meta" device it costs nothing."""
@@ -48,13 +61,17 @@ class TimmEncoder(HubEncoder):
         from timm.layers import SwiGLUPacked
 
         layers = {"SwiGLUPacked": SwiGLUPacked, "SiLU": nn.SiLU}
-        kwargs = {k: layers.get(v, v) if isinstance(v, str) else v for k, v in self.model_kwargs.items()}
+        kwargs = {
+            k: layers.get(v, v) if isinstance(v, str) else v for k, v in self.model_kwargs.items()
+        }
         try:
-            network: nn.Module = timm.create_model(self.architecture, pretrained=False, num_classes=0, **kwargs)
+            network: nn.Module = timm.create_model(
+                self.architecture, pretrained=False, num_classes=0, **kwargs
+            )
         except (RuntimeError, TypeError, AssertionError) as error:
             raise InputError(
-                f"timm cannot build {self.architecture} with {self.model_kwargs} ({str(error)[:200]}); "
-                "mend encoder.architecture and encoder.model_kwargs"
+                f"timm cannot build {self.architecture} with {self.model_kwargs}"
+                f" ({str(error)[:200]}); mend encoder.architecture and encoder.model_kwargs"
             ) from error
         self._check_side(network)
         return network
@@ -62,10 +79,14 @@ class TimmEncoder(HubEncoder):
     def _check_side(self, network: nn.Module) -> None:
         token_px = getattr(getattr(network, "patch_embed", None), "patch_size", (1, 1))[0]
         if (self.input_px or self.patch_px) % token_px:
-            raise InputError(f"encoder.input_px={self.input_px} is no multiple of the {token_px} px of {self.name}'s tokens")
+            raise InputError(
+                f"encoder.input_px={self.input_px} is no multiple of the {token_px} px of"
+                f" {self.name}'s tokens"
+            )
 
     def build(self) -> nn.Module:
-        with torch.device("meta"):  # the weights come from the file: drawing a billion random ones takes long
+        # the weights come from the file: drawing a billion random ones takes long
+        with torch.device("meta"):
             network = self.empty_network()
         path = self.weights_file()
         content = from_dinov2(read_state(path))
@@ -73,14 +94,20 @@ class TimmEncoder(HubEncoder):
         return self.with_pooling(self._filled(network, state, path))
 
     def _filled(self, network: nn.Module, state: State, path: Path) -> nn.Module:
-        """The network with its weights. What no file holds, such as rotary positions, is worked out by building it for real."""
+        """The network with its weights. What no file holds, such as rotary positions, is worked out
+        by building it for real.
+        """
         load_strictly(network, self._named(network, state), path, self.architecture)
         if any(buffer.is_meta for buffer in network.buffers()):
-            return load_strictly(self.empty_network(), self._named(network, state), path, self.architecture)
+            return load_strictly(
+                self.empty_network(), self._named(network, state), path, self.architecture
+            )
         return network
 
     def _named(self, network: nn.Module, state: State) -> State:
-        """The weights under timm's names. Of a package the file is known by its hash, so that its order can be trusted."""
+        """The weights under timm's names. Of a package the file is known by its hash, so that its
+        order can be trusted.
+        """
         return in_order_of(network, state) if isinstance(self.source, Package) else state
 
     def with_pooling(self, network: nn.Module) -> nn.Module:
@@ -107,5 +134,8 @@ class _Tokens(nn.Module):
         return found
 
     def forward(self, pixels: Tensor) -> Tensor:
-        tokens = [found if found.ndim == 3 else found.flatten(2).transpose(1, 2) for found in self.features(pixels)]
+        tokens = [
+            found if found.ndim == 3 else found.flatten(2).transpose(1, 2)
+            for found in self.features(pixels)
+        ]
         return torch.cat([pool_tokens(own, self.n_prefix, self.pooling) for own in tokens], dim=-1)

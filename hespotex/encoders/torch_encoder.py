@@ -17,8 +17,10 @@ class TorchEncoder:
         patch_um: physical sides of the patches (um).
         patch_px: side in px of the patches that come in.
         patch_cut: see `PatchSpec` of the data layer.
-        input_px: side in px that the network takes; other patches are resized on the device. None: as they come.
-        resize_px: side in px to which patches are enlarged before their middle `input_px` are cut. None: no cutting.
+        input_px: side in px that the network takes; other patches are resized on the device. None:
+          as they come.
+        resize_px: side in px to which patches are enlarged before their middle `input_px` are cut.
+          None: no cutting.
         mean, std: per channel, on pixels scaled to 0-1.
         raw_pixels: feed 0-255 unscaled, as the released HESpotEx does.
         l2_normalize: divide each embedding by its length.
@@ -45,7 +47,12 @@ class TorchEncoder:
         compile_network: bool = False,
         resize_px: int | None = None,
     ) -> None:
-        self.name, self.patch_um, self.patch_px, self.patch_cut = name, list(patch_um), patch_px, patch_cut
+        self.name, self.patch_um, self.patch_px, self.patch_cut = (
+            name,
+            list(patch_um),
+            patch_px,
+            patch_cut,
+        )
         self.input_px, self.raw_pixels, self.l2_normalize = input_px, raw_pixels, l2_normalize
         self.resize_px = _checked_resize(resize_px, input_px)
         self.mean, self.std = list(mean), list(std)
@@ -62,7 +69,9 @@ class TorchEncoder:
 
     def identity(self) -> dict[str, Any]:
         pixels = {"raw_pixels": True} if self.raw_pixels else {"mean": self.mean, "std": self.std}
-        settings = {key: getattr(self, key) for key in ("name", "input_px", "l2_normalize", "precision")}
+        settings = {
+            key: getattr(self, key) for key in ("name", "input_px", "l2_normalize", "precision")
+        }
         return settings | pixels | ({"resize_px": self.resize_px} if self.resize_px else {})
 
     @property
@@ -70,7 +79,9 @@ class TorchEncoder:
         """Patches that one call should get."""
         if self._batch_size is None:
             side = self.patch_px
-            self._batch_size = fitting_batch(lambda n: self(torch.zeros(n, side, side, 3, dtype=torch.uint8), 1.0), self.device)
+            self._batch_size = fitting_batch(
+                lambda n: self(torch.zeros(n, side, side, 3, dtype=torch.uint8), 1.0), self.device
+            )
         return self._batch_size
 
     @torch.inference_mode()
@@ -79,7 +90,8 @@ class TorchEncoder:
             return self._encode(patches)
         except torch.OutOfMemoryError as error:
             raise InputError(
-                f"{self.name}: {len(patches)} patches at once do not fit into the GPU's memory; set encoder.batch_size lower"
+                f"{self.name}: {len(patches)} patches at once do not fit into the GPU's memory; set"
+                " encoder.batch_size lower"
             ) from error
 
     def _encode(self, patches: Tensor) -> Tensor:
@@ -93,7 +105,9 @@ class TorchEncoder:
         return nn.functional.normalize(embedding, dim=-1) if self.l2_normalize else embedding
 
     def _start(self) -> nn.Module:
-        """The network on its device. Its convolutions are laid out as the pixels are: channels last."""
+        """The network on its device. Its convolutions are laid out as the pixels are: channels
+        last.
+        """
         if self._network is None:
             network = self.build().eval().requires_grad_(False).float().to(self.device)
             self._network = network.to(memory_format=torch.channels_last)
@@ -107,7 +121,9 @@ class TorchEncoder:
         values = pixels.float()
         side = self.resize_px or self.input_px
         if side and pixels.shape[-1] != side:
-            values = nn.functional.interpolate(values, (side, side), mode="bicubic", antialias=True).clamp_(0, 255)
+            values = nn.functional.interpolate(
+                values, (side, side), mode="bicubic", antialias=True
+            ).clamp_(0, 255)
         return self._middle(values) * self._scale + self._shift
 
     def _middle(self, values: Tensor) -> Tensor:
@@ -122,20 +138,25 @@ class TorchEncoder:
         """(x / 255 - mean) / std as one factor and one summand per channel."""
         if self.raw_pixels:
             return torch.ones(3, 1, 1), torch.zeros(3, 1, 1)
-        mean, std = (torch.tensor(value, dtype=torch.float64).view(3, 1, 1) for value in (self.mean, self.std))
+        mean, std = (
+            torch.tensor(value, dtype=torch.float64).view(3, 1, 1)
+            for value in (self.mean, self.std)
+        )
         return (1 / (255 * std)).float(), (-mean / std).float()
 
 
 def _checked_resize(resize_px: int | None, input_px: int | None) -> int | None:
     if resize_px is not None and (input_px is None or resize_px < input_px):
         raise InputError(
-            f"encoder.resize_px={resize_px}, of which the middle encoder.input_px={input_px} is to be cut; "
-            "set resize_px larger than input_px, or null"
+            f"encoder.resize_px={resize_px}, of which the middle encoder.input_px={input_px} is to"
+            " be cut; set resize_px larger than input_px, or null"
         )
     return resize_px
 
 
 def _whole(batch_size: int | str) -> int:
     if not isinstance(batch_size, int) or batch_size < 1:
-        raise InputError(f"encoder.batch_size={batch_size}; expected auto or a whole number above 0")
+        raise InputError(
+            f"encoder.batch_size={batch_size}; expected auto or a whole number above 0"
+        )
     return batch_size

@@ -1,4 +1,6 @@
-"""Encoders published for the transformers package: Phikon, Midnight, Hibou, PLIP. No code from the hub is ever run."""
+"""Encoders published for the transformers package: Phikon, Midnight, Hibou, PLIP. No code from the
+hub is ever run.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +23,13 @@ ARCHITECTURES = {
 }
 # Weights in published files that take no part in an embedding: a pooler, CLIP's text tower.
 UNUSED = ("pooler.", "position_ids", "text_model.", "text_projection.", "logit_scale")
-MASK = "mask_token"  # of training: some networks have a place for it, some files hold it, no embedding needs it
+# of training: some networks have a place for it, some files hold it, no embedding needs it
+MASK = "mask_token"
 
 
 class TransformersEncoder(HubEncoder):
-    """A network of the transformers package of a stated architecture; only weights are read from the hub.
+    """A network of the transformers package of a stated architecture; only weights are read from
+    the hub.
 
     Args:
         architecture: "vit", "dinov2", "dinov2_with_registers" or "clip_vision".
@@ -34,14 +38,21 @@ class TransformersEncoder(HubEncoder):
         **kwargs: see `HubEncoder` and `TorchEncoder`.
     """
 
-    def __init__(self, architecture: str, model_kwargs: dict[str, Any], pooling: str = "cls", **kwargs: Any) -> None:
+    def __init__(
+        self, architecture: str, model_kwargs: dict[str, Any], pooling: str = "cls", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.architecture, self.pooling = architecture, pooling
         self.model_kwargs = checked_architecture(architecture, model_kwargs)
         if architecture not in ARCHITECTURES:
-            raise InputError(f"encoder.architecture={architecture}; expected {', '.join(ARCHITECTURES)}")
+            raise InputError(
+                f"encoder.architecture={architecture}; expected {', '.join(ARCHITECTURES)}"
+            )
         if architecture == "clip_vision" and pooling != "cls":
-            raise InputError(f"encoder.pooling={pooling}, but CLIP's projection takes the class token only; set cls")
+            raise InputError(
+                f"encoder.pooling={pooling}, but CLIP's projection takes the class token only;"
+                " set cls"
+            )
 
     def architecture_identity(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in ("architecture", "model_kwargs", "pooling")}
@@ -63,12 +74,19 @@ class TransformersEncoder(HubEncoder):
         return _Tokens(network, 1 + getattr(network.config, "num_register_tokens", 0), self.pooling)
 
     def _load(self, state: State, path: Path) -> Any:
-        """Through the package's own loader, which knows the names that published files still use."""
+        """Through the package's own loader, which knows the names that published files still
+        use.
+        """
         model, config = self._classes()
         try:
             with _without_report():
                 network, report = model.from_pretrained(
-                    None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True, **self._options()
+                    None,
+                    config=config,
+                    state_dict=state,
+                    dtype=torch.float32,
+                    output_loading_info=True,
+                    **self._options(),
                 )
         except RuntimeError as error:
             raise wrong_weights(path, self.architecture, str(error)) from error
@@ -86,7 +104,9 @@ class TransformersEncoder(HubEncoder):
         try:
             import transformers
         except ImportError as error:
-            raise InputError(f"{self.name} needs the transformers package; pip install transformers") from error
+            raise InputError(
+                f"{self.name} needs the transformers package; pip install transformers"
+            ) from error
         model, config = (getattr(transformers, name) for name in ARCHITECTURES[self.architecture])
         return model, config(**self.model_kwargs)
 
@@ -98,7 +118,9 @@ def _needed(keys: set[str]) -> list[str]:
 
 @contextmanager
 def _without_report() -> Iterator[None]:
-    """No bar and no table of the package's own while it loads: what is missing or foreign is an error of ours."""
+    """No bar and no table of the package's own while it loads: what is missing or foreign is an
+    error of ours.
+    """
     from transformers.utils import logging
 
     level = logging.get_verbosity()

@@ -18,7 +18,11 @@ _COLOUR = {
     },
     **{f"{k}_tissue": f"mean {v} density where it is not white" for k, v in _STAINS.items()},
     "he_correlation": "correlation of the two densities over pixels",
-    **{f"{c}_{s}": f"{s} of {c}, 0-1" for c in ("l", "a", "b", "saturation") for s in ("mean", "std")},
+    **{
+        f"{c}_{s}": f"{s} of {c}, 0-1"
+        for c in ("l", "a", "b", "saturation")
+        for s in ("mean", "std")
+    },
     "white_fraction": "glass, lumen, fat: share of pixels with grey above 205",
     "hole_fraction": "root of the share of white left by an opening of 8 um: fat and ducts",
     "blood_fraction": "root of the share coloured as red blood cells",
@@ -27,7 +31,10 @@ _COLOUR = {
 }
 
 _TEXTURE_OF_STAIN = {
-    **{f"band{i}": f"root of the std of detail of {um} um" for i, um in enumerate((0.8, 1.6, 3.2, 6.4))},
+    **{
+        f"band{i}": f"root of the std of detail of {um} um"
+        for i, um in enumerate((0.8, 1.6, 3.2, 6.4))
+    },
     "band4": "root of the std of what is left at 12.8 um and above",
     "glcm_contrast": "log(1 + contrast) of co-occurrence at 2 um, all angles pooled",
     "glcm_homogeneity": "homogeneity of the same",

@@ -24,7 +24,9 @@ def _density(name: str, density: Floats) -> dict[str, float]:
     # Every third pixel in both directions is plenty for a percentile.
     levels = np.percentile(density[::3, ::3], PERCENTILES)
     features = {f"{name}_mean": float(mean[0, 0]), f"{name}_std": float(std[0, 0])}
-    features.update({f"{name}_p{p:02d}": float(v) for p, v in zip(PERCENTILES, levels, strict=True)})
+    features.update(
+        {f"{name}_p{p:02d}": float(v) for p, v in zip(PERCENTILES, levels, strict=True)}
+    )
     return features
 
 

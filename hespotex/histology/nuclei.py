@@ -40,7 +40,9 @@ class DetectorSettings:
 DEFAULT = DetectorSettings()
 
 
-def detect_nuclei(rgb: NDArray[np.uint8], mpp: float, settings: DetectorSettings = DEFAULT) -> Nuclei:
+def detect_nuclei(
+    rgb: NDArray[np.uint8], mpp: float, settings: DetectorSettings = DEFAULT
+) -> Nuclei:
     """(height, width, 3) RGB at `mpp` um per px -> its nuclei, centroids in px of `rgb`."""
     working = reduce_image(rgb, mpp, settings.working_mpp)
     zoom = rgb.shape[1] / working.shape[1]
@@ -49,7 +51,9 @@ def detect_nuclei(rgb: NDArray[np.uint8], mpp: float, settings: DetectorSettings
     return measure_nuclei(labels, density, mpp * zoom).scaled(zoom)
 
 
-def label_nuclei(rgb: NDArray[np.uint8], mpp: float, settings: DetectorSettings = DEFAULT) -> Labels:
+def label_nuclei(
+    rgb: NDArray[np.uint8], mpp: float, settings: DetectorSettings = DEFAULT
+) -> Labels:
     """(height, width, 3) RGB -> (height, width) labels, 0 background, 1 to n the nuclei.
 
     Numbered as the rows of `detect_nuclei`.
@@ -115,14 +119,18 @@ def _threshold(density: Floats, mpp: float, settings: DetectorSettings) -> Mask:
     return np.asarray(above.view(np.uint8))
 
 
-def _split(mask: Mask, density: Floats, mpp: float, settings: DetectorSettings) -> tuple[NDArray[np.intp], Labels]:
+def _split(
+    mask: Mask, density: Floats, mpp: float, settings: DetectorSettings
+) -> tuple[NDArray[np.intp], Labels]:
     """Give every nuclear pixel to the nearest seed of its own connected component.
 
     Returns the flat places of the nuclear pixels and the seed of each, 0 if another component
     has the nearest. Only these are looked at: gathers over a whole image are slow.
     """
     seeds = _seeds(mask, density, mpp, settings)
-    _, nearest = cv2.distanceTransformWithLabels(1 - seeds, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP)
+    _, nearest = cv2.distanceTransformWithLabels(
+        1 - seeds, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
+    )
     _, component = cv2.connectedComponents(mask, connectivity=4)
     at, at_seed = np.flatnonzero(mask.view(np.bool_)), np.flatnonzero(seeds.view(np.bool_))
     owner = np.zeros(int(nearest.max()) + 1, dtype=np.int32)

@@ -42,7 +42,9 @@ def read_patch(rgb: NDArray[np.uint8], mpp: float) -> Patch:
     """(height, width, 3) RGB at `mpp` um per px -> densities, glass and nuclei."""
     working = reduce_image(rgb, mpp, WORKING_MPP)
     mpp = mpp * rgb.shape[1] / working.shape[1]
-    haematoxylin, eosin = (np.ascontiguousarray(c) for c in np.moveaxis(stain_density(working), 2, 0))
+    haematoxylin, eosin = (
+        np.ascontiguousarray(c) for c in np.moveaxis(stain_density(working), 2, 0)
+    )
     # Grey 205 of 255 is an absorbance of 0.095, above the noise of scanners on empty glass.
     white = np.asarray(cv2.cvtColor(working, cv2.COLOR_RGB2GRAY) > 205)
     labels = label_density(haematoxylin, mpp)

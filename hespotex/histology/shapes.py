@@ -55,7 +55,9 @@ def measure_nuclei(labels: NDArray[np.int32], density: Floats, mpp: float) -> Nu
     return Nuclei(*(column.astype(np.float32) for column in columns))
 
 
-def _elongation(xx: NDArray[np.float64], yy: NDArray[np.float64], xy: NDArray[np.float64]) -> NDArray[np.float64]:
+def _elongation(
+    xx: NDArray[np.float64], yy: NDArray[np.float64], xy: NDArray[np.float64]
+) -> NDArray[np.float64]:
     # A pixel is a square of side 1, whose own second moment is 1/12.
     middle = (xx + yy) / 2 + 1 / 12
     half = np.sqrt(((xx - yy) / 2) ** 2 + xy**2)

@@ -8,7 +8,8 @@ from hespotex.metrics.genes import TINY
 
 
 def morans_i(values: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Moran's I = n / n_edges * sum_ij w_ij z_i z_j / sum_i z_i^2, with z the values less their mean.
+    """Moran's I = n / n_edges * sum_ij w_ij z_i z_j / sum_i z_i^2, with z the values less their
+    mean.
 
     Args:
         values: (n_spots, n_genes).

@@ -12,7 +12,8 @@ from hespotex.metrics.genes import TINY
 Array = NDArray[np.float64]
 WINDOW = 7  # px, side of the square in which two maps are compared
 K1, K2 = 0.01, 0.03  # Wang et al. 2004
-REACH = 0.75  # pitches: on square and hexagonal grids every place between spots is nearer than this to one
+# pitches: on square and hexagonal grids every place between spots is nearer than this to one
+REACH = 0.75
 NEXT = 1.25  # pitches: nearer spots are neighbours on the grid, not the diagonal ones of a square
 HEXAGONAL = 0.5 * 3**0.5  # pitches between rows
 
@@ -21,8 +22,9 @@ HEXAGONAL = 0.5 * 3**0.5  # pitches between rows
 class Raster:
     """Spots as a picture: each px on tissue shows the spot nearest to its centre.
 
-    A px is one pitch on a square grid, where the picture is the grid itself, and the distance of the rows on a hexagonal
-    one, where some spots show twice. `spot` (height, width): number of the spot shown; -1 off tissue.
+    A px is one pitch on a square grid, where the picture is the grid itself, and the distance of
+    the rows on a hexagonal one, where some spots show twice. `spot` (height, width): number of the
+    spot shown; -1 off tissue.
     """
 
     spot: NDArray[np.int64]
@@ -50,20 +52,28 @@ class Raster:
 
 
 def ssim(predicted: Array, measured: Array, raster: Raster) -> Array:
-    """Structural similarity of each gene's map (Wang et al. 2004), mean over the px on tissue.  -> (n_genes,)
+    """Structural similarity of each gene's map (Wang et al. 2004), mean over the px on tissue.  ->
+    (n_genes,)
 
-    Means, variances and covariances are taken in a uniform window of 7 x 7 px, over what of it is tissue; the
-    dynamic range is that of the measured gene in the section. Maps are compared in the target's unit, so a prediction
-    that is shrunk towards the mean scores lower. NaN where the measured gene is constant or not measured.
+    Means, variances and covariances are taken in a uniform window of 7 x 7 px, over what of it is
+    tissue; the dynamic range is that of the measured gene in the section. Maps are compared in the
+    target's unit, so a prediction that is shrunk towards the mean scores lower. NaN where the
+    measured gene is constant or not measured.
     """
     span, known = np.ptp(measured, axis=0), measured.var(axis=0) >= TINY
     p, m = (raster.draw(values) for values in (predicted, measured))
     covered = _window_mean(raster.tissue[None].astype(np.float64)).clip(1e-12)
     mean_p, mean_m = (_window_mean(x) / covered for x in (p, m))
-    var_p, var_m = (_window_mean(x * x) / covered - mean**2 for x, mean in ((p, mean_p), (m, mean_m)))
+    var_p, var_m = (
+        _window_mean(x * x) / covered - mean**2 for x, mean in ((p, mean_p), (m, mean_m))
+    )
     covariance = _window_mean(p * m) / covered - mean_p * mean_m
     c1, c2 = (((k * np.where(known, span, 1.0)) ** 2)[:, None, None] for k in (K1, K2))
-    similarity = (2 * mean_p * mean_m + c1) * (2 * covariance + c2) / ((mean_p**2 + mean_m**2 + c1) * (var_p + var_m + c2))
+    similarity = (
+        (2 * mean_p * mean_m + c1)
+        * (2 * covariance + c2)
+        / ((mean_p**2 + mean_m**2 + c1) * (var_p + var_m + c2))
+    )
     return np.where(known, similarity[:, raster.tissue].mean(axis=1), np.nan)
 
 

@@ -1,4 +1,6 @@
-"""Of each gene: mean, variance and covariance of prediction and measurement. Losses and scores need nothing else."""
+"""Of each gene: mean, variance and covariance of prediction and measurement. Losses and scores need
+nothing else.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,26 +10,32 @@ from torch import Tensor
 
 from hespotex.metrics.genes import TINY
 
-EPS = 1e-8  # below any spread that matters: keeps the correlation of a constant gene at 0, with a gradient
+# below any spread that matters: keeps the correlation of a constant gene at 0, with a gradient
+EPS = 1e-8
 
 
 class TargetBlock(Protocol):
     """Measured expression y (n, n_genes) of some spots, kept sparse.
 
-    `mean`, `variance`: of each gene over these spots, (n_genes,); NaN for a gene that was not measured.
+    `mean`, `variance`: of each gene over these spots, (n_genes,); NaN for a gene that was not
+    measured.
     """
 
     mean: Tensor
     variance: Tensor
 
     def times(self, x: Tensor) -> Tensor:
-        """(n, d) -> y^T x, (n_genes, d), differentiable in x; 0 for a gene that was not measured."""
+        """(n, d) -> y^T x, (n_genes, d), differentiable in x; 0 for a gene that was not
+        measured.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class GeneMoments:
-    """Of n spots: means and (co)variances over them, each (n_genes,), of prediction p and measurement m."""
+    """Of n spots: means and (co)variances over them, each (n_genes,), of prediction p and
+    measurement m.
+    """
 
     n: int
     mean_p: Tensor
@@ -44,19 +52,23 @@ class GeneMoments:
         return cls(len(p), mean_p, mean_m, p.square().mean(0), m.square().mean(0), (p * m).mean(0))
 
     @classmethod
-    def linear(cls, features: Tensor, weight: Tensor, bias: Tensor, target: TargetBlock) -> "GeneMoments":
+    def linear(
+        cls, features: Tensor, weight: Tensor, bias: Tensor, target: TargetBlock
+    ) -> "GeneMoments":
         r"""Of :math:`p = f W^T + b`, without ever forming p.
 
         .. math::
-            \mathrm{var}\, p_g = w_g^T\, \mathrm{cov}(f)\, w_g, \qquad \mathrm{cov}(p_g, m_g) = w_g^T\, \mathrm{cov}(f, m_g)
+            \mathrm{var}\, p_g = w_g^T\, \mathrm{cov}(f)\, w_g, \qquad \mathrm{cov}(p_g, m_g) =
+            w_g^T\, \mathrm{cov}(f, m_g)
 
-        A table of n x n_genes numbers, and its gradient, is what a step on expression costs most of its time and
-        memory for; this costs n x d^2, the non-zero counts x d, and n_genes x d^2.
+        A table of n x n_genes numbers, and its gradient, is what a step on expression costs most of
+        its time and memory for; this costs n x d^2, the non-zero counts x d, and n_genes x d^2.
 
         Args:
             features: f (n, d); weight: W (n_genes, d); bias: b (n_genes,).
         """
-        with torch.autocast(features.device.type, enabled=False):  # differences of large sums want single precision
+        # differences of large sums want single precision
+        with torch.autocast(features.device.type, enabled=False):
             features, weight, bias = features.float(), weight.float(), bias.float()
             mean_f = features.mean(0)
             f, n = features - mean_f, len(features)
@@ -96,10 +108,14 @@ class GeneMoments:
     def pearson(self) -> Tensor:
         """(n_genes,); NaN for a gene that is constant on either side, or not measured."""
         constant = ~(self.var_p >= TINY) | ~(self.var_m >= TINY)
-        return torch.where(constant, torch.nan, self.cov / (self.var_p * self.var_m).clamp(min=TINY**2).sqrt())
+        return torch.where(
+            constant, torch.nan, self.cov / (self.var_p * self.var_m).clamp(min=TINY**2).sqrt()
+        )
 
     def correlation(self) -> Tensor:
-        """Pearson with a gradient everywhere: about 0 for a constant gene; NaN for one that was not measured."""
+        """Pearson with a gradient everywhere: about 0 for a constant gene; NaN for one that was not
+        measured.
+        """
         spread_m = torch.nan_to_num(self.var_m).clamp(min=0).sqrt()
         value = self.cov / ((self.var_p.clamp(min=0) + EPS**2).sqrt() * spread_m + EPS)
         return torch.where(self.mean_m.isnan(), torch.nan, value)

@@ -15,14 +15,21 @@ class Metric(Protocol):
     """Says how good a prediction is."""
 
     def __call__(self, predicted: Tensor, measured: Tensor, layout: Layout) -> ArrayLike:
-        """Of one section, (n_spots, n_genes) twice -> (n_genes,), NaN for genes without a value; or one number."""
+        """Of one section, (n_spots, n_genes) twice -> (n_genes,), NaN for genes without a value; or
+        one number.
+        """
         ...
 
 
 def own_metrics(
-    metrics: Mapping[str, Metric], predicted: Tensor, measured: Tensor, layout: Layout, taken: Sequence[str]
+    metrics: Mapping[str, Metric],
+    predicted: Tensor,
+    measured: Tensor,
+    layout: Layout,
+    taken: Sequence[str],
 ) -> tuple[PerGene, Row]:
-    """What they say of each gene, and of the section: there the mean over the genes that have a value.
+    """What they say of each gene, and of the section: there the mean over the genes that have a
+    value.
 
     Args:
         taken: names that are taken.
@@ -34,7 +41,9 @@ def own_metrics(
     row: Row = {}
     for name, metric in metrics.items():
         if name in taken:
-            raise InputError(f"metrics.{name}: this name is taken by a metric of HESpotEx; choose another")
+            raise InputError(
+                f"metrics.{name}: this name is taken by a metric of HESpotEx; choose another"
+            )
         values = _numbers(name, metric(predicted, measured, layout), predicted.shape[1])
         row[name] = mean(known(np.atleast_1d(values)))
         per_gene |= {name: values} if values.ndim else {}
@@ -47,5 +56,8 @@ def _numbers(name: str, found: ArrayLike, n_genes: int) -> NDArray[np.float64]:
     except (TypeError, ValueError) as error:
         raise InputError(f"metrics.{name}: expected numbers, got {type(found).__name__}") from error
     if values.shape not in ((), (n_genes,)):
-        raise InputError(f"metrics.{name}: expected one number, or one for each of {n_genes} genes, got {values.shape}")
+        raise InputError(
+            f"metrics.{name}: expected one number, or one for each of {n_genes} genes, got"
+            f" {values.shape}"
+        )
     return values

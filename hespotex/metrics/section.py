@@ -30,7 +30,8 @@ from hespotex.progress import progress_bar
 
 PerGene = dict[str, NDArray[np.float64]]
 Row = dict[str, float | int]
-BLOCK, THREADS = 250, 4  # genes at a time, and how many such blocks side by side: both bound the memory
+# genes at a time, and how many such blocks side by side: both bound the memory
+BLOCK, THREADS = 250, 4
 VALUES = 2_000_000  # spots times genes of a block, at most
 SHARES = (0.1, 0.3, 0.5)  # of genes with a Pearson above this
 ORACLE = 50  # genes
@@ -41,8 +42,8 @@ AVERAGED = ("spearman", "mse", "rmse", "mae", "r2", "ccc", "auc", "ssim", "varia
 class Layout:
     """Where the spots of a section are.
 
-    `raster`: the spots as a picture. `edges` (2, n_edges): nearest spots, row 0 the neighbour. `labels`: a
-    pathologist's label of each spot, or None.
+    `raster`: the spots as a picture. `edges` (2, n_edges): nearest spots, row 0 the neighbour.
+    `labels`: a pathologist's label of each spot, or None.
     """
 
     raster: Raster
@@ -51,19 +52,24 @@ class Layout:
 
 
 class Measured(Protocol):
-    """Measured expression (n_spots, n_genes) that is given as float32 for some spots, or for some genes."""
+    """Measured expression (n_spots, n_genes) that is given as float32 for some spots, or for some
+    genes.
+    """
 
     def __getitem__(self, spots: Tensor) -> Tensor: ...
 
     def genes(self, start: int, stop: int) -> Tensor: ...
 
 
-def gene_metrics(predicted: Tensor, measured: Measured, layout: Layout, lowest: float = 0.0) -> PerGene:
+def gene_metrics(
+    predicted: Tensor, measured: Measured, layout: Layout, lowest: float = 0.0
+) -> PerGene:
     """Every per-gene metric of a section, some genes at a time, by a few threads.
 
     Args:
         predicted, measured: (n_spots, n_genes).
-        lowest: no target is below it, and the target is at it where there are no counts; -infinity for residuals.
+        lowest: no target is below it, and the target is at it where there are no counts; -infinity
+          for residuals.
     """
     n_spots, n_genes = predicted.shape
     size = max(1, min(BLOCK, VALUES // n_spots))
@@ -74,7 +80,10 @@ def gene_metrics(predicted: Tensor, measured: Measured, layout: Layout, lowest: 
         return _block(predicted[:, start:stop], measured.genes(start, stop), layout, lowest)
 
     parts = []
-    with ThreadPoolExecutor(min(THREADS, len(starts))) as pool, progress_bar(n_genes, "gene", "scores of genes") as bar:
+    with (
+        ThreadPoolExecutor(min(THREADS, len(starts))) as pool,
+        progress_bar(n_genes, "gene", "scores of genes") as bar,
+    ):
         for part in pool.map(score, starts):
             parts.append(part)
             bar.update(len(part["pcc"]))
@@ -111,29 +120,41 @@ def _block(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float) -
     return {name: values.numpy() for name, values in scores.items()} | maps
 
 
-def section_metrics(per_gene: PerGene, predicted: Tensor, measured: Measured, layout: Layout) -> Row:
-    """One row of the table: each metric's mean over the genes that have a value, and what is not per gene."""
+def section_metrics(
+    per_gene: PerGene, predicted: Tensor, measured: Measured, layout: Layout
+) -> Row:
+    """One row of the table: each metric's mean over the genes that have a value, and what is not
+    per gene.
+    """
     pcc = known(per_gene["pcc"])
     quartiles = np.percentile(pcc, [25, 50, 75]) if len(pcc) else [np.nan] * 3
     ari, nmi = cluster_agreement(predicted, layout.labels)
     row: Row = {"pcc_gene": mean(pcc), "n_genes_scored": len(pcc)}
-    row |= dict(zip(("pcc_gene_q25", "pcc_gene_median", "pcc_gene_q75"), map(float, quartiles), strict=True))
+    row |= dict(
+        zip(("pcc_gene_q25", "pcc_gene_median", "pcc_gene_q75"), map(float, quartiles), strict=True)
+    )
     row |= {f"share_above_{limit}": mean(pcc > limit) for limit in SHARES}
     row |= {name: mean(known(per_gene[name])) for name in AVERAGED}
     return row | {
-        "pcc_spot": mean(known(torch.cat([spot_pearson(*both) for both in pieces(predicted, measured)]).numpy())),
+        "pcc_spot": mean(
+            known(torch.cat([spot_pearson(*both) for both in pieces(predicted, measured)]).numpy())
+        ),
         "moran_correlation": moran_correlation(per_gene),
-        "gene_gene_correlation": gene_gene_correlation(pieces(predicted, measured), np.isfinite(per_gene["pcc"])),
+        "gene_gene_correlation": gene_gene_correlation(
+            pieces(predicted, measured), np.isfinite(per_gene["pcc"])
+        ),
         "ari": ari,
         "nmi": nmi,
     }
 
 
-def gene_set_metrics(pcc: NDArray[np.float64], genes: Sequence[str], gene_sets: Mapping[str, Sequence[str]]) -> Row:
+def gene_set_metrics(
+    pcc: NDArray[np.float64], genes: Sequence[str], gene_sets: Mapping[str, Sequence[str]]
+) -> Row:
     """Mean Pearson over each gene set, and the number of its genes that have one.
 
-    `pcc_gene@oracle50` is over the 50 genes that were predicted best on this very section: no set that could have been
-    chosen beforehand, so it says oracle wherever it is shown.
+    `pcc_gene@oracle50` is over the 50 genes that were predicted best on this very section: no set
+    that could have been chosen beforehand, so it says oracle wherever it is shown.
     """
     row: Row = {}
     for name, members in gene_sets.items():

@@ -1,4 +1,6 @@
-"""Metrics across genes: profiles of spots, co-expression, and clusters against a pathologist's labels."""
+"""Metrics across genes: profiles of spots, co-expression, and clusters against a pathologist's
+labels.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +11,8 @@ from torch import Tensor
 
 from hespotex.metrics.genes import TINY, gene_pearson
 
-MAX_GENES = 1000  # whose correlation matrix is compared; of more genes, evenly spaced ones in panel order
+# whose correlation matrix is compared; of more genes, evenly spaced ones in panel order
+MAX_GENES = 1000
 N_COMPONENTS = 20  # of the prediction, before clustering
 
 
@@ -22,8 +25,11 @@ def spot_pearson(predicted: Tensor, measured: Tensor) -> Tensor:
     return gene_pearson(predicted[:, known].T, measured[:, known].T)
 
 
-def gene_gene_correlation(pieces: Iterable[tuple[Tensor, Tensor]], varies: NDArray[np.bool_]) -> float:
-    """Pearson between the gene-gene correlation matrices of prediction and truth, each pair of genes once.
+def gene_gene_correlation(
+    pieces: Iterable[tuple[Tensor, Tensor]], varies: NDArray[np.bool_]
+) -> float:
+    """Pearson between the gene-gene correlation matrices of prediction and truth, each pair of
+    genes once.
 
     Over genes that vary on both sides, at most 1,000 of them; NaN with fewer than three.
 
@@ -44,10 +50,17 @@ def gene_gene_correlation(pieces: Iterable[tuple[Tensor, Tensor]], varies: NDArr
 
 
 class _Correlation:
-    """Correlation matrix of columns, added up over pieces of rows, as distances to the first row."""
+    """Correlation matrix of columns, added up over pieces of rows, as distances to the first
+    row.
+    """
 
     def __init__(self, d: int) -> None:
-        self.n, self.first, self.x, self.xx = 0, torch.zeros(0), torch.zeros(d).double(), torch.zeros(d, d).double()
+        self.n, self.first, self.x, self.xx = (
+            0,
+            torch.zeros(0),
+            torch.zeros(d).double(),
+            torch.zeros(d, d).double(),
+        )
 
     def add(self, values: Tensor) -> None:
         self.first = self.first if self.n else values[0].double()
@@ -62,11 +75,15 @@ class _Correlation:
         return covariance / torch.outer(spread, spread)
 
 
-def cluster_agreement(predicted: Tensor, labels: Sequence[str | None] | None, seed: int = 0) -> tuple[float, float]:
-    """Adjusted Rand index and normalised mutual information of clusters of the prediction against labels.
+def cluster_agreement(
+    predicted: Tensor, labels: Sequence[str | None] | None, seed: int = 0
+) -> tuple[float, float]:
+    """Adjusted Rand index and normalised mutual information of clusters of the prediction against
+    labels.
 
-    k-means with as many clusters as there are labels, on the first 20 principal components of the predicted expression
-    of the labelled spots. NaN without labels, with a single one, or for a prediction that is constant.
+    k-means with as many clusters as there are labels, on the first 20 principal components of the
+    predicted expression of the labelled spots. NaN without labels, with a single one, or for a
+    prediction that is constant.
     """
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
@@ -79,4 +96,6 @@ def cluster_agreement(predicted: Tensor, labels: Sequence[str | None] | None, se
         return float("nan"), float("nan")
     reduced = PCA(min(N_COMPONENTS, *values.shape), random_state=seed).fit_transform(values)
     found = KMeans(len(set(truth)), n_init=10, random_state=seed).fit_predict(reduced)
-    return float(adjusted_rand_score(truth, found)), float(normalized_mutual_info_score(truth, found))
+    return float(adjusted_rand_score(truth, found)), float(
+        normalized_mutual_info_score(truth, found)
+    )

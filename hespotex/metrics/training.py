@@ -8,10 +8,13 @@ from hespotex.metrics.moments import GeneMoments
 
 
 class SectionScores(Metric):
-    """Mean over sections of a metric's mean over genes; genes and sections without a value are left out."""
+    """Mean over sections of a metric's mean over genes; genes and sections without a value are left
+    out.
+    """
 
     def __init__(self) -> None:
-        super().__init__(sync_on_compute=False)  # every rank validates all sections: nothing to gather
+        # every rank validates all sections: nothing to gather
+        super().__init__(sync_on_compute=False)
         self.moments: dict[str, GeneMoments] = {}
 
     def update(self, section_id: str, block: GeneMoments) -> None:
@@ -22,7 +25,10 @@ class SectionScores(Metric):
     def compute(self) -> dict[str, Tensor]:
         """`pcc_gene`, and `rmse` in the target's unit; NaN where no section has a value."""
         sections = self.moments.values()
-        return {"pcc_gene": _mean([s.pearson() for s in sections]), "rmse": _mean([s.rmse() for s in sections])}
+        return {
+            "pcc_gene": _mean([s.pearson() for s in sections]),
+            "rmse": _mean([s.rmse() for s in sections]),
+        }
 
     def reset(self) -> None:
         """Forget all sections."""

@@ -18,8 +18,9 @@ Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 class ExpressionModule(pl.LightningModule):
     """Base of the predictors: a subclass gives `expression(batch)` in units of the target.
 
-    The mean and standard deviation of each gene over the training spots travel in the checkpoint as buffers, and
-    networks learn in units of them; so does `lowest`, which no target is below: 0 for log counts, else -infinity.
+    The mean and standard deviation of each gene over the training spots travel in the checkpoint as
+    buffers, and networks learn in units of them; so does `lowest`, which no target is below: 0 for
+    log counts, else -infinity.
     """
 
     gene_mean: Tensor
@@ -35,7 +36,9 @@ class ExpressionModule(pl.LightningModule):
         self.scores = SectionScores()
 
     def set_scaling(self, mean: Tensor, std: Tensor, lowest: float = 0.0) -> None:
-        """Take over the training sections' mean and standard deviation of each gene, and the target's lower bound."""
+        """Take over the training sections' mean and standard deviation of each gene, and the
+        target's lower bound.
+        """
         self.lowest.fill_(lowest)
         self.gene_mean.copy_(mean)
         self.gene_std.copy_(std)
@@ -52,7 +55,9 @@ class ExpressionModule(pl.LightningModule):
         return 0
 
     def fit(self, fold: Fold) -> None:
-        """Take from the training sections what needs no epochs: the scaling, and what `fit_closed_form` takes."""
+        """Take from the training sections what needs no epochs: the scaling, and what
+        `fit_closed_form` takes.
+        """
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
         train = fold.loader(fold.split.train, self.n_hops)
         val = fold.loader(fold.split.val, self.n_hops)
@@ -60,7 +65,9 @@ class ExpressionModule(pl.LightningModule):
             self.fit_closed_form(train, val)
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        """Fit what needs no epochs; `fit` calls it once, after `set_scaling`. Both can be gone through again."""
+        """Fit what needs no epochs; `fit` calls it once, after `set_scaling`. Both can be gone
+        through again.
+        """
 
     def expression(self, batch: Batch) -> Tensor:
         """Predicted expression (n_inner, n_genes) of the own spots of all blocks of the batch."""
@@ -68,8 +75,14 @@ class ExpressionModule(pl.LightningModule):
 
     def moments(self, batch: Batch) -> list[tuple[str, GeneMoments]]:
         """Of each block: its section, and the moments of its predicted and measured expression."""
-        predicted, parts = self._checked(batch).float(), zip(batch.section_id, blocks(batch), batch.target, strict=True)
-        return [(section_id, GeneMoments.of(predicted[spots], target.dense())) for section_id, spots, target in parts]
+        predicted, parts = (
+            self._checked(batch).float(),
+            zip(batch.section_id, blocks(batch), batch.target, strict=True),
+        )
+        return [
+            (section_id, GeneMoments.of(predicted[spots], target.dense()))
+            for section_id, spots, target in parts
+        ]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         for section_id, moments in self.moments(batch):
@@ -81,12 +94,18 @@ class ExpressionModule(pl.LightningModule):
         self.scores.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Predicted expression (n_inner, n_genes) of the blocks, before `postprocess`, which is of whole sections."""
+        """Predicted expression (n_inner, n_genes) of the blocks, before `postprocess`, which is of
+        whole sections.
+        """
         return self._checked(batch).float()
 
     @torch.inference_mode()
-    def predict(self, batches: Iterable[Batch], device: str | torch.device = "cpu") -> dict[str, Tensor]:
-        """Expression `{section_id: (n_spots, n_genes)}` of sections that come whole or in blocks."""
+    def predict(
+        self, batches: Iterable[Batch], device: str | torch.device = "cpu"
+    ) -> dict[str, Tensor]:
+        """Expression `{section_id: (n_spots, n_genes)}` of sections that come whole or in
+        blocks.
+        """
         whole = collect(batches, lambda batch: self.predict_step(batch.to(device), 0))
         return {section_id: self.postprocess(values) for section_id, values in whole.items()}
 
@@ -95,11 +114,16 @@ class ExpressionModule(pl.LightningModule):
         predicted, wanted = self.expression(batch), (len(batch.spot), self.n_genes)
         if tuple(predicted.shape) != wanted:
             found = tuple(predicted.shape)
-            raise InputError(f"{type(self).__name__}.expression: expected (n_spots, n_genes) = {wanted}, got {found}")
+            raise InputError(
+                f"{type(self).__name__}.expression: expected (n_spots, n_genes) = {wanted}, got"
+                f" {found}"
+            )
         return predicted
 
     def postprocess(self, expression: Tensor) -> Tensor:
-        """Of one whole section. Values below what the target can be are left: they still rank the spots."""
+        """Of one whole section. Values below what the target can be are left: they still rank the
+        spots.
+        """
         return expression
 
 
@@ -107,24 +131,31 @@ def counted(batch: Batch, field: str) -> Tensor:
     """A field of the nuclei counts, (n_spots, 1); see `hespotex.data.assemble`."""
     if field not in batch:
         raise InputError(
-            "this model wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin, or another source"
+            "this model wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin, or"
+            " another source"
         )
     counts: Tensor = batch[field]
     return counts
 
 
 def blocks(batch: Batch) -> list[slice]:
-    """The own spots of each block among those of the batch: rows of a prediction and of the outcomes."""
+    """The own spots of each block among those of the batch: rows of a prediction and of the
+    outcomes.
+    """
     ends = batch.n_inner.cumsum(0).tolist()
     return [slice(start, end) for start, end in pairwise([0, *ends])]
 
 
 def collect(batches: Iterable[Batch], compute: Callable[[Batch], Tensor]) -> dict[str, Tensor]:
-    """Rows `{section_id: (n_spots, d)}` of whole sections, from what `compute` gives (n_inner, d) of each batch."""
+    """Rows `{section_id: (n_spots, d)}` of whole sections, from what `compute` gives (n_inner, d)
+    of each batch.
+    """
     whole: dict[str, Tensor] = {}
     for batch in batches:
         values = compute(batch).cpu()
-        for section_id, n_spots, part in zip(batch.section_id, batch.n_spots.tolist(), blocks(batch), strict=True):
+        for section_id, n_spots, part in zip(
+            batch.section_id, batch.n_spots.tolist(), blocks(batch), strict=True
+        ):
             if section_id not in whole:
                 whole[section_id] = torch.empty(n_spots, values.shape[1])
             whole[section_id][batch.spot[part].cpu()] = values[part]

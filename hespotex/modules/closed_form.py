@@ -22,7 +22,9 @@ class ClosedFormModule(ExpressionModule):
 
 
 class GeneMeanModule(ClosedFormModule):
-    """Every spot gets the mean of each gene over the training spots: the errors to beat, and no correlation at all."""
+    """Every spot gets the mean of each gene over the training spots: the errors to beat, and no
+    correlation at all.
+    """
 
     def expression(self, batch: Batch) -> Tensor:
         return self.gene_mean.expand(len(batch.spot), -1).to(torch.float32)

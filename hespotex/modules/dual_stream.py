@@ -47,7 +47,9 @@ class DualStreamModule(ExpressionModule):
     ) -> None:
         super().__init__(d_image, n_genes)
         if nuclei not in NUCLEI:
-            raise InputError(f"model.module.nuclei: expected covariate, factor or none, got {nuclei!r}")
+            raise InputError(
+                f"model.module.nuclei: expected covariate, factor or none, got {nuclei!r}"
+            )
         self.optimizer = optimizer
         self.latent_weight = latent_weight
         self.correlation_weight = correlation_weight
@@ -60,7 +62,9 @@ class DualStreamModule(ExpressionModule):
         return len(self.decoder.layers)
 
     def forward(self, batch: Batch) -> tuple[Readout, Tensor]:
-        """Standardised genes of the own spots of the batch, and their patch latent (n_inner, d_latent)."""
+        """Standardised genes of the own spots of the batch, and their patch latent (n_inner,
+        d_latent).
+        """
         x = batch.image_embedding
         if self.nuclei == "covariate":
             x = torch.cat([x, counted(batch, "nuclei_log")], dim=1)
@@ -97,10 +101,21 @@ class DualStreamModule(ExpressionModule):
         z, latent = self(batch)
         readout = self.in_target_units(z)
         parts = zip(blocks(batch), batch.target, strict=True)
-        losses = [self._loss(readout.moments(spots, target), latent, batch, spots) for spots, target in parts]
+        losses = [
+            self._loss(readout.moments(spots, target), latent, batch, spots)
+            for spots, target in parts
+        ]
         loss = (torch.stack(losses) * batch.weight).sum()
         size = len(losses)
-        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
+        self.log(
+            "train/loss",
+            loss,
+            prog_bar=True,
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            batch_size=size,
+        )
         return loss
 
     def _loss(self, moments: GeneMoments, latent: Tensor, batch: Batch, spots: slice) -> Tensor:
@@ -110,7 +125,9 @@ class DualStreamModule(ExpressionModule):
             loss = loss + self.correlation_weight * (1 - moments.correlation().nanmean())
         if self.latent_weight:
             if "latent" not in batch:
-                raise InputError("model.module.latent_weight wants a teacher: add model.teacher.fit=joint")
+                raise InputError(
+                    "model.module.latent_weight wants a teacher: add model.teacher.fit=joint"
+                )
             loss = loss + self.latent_weight * latent_alignment(latent[spots], batch.latent[spots])
         return loss
 

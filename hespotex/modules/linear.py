@@ -1,4 +1,6 @@
-"""Predictions that are linear in few features: fitted, scored and learned from without a table of spots by genes."""
+"""Predictions that are linear in few features: fitted, scored and learned from without a table of
+spots by genes.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -32,11 +34,15 @@ class Readout:
 
 
 def add_up(inputs: Callable[[Batch], Tensor], batches: Iterable[Batch]) -> dict[str, RidgeSums]:
-    """What a regression on `inputs` (n_inner, d) must know of each section, which may come in blocks."""
+    """What a regression on `inputs` (n_inner, d) must know of each section, which may come in
+    blocks.
+    """
     sums: dict[str, RidgeSums] = {}
     for batch in batches:
         x = inputs(batch)
-        for section_id, spots, target in zip(batch.section_id, blocks(batch), batch.target, strict=True):
+        for section_id, spots, target in zip(
+            batch.section_id, blocks(batch), batch.target, strict=True
+        ):
             part = RidgeSums.of(x[spots], target.mean, target.variance, target.times(x[spots]))
             sums[section_id] = sums[section_id] + part if section_id in sums else part
     return sums

@@ -12,17 +12,20 @@ from hespotex.nn.published import DualStreamOutput, PublishedDecoder, published_
 
 
 class PublishedModule(ExpressionModule):
-    """As released: latent alignment + MSE, 1 : 1, one section a step, expression not scaled per gene.
+    """As released: latent alignment + MSE, 1 : 1, one section a step, expression not scaled per
+    gene.
 
-    What is wrong with it stands in the README: the epoch is chosen on the test section, the teacher has seen it,
-    and the output is shifted by its own minimum.
+    What is wrong with it stands in the README: the epoch is chosen on the test section, the teacher
+    has seen it, and the output is shifted by its own minimum.
 
     Args:
         optimizer: partial of a torch optimiser (released: AdamW, lr 1e-3, weight decay 1e-3).
         d_latent: width of the latent.
     """
 
-    def __init__(self, d_image: int, n_genes: int, optimizer: Optimizer, d_latent: int = 64) -> None:
+    def __init__(
+        self, d_image: int, n_genes: int, optimizer: Optimizer, d_latent: int = 64
+    ) -> None:
         super().__init__(d_image, n_genes)
         self.optimizer = optimizer
         self.decoder = PublishedDecoder(d_image, n_genes, d_latent)
@@ -33,7 +36,9 @@ class PublishedModule(ExpressionModule):
 
     def forward(self, batch: Batch) -> DualStreamOutput:
         factor = published_nuclei_factor(counted(batch, "nuclei"), counted(batch, "nuclei_most"))
-        out: DualStreamOutput = self.decoder(batch.image_embedding, batch.edge_index, factor, batch.inner)
+        out: DualStreamOutput = self.decoder(
+            batch.image_embedding, batch.edge_index, factor, batch.inner
+        )
         return out
 
     def expression(self, batch: Batch) -> Tensor:
@@ -49,7 +54,15 @@ class PublishedModule(ExpressionModule):
             mse = mean_over_genes((out.expression[spots].float() - target.dense()).square())
             losses.append(latent_alignment(out.latent[spots].float(), batch.latent[spots]) + mse)
         loss = (torch.stack(losses) * batch.weight).sum()
-        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(losses))
+        self.log(
+            "train/loss",
+            loss,
+            prog_bar=True,
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            batch_size=len(losses),
+        )
         return loss
 
     def configure_optimizers(self) -> Any:

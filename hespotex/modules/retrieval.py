@@ -12,7 +12,8 @@ from hespotex.nn.retrieval import Retrieval
 
 
 class RetrievalModule(ClosedFormModule):
-    """Uniform mean of the most similar training spots, as BLEEP (Xie et al. 2023) reads its joint space out.
+    """Uniform mean of the most similar training spots, as BLEEP (Xie et al. 2023) reads its joint
+    space out.
 
     Here the space is that of the frozen embeddings: no contrastive training.
 

@@ -23,12 +23,15 @@ class RidgeModule(ClosedFormModule):
     """Ridge regression on all training spots, its penalty chosen by gene-wise Pearson.
 
     Args:
-        alphas: penalties to choose from, for inputs of unit variance: on the validation sections; without these by
-            leaving each training section out in turn; with one training section the middle penalty is taken.
+        alphas: penalties to choose from, for inputs of unit variance: on the validation sections;
+          without these by leaving each training section out in turn; with one training section the
+          middle penalty is taken.
         neighbours: append the mean input of the neighbouring spots.
     """
 
-    def __init__(self, d_image: int, n_genes: int, alphas: list[float], neighbours: bool = False) -> None:
+    def __init__(
+        self, d_image: int, n_genes: int, alphas: list[float], neighbours: bool = False
+    ) -> None:
         super().__init__(d_image, n_genes)
         self.alphas = sorted(alphas)
         self.linear = NeighbourRidge(self.width(d_image), n_genes, neighbours)
@@ -52,7 +55,9 @@ class RidgeModule(ClosedFormModule):
         if held_out:
             pairs = [(whole, section) for section in held_out.values()]
         else:
-            pairs = [(whole - section, section) for section in ours.values()] if len(ours) > 1 else []
+            pairs = (
+                [(whole - section, section) for section in ours.values()] if len(ours) > 1 else []
+            )
         self.linear.fit(whole, self._best(pairs))
 
     def _regressors(self, batch: Batch) -> Tensor:
@@ -62,7 +67,9 @@ class RidgeModule(ClosedFormModule):
         """The penalty with which the first of each pair predicts the second best."""
         scores = {}
         for alpha in progress(self.alphas if pairs else [], "penalty", "ridge"):
-            each = torch.stack([test.pearson(train.weights(alpha)).nanmean() for train, test in pairs])
+            each = torch.stack(
+                [test.pearson(train.weights(alpha)).nanmean() for train, test in pairs]
+            )
             scores[alpha] = float(each.nanmean())
         known = {alpha: score for alpha, score in scores.items() if not math.isnan(score)}
         return max(known, key=known.__getitem__, default=self.alphas[len(self.alphas) // 2])
@@ -76,9 +83,11 @@ def _total(sums: Iterable[RidgeSums]) -> RidgeSums:
 
 
 class CoordinatesModule(RidgeModule):
-    """Control without an image: a polynomial of degree 4 in the spot's place, x and y standardised over the section.
+    """Control without an image: a polynomial of degree 4 in the spot's place, x and y standardised
+    over the section.
 
-    What it reaches comes from sections that lie alike on their slides, and from borders that look like borders.
+    What it reaches comes from sections that lie alike on their slides, and from borders that look
+    like borders.
     """
 
     degree = 4
@@ -109,9 +118,13 @@ def exponents(degree: int) -> list[tuple[int, int]]:
 
 
 def position_terms(place: Tensor, degree: int) -> Tensor:
-    """Each term over the root mean square it has where places fill a square evenly.  (n, 2) -> (n, n_terms)"""
+    """Each term over the root mean square it has where places fill a square evenly.  (n, 2) -> (n,
+    n_terms)
+    """
     x, y = place.unbind(1)
-    return torch.stack([x**a * y**b / (_typical(a) * _typical(b)) for a, b in exponents(degree)], dim=1)
+    return torch.stack(
+        [x**a * y**b / (_typical(a) * _typical(b)) for a, b in exponents(degree)], dim=1
+    )
 
 
 def _typical(power: int) -> float:
@@ -120,13 +133,15 @@ def _typical(power: int) -> float:
 
 
 class HestRidgeModule(ClosedFormModule):
-    """The regression of HEST-Benchmark (Jaume et al. 2024) on this run's targets: scaling, PCA, a penalty by formula.
+    """The regression of HEST-Benchmark (Jaume et al. 2024) on this run's targets: scaling, PCA, a
+    penalty by formula.
 
-    alpha = 100 / (n_components * n_genes) and no intercept, so targets are centred here. With so small a penalty it is
-    least squares on the components.
+    alpha = 100 / (n_components * n_genes) and no intercept, so targets are centred here. With so
+    small a penalty it is least squares on the components.
 
     Args:
-        n_components: of the PCA; as many as there are where the embedding or the training set is smaller.
+        n_components: of the PCA; as many as there are where the embedding or the training set is
+          smaller.
         seed: of the PCA.
     """
 
@@ -140,7 +155,9 @@ class HestRidgeModule(ClosedFormModule):
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(np.float64)
+        x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(
+            np.float64
+        )
         scaler = StandardScaler().fit(x)
         pca = PCA(min(self.n_components, *x.shape), random_state=self.seed).fit(scaler.transform(x))
 
@@ -148,7 +165,9 @@ class HestRidgeModule(ClosedFormModule):
             own = batch.image_embedding[batch.inner].double().numpy()
             return torch.from_numpy(pca.transform(scaler.transform(own)))
 
-        fitted = _total(add_up(components, train).values()).weights(100 / (pca.n_components_ * self.n_genes))
+        fitted = _total(add_up(components, train).values()).weights(
+            100 / (pca.n_components_ * self.n_genes)
+        )
         self.mean.copy_(torch.from_numpy(scaler.mean_))
         self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted)
 

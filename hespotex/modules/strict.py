@@ -1,4 +1,6 @@
-"""The strict form: a committee of linear regressions whose every setting is chosen on training sections."""
+"""The strict form: a committee of linear regressions whose every setting is chosen on training
+sections.
+"""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,11 +31,12 @@ log = logging.getLogger(__name__)
 class StrictModule(ClosedFormModule):
     """Expression linear in the embedding of the spot, of its neighbours and of its region.
 
-    Several regressions are fitted at once: of low rank, which lets all genes share a few programmes, on
-    all patch sizes and on each alone; ridge on the spot; ridge on the spot and its neighbours. How strong
-    each one's penalty is, how many programmes it keeps and what share it has in the prediction is chosen
-    on training patients that were left out in turn (sections where there is one patient, quarters where
-    there is one section), from sums that are added up once. See `hespotex.nn.committee`.
+    Several regressions are fitted at once: of low rank, which lets all genes share a few
+    programmes, on all patch sizes and on each alone; ridge on the spot; ridge on the spot and its
+    neighbours. How strong each one's penalty is, how many programmes it keeps and what share it has
+    in the prediction is chosen on training patients that were left out in turn (sections where
+    there is one patient, quarters where there is one section), from sums that are added up once.
+    See `hespotex.nn.committee`.
 
     Args:
         penalties: to choose from, for each input, for embeddings of unit variance.
@@ -68,7 +71,9 @@ class StrictModule(ClosedFormModule):
         self.fit_committee(fold.loader(fold.split.train, self.n_hops), sources, groups)
 
     @torch.no_grad()
-    def fit_committee(self, train: Iterable[Batch], sources: Sequence[Source], groups: Mapping[str, str]) -> Fitted:
+    def fit_committee(
+        self, train: Iterable[Batch], sources: Sequence[Source], groups: Mapping[str, str]
+    ) -> Fitted:
         """Take over the committee of these sections.
 
         Args:
@@ -96,10 +101,14 @@ class StrictModule(ClosedFormModule):
 
 
 def sums_of(batch: Batch, parts: Mapping[str, str] | None) -> Iterator[tuple[str, str, RidgeSums]]:
-    """Section, part and sums of the own spots of each block; without `parts`, of each quarter of it."""
+    """Section, part and sums of the own spots of each block; without `parts`, of each quarter of
+    it.
+    """
     x = committee_inputs(batch.image_embedding, batch.edge_index)[batch.inner]
     quarter = quarters(batch.place[batch.inner])
-    for section_id, spots, target in zip(batch.section_id, blocks(batch), batch.target, strict=True):
+    for section_id, spots, target in zip(
+        batch.section_id, blocks(batch), batch.target, strict=True
+    ):
         if parts is not None:
             own = x[spots]
             sums = RidgeSums.of(own, target.mean, target.variance, target.times(own))

@@ -21,21 +21,37 @@ class ExpressionAutoencoderModule(pl.LightningModule):
         d_hidden, d_latent: see `ExpressionAutoencoder`.
     """
 
-    def __init__(self, n_genes: int, optimizer: Optimizer, d_hidden: int = 512, d_latent: int = 64) -> None:
+    def __init__(
+        self, n_genes: int, optimizer: Optimizer, d_hidden: int = 512, d_latent: int = 64
+    ) -> None:
         super().__init__()
         self.optimizer = optimizer
         self.autoencoder = ExpressionAutoencoder(n_genes, d_hidden, d_latent)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         found = self.autoencoder(batch.expression, batch.edge_index)[1]
-        loss = torch.nn.functional.mse_loss(found[batch.inner].float(), batch.expression[batch.inner])
-        self.log("teacher/mse", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.spot))
+        loss = torch.nn.functional.mse_loss(
+            found[batch.inner].float(), batch.expression[batch.inner]
+        )
+        self.log(
+            "teacher/mse",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=len(batch.spot),
+        )
         return loss
 
     @torch.no_grad()
     def latents(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
-        """Spot latents `{section_id: (n_spots, d_latent)}` of sections that come whole or in blocks."""
-        return collect(batches, lambda batch: self.autoencoder(batch.expression, batch.edge_index)[0][batch.inner])
+        """Spot latents `{section_id: (n_spots, d_latent)}` of sections that come whole or in
+        blocks.
+        """
+        return collect(
+            batches,
+            lambda batch: self.autoencoder(batch.expression, batch.edge_index)[0][batch.inner],
+        )
 
     def configure_optimizers(self) -> Any:
         return self.optimizer(self.parameters())

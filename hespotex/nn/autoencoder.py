@@ -1,4 +1,6 @@
-"""Stage 1: the graph attention autoencoder whose latent teaches the image stream (GATE; STAGATE, Dong & Zhang 2022)."""
+"""Stage 1: the graph attention autoencoder whose latent teaches the image stream (GATE; STAGATE,
+Dong & Zhang 2022).
+"""
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +18,8 @@ class ExpressionAutoencoder(nn.Module):
         z = \mathrm{elu}(\textstyle\sum_j \alpha_{ij} h_j) W_2, \quad
         \hat x = \mathrm{elu}(\textstyle\sum_j \alpha_{ij} z_j W_2^T) W_1^T
 
-    with x the expression (n_spots, n_genes), z the spot latent (n_spots, d_latent), and j running over the
-    spots with an edge into i, i itself among them.
+    with x the expression (n_spots, n_genes), z the spot latent (n_spots, d_latent), and j running
+    over the spots with an edge into i, i itself among them.
     """
 
     def __init__(self, n_genes: int, d_hidden: int = 512, d_latent: int = 64) -> None:
@@ -30,9 +32,11 @@ class ExpressionAutoencoder(nn.Module):
             nn.init.xavier_normal_(weight, gain=2**0.5)
 
     def forward(self, expression: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor]:
-        """Expression (n, n_genes) and edges (2, n_edges) -> latent (n, d_latent), reconstruction (n, n_genes).
+        """Expression (n, n_genes) and edges (2, n_edges) -> latent (n, d_latent), reconstruction
+        (n, n_genes).
 
-        Attention mixes spots and W mixes columns, so their order is free: mixing is done where there are fewest columns.
+        Attention mixes spots and W mixes columns, so their order is free: mixing is done where
+        there are fewest columns.
         """
         edges = Edges(edge_index, len(expression))
         narrow = self.w1.shape[0] < self.w1.shape[1]
@@ -44,6 +48,10 @@ class ExpressionAutoencoder(nn.Module):
         return latent, back @ self.w1.T
 
     def _attention(self, hidden: Tensor, edges: Edges, weight: Tensor | None) -> Tensor:
-        src, dst = (att.T if weight is None else weight @ att.T for att in (self.att_src, self.att_dst))
-        logits = (hidden @ src)[:, 0].index_select(0, edges.source) + (hidden @ dst)[:, 0].index_select(0, edges.target)
+        src, dst = (
+            att.T if weight is None else weight @ att.T for att in (self.att_src, self.att_dst)
+        )
+        logits = (hidden @ src)[:, 0].index_select(0, edges.source) + (hidden @ dst)[
+            :, 0
+        ].index_select(0, edges.target)
         return edges.softmax(torch.sigmoid(logits.float()))

@@ -1,4 +1,6 @@
-"""Dropout whose masks cost little on a CPU, where drawing them is a third of a step with torch's own."""
+"""Dropout whose masks cost little on a CPU, where drawing them is a third of a step with torch's
+own.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,8 @@ LEVELS = 256  # of a random byte
 
 
 class Dropout(nn.Module):
-    """Zero each number with probability p and scale the others, while training; p is kept to the next of 256 levels.
+    """Zero each number with probability p and scale the others, while training; p is kept to the
+    next of 256 levels.
 
     Args:
         p: 0 to 1, not included.
@@ -24,6 +27,7 @@ class Dropout(nn.Module):
             return x
         if x.is_cuda:
             return nn.functional.dropout(x, 1 - self.kept / LEVELS)
-        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)  # eight bytes a draw
+        # eight bytes a draw
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
         mask = words.view(torch.uint8)[: x.numel()].view(x.shape) < self.kept
         return x * mask * (LEVELS / self.kept)

@@ -1,4 +1,6 @@
-"""Stage 2 with its faults mended: the idea as released, with a stack of graph layers and a readout linear in n_genes."""
+"""Stage 2 with its faults mended: the idea as released, with a stack of graph layers and a readout
+linear in n_genes.
+"""
 
 from typing import NamedTuple
 
@@ -11,14 +13,17 @@ from hespotex.sparse import Edges
 
 
 class ReadoutFeatures(NamedTuple):
-    """`features` (n, 2 d_latent), which expression is linear in, and `latent` (n, d_latent), the patch latent."""
+    """`features` (n, 2 d_latent), which expression is linear in, and `latent` (n, d_latent), the
+    patch latent.
+    """
 
     features: Tensor
     latent: Tensor
 
 
 class NeighbourLayer(nn.Module):
-    r"""Residual mean aggregation: :math:`h_i + \mathrm{gelu}(A u_i + B\, \mathrm{mean}_j u_j)`, u = LayerNorm(h).
+    r"""Residual mean aggregation: :math:`h_i + \mathrm{gelu}(A u_i + B\, \mathrm{mean}_j u_j)`, u =
+    LayerNorm(h).
 
     j runs over the neighbours of spot i, itself not among them.
     """
@@ -37,8 +42,9 @@ class NeighbourLayer(nn.Module):
 class DualStreamDecoder(nn.Module):
     """Image embedding and spot graph to features that standardised expression is linear in.
 
-    The patch latent is the bottleneck: what passes it is pulled towards the teacher's spot latent, and the
-    readout (n_genes x d_latent weights) makes every gene a mixture of the same d_latent programmes.
+    The patch latent is the bottleneck: what passes it is pulled towards the teacher's spot latent,
+    and the readout (n_genes x d_latent weights) makes every gene a mixture of the same d_latent
+    programmes.
 
     Args:
         d_image, n_genes: widths of input and output.
@@ -48,7 +54,13 @@ class DualStreamDecoder(nn.Module):
     """
 
     def __init__(
-        self, d_image: int, n_genes: int, d_hidden: int = 256, d_latent: int = 64, n_layers: int = 2, dropout: float = 0.4
+        self,
+        d_image: int,
+        n_genes: int,
+        d_hidden: int = 256,
+        d_latent: int = 64,
+        n_layers: int = 2,
+        dropout: float = 0.4,
     ) -> None:
         super().__init__()
         self.latent_head = nn.Sequential(
@@ -63,8 +75,12 @@ class DualStreamDecoder(nn.Module):
         self.readout = nn.Linear(d_latent, n_genes)
         self.gene_norm, self.gene_head = nn.LayerNorm(d_latent), nn.Linear(d_latent, n_genes)
 
-    def forward(self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL) -> ReadoutFeatures:
-        """(n, d_image), (2, n_edges) -> features and patch latent of the `inner` spots, all by default."""
+    def forward(
+        self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL
+    ) -> ReadoutFeatures:
+        """(n, d_image), (2, n_edges) -> features and patch latent of the `inner` spots, all by
+        default.
+        """
         latent = self.latent_head(image_embedding)
         h, edges = latent, Edges(edge_index, len(latent))
         for layer in self.layers:
@@ -73,6 +89,8 @@ class DualStreamDecoder(nn.Module):
         return ReadoutFeatures(torch.cat([h[inner], self.gene_norm(latent)], dim=1), latent)
 
     def gene_weights(self) -> tuple[Tensor, Tensor]:
-        """W (n_genes, d) and b (n_genes,): standardised expression is f W^T + b, with f the features."""
+        """W (n_genes, d) and b (n_genes,): standardised expression is f W^T + b, with f the
+        features.
+        """
         weight = torch.cat([self.readout.weight, self.gene_head.weight], dim=1)
         return weight, self.readout.bias + self.gene_head.bias

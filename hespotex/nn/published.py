@@ -20,14 +20,16 @@ class DualStreamOutput(NamedTuple):
 
 def projection_head(d_in: int, d_out: int, d_hidden: int = 1024) -> nn.Sequential:
     """Linear, ReLU, LayerNorm, Linear."""
-    return nn.Sequential(nn.Linear(d_in, d_hidden), nn.ReLU(), nn.LayerNorm(d_hidden), nn.Linear(d_hidden, d_out))
+    return nn.Sequential(
+        nn.Linear(d_in, d_hidden), nn.ReLU(), nn.LayerNorm(d_hidden), nn.Linear(d_hidden, d_out)
+    )
 
 
 class PublishedGraphLayer(nn.Module):
     r"""GraphSAGE-mean without bias: :math:`\mathrm{normalize}(\mathrm{relu}(W [x; m]))`.
 
-    The mean is meant over the neighbours without self, but the graph holds no self: the identity is subtracted
-    all the same, so :math:`m_i = (\sum_j x_j - x_i) / (\deg_i - 1)`.
+    The mean is meant over the neighbours without self, but the graph holds no self: the identity is
+    subtracted all the same, so :math:`m_i = (\sum_j x_j - x_i) / (\deg_i - 1)`.
     """
 
     def __init__(self, d: int) -> None:
@@ -38,11 +40,15 @@ class PublishedGraphLayer(nn.Module):
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         degree = (in_degree(edge_index, len(x)) - 1).clamp(min=1)
         mean = (neighbour_sum(x, edge_index) - x) / degree
-        return nn.functional.normalize(torch.relu(torch.cat([x, mean], dim=1) @ self.weight.T), dim=1)
+        return nn.functional.normalize(
+            torch.relu(torch.cat([x, mean], dim=1) @ self.weight.T), dim=1
+        )
 
 
 class JumpingKnowledge(nn.Module):
-    """Two-layer LSTM over the layer outputs, hidden size n_genes, mean over steps: about 12 n_genes^2 weights."""
+    """Two-layer LSTM over the layer outputs, hidden size n_genes, mean over steps: about 12
+    n_genes^2 weights.
+    """
 
     def __init__(self, d: int, n_genes: int) -> None:
         super().__init__()
@@ -55,8 +61,8 @@ class JumpingKnowledge(nn.Module):
 
 
 class PublishedDecoder(nn.Module):
-    """Image embedding and spot graph to expression. The four graph layers stand in parallel on one input,
-    while the paper's figure shows them stacked."""
+    """Image embedding and spot graph to expression. The four graph layers stand in parallel on one
+    input, while the paper's figure shows them stacked."""
 
     def __init__(self, d_image: int, n_genes: int, d_latent: int = 64) -> None:
         super().__init__()
@@ -70,13 +76,16 @@ class PublishedDecoder(nn.Module):
     ) -> DualStreamOutput:
         """`nuclei_factor` (n_spots, 1); the output is of the `inner` spots, of all by default."""
         latent = self.latent_head(image_embedding)
-        layers = torch.stack([layer(latent, edge_index)[inner] for layer in self.image_decoder], dim=1)
+        layers = torch.stack(
+            [layer(latent, edge_index)[inner] for layer in self.image_decoder], dim=1
+        )
         expression = (self.jknet(layers) + self.gene_head(latent[inner])) * nuclei_factor[inner]
         return DualStreamOutput(expression, latent[inner])
 
 
 def published_nuclei_factor(n_labels: Tensor, most: Tensor) -> Tensor:
-    """1 + f / max f over the section, f = clip(n, 1, 20); n counts the labels in a patch, background as one.
+    """1 + f / max f over the section, f = clip(n, 1, 20); n counts the labels in a patch,
+    background as one.
 
     Args:
         n_labels: (n_spots, 1).

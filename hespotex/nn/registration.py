@@ -16,7 +16,9 @@ STEPS = list(product((-1, 0, 1), repeat=3))
 
 @dataclass(frozen=True)
 class Rigid:
-    """Rotation by `angle` (radians) about the origin, then a shift; no mirror image and no scaling."""
+    """Rotation by `angle` (radians) about the origin, then a shift; no mirror image and no
+    scaling.
+    """
 
     angle: float = 0.0
     x: float = 0.0
@@ -30,7 +32,9 @@ class Rigid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A section as registration sees it: spot centres (n, 2), and embeddings (n, d) standardised over its spots."""
+    """A section as registration sees it: spot centres (n, 2), and embeddings (n, d) standardised
+    over its spots.
+    """
 
     pos: Array
     embedding: Array
@@ -39,23 +43,29 @@ class Picture:
 def register(moving: Picture, fixed: Picture, pitch: float) -> tuple[Array, float]:
     """Spot centres of `moving` in the frame of `fixed`, (n, 2), and how well the images then agree.
 
-    Agreement is the mean product of the standardised embeddings of each spot and the nearest spot of the other section,
-    0 for a spot that has none within one pitch: 1 for the same image, about 0 for unrelated ones. Rotations about the
-    centroids are tried all round, and the best are refined in angle and shift.
+    Agreement is the mean product of the standardised embeddings of each spot and the nearest spot
+    of the other section, 0 for a spot that has none within one pitch: 1 for the same image, about 0
+    for unrelated ones. Rotations about the centroids are tried all round, and the best are refined
+    in angle and shift.
     """
     start, tree = moving.pos - moving.pos.mean(axis=0), cKDTree(fixed.pos - fixed.pos.mean(axis=0))
 
     def agreement(move: Rigid) -> float:
         distance, nearest = tree.query(move(start), distance_upper_bound=pitch)
         met = np.isfinite(distance)
-        return float((moving.embedding[met] * fixed.embedding[nearest[met]]).mean(axis=1).sum() / len(start))
+        return float(
+            (moving.embedding[met] * fixed.embedding[nearest[met]]).mean(axis=1).sum() / len(start)
+        )
 
     turns = [Rigid(2 * np.pi * i / TURNS) for i in range(TURNS)]
     best: dict[Rigid, float] = {}
     for move in sorted(turns, key=agreement, reverse=True)[:BEST]:
         angle, shift = np.pi / TURNS, 2 * pitch
         for _ in range(ROUNDS):
-            tried = [Rigid(move.angle + a * angle, move.x + x * shift, move.y + y * shift) for a, x, y in STEPS]
+            tried = [
+                Rigid(move.angle + a * angle, move.x + x * shift, move.y + y * shift)
+                for a, x, y in STEPS
+            ]
             move = max(tried, key=agreement)
             angle, shift = angle / 2, shift / 2
         best[move] = agreement(move)

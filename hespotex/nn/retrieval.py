@@ -10,9 +10,11 @@ CHUNK = 256  # spots at a time: their neighbours' expression is what takes memor
 
 
 class Retrieval(nn.Module):
-    """Mean expression of the `k` training spots whose embeddings have the highest cosine to the query's.
+    """Mean expression of the `k` training spots whose embeddings have the highest cosine to the
+    query's.
 
-    Embeddings are standardised by the training spots first. The training spots are kept, in the state dict too.
+    Embeddings are standardised by the training spots first. The training spots are kept, in the
+    state dict too.
     """
 
     mean: Tensor
@@ -35,7 +37,12 @@ class Retrieval(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d_image) -> (n, n_genes)"""
-        return torch.cat([self.values[self._nearest(part)].mean(1) for part in torch.split(self._direction(x), CHUNK)])
+        return torch.cat(
+            [
+                self.values[self._nearest(part)].mean(1)
+                for part in torch.split(self._direction(x), CHUNK)
+            ]
+        )
 
     def _direction(self, x: Tensor) -> Tensor:
         return normalize((x - self.mean) / self.std, dim=1)
@@ -45,5 +52,7 @@ class Retrieval(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for name in ("keys", "values"):  # as many rows as there were training spots
-            setattr(self, name, torch.empty_like(state_dict[prefix + name], device=self.mean.device))
+            setattr(
+                self, name, torch.empty_like(state_dict[prefix + name], device=self.mean.device)
+            )
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -13,9 +13,11 @@ TINY = 1e-10  # variance below which a gene is constant
 
 @dataclass
 class RidgeSums:
-    """All that a ridge regression must know of some spots, float64: cost linear in spots, memory independent of them.
+    """All that a ridge regression must know of some spots, float64: cost linear in spots, memory
+    independent of them.
 
-    Of inputs x (n, d) and targets y (n, n_genes): their number and the sums of x, y, y^2, x^T x and x^T y.
+    Of inputs x (n, d) and targets y (n, n_genes): their number and the sums of x, y, y^2, x^T x and
+    x^T y.
     """
 
     n: int
@@ -27,7 +29,8 @@ class RidgeSums:
 
     @classmethod
     def of(cls, x: Tensor, mean: Tensor, variance: Tensor, cross: Tensor) -> "RidgeSums":
-        """Of spots with inputs x; of their targets mean and variance (n_genes,), and y^T x (n_genes, d).
+        """Of spots with inputs x; of their targets mean and variance (n_genes,), and y^T x
+        (n_genes, d).
 
         A gene that was not measured counts as 0.
         """
@@ -62,10 +65,14 @@ class RidgeSums:
 
     def weights(self, alpha: float) -> Tensor:
         """W minimising |(x - mean) W - (y - mean)|^2 + alpha |W|^2, (d, n_genes) float64."""
-        return torch.linalg.solve(self.gram() + alpha * torch.eye(len(self.x), dtype=torch.float64), self.cross())
+        return torch.linalg.solve(
+            self.gram() + alpha * torch.eye(len(self.x), dtype=torch.float64), self.cross()
+        )
 
     def pearson(self, weights: Tensor) -> Tensor:
-        """Correlation of x W with y for each gene over these spots, (n_genes,); NaN for a constant gene."""
+        """Correlation of x W with y for each gene over these spots, (n_genes,); NaN for a constant
+        gene.
+        """
         predicted = (weights * (self.gram() @ weights)).sum(0) / self.n
         measured = self.variance()
         spread = (predicted * measured).clamp(min=TINY**2).sqrt()
@@ -96,7 +103,9 @@ class NeighbourRidge(nn.Module):
         self.weight.copy_(sums.weights(alpha))
 
     def forward(self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL) -> Tensor:
-        """(n, d_image), (2, n_edges) -> expression less the mean of each gene, (n_inner, n_genes)"""
+        """(n, d_image), (2, n_edges) -> expression less the mean of each gene, (n_inner,
+        n_genes)
+        """
         return (self.inputs(image_embedding, edge_index)[inner] - self.mean) @ self.weight
 
     def inputs(self, x: Tensor, edge_index: Tensor) -> Tensor:

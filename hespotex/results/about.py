@@ -7,7 +7,17 @@ from hespotex.data.fold import Fold
 from hespotex.data.grid import grid_kind
 from hespotex.provenance import git_commit, versions
 
-BRIEF = ("model", "data", "encoder", "fold_strategy", "seed", "leaks", "data_fingerprint", "unit", "panel_fitted_on")
+BRIEF = (
+    "model",
+    "data",
+    "encoder",
+    "fold_strategy",
+    "seed",
+    "leaks",
+    "data_fingerprint",
+    "unit",
+    "panel_fitted_on",
+)
 
 
 def describe(config: Config, fold: Fold, leaks: list[str]) -> dict[str, Any]:

@@ -11,8 +11,13 @@ from hespotex.results.findings import FAIL, PASS, Finding, read_audit
 from hespotex.results.runs import Runs
 
 PROTOCOL = {
-    "leave_one_group_out": "Each group (patient) is the test set once, with all its sections; none of them is trained on.",
-    "leave_one_section_out": "Each section is the test set once; other sections of its patient may be trained on.",
+    "leave_one_group_out": (
+        "Each group (patient) is the test set once, with all its sections; none of them is"
+        " trained on."
+    ),
+    "leave_one_section_out": (
+        "Each section is the test set once; other sections of its patient may be trained on."
+    ),
     "kfold": "Groups (patients) are dealt at random into test sets; no group is on both sides.",
     "files": "The split was given in a file.",
     "bundle": "The split that comes with the benchmark's task.",
@@ -25,16 +30,22 @@ def facts(runs: Runs) -> Facts:
     """Questions and answers; several answers where runs differ."""
     configs = [config(run) for run in runs]
     panels = sorted({section["n_genes"] for run in runs for section in run["sections"]})
-    tested = {section["section_id"]: section["group"] for run in runs for section in run["sections"]}
+    tested = {
+        section["section_id"]: section["group"] for run in runs for section in run["sections"]
+    }
     answers = {
         "Data": _unique(runs, lambda run: run["data"]),
         "Sections tested": f"{len(tested)}, of {len(set(tested.values()))} groups",
         "Encoder": _unique(runs, lambda run: run["encoder"]),
         "Target": _unique(runs, lambda run: run.get("unit")),
-        "Genes": "; ".join(filter(None, [", ".join(map(str, panels)), _unique(runs, panel_choice)])),
+        "Genes": "; ".join(
+            filter(None, [", ".join(map(str, panels)), _unique(runs, panel_choice)])
+        ),
         "Models": _unique(runs, lambda run: run["model"]),
         "Seeds": _unique(runs, lambda run: run["seed"]),
-        "Epoch chosen on": _unique(configs, lambda found: found.get("model", {}).get("select_on") or "nothing"),
+        "Epoch chosen on": _unique(
+            configs, lambda found: found.get("model", {}).get("select_on") or "nothing"
+        ),
         "Data fingerprint": fingerprint(runs),
         "Git commit": _unique(runs, lambda run: run.get("git_commit")),
     }
@@ -42,7 +53,9 @@ def facts(runs: Runs) -> Facts:
 
 
 def panel_choice(run: dict[str, Any]) -> str | None:
-    """What the genes of a run were chosen on, by its own record; None where that is not recorded."""
+    """What the genes of a run were chosen on, by its own record; None where that is not
+    recorded.
+    """
     if "panel_fitted_on" not in run:
         return None
     if run["fold_strategy"] == "external":
@@ -58,7 +71,11 @@ def panel_choice(run: dict[str, Any]) -> str | None:
 def fingerprint(runs: Runs) -> str:
     """One hash of what all runs were given (embeddings, nuclei, places, graph, expression)."""
     known = sorted(
-        {(run["fold_strategy"], run["split"]["index"], run["data_fingerprint"]) for run in runs if "data_fingerprint" in run}
+        {
+            (run["fold_strategy"], run["split"]["index"], run["data_fingerprint"])
+            for run in runs
+            if "data_fingerprint" in run
+        }
     )
     return digest(known) if known else ""
 
@@ -74,12 +91,20 @@ def versions(runs: Runs) -> Facts:
     names = dict.fromkeys(name for run in runs for name in run.get("versions", {}))
     known = [run.get("versions", {}) for run in runs]
     return [
-        (name, _unique([{"version": found.get(name)} for found in known], lambda found: found["version"])) for name in names
+        (
+            name,
+            _unique(
+                [{"version": found.get(name)} for found in known], lambda found: found["version"]
+            ),
+        )
+        for name in names
     ]
 
 
 def audits(runs: Runs) -> dict[str, tuple[list[str], str]]:
-    """By folder of a run: the rules that failed, and the verdict in words. Runs without `audit.json` are left out."""
+    """By folder of a run: the rules that failed, and the verdict in words. Runs without
+    `audit.json` are left out.
+    """
     found = {run["folder"]: _audit(run) for run in runs}
     return {folder: _verdict(findings) for folder, findings in found.items() if findings}
 
@@ -97,8 +122,12 @@ def _verdict(findings: list[Finding]) -> tuple[list[str], str]:
     failed = [finding for finding in findings if finding.verdict == FAIL]
     rest = len(findings) - passed - len(failed)
     parts = [f"{passed} pass", *(f"FAIL {finding.rule}: {finding.why}" for finding in failed)]
-    return [finding.rule for finding in failed], "; ".join([*parts, *([f"{rest} not checked"] if rest else [])])
+    return [finding.rule for finding in failed], "; ".join(
+        [*parts, *([f"{rest} not checked"] if rest else [])]
+    )
 
 
 def _unique(things: list[dict[str, Any]], answer: Callable[[dict[str, Any]], Any]) -> str:
-    return ", ".join(dict.fromkeys(str(found) for found in map(answer, things) if found is not None))
+    return ", ".join(
+        dict.fromkeys(str(found) for found in map(answer, things) if found is not None)
+    )

@@ -11,14 +11,31 @@ from hespotex.results.gene_table import FDR
 from hespotex.results.markdown import interval, markdown, number
 from hespotex.results.report import few_groups
 from hespotex.results.runs import Runs
-from hespotex.results.statistics import FEW_GROUPS, benjamini_hochberg, bootstrap_interval, sign_flip, t_test
+from hespotex.results.statistics import (
+    FEW_GROUPS,
+    benjamini_hochberg,
+    bootstrap_interval,
+    sign_flip,
+    t_test,
+)
 
 PLACE = ["fold_strategy", "section_id"]
 SAME = 1e-3  # relative difference of measured means that rounding explains
 HEADER = [
-    "folds", "model A", "model B", "A", "B", "B - A", "95 % interval", "p (sections)", "sections", "groups",
-    "genes better", "genes worse", "genes tested",
-]  # fmt: skip
+    "folds",
+    "model A",
+    "model B",
+    "A",
+    "B",
+    "B - A",
+    "95 % interval",
+    "p (sections)",
+    "sections",
+    "groups",
+    "genes better",
+    "genes worse",
+    "genes tested",
+]
 
 
 def scores(runs: Runs, model: str) -> pd.DataFrame:
@@ -30,7 +47,9 @@ def scores(runs: Runs, model: str) -> pd.DataFrame:
     own = [run for run in runs if run["model"] == model]
     if not own:
         there = ", ".join(dict.fromkeys(run["model"] for run in runs))
-        raise InputError(f"no model {model!r}; there are {there}: choose with --model-a and --model-b")
+        raise InputError(
+            f"no model {model!r}; there are {there}: choose with --model-a and --model-b"
+        )
     table = gene_scores(own)
     columns = [name for name in ("pcc", "mean_measured") if name in table]
     groups = {section["section_id"]: section["group"] for run in own for section in run["sections"]}
@@ -39,15 +58,24 @@ def scores(runs: Runs, model: str) -> pd.DataFrame:
 
 
 def pair(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """One row per fold strategy, section and gene that has a PCC in both: `pcc_a`, `pcc_b`, `difference` (b - a)."""
-    both = a.merge(b.drop(columns="group"), on=[*PLACE, "gene"], suffixes=("_a", "_b")).dropna(subset=["pcc_a", "pcc_b"])
+    """One row per fold strategy, section and gene that has a PCC in both: `pcc_a`, `pcc_b`,
+    `difference` (b - a).
+    """
+    both = a.merge(b.drop(columns="group"), on=[*PLACE, "gene"], suffixes=("_a", "_b")).dropna(
+        subset=["pcc_a", "pcc_b"]
+    )
     both = both.assign(difference=both["pcc_b"] - both["pcc_a"])
     return both[["fold_strategy", "section_id", "group", "gene", "pcc_a", "pcc_b", "difference"]]
 
 
 def rows(pairs: pd.DataFrame, model_a: str, model_b: str) -> list[list[str]]:
-    """Cells of `HEADER`, one row per fold strategy; means over genes, then sections, then groups."""
-    return [[str(strategy), model_a, model_b, *_row(own)] for strategy, own in pairs.groupby("fold_strategy")]
+    """Cells of `HEADER`, one row per fold strategy; means over genes, then sections, then
+    groups.
+    """
+    return [
+        [str(strategy), model_a, model_b, *_row(own)]
+        for strategy, own in pairs.groupby("fold_strategy")
+    ]
 
 
 def _row(pairs: pd.DataFrame) -> list[str]:
@@ -57,20 +85,32 @@ def _row(pairs: pd.DataFrame) -> list[str]:
     means = groups.mean()
     better, worse, tested = _genes(pairs)
     return [
-        number(means["pcc_a"]), number(means["pcc_b"]), number(means["difference"], "+.4f"),
+        number(means["pcc_a"]),
+        number(means["pcc_b"]),
+        number(means["difference"], "+.4f"),
         interval(*bootstrap_interval(groups["difference"].to_numpy()), "+.4f"),
         number(sign_flip(difference) if difference.any() else np.nan, ".3g"),
-        str(len(sections)), str(len(groups)), str(better), str(worse), str(tested),
-    ]  # fmt: skip
+        str(len(sections)),
+        str(len(groups)),
+        str(better),
+        str(worse),
+        str(tested),
+    ]
 
 
 def _genes(pairs: pd.DataFrame) -> tuple[int, int, int]:
-    """Genes better in B, worse in B at a false discovery rate of 5 %, and tested; t-test over sections."""
+    """Genes better in B, worse in B at a false discovery rate of 5 %, and tested; t-test over
+    sections.
+    """
     wide = pairs.pivot(index="gene", columns="section_id", values="difference").to_numpy()
     q = benjamini_hochberg(t_test(wide, "two-sided"))
     mean = np.nanmean(wide, axis=1)
     found = q <= FDR
-    return int((found & (mean > 0)).sum()), int((found & (mean < 0)).sum()), int(np.isfinite(q).sum())
+    return (
+        int((found & (mean > 0)).sum()),
+        int((found & (mean < 0)).sum()),
+        int(np.isfinite(q).sum()),
+    )
 
 
 def warnings(a: Runs, b: Runs, scores_a: pd.DataFrame, scores_b: pd.DataFrame) -> list[str]:
@@ -78,8 +118,14 @@ def warnings(a: Runs, b: Runs, scores_a: pd.DataFrame, scores_b: pd.DataFrame) -
     found = [_differing(name, a, b) for name in ("data", "unit")]
     found += [_alone("fold strategies", scores_a["fold_strategy"], scores_b["fold_strategy"])]
     found += [_alone("sections", scores_a["section_id"], scores_b["section_id"])]
-    found += [_alone("genes", scores_a["gene"], scores_b["gene"]), _truth(scores_a, scores_b), _folds(a, b)]
-    found += [f"LEAK in {name}: {leak}" for name, runs in (("A", a), ("B", b)) for leak in _leaks(runs)]
+    found += [
+        _alone("genes", scores_a["gene"], scores_b["gene"]),
+        _truth(scores_a, scores_b),
+        _folds(a, b),
+    ]
+    found += [
+        f"LEAK in {name}: {leak}" for name, runs in (("A", a), ("B", b)) for leak in _leaks(runs)
+    ]
     few = min(len(set(table["group"])) for table in (scores_a, scores_b))
     found += [few_groups(few).removesuffix(".")] if few < FEW_GROUPS else []
     return [text for text in found if text]
@@ -87,7 +133,11 @@ def warnings(a: Runs, b: Runs, scores_a: pd.DataFrame, scores_b: pd.DataFrame) -
 
 def _differing(name: str, a: Runs, b: Runs) -> str:
     one, other = ({str(run.get(name)) for run in runs} for runs in (a, b))
-    return f"{name} differs: {', '.join(sorted(one))} in A, {', '.join(sorted(other))} in B" if one != other else ""
+    return (
+        f"{name} differs: {', '.join(sorted(one))} in A, {', '.join(sorted(other))} in B"
+        if one != other
+        else ""
+    )
 
 
 def _leaks(runs: Runs) -> list[str]:
@@ -98,7 +148,10 @@ def _alone(what: str, a: "pd.Series[Any]", b: "pd.Series[Any]") -> str:
     one, other = set(a), set(b)
     if one == other:
         return ""
-    return f"{what}: {len(one)} in A, {len(other)} in B, {len(one & other)} in both; only those in both are compared"
+    return (
+        f"{what}: {len(one)} in A, {len(other)} in B, {len(one & other)} in both; only those in"
+        " both are compared"
+    )
 
 
 def _truth(a: pd.DataFrame, b: pd.DataFrame) -> str:
@@ -109,7 +162,11 @@ def _truth(a: pd.DataFrame, b: pd.DataFrame) -> str:
     one, other = both["mean_measured_a"], both["mean_measured_b"]
     differing = both[(one - other).abs() > SAME * np.maximum(one.abs(), other.abs())]
     sections = ", ".join(sorted(set(differing["section_id"])))
-    return f"measured expression differs in {sections}: the two are not scored against the same truth" if sections else ""
+    return (
+        f"measured expression differs in {sections}: the two are not scored against the same truth"
+        if sections
+        else ""
+    )
 
 
 def _folds(a: Runs, b: Runs) -> str:
@@ -118,9 +175,17 @@ def _folds(a: Runs, b: Runs) -> str:
     shared = sorted(set(one) & set(other))
     texts = {
         "training sections": [key for key in shared if _trained(one[key]) != _trained(other[key])],
-        "data fingerprint": [key for key in shared if one[key].get("data_fingerprint") != other[key].get("data_fingerprint")],
+        "data fingerprint": [
+            key
+            for key in shared
+            if one[key].get("data_fingerprint") != other[key].get("data_fingerprint")
+        ],
     }
-    return "; ".join(f"{name} differs in {len(keys)} of {len(shared)} folds" for name, keys in texts.items() if keys)
+    return "; ".join(
+        f"{name} differs in {len(keys)} of {len(shared)} folds"
+        for name, keys in texts.items()
+        if keys
+    )
 
 
 def _tested(run: dict[str, Any]) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 def cost(n_parameters: int, seconds: dict[str, float], n_spots: int) -> dict[str, Any]:
     """Numbers a reader can hold against the gain.
 
-    `parameters`: numbers that were fitted, in closed form or by epochs, and are kept for prediction. `spots_per_second`:
-    prediction of the `n_spots` test spots, from embeddings. `peak_memory_gb` is that of the process so far: in a
-    sweep, of all its runs up to this one. `threads`: of torch. `peak_gpu_gb`: None without a GPU.
+    `parameters`: numbers that were fitted, in closed form or by epochs, and are kept for
+    prediction. `spots_per_second`: prediction of the `n_spots` test spots, from embeddings.
+    `peak_memory_gb` is that of the process so far: in a sweep, of all its runs up to this one.
+    `threads`: of torch. `peak_gpu_gb`: None without a GPU.
     """
     return {
         "seconds": seconds,
@@ -24,7 +25,9 @@ def cost(n_parameters: int, seconds: dict[str, float], n_spots: int) -> dict[str
         "threads": torch.get_num_threads(),
         "parameters": n_parameters,
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e9,
-        "peak_gpu_gb": torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else None,
+        "peak_gpu_gb": torch.cuda.max_memory_allocated() / 1e9
+        if torch.cuda.is_available()
+        else None,
     }
 
 

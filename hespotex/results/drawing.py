@@ -28,7 +28,15 @@ def circles(axis: Any, xy: NDArray[np.float64], diameter: float, **style: Any) -
     from matplotlib.collections import EllipseCollection
 
     size = np.full(len(xy), diameter)
-    spots = EllipseCollection(size, size, np.zeros(len(xy)), units="xy", offsets=xy, offset_transform=axis.transData, **style)
+    spots = EllipseCollection(
+        size,
+        size,
+        np.zeros(len(xy)),
+        units="xy",
+        offsets=xy,
+        offset_transform=axis.transData,
+        **style,
+    )
     axis.add_collection(spots)
     return spots
 
@@ -37,7 +45,9 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in px of a p
 
 
 def box_around(xy: NDArray[np.float64], picture: NDArray[np.uint8], margin: float) -> Box:
-    """The part of a picture that holds the spots at `xy` (n, 2), with a margin; all in px of the picture."""
+    """The part of a picture that holds the spots at `xy` (n, 2), with a margin; all in px of the
+    picture.
+    """
     low = np.maximum(xy.min(axis=0) - margin, 0)
     high = np.minimum(xy.max(axis=0) + margin, picture.shape[1::-1])
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
@@ -47,11 +57,15 @@ def frame(axis: Any, box: Box, px_per_um: float) -> None:
     """Limits of the axis, no ticks, and a scale bar in um, at most half as wide as the box."""
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
-    um = next((length for length in SCALE_BARS_UM if length * px_per_um <= width / 2), SCALE_BARS_UM[-1])
+    um = next(
+        (length for length in SCALE_BARS_UM if length * px_per_um <= width / 2), SCALE_BARS_UM[-1]
+    )
     left, bottom = x0 + 0.04 * width, y0 + 0.96 * height
     bar = {"color": "black", "lw": 3, "solid_capstyle": "butt", "path_effects": halo()}
     axis.plot([left, left + um * px_per_um], [bottom] * 2, **bar)
-    axis.text(left, bottom - 0.015 * height, f"{um} um", fontsize=9, va="bottom", path_effects=halo())
+    axis.text(
+        left, bottom - 0.015 * height, f"{um} um", fontsize=9, va="bottom", path_effects=halo()
+    )
     axis.set(xlim=(x0, x1), ylim=(y1, y0), xticks=[], yticks=[])
 
 

@@ -1,4 +1,6 @@
-"""The tables of a sweep as files for other programs: `results.json`, `sections.csv`, `genes.csv`."""
+"""The tables of a sweep as files for other programs: `results.json`, `sections.csv`,
+`genes.csv`.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ FILES = ("results.json", "sections.csv", "genes.csv")
 
 
 def write_results(folder: Path, tables: Tables) -> None:
-    """Write all three, each atomically and anew from all finished runs; columns as `results.json` says.
+    """Write all three, each atomically and anew from all finished runs; columns as `results.json`
+    says.
 
     Each row of a CSV names its sweep, so those of several sweeps can be put one after the other.
     """
@@ -64,8 +67,13 @@ def _sections(tables: Tables, folder: Path) -> pd.DataFrame:
 
 
 def _genes(tables: Tables, folder: Path) -> pd.DataFrame:
-    made_with = {(run["fold_strategy"], run["model"]): (run["data"], run["encoder"]) for run in tables.runs}
-    own = [made_with[key] for key in zip(tables.genes["fold_strategy"], tables.genes["model"], strict=True)]
+    made_with = {
+        (run["fold_strategy"], run["model"]): (run["data"], run["encoder"]) for run in tables.runs
+    }
+    own = [
+        made_with[key]
+        for key in zip(tables.genes["fold_strategy"], tables.genes["model"], strict=True)
+    ]
     origin: dict[str, Any] = {
         "sweep": folder.resolve().name,
         "data": [data for data, _ in own],

@@ -1,4 +1,6 @@
-"""What cross-validation says of the model on all sections: each gene's score, and what the estimate does not cover."""
+"""What cross-validation says of the model on all sections: each gene's score, and what the estimate
+does not cover.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,17 @@ COLUMNS = ["pcc", "low", "high", "n_sections", "n_folds", "q", "found", "scored"
 
 
 def cross_validated_genes(runs: Runs, genes: list[str]) -> pd.DataFrame:
-    """What each of these genes has earned on sections that were left out; one that never was scored says so.
+    """What each of these genes has earned on sections that were left out; one that never was scored
+    says so.
 
     Args:
         runs: of one model and fold strategy; none where nothing could be left out.
         genes: of the final model.
 
     Returns:
-        A row a gene. `pcc`, `n_sections`, `q`, `found`: as in the sweep's `genes.csv`; `low`, `high`: 95 %
-        interval of the PCC, bootstrap over groups; `n_folds`: in which it was scored; `scored`: whether it was.
+        A row a gene. `pcc`, `n_sections`, `q`, `found`: as in the sweep's `genes.csv`; `low`,
+        `high`: 95 % interval of the PCC, bootstrap over groups; `n_folds`: in which it was scored;
+        `scored`: whether it was.
     """
     if not runs:
         return _completed(pd.DataFrame(columns=COLUMNS[:-1]), genes)
@@ -37,7 +41,11 @@ def cross_validated_genes(runs: Runs, genes: list[str]) -> pd.DataFrame:
 
 def _over_groups(scores: pd.DataFrame, runs: Runs) -> pd.DataFrame:
     """Interval over groups and number of folds, by gene."""
-    places = {row["section_id"]: (row["group"], run["split"]["index"]) for run in runs for row in run["sections"]}
+    places = {
+        row["section_id"]: (row["group"], run["split"]["index"])
+        for run in runs
+        for row in run["sections"]
+    }
     known = scores.dropna(subset="pcc")
     known = known.assign(
         group=[places[i][0] for i in known["section_id"]],
@@ -60,7 +68,9 @@ def _completed(table: pd.DataFrame, genes: list[str]) -> pd.DataFrame:
     return table.assign(found=found, scored=scored)[COLUMNS]
 
 
-def final_facts(sweep: Path, model: str, runs: Runs, every_run: Runs, about: dict[str, Any]) -> dict[str, Any]:
+def final_facts(
+    sweep: Path, model: str, runs: Runs, every_run: Runs, about: dict[str, Any]
+) -> dict[str, Any]:
     """What a reader of the final model must know of its fit and of its estimate.
 
     Args:
@@ -88,7 +98,9 @@ def _estimate(model: str, runs: Runs, every_run: Runs, about: dict[str, Any]) ->
         return {"scores": "none", "does_not_cover": [only]}
     strategy = runs[0]["fold_strategy"]
     table = Tables.make([run for run in every_run if run["fold_strategy"] == strategy]).models
-    row = table[table["model"] == model][["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]]
+    row = table[table["model"] == model][
+        ["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]
+    ]
     scores: dict[str, Any] = {str(name): value for name, value in row.iloc[0].to_dict().items()} | {
         "fold_strategy": strategy,
         "seeds": sorted({run["seed"] for run in runs}),
@@ -102,12 +114,19 @@ def _not_covered(scores: dict[str, Any], runs: Runs, about: dict[str, Any]) -> l
     """In words, what the estimate leaves open."""
     panels = [set(read_genes(Path(run["folder"]))["gene"]) for run in runs]
     ever = set.intersection(set(about["genes"]), set().union(*panels))
-    words = ["the final model itself was scored on nothing: every section that there is has trained it"]
+    words = [
+        "the final model itself was scored on nothing: every section that there is has trained it"
+    ]
     words.append("levels between slides, other scanners, stains and tissues than those of training")
     if lost := len(about["genes"]) - len(ever):
-        words.append(f"{lost} of {len(about['genes'])} genes were in no fold's panel and have no score")
+        words.append(
+            f"{lost} of {len(about['genes'])} genes were in no fold's panel and have no score"
+        )
     if any(panel != set(about["genes"]) for panel in panels):
-        words.append("each fold chose its own panel on its own training sections; the final panel is chosen on all")
+        words.append(
+            "each fold chose its own panel on its own training sections; the final panel is chosen"
+            " on all"
+        )
     if scores["n_groups"] < FEW_GROUPS:
         words.append(f"other patients: {scores['n_groups']} group(s) say little of them")
     if scores["missing_folds"]:

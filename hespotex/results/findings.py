@@ -15,7 +15,9 @@ RECORDED = "the recorded facts show no leak; not re-derived: "
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule: `verdict`, why, and the setting that asked for it where a run breaks a rule on purpose."""
+    """One rule: `verdict`, why, and the setting that asked for it where a run breaks a rule on
+    purpose.
+    """
 
     rule: str
     verdict: str
@@ -25,15 +27,21 @@ class Finding:
     @property
     def why(self) -> str:
         """The reason, and for a failure the setting that asked for it."""
-        return self.reason + (f" (as asked for by {self.asked})" if self.asked and self.verdict == FAIL else "")
+        return self.reason + (
+            f" (as asked for by {self.asked})" if self.asked and self.verdict == FAIL else ""
+        )
 
     def line(self) -> str:
         return f"{self.verdict:<11}  {self.rule:<11}  {self.why}"
 
 
 def write_audit(folder: Path, findings: list[Finding], quick: bool) -> None:
-    """Leave the findings on a run in its `audit.json`; `quick`: the recorded facts alone were looked at."""
-    write_json(folder / "audit.json", {"quick": quick, "rules": [asdict(finding) for finding in findings]})
+    """Leave the findings on a run in its `audit.json`; `quick`: the recorded facts alone were
+    looked at.
+    """
+    write_json(
+        folder / "audit.json", {"quick": quick, "rules": [asdict(finding) for finding in findings]}
+    )
 
 
 def read_audit(folder: Path) -> list[Finding]:
@@ -43,7 +51,10 @@ def read_audit(folder: Path) -> list[Finding]:
         return []
     content = read_json(file, "audit the run again: python -m hespotex.audit RUN_DIR")
     check_shape(content, AUDIT, str(file))
-    return [Finding(rule["rule"], rule["verdict"], rule["reason"], rule.get("asked")) for rule in content["rules"]]
+    return [
+        Finding(rule["rule"], rule["verdict"], rule["reason"], rule.get("asked"))
+        for rule in content["rules"]
+    ]
 
 
 def count(findings: list[Finding]) -> str:
@@ -51,4 +62,6 @@ def count(findings: list[Finding]) -> str:
     numbers = Counter(finding.verdict for finding in findings)
     failed = ", ".join(finding.rule for finding in findings if finding.verdict == FAIL)
     parts = [f"{numbers[PASS]} pass", f"{numbers[FAIL]} fail" + (f" ({failed})" if failed else "")]
-    return ", ".join([*parts, *([f"{numbers[UNCHECKED]} not checked"] if numbers[UNCHECKED] else [])])
+    return ", ".join(
+        [*parts, *([f"{numbers[UNCHECKED]} not checked"] if numbers[UNCHECKED] else [])]
+    )

@@ -21,5 +21,6 @@ def check_finite(predicted: Mapping[str, Tensor], way_out: str) -> None:
         wrong = int((~torch.isfinite(values)).sum())
         if wrong:
             raise InputError(
-                f"{section_id}: {wrong:,} of {values.numel():,} predicted values are not finite numbers; {way_out}"
+                f"{section_id}: {wrong:,} of {values.numel():,} predicted values are not finite"
+                f" numbers; {way_out}"
             )

@@ -13,17 +13,23 @@ GENE = ["fold_strategy", "model", "gene"]
 def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per fold strategy, model and gene.
 
-    `pcc`: mean over test sections, `n_sections` of them have one. `p`: one-sided t-test over sections of "its PCC is
-    above 0", `q`: the same by Benjamini-Hochberg over the genes of the model, `found`: q at most 5 %. `gain`, `gain_p`,
-    `gain_q`: the paired difference to ridge, two-sided. The section is the unit: sections of one patient are no
-    independent witnesses, so with few patients these claims are about these patients.
+    `pcc`: mean over test sections, `n_sections` of them have one. `p`: one-sided t-test over
+    sections of "its PCC is above 0", `q`: the same by Benjamini-Hochberg over the genes of the
+    model, `found`: q at most 5 %. `gain`, `gain_p`,
+    `gain_q`: the paired difference to ridge, two-sided. The section is the unit: sections of one
+    patient are no independent witnesses, so with few patients these claims are about these
+    patients.
 
     Args:
         scores: see `gene_scores`.
     """
     wide = scores.groupby([*GENE, "section_id"])["pcc"].mean().unstack("section_id")
     others = pd.MultiIndex.from_arrays(
-        [wide.index.get_level_values(0), wide.index.get_level_values(1).map(reference), wide.index.get_level_values(2)]
+        [
+            wide.index.get_level_values(0),
+            wide.index.get_level_values(1).map(reference),
+            wide.index.get_level_values(2),
+        ]
     )
     pcc = wide.to_numpy()
     gain = pcc - wide.reindex(others).to_numpy()
@@ -32,7 +38,9 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
         gain=_mean(gain), gain_p=t_test(gain, "two-sided"),
     )  # fmt: skip
     for p, q in (("p", "q"), ("gain_p", "gain_q")):
-        table[q] = table.groupby(GENE[:2])[p].transform(lambda values: benjamini_hochberg(values.to_numpy()))
+        table[q] = table.groupby(GENE[:2])[p].transform(
+            lambda values: benjamini_hochberg(values.to_numpy())
+        )
     return table.assign(found=table["q"] <= FDR)
 
 

@@ -20,9 +20,13 @@ FILES = {  # in the order in which a reader wants them
     "results.json": "every number of the tables, and what each column means",
     "sections.csv": "a row for each run and test section",
     "genes.csv": "a row for each model and gene, with false discovery rate",
-    "metrics.json": "scores: test/* over the test sections, then each section; leaks, cost, versions",
+    "metrics.json": (
+        "scores: test/* over the test sections, then each section; leaks, cost, versions"
+    ),
     "per_gene.csv": "a row for each test section and gene",
-    "predictions/*_predicted.h5ad": "what the model says of each test section (AnnData; positions and thumbnail inside)",
+    "predictions/*_predicted.h5ad": (
+        "what the model says of each test section (AnnData; positions and thumbnail inside)"
+    ),
     "predictions/*_measured.h5ad": "what was measured there, in the same unit",
     "maps/*.png": "maps of chosen genes",
     "*.html": "a slide to pan and zoom, gene by gene: open it in any browser",
@@ -40,7 +44,9 @@ FILES = {  # in the order in which a reader wants them
     "audit.json": "what each fitted thing has seen, derived anew",
     "split.json": "which sections train, validate and test",
     "config.json": "every setting of the run",
-    "files.json": "size and hash of the files that are read again: a torn or changed one is refused",
+    "files.json": (
+        "size and hash of the files that are read again: a torn or changed one is refused"
+    ),
     "csv/metrics.csv": "loss and validation scores of each epoch",
     "wandb/": "the run as W&B keeps it",
     "multirun.yaml": "the words of the sweep, as Hydra keeps them",
@@ -49,7 +55,9 @@ FILES = {  # in the order in which a reader wants them
 }
 
 
-def write_guide(folder: Path, about: list[str], then: dict[str, str], missing_yet: tuple[str, ...] = ()) -> None:
+def write_guide(
+    folder: Path, about: list[str], then: dict[str, str], missing_yet: tuple[str, ...] = ()
+) -> None:
     """Write `run.txt`.
 
     Args:
@@ -58,9 +66,22 @@ def write_guide(folder: Path, about: list[str], then: dict[str, str], missing_ye
         then: commands, and what they do.
         missing_yet: files of `FILES` that are about to be written.
     """
-    here = {name: text for name, text in FILES.items() if name in missing_yet or any(folder.glob(name.rstrip("/")))}
+    here = {
+        name: text
+        for name, text in FILES.items()
+        if name in missing_yet or any(folder.glob(name.rstrip("/")))
+    }
     made = f"Written {datetime.now():%Y-%m-%d %H:%M} by HESpotEx {hespotex.__version__}."
-    lines = [*about, made, "", "What is here", *_columns(here), "", "What to do next", *_columns(then)]
+    lines = [
+        *about,
+        made,
+        "",
+        "What is here",
+        *_columns(here),
+        "",
+        "What to do next",
+        *_columns(then),
+    ]
     with atomic_path(folder / GUIDE) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -73,21 +94,38 @@ def _columns(table: dict[str, str]) -> list[str]:
 def guide_run(folder: Path, metrics: dict[str, Any]) -> None:
     """The guide of one run, from what its `metrics.json` will say."""
     split = metrics["split"]
-    fold = "" if metrics["fold_strategy"] == "external" else f", fold {split['index']} of {split['n_folds']}"
+    fold = (
+        ""
+        if metrics["fold_strategy"] == "external"
+        else f", fold {split['index']} of {split['n_folds']}"
+    )
     about = [
-        f"{metrics['model']} on {metrics['data']}, encoder {metrics['encoder']}{fold} ({metrics['fold_strategy']}), "
-        f"seed {metrics['seed']}",
+        (
+            f"{metrics['model']} on {metrics['data']}, encoder {metrics['encoder']}{fold}"
+            f" ({metrics['fold_strategy']}), seed {metrics['seed']}"
+        ),
         _score(metrics),
-        f"Trained on {_names(split['train'])}; epoch chosen on {_names(split['val'])}; tested on {_names(split['test'])}.",
+        (
+            f"Trained on {_names(split['train'])}; epoch chosen on {_names(split['val'])}; tested"
+            f" on {_names(split['test'])}."
+        ),
         "Leaks: " + ("; ".join(metrics["leaks"]) or "none that the run knows of"),
         f"Made by: {metrics.get('command') or 'a call from Python'}",
     ]
     home = _shown(folder)
-    then = {f"python -m hespotex.summary {home.parent}": "tables and report of all runs beside this one"}
+    then = {
+        f"python -m hespotex.summary {home.parent}": "tables and report of all runs beside this one"
+    }
     if (folder / "checkpoints" / "best.ckpt").is_file():
-        then[f"python -m hespotex.audit {home}"] = "fit everything again on the training sections alone, and compare"
-        then[f"python predict.py checkpoint={home}/checkpoints/best.ckpt slides=..."] = "predict slides"
-        then["the same command again"] = "goes on after an interruption, else finds it finished; restart=true repeats it"
+        then[f"python -m hespotex.audit {home}"] = (
+            "fit everything again on the training sections alone, and compare"
+        )
+        then[f"python predict.py checkpoint={home}/checkpoints/best.ckpt slides=..."] = (
+            "predict slides"
+        )
+        then["the same command again"] = (
+            "goes on after an interruption, else finds it finished; restart=true repeats it"
+        )
     write_guide(folder, about, then, missing_yet=("metrics.json",))
 
 
@@ -95,22 +133,38 @@ def _score(metrics: dict[str, Any]) -> str:
     """How good the run is on its test sections, in one line."""
     sections = metrics["sections"]
     if not sections:
-        return "No score of its own: every section trained. genes.csv, where it is, has those of the cross-validation"
+        return (
+            "No score of its own: every section trained. genes.csv, where it is, has those of the"
+            " cross-validation"
+        )
     each = ", ".join(f"{row['section_id']} {number(row['pcc_gene'])}" for row in sections)
-    return f"PCC {number(metrics['test/pcc_gene'])} over genes and test sections ({each}); RMSE {metrics['test/rmse']:.3f}"
+    return (
+        f"PCC {number(metrics['test/pcc_gene'])} over genes and test sections ({each}); RMSE"
+        f" {metrics['test/rmse']:.3f}"
+    )
 
 
 def guide_sweep(folder: Path, tables: Tables) -> None:
     """The guide of a folder of runs; a run's own folder keeps its own."""
     if (folder / "metrics.json").is_file():
         return
-    about = [f"{len(tables.runs)} finished runs on {tables.runs[0]['data']}", *_scores(tables.models), *_runs(tables, folder)]
+    about = [
+        f"{len(tables.runs)} finished runs on {tables.runs[0]['data']}",
+        *_scores(tables.models),
+        *_runs(tables, folder),
+    ]
     home = _shown(folder)
     then = {
         f"open {home}/report/index.html": "read",
-        f"python -m hespotex.summary {home}": "make tables and report again, when runs have come or gone",
-        f"python predict.py checkpoint={home} slides=...": "predict slides with the mean of all folds (one model only)",
-        f"python -m hespotex.bundle {home} --model {tables.main.partition(',')[0]}": "pack a model with its scores, to share",
+        f"python -m hespotex.summary {home}": (
+            "make tables and report again, when runs have come or gone"
+        ),
+        f"python predict.py checkpoint={home} slides=...": (
+            "predict slides with the mean of all folds (one model only)"
+        ),
+        f"python -m hespotex.bundle {home} --model {tables.main.partition(',')[0]}": (
+            "pack a model with its scores, to share"
+        ),
         "the same command again": "runs what is missing, skips what is finished",
     }
     write_guide(folder, [*about, f"Made by: {sweep_command(folder) or 'single runs'}"], then)
@@ -119,7 +173,8 @@ def guide_sweep(folder: Path, tables: Tables) -> None:
 def _scores(models: pd.DataFrame) -> list[str]:
     """A line for each fold strategy and model."""
     return [
-        f"{row['model']}, {row['fold_strategy']}: PCC {number(row['pcc_gene'])} over {row['n_groups']} groups"
+        f"{row['model']}, {row['fold_strategy']}: PCC {number(row['pcc_gene'])} over"
+        f" {row['n_groups']} groups"
         + (f"; folds missing: {row['missing_folds']}" if row["missing_folds"] else "")
         + ("; LEAK" if row["leaks"] else "")
         for row in models.to_dict("records")
@@ -128,7 +183,9 @@ def _scores(models: pd.DataFrame) -> list[str]:
 
 def _runs(tables: Tables, folder: Path) -> list[str]:
     named = {
-        Path(run["folder"]).relative_to(folder).as_posix(): f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
+        Path(run["folder"])
+        .relative_to(folder)
+        .as_posix(): f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
         for run in tables.runs
     }
     return ["", "Runs, each with a run.txt of its own", *_columns(named), ""]
@@ -141,10 +198,15 @@ def guide_slides(folder: Path, checkpoint: Any) -> None:
         return
     then = {
         f"open {home}/*.html": "look",
-        f"python -m hespotex.cohort {home}": "one table of all slides: pseudobulk, gene sets, bulk RNA, survival",
+        f"python -m hespotex.cohort {home}": (
+            "one table of all slides: pseudobulk, gene sets, bulk RNA, survival"
+        ),
         "the same command again": "predicts what is missing; restart=true predicts all anew",
     }
-    about = [f"{len(slides)} slides; the last command used {checkpoint}", f"Made by: {given_command()}"]
+    about = [
+        f"{len(slides)} slides; the last command used {checkpoint}",
+        f"Made by: {given_command()}",
+    ]
     made = _columns(dict(map(_made_by, slides)))
     write_guide(folder, [*about, "", "Slides, and what each was predicted with", *made, ""], then)
 

@@ -14,8 +14,8 @@ from hespotex.errors import InputError
 from hespotex.results.runs import read_genes
 
 LOGIN = (
-    "logger=wandb: nobody is logged in to W&B here, and there is no terminal to ask; run `wandb login`, set WANDB_API_KEY, or "
-    "keep the run here with logger.wandb.offline=true"
+    "logger=wandb: nobody is logged in to W&B here, and there is no terminal to ask; run `wandb"
+    " login`, set WANDB_API_KEY, or keep the run here with logger.wandb.offline=true"
 )
 
 
@@ -25,7 +25,9 @@ def check_login(loggers: list[Any]) -> None:
     Raises:
         InputError: no login, and nobody to ask for one.
     """
-    online = [one for one in loggers if isinstance(one, pl.loggers.WandbLogger) and not one._offline]
+    online = [
+        one for one in loggers if isinstance(one, pl.loggers.WandbLogger) and not one._offline
+    ]
     if not online or os.environ.get("WANDB_MODE", "online") != "online" or sys.stdin.isatty():
         return
     if not os.environ.get("WANDB_API_KEY") and not _in_netrc():
@@ -46,14 +48,18 @@ def _in_netrc() -> bool:
 
 
 def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> None:
-    """Test scores, if there are any, to every logger; to W&B also the maps as images and the scores of genes as a table."""
+    """Test scores, if there are any, to every logger; to W&B also the maps as images and the scores
+    of genes as a table.
+    """
     if not scores:
         return
     maps = sorted((folder / "maps").glob("*.png"))
     for logger in loggers:
         logger.log_metrics(scores)
         if isinstance(logger, pl.loggers.WandbLogger):
-            logger.log_image("maps", [str(path) for path in maps], caption=[path.stem for path in maps])
+            logger.log_image(
+                "maps", [str(path) for path in maps], caption=[path.stem for path in maps]
+            )
             logger.log_table("genes", dataframe=read_genes(folder))
 
 

@@ -12,7 +12,9 @@ NOTHING = "no value"
 
 
 def inert(text: str) -> str:
-    """Text with words from data as a line of Markdown: no HTML, no link or picture, no line of its own; bold stays."""
+    """Text with words from data as a line of Markdown: no HTML, no link or picture, no line of its
+    own; bold stays.
+    """
     line = "".join(letter if letter.isprintable() else " " for letter in str(text))
     return re.sub(r"\]([(\[:])", r"]\\\1", line.replace("<", "&lt;"))
 
@@ -42,9 +44,12 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     header, rows = [cell(text) for text in header], [[cell(text) for text in row] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [header, *rows]
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in [header, *rows]
     ]
-    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+    return "\n".join(
+        [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+    )
 
 
 def number(value: float, form: str = ".3f") -> str:
@@ -62,8 +67,13 @@ def numbers(table: pd.DataFrame, columns: Sequence[Column]) -> str:
     return markdown(*number_cells(table, columns))
 
 
-def number_cells(table: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+def number_cells(
+    table: pd.DataFrame, columns: Sequence[Column]
+) -> tuple[list[str], list[list[str]]]:
     """Header and cells of `numbers`."""
     shown = [column for column in columns if column[0] in table and table[column[0]].notna().any()]
-    rows = [[str(row["model"]), *(number(row[name], form) for name, _, form in shown)] for row in table.to_dict("records")]
+    rows = [
+        [str(row["model"]), *(number(row[name], form) for name, _, form in shown)]
+        for row in table.to_dict("records")
+    ]
     return ["model", *(title for _, title, _ in shown)], rows

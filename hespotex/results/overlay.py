@@ -1,4 +1,6 @@
-"""The spots of a section on its image, at their true size: what shows a wrong registration at once."""
+"""The spots of a section on its image, at their true size: what shows a wrong registration at
+once.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +21,9 @@ SPOT, PATCH = "#00c040", "#c03000"  # neither is a colour of H&E
 
 
 def draw_overlay(section: Section, patch_um: Sequence[float], path: Path) -> None:
-    """The whole section with all spots, and some spots in the middle with the squares that the encoder sees."""
+    """The whole section with all spots, and some spots in the middle with the squares that the
+    encoder sees.
+    """
     n_panels = 2 if section.image else 1
     picture, scale = section_picture(section, OVERVIEW_PX)
     height = PANEL_INCHES * min(max(picture.shape[0] / picture.shape[1], 1.0), 2.0) + 0.4
@@ -38,16 +42,33 @@ def draw_overlay(section: Section, patch_um: Sequence[float], path: Path) -> Non
     save(figure, path)
 
 
-def _panel(axis: Any, section: Section, picture: NDArray[np.uint8], scale: float, corner: NDArray[np.float64]) -> None:
-    """Picture with spots; `scale` in its px per full-resolution px, `corner` its top left in full-resolution px."""
+def _panel(
+    axis: Any,
+    section: Section,
+    picture: NDArray[np.uint8],
+    scale: float,
+    corner: NDArray[np.float64],
+) -> None:
+    """Picture with spots; `scale` in its px per full-resolution px, `corner` its top left in
+    full-resolution px.
+    """
     axis.imshow(picture)
     diameter = section.spot_diameter_um / section.mpp * scale
-    circles(axis, (section.pos_px - corner) * scale, diameter, facecolors="none", edgecolors=SPOT, linewidths=1.2)
+    circles(
+        axis,
+        (section.pos_px - corner) * scale,
+        diameter,
+        facecolors="none",
+        edgecolors=SPOT,
+        linewidths=1.2,
+    )
     frame(axis, (0, 0, picture.shape[1], picture.shape[0]), scale / section.mpp)
 
 
 def _detail(section: Section) -> tuple[NDArray[np.uint8], float, NDArray[np.float64]]:
-    """The image around the most central spot: picture, its px per full-resolution px, top left in full-resolution px."""
+    """The image around the most central spot: picture, its px per full-resolution px, top left in
+    full-resolution px.
+    """
     assert section.image is not None
     image, pos = open_image(section.image), section.pos_px
     centre = pos[np.linalg.norm(pos - np.median(pos, axis=0), axis=1).argmin()]
@@ -56,7 +77,11 @@ def _detail(section: Section) -> tuple[NDArray[np.uint8], float, NDArray[np.floa
     downsample = image.downsamples[level]
     left, top = (round(float(v)) for v in (centre - side / 2) / downsample)
     px = max(1, round(side / downsample))
-    return read_padded(image, level, left, top, px, px), 1 / downsample, np.array([left, top]) * downsample
+    return (
+        read_padded(image, level, left, top, px, px),
+        1 / downsample,
+        np.array([left, top]) * downsample,
+    )
 
 
 def _squares(axis: Any, patch_um: Sequence[float], px_per_um: float) -> None:
@@ -68,13 +93,29 @@ def _squares(axis: Any, patch_um: Sequence[float], px_per_um: float) -> None:
         side = um * px_per_um
         at = (width / 2 - side / 2, width / 2 - side / 2)
         axis.add_patch(Rectangle(at, side, side, fill=False, edgecolor=PATCH, linewidth=1.5))
-        axis.text(width / 2, at[1], f"patch {um:g} um", color=PATCH, fontsize=9, ha="center", va="bottom", path_effects=halo())
+        axis.text(
+            width / 2,
+            at[1],
+            f"patch {um:g} um",
+            color=PATCH,
+            fontsize=9,
+            ha="center",
+            va="bottom",
+            path_effects=halo(),
+        )
 
 
 def _arrows(axis: Any) -> None:
     """Directions of x and y, as the coordinates count."""
     for name, end in (("x", (0.11, 0.97)), ("y", (0.03, 0.89))):
         axis.annotate(
-            name, xy=(0.03, 0.97), xytext=end, xycoords="axes fraction", ha="center", va="center", fontsize=11,
-            arrowprops={"arrowstyle": "<-", "lw": 1.5}, path_effects=halo(),
-        )  # fmt: skip
+            name,
+            xy=(0.03, 0.97),
+            xytext=end,
+            xycoords="axes fraction",
+            ha="center",
+            va="center",
+            fontsize=11,
+            arrowprops={"arrowstyle": "<-", "lw": 1.5},
+            path_effects=halo(),
+        )

@@ -15,10 +15,14 @@ from hespotex.files import atomic_path, safe_name
 THUMBNAIL_PX = 1000
 
 
-def spot_table(section: Section, genes: list[str], expression: NDArray[np.float32], about: dict[str, Any]) -> ad.AnnData:
-    """Expression (n_spots, n_genes) with spot positions (px), thumbnail and scale factors, as scanpy plots it.
+def spot_table(
+    section: Section, genes: list[str], expression: NDArray[np.float32], about: dict[str, Any]
+) -> ad.AnnData:
+    """Expression (n_spots, n_genes) with spot positions (px), thumbnail and scale factors, as
+    scanpy plots it.
 
-    `uns["spatial"][section_id]` holds `images["hires"]` and `scalefactors`; `uns["hespotex"]` what made it.
+    `uns["spatial"][section_id]` holds `images["hires"]` and `scalefactors`; `uns["hespotex"]` what
+    made it.
     """
     table = ad.AnnData(X=np.asarray(expression, dtype=np.float32))
     table.obs_names, table.var_names = section.barcodes, genes
@@ -38,14 +42,20 @@ def _library(section: Section) -> dict[str, Any]:
     return {"images": {"hires": picture}, "scalefactors": factors, "metadata": {"mpp": section.mpp}}
 
 
-def section_picture(section: Section, longest: int = THUMBNAIL_PX) -> tuple[NDArray[np.uint8], float]:
-    """Thumbnail of the section, white where only patches are stored, and its px per full-resolution px."""
+def section_picture(
+    section: Section, longest: int = THUMBNAIL_PX
+) -> tuple[NDArray[np.uint8], float]:
+    """Thumbnail of the section, white where only patches are stored, and its px per full-resolution
+    px.
+    """
     if section.image is not None:
         return thumbnail_of(section.image, longest)
     extent = section.pos_px.max(axis=0) + section.pitch_um / section.mpp
     scale = min(1.0, longest / extent.max())
     width, height = (extent * scale).astype(int)
-    return np.asarray(cv2.merge([np.full((height, width), 255, np.uint8)] * 3), dtype=np.uint8), float(scale)
+    return np.asarray(
+        cv2.merge([np.full((height, width), 255, np.uint8)] * 3), dtype=np.uint8
+    ), float(scale)
 
 
 def prediction_file(folder: Path, section_id: str, kind: str) -> Path:

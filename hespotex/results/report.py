@@ -21,28 +21,52 @@ from hespotex.results.schema import MODELS
 from hespotex.results.statistics import FEW_GROUPS
 
 HEADLINE = [
-    "model", "role", "PCC over groups", "95 % interval", "PCC over sections", "shared genes", "gain over ridge",
-    "its interval", "p (sections)", "genes found", "genes scored", "seeds",
-]  # fmt: skip
+    "model",
+    "role",
+    "PCC over groups",
+    "95 % interval",
+    "PCC over sections",
+    "shared genes",
+    "gain over ridge",
+    "its interval",
+    "p (sections)",
+    "genes found",
+    "genes scored",
+    "seeds",
+]
 METRICS = [
-    ("pcc_gene_median", "median PCC", ".3f"), ("spearman", "Spearman", ".3f"), ("rmse", "RMSE", ".3f"), ("mae", "MAE", ".3f"),
-    ("r2", "R2", ".3f"), ("ccc", "CCC", ".3f"), ("auc", "AUC", ".3f"), ("variance_ratio", "variance ratio", ".3f"),
-    ("ssim", "SSIM", ".3f"), ("moran_correlation", "Moran's I, r", ".3f"), ("gene_gene_correlation", "gene-gene, r", ".3f"),
-    ("share_above_0.3", "share > 0.3", ".3f"), ("pcc_spot", "PCC of spots", ".3f"), ("ari", "ARI", ".3f"),
+    ("pcc_gene_median", "median PCC", ".3f"),
+    ("spearman", "Spearman", ".3f"),
+    ("rmse", "RMSE", ".3f"),
+    ("mae", "MAE", ".3f"),
+    ("r2", "R2", ".3f"),
+    ("ccc", "CCC", ".3f"),
+    ("auc", "AUC", ".3f"),
+    ("variance_ratio", "variance ratio", ".3f"),
+    ("ssim", "SSIM", ".3f"),
+    ("moran_correlation", "Moran's I, r", ".3f"),
+    ("gene_gene_correlation", "gene-gene, r", ".3f"),
+    ("share_above_0.3", "share > 0.3", ".3f"),
+    ("pcc_spot", "PCC of spots", ".3f"),
+    ("ari", "ARI", ".3f"),
     ("nmi", "NMI", ".3f"),
-]  # fmt: skip
+]
 EXPLANATION = (
-    "Gene-wise Pearson correlation (PCC) over the spots of a test section, mean over genes; a gene that is constant in a "
-    "section, measured or predicted, has none there and is left out. Seeds are averaged in a section, sections in a group "
-    "(patient), then groups; intervals are a bootstrap over groups. Gains are paired, section by section, on genes that "
-    "all models share; p is a sign-flip test over sections. Genes found: PCC above 0 over sections at a false discovery "
-    "rate of 5 %; the section is the unit, so few patients make it a statement about these patients."
+    "Gene-wise Pearson correlation (PCC) over the spots of a test section, mean over genes; a gene"
+    " that is constant in a section, measured or predicted, has none there and is left out. Seeds"
+    " are averaged in a section, sections in a group (patient), then groups; intervals are a"
+    " bootstrap over groups. Gains are paired, section by section, on genes that all models share;"
+    " p is a sign-flip test over sections. Genes found: PCC above 0 over sections at a false"
+    " discovery rate of 5 %; the section is the unit, so few patients make it a statement about"
+    " these patients."
 )
 COST = [
-    ("parameters", "parameters", ",.0f"), ("seconds", "seconds a run", ".1f"),
-    ("spots_per_second", "spots/s (predict)", ",.0f"), ("peak_memory_gb", "peak memory, GB", ".2f"),
+    ("parameters", "parameters", ",.0f"),
+    ("seconds", "seconds a run", ".1f"),
+    ("spots_per_second", "spots/s (predict)", ",.0f"),
+    ("peak_memory_gb", "peak memory, GB", ".2f"),
     ("peak_gpu_gb", "peak GPU memory, GB", ".2f"),
-]  # fmt: skip
+]
 
 
 def further(models: pd.DataFrame) -> list[Column]:
@@ -52,7 +76,9 @@ def further(models: pd.DataFrame) -> list[Column]:
 
 
 def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Path) -> str:
-    """Headline table, notes and further tables of each fold strategy, and maps of the main model."""
+    """Headline table, notes and further tables of each fold strategy, and maps of the main
+    model.
+    """
     first = runs[0]
     encoders = ", ".join(dict.fromkeys(run["encoder"] for run in runs))
     parts = [
@@ -60,7 +86,11 @@ def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Pat
         EXPLANATION,
     ]
     for strategy in dict.fromkeys(models["fold_strategy"]):
-        parts += chapter(models[models["fold_strategy"] == strategy], sections[sections["fold_strategy"] == strategy], runs)
+        parts += chapter(
+            models[models["fold_strategy"] == strategy],
+            sections[sections["fold_strategy"] == strategy],
+            runs,
+        )
     return "\n\n".join(part for part in [*parts, _maps(models, runs, folder)] if part) + "\n"
 
 
@@ -76,8 +106,17 @@ def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[st
         across(sections, ["group", "section_id"]),
         "### Per group",
         across(sections, ["group"]),
-        "### Gene sets (PCC; chosen on training sections, but for the oracle's, which are the best on the test section itself)",
-        numbers(models, [("pcc_gene", "all", ".3f"), *((name, name.removeprefix("pcc_gene@"), ".3f") for name in sets)]),
+        (
+            "### Gene sets (PCC; chosen on training sections, but for the oracle's, which are the"
+            " best on the test section itself)"
+        ),
+        numbers(
+            models,
+            [
+                ("pcc_gene", "all", ".3f"),
+                *((name, name.removeprefix("pcc_gene@"), ".3f") for name in sets),
+            ],
+        ),
         "### Further metrics (means over the genes that have a value, then as above)",
         numbers(models, further(models)),
         "### Cost of a run (its mean; memory is that of the process so far)",
@@ -87,8 +126,16 @@ def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[st
 
 def title(strategy: str, runs: Runs) -> str:
     """The strategy in words, with the share of its folds that have a patient on both sides."""
-    folds = {run["split"]["index"]: LEAK in run["leaks"] for run in runs if run["fold_strategy"] == strategy}
-    within = f": within-patient in {sum(folds.values())} of {len(folds)} folds" if any(folds.values()) else ""
+    folds = {
+        run["split"]["index"]: LEAK in run["leaks"]
+        for run in runs
+        if run["fold_strategy"] == strategy
+    }
+    within = (
+        f": within-patient in {sum(folds.values())} of {len(folds)} folds"
+        if any(folds.values())
+        else ""
+    )
     return strategy.replace("_", " ").capitalize() + within
 
 
@@ -107,7 +154,11 @@ def headline_rows(models: pd.DataFrame) -> list[list[str]]:
             NOTHING if pd.isna(row["pcc_gene"]) else interval(row["low"], row["high"]),
             *(number(row[name]) for name in ("pcc_sections", "pcc_shared")),
             number(row["gain"], "+.3f"),
-            NOTHING if pd.isna(row["gain"]) else interval(row["gain_low"], row["gain_high"], "+.3f"),
+            (
+                NOTHING
+                if pd.isna(row["gain"])
+                else interval(row["gain_low"], row["gain_high"], "+.3f")
+            ),
             number(row["gain_p"], ".3g"),
             f"{row['genes_found']} of {row['genes_tested']}",
             f"{row['n_genes_scored']:.0f} of {row['n_genes']:.0f}",
@@ -121,7 +172,10 @@ def across(sections: pd.DataFrame, places: list[str]) -> str:
     """Models down, sections or groups across: PCC, seeds averaged first, then sections."""
     own = sections.groupby(["model", "group", "section_id"], sort=False)["pcc_gene"].mean()
     mean = own.groupby(["model", *places], sort=False).mean().unstack(places).sort_index(axis=1)
-    names = [f"{place[1]} ({place[0]})" if isinstance(place, tuple) else str(place) for place in mean.columns]
+    names = [
+        f"{place[1]} ({place[0]})" if isinstance(place, tuple) else str(place)
+        for place in mean.columns
+    ]
     rows = [[model, *map(number, mean.loc[model])] for model in dict.fromkeys(sections["model"])]
     return markdown(["model", *names], rows)
 
@@ -138,24 +192,37 @@ def notes(models: pd.DataFrame) -> list[str]:
         if row["missing_folds"]
     ]
     found += [
-        f"**{row['model']}: no value** in {', '.join(row['without_value'])}: every gene is predicted constant there."
+        f"**{row['model']}: no value** in {', '.join(row['without_value'])}: every gene is"
+        " predicted constant there."
         for row in models.to_dict("records")
         if row["without_value"]
     ]
     n_groups, n_sections = models["n_groups"].max(), models["n_paired"].max()
     found += [few_groups(int(n_groups))] if n_groups < FEW_GROUPS else []
-    return [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."] if 0 < n_sections < 6 else found
+    return (
+        [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."]
+        if 0 < n_sections < 6
+        else found
+    )
 
 
 def few_groups(n: int) -> str:
     """What fewer than four groups make of an interval."""
-    return f"{n} groups: an interval over so few means little." if n > 1 else "One group: there is no interval."
+    return (
+        f"{n} groups: an interval over so few means little."
+        if n > 1
+        else "One group: there is no interval."
+    )
 
 
 def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:
     model = str(models["model"].iloc[0])
     run = next(run for run in runs if run["model"] == model)
     paths = sorted((Path(run["folder"]) / "maps").glob("*.png"))[:3]
-    pictures = [picture(path.stem, Path(os.path.relpath(path, folder)).as_posix()) for path in paths]
-    heading = f"## Maps: {model}, fold {run['split']['index']}; best and median gene of each section"
+    pictures = [
+        picture(path.stem, Path(os.path.relpath(path, folder)).as_posix()) for path in paths
+    ]
+    heading = (
+        f"## Maps: {model}, fold {run['split']['index']}; best and median gene of each section"
+    )
     return "\n\n".join([inert(heading), *pictures])

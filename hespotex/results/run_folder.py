@@ -28,7 +28,8 @@ IGNORED = (
 
 
 class RunFolder:
-    """`config.json` claims the folder for one config; `metrics.json` is written last and marks it finished.
+    """`config.json` claims the folder for one config; `metrics.json` is written last and marks it
+    finished.
 
     Args:
         path: the folder, which may hold an earlier run of the same command.
@@ -49,8 +50,13 @@ class RunFolder:
             found = _settings(read_json(file, AGAIN))
             differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]
             if differing:
-                changes = ", ".join(f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in differing[:6])
-                raise InputError(f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true to replace it")
+                changes = ", ".join(
+                    f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in differing[:6]
+                )
+                raise InputError(
+                    f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true"
+                    " to replace it"
+                )
         elif config["restart"]:
             for old in [self.metrics_file, *self.checkpoints.glob("*.ckpt")]:
                 old.unlink(missing_ok=True)
@@ -59,7 +65,9 @@ class RunFolder:
             write_json(file, config)
 
     def _holds_work(self) -> bool:
-        """Whether an earlier run has come to its first checkpoint; a start that failed takes no name."""
+        """Whether an earlier run has come to its first checkpoint; a start that failed takes no
+        name.
+        """
         return self.metrics_file.is_file() or any(self.checkpoints.glob("*.ckpt"))
 
     @property
@@ -73,7 +81,9 @@ class RunFolder:
         return path if path.is_file() else None
 
     def set_aside_unreadable(self) -> None:
-        """Keep, under another name, checkpoints from which an interrupted run cannot go on: it starts anew."""
+        """Keep, under another name, checkpoints from which an interrupted run cannot go on: it
+        starts anew.
+        """
         last = self.last_checkpoint
         if last is None:
             return
@@ -81,7 +91,13 @@ class RunFolder:
             if reason := why_unreadable(path):
                 aside = last.with_name("last.unreadable.ckpt")
                 last.replace(aside)
-                log.warning("%s cannot be read (%s): %s is now %s, training starts anew", path, reason, last.name, aside.name)
+                log.warning(
+                    "%s cannot be read (%s): %s is now %s, training starts anew",
+                    path,
+                    reason,
+                    last.name,
+                    aside.name,
+                )
                 return
 
     def finished(self) -> dict[str, Any] | None:

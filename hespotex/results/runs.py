@@ -1,4 +1,6 @@
-"""The finished runs below a folder: which count, which are copies or broken, and which belong together."""
+"""The finished runs below a folder: which count, which are copies or broken, and which belong
+together.
+"""
 
 import logging
 import os
@@ -20,12 +22,18 @@ Run = dict[str, Any]
 Runs = list[Run]
 METRICS, CONFIG, PER_GENE = "metrics.json", "config.json", "per_gene.csv"
 BEST = "checkpoints/best.ckpt"
-FINAL = "final"  # folder of a sweep with the model on all sections, and the name of its fold strategy
+# folder of a sweep with the model on all sections, and the name of its fold strategy
+FINAL = "final"
 BUNDLE = "facts.json"  # marks a bundle, whose runs are copies
 ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
 WORDS = ("section_id", "group")  # of a section's row; all else there is a number
 AGAIN = "run it again with restart=true, or move it away"
-NUMBERS = Rule("numbers", lambda row: all(NUMBER_OR_NONE.holds(value) for name, value in row.items() if name not in WORDS))
+NUMBERS = Rule(
+    "numbers",
+    lambda row: all(
+        NUMBER_OR_NONE.holds(value) for name, value in row.items() if name not in WORDS
+    ),
+)
 SIDES = {"train?": [str], "val?": [str], "test?": [str]}
 METRICS_SHAPE = {
     "model": str,
@@ -36,8 +44,21 @@ METRICS_SHAPE = {
     "seed": int,
     "split": {"index": COUNT, "n_folds": COUNT, **SIDES},
     "leaks": [str],
-    "sections": [{"section_id": str, "group": str, "n_spots": COUNT, "n_genes": COUNT, "pcc_gene": NUMBER_OR_NONE}],
-    "cost": {"seconds": Rule("numbers by name", lambda value: isinstance(value, dict) and all(map(is_number, value.values())))},
+    "sections": [
+        {
+            "section_id": str,
+            "group": str,
+            "n_spots": COUNT,
+            "n_genes": COUNT,
+            "pcc_gene": NUMBER_OR_NONE,
+        }
+    ],
+    "cost": {
+        "seconds": Rule(
+            "numbers by name",
+            lambda value: isinstance(value, dict) and all(map(is_number, value.values())),
+        )
+    },
     "section_facts?": dict,
     "versions?": dict,
     "panel_fitted_on?": [str],
@@ -46,11 +67,12 @@ METRICS_SHAPE = {
 
 
 def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
-    """`metrics.json` of every scored run below a folder; of runs that repeat one another the newest.
+    """`metrics.json` of every scored run below a folder; of runs that repeat one another the
+    newest.
 
     A model on all sections (`fold=final`) has no score and is left out.
-    Runs of several encoders or data sets are told apart by their model's name. A run that cannot be read is named in the
-    log and left out.
+    Runs of several encoders or data sets are told apart by their model's name. A run that cannot be
+    read is named in the log and left out.
 
     Args:
         failures: takes the runs that cannot be read.
@@ -59,7 +81,9 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
         InputError: no folder, no scored run in it, or runs of an older version.
     """
     if not folder.is_dir():
-        raise InputError(f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo")
+        raise InputError(
+            f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo"
+        )
     failures, runs = failures or Failures("run"), []
     for home in sorted(homes(folder, METRICS), key=lambda home: (home / METRICS).stat().st_mtime):
         with failures.of(str(home)):
@@ -71,7 +95,9 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
     scored = [run for run in runs if run["sections"]]
     if not scored:
         names = ", ".join(run["folder"] for run in runs)
-        raise InputError(f"no scored run below {folder}: {names} left no section out, so there is no score")
+        raise InputError(
+            f"no scored run below {folder}: {names} left no section out, so there is no score"
+        )
     return newest(told_apart(scored, folder))
 
 
@@ -83,8 +109,12 @@ def _check_versions(runs: Runs) -> None:
 
 
 def homes(folder: Path, marker: str) -> Iterator[Path]:
-    """Folders of the runs below a folder: those that hold the file `marker`. Bundles in it hold copies and are left out."""
-    bundles = {path.parent for path in visible(folder, f"**/{BUNDLE}") if (path.parent / "folds").is_dir()} - {folder}
+    """Folders of the runs below a folder: those that hold the file `marker`. Bundles in it hold
+    copies and are left out.
+    """
+    bundles = {
+        path.parent for path in visible(folder, f"**/{BUNDLE}") if (path.parent / "folds").is_dir()
+    } - {folder}
     for path in visible(folder, f"**/{marker}"):
         if bundles.isdisjoint(path.parents):
             yield path.parents[marker.count("/")]
@@ -94,7 +124,8 @@ def read_run(home: Path) -> Run:
     """A run's `metrics.json`, with its `folder`.
 
     Raises:
-        InputError: it, or `per_gene.csv` of a scored run, is not as it was written, or of an older version.
+        InputError: it, or `per_gene.csv` of a scored run, is not as it was written, or of an older
+          version.
     """
     file = home / METRICS
     check_files(home, METRICS, CONFIG)
@@ -118,7 +149,11 @@ def newest(runs: Runs) -> Runs:
     for run in runs:
         key = _place(run)
         if key in kept:
-            log.warning("%s is left out: %s is newer, of the same model, fold and seed", kept[key]["folder"], run["folder"])
+            log.warning(
+                "%s is left out: %s is newer, of the same model, fold and seed",
+                kept[key]["folder"],
+                run["folder"],
+            )
         kept[key] = run
     return list(kept.values())
 
@@ -128,7 +163,8 @@ def _place(run: Run) -> tuple[Any, ...]:
 
 
 def told_apart(runs: Runs, folder: Path) -> Runs:
-    """The runs, with models named after their encoder where there are several, and after their data set.
+    """The runs, with models named after their encoder where there are several, and after their data
+    set.
 
     Args:
         folder: below which they lie.
@@ -138,8 +174,14 @@ def told_apart(runs: Runs, folder: Path) -> Runs:
     sets = data_sets(runs)
     if len(sets) == 1:
         return runs
-    names = {id(run): name for own, name in zip(sets, _names(sets, folder), strict=True) for run in own}
-    log.warning("%s holds runs on several data sets, which are told apart: %s", folder, ", ".join(_names(sets, folder)))
+    names = {
+        id(run): name for own, name in zip(sets, _names(sets, folder), strict=True) for run in own
+    }
+    log.warning(
+        "%s holds runs on several data sets, which are told apart: %s",
+        folder,
+        ", ".join(_names(sets, folder)),
+    )
     return [run | {"model": f"{run['model']}, {names[id(run)]}"} for run in runs]
 
 
@@ -170,7 +212,8 @@ def _differ(a: Run, b: Run) -> bool:
         return True
     one, other = a.get("section_facts", {}), b.get("section_facts", {})
     shared = [(one[i], other[i]) for i in one.keys() & other.keys()]
-    return any(x[key] != y[key] for x, y in shared for key in x.keys() & y.keys())  # older runs know less
+    # older runs know less
+    return any(x[key] != y[key] for x, y in shared for key in x.keys() & y.keys())
 
 
 def _names(sets: list[Runs], folder: Path) -> list[str]:
@@ -178,8 +221,13 @@ def _names(sets: list[Runs], folder: Path) -> list[str]:
     names = [own[0]["data"] for own in sets]
     if len(set(names)) == len(sets):
         return names
-    places = [Path(os.path.commonpath([_parent(run) for run in own])).relative_to(folder).as_posix() for own in sets]
-    return [f"{place} ({i})" if places.count(place) > 1 else place for i, place in enumerate(places, 1)]
+    places = [
+        Path(os.path.commonpath([_parent(run) for run in own])).relative_to(folder).as_posix()
+        for own in sets
+    ]
+    return [
+        f"{place} ({i})" if places.count(place) > 1 else place for i, place in enumerate(places, 1)
+    ]
 
 
 def read_genes(folder: Path) -> pd.DataFrame:
@@ -193,9 +241,14 @@ def read_genes(folder: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:  # pandas' parser errors among them
-        raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error}); {AGAIN}") from error
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}); {AGAIN}"
+        ) from error
     table = table.assign(**{name: table[name].map(unmarked) for name in words if name in table})
     numbers = table[[name for name in table if name not in words]]
     if not {*words, "pcc"} <= set(table) or not all(kind.kind in "fiub" for kind in numbers.dtypes):
-        raise InputError(f"{path}: expected section_id, gene, pcc and other numbers, found {list(table)[:8]}; {AGAIN}")
+        raise InputError(
+            f"{path}: expected section_id, gene, pcc and other numbers, found {list(table)[:8]};"
+            f" {AGAIN}"
+        )
     return table

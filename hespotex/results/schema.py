@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-VERSION = 1  # of results.json and of the CSVs; raised when a column changes its meaning or goes away
+# of results.json and of the CSVs; raised when a column changes its meaning or goes away
+VERSION = 1
 ORIGIN = {
     "sweep": "name of the sweep's folder",
     "data": "data set",
@@ -30,7 +31,9 @@ METRICS = {
     "auc": "area under the ROC curve of counts above 0, mean over genes",
     "ssim": "structural similarity of maps, window of 7 x 7 spots, mean over genes",
     "variance_ratio": "variance over spots, predicted : measured, mean over genes",
-    "pcc_spot": "Pearson correlation over genes, mean over spots; the mean profile alone scores high",
+    "pcc_spot": (
+        "Pearson correlation over genes, mean over spots; the mean profile alone scores high"
+    ),
     "moran_correlation": "correlation over genes of Moran's I, measured and predicted",
     "gene_gene_correlation": "correlation of the gene-gene correlation matrices",
     "ari": "adjusted Rand index of clusters of the prediction against a pathologist's labels",
@@ -47,7 +50,9 @@ SECTIONS = ORIGIN | {
     "group": "its patient, or what else was kept together",
     **SIZES,
     **METRICS,
-    "data_fingerprint": "hash of what the fold was given: embeddings, nuclei, places, graph, expression",
+    "data_fingerprint": (
+        "hash of what the fold was given: embeddings, nuclei, places, graph, expression"
+    ),
     "folder": "of the run, from the sweep's folder",
 }
 GENES = ORIGIN | {
@@ -65,7 +70,9 @@ MODELS = {
     "fold_strategy": ORIGIN["fold_strategy"],
     "model": ORIGIN["model"],
     "role": SECTIONS["role"],
-    "pcc_gene": "mean over groups of the mean over sections of the mean over seeds; so are all metrics here",
+    "pcc_gene": (
+        "mean over groups of the mean over sections of the mean over seeds; so are all metrics here"
+    ),
     "low": "lower end of the 95 % interval of pcc_gene, bootstrap over groups",
     "high": "upper end",
     "n_groups": "groups with a value",
@@ -90,12 +97,17 @@ MODELS = {
     **{name: text for name, text in METRICS.items() if name != "pcc_gene"},
 }
 GENE_SETS = {
-    "pcc_gene@SET": "pcc_gene over a gene set chosen on training sections; oracle50: the best on the test section itself",
+    "pcc_gene@SET": (
+        "pcc_gene over a gene set chosen on training sections; oracle50: the best on the test"
+        " section itself"
+    ),
     "n_genes_scored@SET": "its genes that have a correlation",
 }
 
 
 def ordered(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """The table with its known columns first, in the order given; gene sets and unknown columns after, by name."""
+    """The table with its known columns first, in the order given; gene sets and unknown columns
+    after, by name.
+    """
     known = [name for name in columns if name in table]
     return table[[*known, *sorted(str(name) for name in table if name not in columns)]]

@@ -1,4 +1,6 @@
-"""Scores of one run: per section in `metrics.json`, per gene in `per_gene.csv`, maps of chosen genes."""
+"""Scores of one run: per section in `metrics.json`, per gene in `per_gene.csv`, maps of chosen
+genes.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -15,7 +17,15 @@ from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
 from hespotex.files import atomic_path, json_text, safe_names, write_json
 from hespotex.manifest import write_manifest
-from hespotex.metrics import Layout, Metric, Raster, gene_metrics, gene_set_metrics, own_metrics, section_metrics
+from hespotex.metrics import (
+    Layout,
+    Metric,
+    Raster,
+    gene_metrics,
+    gene_set_metrics,
+    own_metrics,
+    section_metrics,
+)
 from hespotex.progress import progress
 from hespotex.results.about import brief
 from hespotex.results.guide import guide_run
@@ -28,8 +38,11 @@ from hespotex.words import given_command
 
 Scores = dict[str, float]
 log = logging.getLogger(__name__)
-MORAN_NEIGHBOURS = 6  # nearest spots that count as neighbours; not those of the model's graph, which differ between models
-WRITTEN = (CONFIG, "split.json", PER_GENE, BEST)  # what is checked when it is read again, beside metrics.json
+# nearest spots that count as neighbours; not those of the model's graph, which differ between
+# models
+MORAN_NEIGHBOURS = 6
+# what is checked when it is read again, beside metrics.json
+WRITTEN = (CONFIG, "split.json", PER_GENE, BEST)
 FACTS = ("section_id", "group", "n_spots", "n_genes")  # of a section's row; the rest are metrics
 
 
@@ -40,7 +53,8 @@ def write_scores(
     about: dict[str, Any],
     metrics: Mapping[str, Metric],
 ) -> Scores:
-    """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as finished.
+    """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as
+    finished.
 
     Args:
         folder: of the run.
@@ -54,7 +68,11 @@ def write_scores(
         markers = list(fold.recipe.panel.markers)
         rows = write_sections(folder, fold, predictions, markers, brief(about), metrics)
     scores = {f"test/{name}": mean_over_sections(rows, name) for name in _metric_names(rows)}
-    facts = {key: value for key, value in about.items() if key not in ("config", "genes", "expression_state", "familiarity")}
+    facts = {
+        key: value
+        for key, value in about.items()
+        if key not in ("config", "genes", "expression_state", "familiarity")
+    }
     content = {**facts, "command": given_command(), "sections": rows, **scores}
     guide_run(folder, content)
     there = [name for name in WRITTEN if (folder / name).is_file()]
@@ -63,7 +81,9 @@ def write_scores(
     if not scores:
         log.info("no section was left out: there is nothing to score")
         return scores
-    shown = ", ".join(f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse"))
+    shown = ", ".join(
+        f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse")
+    )
     log.info("test %s", shown)
     return scores
 
@@ -81,7 +101,9 @@ def write_sections(
     about: dict[str, Any],
     metrics: Mapping[str, Metric],
 ) -> list[dict[str, Any]]:
-    """Write AnnData, maps and per-gene scores of every test section; returns the per-section metrics."""
+    """Write AnnData, maps and per-gene scores of every test section; returns the per-section
+    metrics.
+    """
     rows, frames, names = [], [], safe_names(predictions)
     for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
         row, table = _scored(fold, section_id, predicted, metrics)
@@ -103,9 +125,15 @@ def _scored(
     per_gene = gene_metrics(predicted, measured, where, fold.expression.lowest)
     facts = (section_id, fold.group(section_id), len(predicted), len(genes))
     of_sets = gene_set_metrics(per_gene["pcc"], genes, fold.gene_sets.sets)
-    row = dict(zip(FACTS, facts, strict=True)) | section_metrics(per_gene, predicted, measured, where) | of_sets
+    row = (
+        dict(zip(FACTS, facts, strict=True))
+        | section_metrics(per_gene, predicted, measured, where)
+        | of_sets
+    )
     if metrics:
-        own, means = own_metrics(metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS])
+        own, means = own_metrics(
+            metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS]
+        )
         per_gene, row = per_gene | own, row | means
     return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene})
 
@@ -118,7 +146,8 @@ def _write_expression(
     chosen: list[tuple[str, str, float]],
     about: dict[str, Any],
 ) -> None:
-    """Measured and predicted expression as AnnData, never both dense at once, and maps of the chosen genes.
+    """Measured and predicted expression as AnnData, never both dense at once, and maps of the
+    chosen genes.
 
     Args:
         files: the run's folder and the section's name in it.
@@ -143,10 +172,14 @@ def layout(section: Section) -> Layout:
 
 
 def _chosen(table: pd.DataFrame, wanted: list[str]) -> list[tuple[str, str, float]]:
-    """The best gene by what it reached on this section (so: an oracle's choice), the median one, and the user's."""
+    """The best gene by what it reached on this section (so: an oracle's choice), the median one,
+    and the user's.
+    """
     scored = table.dropna(subset="pcc").sort_values("pcc", ascending=False, kind="stable")
     by_gene = dict(zip(table["gene"], table["pcc"], strict=True))
-    automatic = [("best", scored.iloc[0]), ("median", scored.iloc[len(scored) // 2])] if len(scored) else []
+    automatic = (
+        [("best", scored.iloc[0]), ("median", scored.iloc[len(scored) // 2])] if len(scored) else []
+    )
     named = [("named", gene, by_gene[gene]) for gene in wanted if gene in by_gene]
     return [*((label, str(row["gene"]), float(row["pcc"])) for label, row in automatic), *named]
 

@@ -23,7 +23,8 @@ def bootstrap_interval(values: Array, seed: int = 0) -> tuple[float, float]:
 
 
 def sign_flip(differences: Array, seed: int = 0) -> float:
-    """Two-sided p of paired differences, under "each could as well have had the other sign"; NaN without any.
+    """Two-sided p of paired differences, under "each could as well have had the other sign"; NaN
+    without any.
 
     Exact for up to 15 differences, and then at least 2 / 2^n: five sections cannot go below 0.0625.
     """
@@ -57,7 +58,9 @@ def t_test(values: Array, alternative: str) -> Array:
 
 
 def benjamini_hochberg(p: Array) -> Array:
-    """q of each p: the smallest false discovery rate at which it counts as found; NaN stays and does not count."""
+    """q of each p: the smallest false discovery rate at which it counts as found; NaN stays and
+    does not count.
+    """
     q = np.full(len(p), np.nan)
     order = np.argsort(p)[: int(np.isfinite(p).sum())]  # NaN sorts last
     ratio = p[order] * len(order) / np.arange(1, len(order) + 1)

@@ -13,7 +13,9 @@ from hespotex.results.runs import Runs, read_runs
 
 @dataclass(frozen=True)
 class Tables:
-    """Runs, their `gene_scores`, and what `section_table`, `gene_table` and `model_table` make of both."""
+    """Runs, their `gene_scores`, and what `section_table`, `gene_table` and `model_table` make of
+    both.
+    """
 
     runs: Runs
     scores: pd.DataFrame
@@ -58,16 +60,22 @@ class Tables:
 
     @property
     def main(self) -> str:
-        """The model that figures and maps are of: the best of role "model", else the first that has a value."""
+        """The model that figures and maps are of: the best of role "model", else the first that has
+        a value.
+        """
         scored = self.models[self.models["pcc_gene"].notna()]
         return str((scored if len(scored) else self.models)["model"].iloc[0])
 
     def gene_means(self, model: str) -> pd.DataFrame:
-        """Metrics of each gene for one model, averaged over its runs' test sections; indexed by gene."""
+        """Metrics of each gene for one model, averaged over its runs' test sections; indexed by
+        gene.
+        """
         return self._scores(model).groupby("gene").mean(numeric_only=True)
 
     def section_means(self, model: str) -> pd.DataFrame:
-        """Metrics of each test section for one model, averaged over genes and seeds; indexed by section."""
+        """Metrics of each test section for one model, averaged over genes and seeds; indexed by
+        section.
+        """
         return self._scores(model).groupby("section_id").mean(numeric_only=True)
 
     def _scores(self, model: str) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""One W&B run for a whole sweep: tables, figures, maps and the report, beside the runs of its folds."""
+"""One W&B run for a whole sweep: tables, figures, maps and the report, beside the runs of its
+folds.
+"""
 
 import logging
 import re
@@ -17,9 +19,13 @@ WHERE = ("project", "entity", "group")  # of the fold runs' logger
 def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: list[Path]) -> None:
     """Send the summary to where the folds went; nothing, if they were not logged to W&B.
 
-    The same sweep goes into the same W&B run again. That W&B cannot be reached is a warning: all is on disk already.
+    The same sweep goes into the same W&B run again. That W&B cannot be reached is a warning: all is
+    on disk already.
     """
-    logger = next((found for run in tables.runs if (found := config(run).get("logger", {}).get("wandb"))), None)
+    logger = next(
+        (found for run in tables.runs if (found := config(run).get("logger", {}).get("wandb"))),
+        None,
+    )
     if logger is None:
         return
     import wandb
@@ -27,9 +33,14 @@ def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: li
     where = {name: logger.get(name) for name in WHERE}
     try:
         run = wandb.init(
-            **where, id=digest([where, str(folder.resolve())]), resume="allow", job_type="summary",
-            name=f"{where['group']} summary", dir=folder, mode="offline" if logger.get("offline") else None,
-        )  # fmt: skip
+            **where,
+            id=digest([where, str(folder.resolve())]),
+            resume="allow",
+            job_type="summary",
+            name=f"{where['group']} summary",
+            dir=folder,
+            mode="offline" if logger.get("offline") else None,
+        )
         run.log(_tables(tables) | _pictures(chapters))
         run.log_artifact(_report(str(where["group"]), files))
     except wandb.errors.Error as error:
@@ -41,7 +52,9 @@ def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: li
 def _tables(tables: Tables) -> dict[str, Any]:
     import wandb
 
-    models = tables.models.map(lambda cell: ", ".join(map(str, cell)) if isinstance(cell, list) else cell)
+    models = tables.models.map(
+        lambda cell: ", ".join(map(str, cell)) if isinstance(cell, list) else cell
+    )
     named = {"cross_validation": models, "sections": tables.sections, "genes": tables.genes}
     return {name: wandb.Table(dataframe=table) for name, table in named.items()}
 
@@ -55,7 +68,9 @@ def _pictures(chapters: list[Chapter]) -> dict[str, Any]:
         for drawing in chapter.drawings
     }
     maps = {
-        f"{chapter.name}/maps": [wandb.Image(str(picture.file), caption=picture.text) for picture in chapter.all_maps]
+        f"{chapter.name}/maps": [
+            wandb.Image(str(picture.file), caption=picture.text) for picture in chapter.all_maps
+        ]
         for chapter in chapters
         if chapter.all_maps
     }

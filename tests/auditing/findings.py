@@ -11,7 +11,12 @@ from hespotex.manifest import MANIFEST
 from hespotex.results.findings import FAIL, UNCHECKED, Finding
 
 VALIDATED = "model.select_on=validation"
-TAUGHT = ["model=dual_stream", "model.teacher.max_epochs=2", "nuclei=none", "model.module.nuclei=none"]
+TAUGHT = [
+    "model=dual_stream",
+    "model.teacher.max_epochs=2",
+    "nuclei=none",
+    "model.module.nuclei=none",
+]
 SHORT = [*TAUGHT, "model.max_epochs=2", "data.panel.n_top=40", VALIDATED]
 STRICT = ["model=strict", "data.panel.n_top=40"]
 RIDGE = ["model=ridge", "data.panel.n_top=40", VALIDATED]
@@ -32,4 +37,5 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
-    (path.parent / MANIFEST).unlink(missing_ok=True)  # what was changed on purpose is no longer vouched for
+    # what was changed on purpose is no longer vouched for
+    (path.parent / MANIFEST).unlink(missing_ok=True)

@@ -36,7 +36,13 @@ def test_a_clean_run_passes_every_rule(train: Run, words: list[str]) -> None:
 
 def test_published_fails_and_says_that_it_was_asked_for(train: Run) -> None:
     short = ["model.max_epochs=2", "model.teacher.max_epochs=2"]
-    folder = train("model=published", "data/panel=published", "data.panel.min_cells=20", "data.panel.n_top=100", *short)
+    folder = train(
+        "model=published",
+        "data/panel=published",
+        "data.panel.min_cells=20",
+        "data.panel.n_top=100",
+        *short,
+    )
     findings = audit(folder)
     asked = {rule: finding.asked for rule, finding in findings.items() if finding.verdict == FAIL}
     assert asked == {
@@ -50,7 +56,8 @@ def test_published_fails_and_says_that_it_was_asked_for(train: Run) -> None:
 def test_sections_of_one_patient_fail_on_groups(train: Run) -> None:
     folder = train(*RIDGE, "fold=leave_one_section_out")
     assert failed(folder) == ["groups"]
-    assert audit(folder)["groups"].asked == "fold=leave_one_section_out"  # nobody has set fold.allow_leak
+    # nobody has set fold.allow_leak
+    assert audit(folder)["groups"].asked == "fold=leave_one_section_out"
 
 
 def test_one_tissue_under_two_patients(train: Run, small_demo: Path, tmp_path: Path) -> None:
@@ -62,29 +69,51 @@ def test_one_tissue_under_two_patients(train: Run, small_demo: Path, tmp_path: P
     assert failed(folder) == ["duplicates"]
     shutil.rmtree(root)
     quick = audit(folder)["duplicates"]
-    assert quick.verdict == FAIL and "DEMO1 (test) and DEMO3: the image files have the same hash" in quick.reason
+    assert (
+        quick.verdict == FAIL
+        and "DEMO1 (test) and DEMO3: the image files have the same hash" in quick.reason
+    )
 
 
-def test_without_the_data_only_the_record_speaks(train: Run, small_demo: Path, tmp_path: Path) -> None:
+def test_without_the_data_only_the_record_speaks(
+    train: Run, small_demo: Path, tmp_path: Path
+) -> None:
     root = shutil.copytree(small_demo, tmp_path / "copy")
     folder = train(*RIDGE, f"data.reader.root={root}")
     table = ad.read_h5ad(root / "st" / "DEMO5.h5ad")
     table.X = table.X[::-1].tocsr()
     table.write_h5ad(root / "st" / "DEMO5.h5ad")
     changed = audit(folder)["scaling"]
-    assert changed.verdict == UNCHECKED and "the counts of DEMO5 have changed since the run" in changed.reason
+    assert (
+        changed.verdict == UNCHECKED
+        and "the counts of DEMO5 have changed since the run" in changed.reason
+    )
     shutil.rmtree(root)
     gone = audit(folder)
-    assert {rule for rule, f in gone.items() if f.verdict == PASS} == {"target", "teacher", "training"}
-    assert all("not re-derived: the data set is not found at" in f.reason for f in gone.values() if f.verdict == UNCHECKED)
-    assert "a quick audit reads no data" in {f.rule: f for f in audit_run(folder, None)}["panel"].reason
+    assert {rule for rule, f in gone.items() if f.verdict == PASS} == {
+        "target",
+        "teacher",
+        "training",
+    }
+    assert all(
+        "not re-derived: the data set is not found at" in f.reason
+        for f in gone.values()
+        if f.verdict == UNCHECKED
+    )
+    assert (
+        "a quick audit reads no data"
+        in {f.rule: f for f in audit_run(folder, None)}["panel"].reason
+    )
 
 
 def test_embeddings_that_left_the_store(train: Run, tmp_path: Path) -> None:
     folder = train(*RIDGE, f"paths.store={tmp_path / 'own'}")
     shutil.rmtree(tmp_path / "own" / "DEMO1")
     findings = audit(folder)
-    assert findings["embeddings"].verdict == UNCHECKED and "is no longer in the store" in findings["embeddings"].reason
+    assert (
+        findings["embeddings"].verdict == UNCHECKED
+        and "is no longer in the store" in findings["embeddings"].reason
+    )
     assert findings["closed form"].verdict == findings["panel"].verdict == PASS
     assert not (tmp_path / "own" / "DEMO1").exists()
 
@@ -100,16 +129,27 @@ def test_folders_that_hold_no_run(clean: Path, tmp_path: Path) -> None:
         audit_run(clean, None)
 
 
-def test_the_summary_audits_every_run(train: Run, clean: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_summary_audits_every_run(
+    train: Run, clean: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     train(*RIDGE, "fold=leave_one_section_out", "fold.index=1", folder=clean.parent / "leaky")
     caplog.set_level("INFO")
     summarise(clean.parent)
-    assert "- ridge, fold 0, seed 0: audit: 12 pass, 0 fail\n" in (clean.parent / "summary.md").read_text()
-    assert "- ridge, fold 1, seed 0: audit: 11 pass, 1 fail (groups); groups: on both sides: P1" in caplog.text
+    assert (
+        "- ridge, fold 0, seed 0: audit: 12 pass, 0 fail\n"
+        in (clean.parent / "summary.md").read_text()
+    )
+    assert (
+        "- ridge, fold 1, seed 0: audit: 11 pass, 1 fail (groups); groups: on both sides: P1"
+        in caplog.text
+    )
 
 
 def test_the_command(
-    clean: Path, monkeypatch: Patch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    clean: Path,
+    monkeypatch: Patch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def run(*words: str) -> int | str | None:
         monkeypatch.setattr("sys.argv", ["audit", *words])
@@ -119,7 +159,10 @@ def test_the_command(
 
     caplog.set_level("INFO")
     assert run(str(clean)) == 0
-    assert "PASS         scaling      the training" in caplog.text and "audit: 12 pass, 0 fail" in caplog.text
+    assert (
+        "PASS         scaling      the training" in caplog.text
+        and "audit: 12 pass, 0 fail" in caplog.text
+    )
     edit(clean / "split.json", lambda split: split["train"].append(split["test"][0]))
     assert run("--quick", str(clean)) == 1
     assert "FAIL         split        split.json has other sections in train" in caplog.text
@@ -151,8 +194,13 @@ def test_a_run_of_an_older_version(clean: Path) -> None:
 
 def test_what_the_store_asks_of_an_encoder() -> None:
     one = {"name": "a", "patch_um": [100], "patch_px": 16, "patch_cut": "padded"}
-    pair = KnownEncoder({"name": "both", "parts": {"x": one, "y": None}}, {"name": "both", "parts": {"x": {"name": "a"}}})
-    assert [part.patch_um for part in pair.parts] == [[100.0]] and pair.parts[0].identity() == {"name": "a"}
+    pair = KnownEncoder(
+        {"name": "both", "parts": {"x": one, "y": None}},
+        {"name": "both", "parts": {"x": {"name": "a"}}},
+    )
+    assert [part.patch_um for part in pair.parts] == [[100.0]] and pair.parts[0].identity() == {
+        "name": "a"
+    }
     with pytest.raises(InputError, match="encodes nothing"):
         pair(torch.zeros(1), 0.5)
 
@@ -161,7 +209,11 @@ def test_what_was_fitted_outside_the_closed_form(clean: Path, monkeypatch: Patch
     """A model that takes something from the data at another place than `fit_closed_form`."""
     monkeypatch.setattr(RidgeModule, "fit_closed_form", lambda *_: None)
     finding = audit(clean)["closed form"]
-    assert finding.verdict == FAIL and "linear.weight" in finding.reason and "fitted outside" in finding.reason
+    assert (
+        finding.verdict == FAIL
+        and "linear.weight" in finding.reason
+        and "fitted outside" in finding.reason
+    )
 
 
 def test_a_model_without_correlation(clean: Path, monkeypatch: Patch) -> None:

@@ -95,8 +95,12 @@ class TestPlantedInTheCode:
             folder = train(*RIDGE, "data/expression=pearson_residuals")
         assert failed(folder) == ["target"]
 
-    @pytest.mark.parametrize("words", [RIDGE, SHORT, STRICT], ids=["ridge", "dual_stream", "strict"])
-    def test_scaling_that_saw_the_test_sections(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
+    @pytest.mark.parametrize(
+        "words", [RIDGE, SHORT, STRICT], ids=["ridge", "dual_stream", "strict"]
+    )
+    def test_scaling_that_saw_the_test_sections(
+        self, train: Run, monkeypatch: Patch, words: list[str]
+    ) -> None:
         def leaky(self: Fold) -> Fold:
             ids = [*self.split.train, *self.split.test]
             return replace(self, scaling=scaling(self.sections[i].target for i in ids))
@@ -107,7 +111,9 @@ class TestPlantedInTheCode:
         assert "training and test sections together" in audit(folder)["scaling"].reason
 
     @pytest.mark.parametrize("words", [RIDGE, STRICT], ids=["ridge", "strict"])
-    def test_closed_form_weights_that_saw_a_test_section(self, train: Run, monkeypatch: Patch, words: list[str]) -> None:
+    def test_closed_form_weights_that_saw_a_test_section(
+        self, train: Run, monkeypatch: Patch, words: list[str]
+    ) -> None:
         def leaky(config: Any, fold: Fold) -> Any:
             more = [*fold.split.train, fold.split.test[0]]
             return prepared_module(config, replace(fold, split=replace(fold.split, train=more)))
@@ -115,7 +121,9 @@ class TestPlantedInTheCode:
         monkeypatch.setattr(run_module, "prepared_module", leaky)
         assert failed(train(*words)) == ["closed form"]
 
-    def test_a_teacher_that_saw_a_test_section_under_another_name(self, train: Run, monkeypatch: Patch) -> None:
+    def test_a_teacher_that_saw_a_test_section_under_another_name(
+        self, train: Run, monkeypatch: Patch
+    ) -> None:
         graph = teacher_module._expression_graph
 
         def leaky(fold: Fold, section_id: str, *settings: Any) -> SpotGraph:
@@ -124,7 +132,8 @@ class TestPlantedInTheCode:
             return replace(taken, section_id=section_id)
 
         monkeypatch.setattr(teacher_module, "_expression_graph", leaky)
-        folder = train(*SHORT, "model.module.latent_weight=0")  # as many spots or not, the latents do not matter here
+        # as many spots or not, the latents do not matter here
+        folder = train(*SHORT, "model.module.latent_weight=0")
         assert failed(folder) == ["teacher"]
         assert "is not the expression of these sections" in audit(folder)["teacher"].reason
 
@@ -137,7 +146,9 @@ class TestPlantedInTheCode:
         assert failed(folder) == ["epoch"]
         assert "that is what the test sections give" in audit(folder)["epoch"].reason
 
-    def test_a_test_section_among_the_training_batches(self, train: Run, monkeypatch: Patch) -> None:
+    def test_a_test_section_among_the_training_batches(
+        self, train: Run, monkeypatch: Patch
+    ) -> None:
         def leaky(self: SectionDataModule) -> BlockLoader:
             test = self.fold.split.test[0]
             taught = self.fold.with_latents({test: torch.zeros(len(self.fold.graph(test)), 64)})
@@ -146,13 +157,21 @@ class TestPlantedInTheCode:
         monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
         assert failed(train(*SHORT)) == ["training"]
 
-    def test_embeddings_standardised_over_several_sections(self, train: Run, monkeypatch: Patch) -> None:
+    def test_embeddings_standardised_over_several_sections(
+        self, train: Run, monkeypatch: Patch
+    ) -> None:
         predict = predict_test
 
         def leaky(trainer: Any, module: Any, fold: Fold) -> dict[str, torch.Tensor]:
             parts = [fold.graph(i) for i in fold.split.test]
-            pooled = standardize(torch.cat([part.whole().image_embedding + n for n, part in enumerate(parts)]).numpy())
-            for part, rows in zip(parts, torch.split(torch.from_numpy(pooled), [len(p) for p in parts]), strict=True):
+            pooled = standardize(
+                torch.cat(
+                    [part.whole().image_embedding + n for n, part in enumerate(parts)]
+                ).numpy()
+            )
+            for part, rows in zip(
+                parts, torch.split(torch.from_numpy(pooled), [len(p) for p in parts]), strict=True
+            ):
                 part.inputs["image_embedding"] = rows
             return predict(trainer, module, fold)
 

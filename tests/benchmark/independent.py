@@ -1,4 +1,6 @@
-"""HEST-Benchmark once more, from its description, with scikit-learn and scipy only: imports nothing of hespotex."""
+"""HEST-Benchmark once more, from its description, with scikit-learn and scipy only: imports nothing
+of hespotex.
+"""
 
 import csv
 import json
@@ -15,8 +17,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-def score_task(task: Path, embeddings: dict[str, Path]) -> tuple[float, float, dict[str, list[float]]]:
-    """Mean and standard deviation over folds of the mean Pearson, and Pearson of each gene, fold by fold.
+def score_task(
+    task: Path, embeddings: dict[str, Path]
+) -> tuple[float, float, dict[str, list[float]]]:
+    """Mean and standard deviation over folds of the mean Pearson, and Pearson of each gene, fold by
+    fold.
 
     `embeddings`: for each sample an HDF5 file with `embedding` and `barcode`.
     """
@@ -28,10 +33,17 @@ def score_task(task: Path, embeddings: dict[str, Path]) -> tuple[float, float, d
         x_train, y_train = side(task, f"train_{fold}.csv", embeddings, genes)
         x_test, y_test = side(task, f"test_{fold}.csv", embeddings, genes)
         width = min(256, len(x_train), len(x_train[0]))
-        pipe = Pipeline([("scaler", StandardScaler()), ("pca", PCA(n_components=width, random_state=1))])
-        z_train, z_test = (np.asarray(z, dtype=np.float32) for z in (pipe.fit_transform(x_train), pipe.transform(x_test)))
+        pipe = Pipeline(
+            [("scaler", StandardScaler()), ("pca", PCA(n_components=width, random_state=1))]
+        )
+        z_train, z_test = (
+            np.asarray(z, dtype=np.float32)
+            for z in (pipe.fit_transform(x_train), pipe.transform(x_test))
+        )
         alpha = 100 / (z_train.shape[1] * y_train.shape[1])
-        model = Ridge(solver="lsqr", alpha=alpha, random_state=1, fit_intercept=False, max_iter=1000)
+        model = Ridge(
+            solver="lsqr", alpha=alpha, random_state=1, fit_intercept=False, max_iter=1000
+        )
         predicted = model.fit(z_train, y_train).predict(z_test)
         values = [float(pearsonr(y_test[:, i], predicted[:, i])[0]) for i in range(len(genes))]
         for gene, value in zip(genes, values, strict=True):
@@ -43,7 +55,9 @@ def score_task(task: Path, embeddings: dict[str, Path]) -> tuple[float, float, d
 def side(
     task: Path, name: str, embeddings: dict[str, Path], genes: list[str]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Embeddings and log counts of all spots of one side of a split, in the order of the patches."""
+    """Embeddings and log counts of all spots of one side of a split, in the order of the
+    patches.
+    """
     xs, ys = [], []
     with (task / "splits" / name).open() as file:
         samples = [(row["sample_id"], row["expr_path"]) for row in csv.DictReader(file)]

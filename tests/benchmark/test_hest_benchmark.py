@@ -24,26 +24,37 @@ SIDE, PX = 16, 32  # spots a side, px of the small stored patches
 
 
 def write_bundle(root: Path, samples: int = 3) -> Path:
-    """Samples of 256 spots whose counts follow the colours of their patches, and two folds; patches in another order."""
+    """Samples of 256 spots whose counts follow the colours of their patches, and two folds; patches
+    in another order.
+    """
     for name in ("adata", "patches", "splits"):
         (root / name).mkdir(parents=True)
     ids = [f"S{i}" for i in range(samples)]
     for seed, name in enumerate(ids):
         rng = np.random.default_rng(seed)
-        patches = rng.integers(0, 256, (SIDE**2, PX, PX, 3), dtype=np.uint8) // 2 + rng.integers(0, 128, (SIDE**2, 1, 1, 3))
+        patches = rng.integers(0, 256, (SIDE**2, PX, PX, 3), dtype=np.uint8) // 2 + rng.integers(
+            0, 128, (SIDE**2, 1, 1, 3)
+        )
         colour = patches.mean(axis=(1, 2))
         counts = rng.poisson(colour @ rng.random((3, len(GENES))) / 30).astype(np.float32)
         table = ad.AnnData(sparse.csr_matrix(counts))
         table.obs_names, table.var_names = [f"b{i:03d}" for i in range(SIDE**2)], GENES
-        table.obsm["spatial"] = 50.0 * np.stack(np.divmod(np.arange(SIDE**2), SIDE)[::-1], axis=1) + 100
+        table.obsm["spatial"] = (
+            50.0 * np.stack(np.divmod(np.arange(SIDE**2), SIDE)[::-1], axis=1) + 100
+        )
         table.write_h5ad(root / "adata" / f"{name}.h5ad")
         order = rng.permutation(SIDE**2)[10:]
         with h5py.File(root / "patches" / f"{name}.h5", "w") as file:
-            file["img"], file["barcode"] = patches[order].astype(np.uint8), np.array([[f"b{i:03d}".encode()] for i in order])
+            file["img"], file["barcode"] = (
+                patches[order].astype(np.uint8),
+                np.array([[f"b{i:03d}".encode()] for i in order]),
+            )
     for fold, test in enumerate(ids[:2]):
         for side, names in (("train", [i for i in ids if i != test]), ("test", [test])):
             rows = "".join(f"{i},patches/{i}.h5,adata/{i}.h5ad\n" for i in names)
-            (root / "splits" / f"{side}_{fold}.csv").write_text(f"sample_id,patches_path,expr_path\n{rows}")
+            (root / "splits" / f"{side}_{fold}.csv").write_text(
+                f"sample_id,patches_path,expr_path\n{rows}"
+            )
     (root / "var_50genes.json").write_text(json.dumps({"genes": GENES[::-1][1:]}))
     return root
 
@@ -55,7 +66,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words(bundle: Path, out: Path, *more: str) -> list[str]:
-    wide = ["encoder=random_vit", "encoder.width=136", "encoder.depth=1", "encoder.patch_px=32"]  # 272 numbers: PCA has work
+    # 272 numbers: PCA has work
+    wide = ["encoder=random_vit", "encoder.width=136", "encoder.depth=1", "encoder.patch_px=32"]
     return [f"root={bundle}", f"paths.outputs={out}", f"paths.store={out}/store", *wide, *more]
 
 
@@ -95,7 +107,10 @@ def test_a_split_with_one_tissue_on_both_sides_is_labelled(bundle: Path, tmp_pat
     for folder, suffix in (("patches", "h5"), ("adata", "h5ad")):
         shutil.copy(task / folder / f"S0.{suffix}", task / folder / f"S2.{suffix}")
     table = run(task.parent, tmp_path)
-    assert "**IDC, fold 0: LEAK in the bundle's own split.** S0 (test) and S2 (training) look like the same tissue" in table
+    assert (
+        "**IDC, fold 0: LEAK in the bundle's own split.** S0 (test) and S2 (training) look like the"
+        " same tissue" in table
+    )
     assert "fold 1: LEAK" not in table
 
 
@@ -109,7 +124,9 @@ def test_constant_genes_and_narrow_embeddings_are_told() -> None:
     fold = {"leaks": [], "n_genes_scored": 2, "n_components": 5}
     result = {"pcc_mean": 0.5, "pcc_std": 0.1, "folds": [fold], "genes": dict.fromkeys("ABC")}
     text = render({"few": {"IDC": result}, "many": {"IDC": result, "PRAD": result}})
-    assert "IDC, fold 0, few: 1 constant genes left out" in text and "PCA keeps 5 dimensions" in text
+    assert (
+        "IDC, fold 0, few: 1 constant genes left out" in text and "PCA keeps 5 dimensions" in text
+    )
     assert text.index("| many") < text.index("| few") and " -   " in text
 
 
@@ -130,7 +147,12 @@ AS_RELEASED = {
 def test_each_encoder_runs_as_the_benchmark_runs_it(name: str, tmp_path: Path) -> None:
     encoder = compose_config("hest_benchmark", [f"encoder={name}"], tmp_path).encoder
     assert (encoder.precision, encoder.resize_px) == AS_RELEASED[name]
-    assert compose_config("hest_benchmark", [f"encoder={name}", "encoder.precision=bf16"], tmp_path).encoder.precision == "bf16"
+    assert (
+        compose_config(
+            "hest_benchmark", [f"encoder={name}", "encoder.precision=bf16"], tmp_path
+        ).encoder.precision
+        == "bf16"
+    )
     trained = compose_config("train", [f"encoder={name}"], tmp_path).encoder
     assert (trained.precision, trained.resize_px) == ("auto", None)
 
@@ -139,8 +161,15 @@ def test_the_table_says_how_each_encoder_was_computed() -> None:
     fold = {"leaks": [], "n_genes_scored": 1, "n_components": 256}
     result = {"pcc_mean": 0.5, "pcc_std": 0.1, "folds": [fold], "genes": {"A": 1}}
     half, cut = {"precision": "fp16"}, {"precision": "fp32", "resize_px": 256}
-    identities = {"uni": half, "gigapath": cut, "histology": {}, "pair": {"parts": {"first": {}, "second": half}}}
-    text = render({name: {"IDC": result | {"identity": identity}} for name, identity in identities.items()})
+    identities = {
+        "uni": half,
+        "gigapath": cut,
+        "histology": {},
+        "pair": {"parts": {"first": {}, "second": half}},
+    }
+    text = render(
+        {name: {"IDC": result | {"identity": identity}} for name, identity in identities.items()}
+    )
     assert "- uni: computed in fp16.\n" in text
     assert "- gigapath: computed in fp32 on the middle of patches enlarged to 256 px.\n" in text
     assert "- pair, second: computed in fp16.\n" in text
@@ -148,14 +177,18 @@ def test_the_table_says_how_each_encoder_was_computed() -> None:
 
 
 def test_bundles_that_are_none(bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no task .a folder with var_50genes.json. in .*set root=FOLDER"):
+    with pytest.raises(
+        InputError, match=r"no task .a folder with var_50genes.json. in .*set root=FOLDER"
+    ):
         find_tasks(tmp_path, None)
     with pytest.raises(InputError, match=r"tasks names \['PRAD'\], but .* holds \['IDC'\]"):
         find_tasks(bundle, ["PRAD"])
     (tmp_path / "IDC").mkdir()
     shutil.copytree(bundle / "IDC", tmp_path / "IDC", dirs_exist_ok=True)
     (tmp_path / "IDC" / "var_50genes.json").write_text('{"genes": ["G0", "G9"]}')
-    with pytest.raises(InputError, match=r"var_50genes.json, section S\d: not among the genes .*G9"):
+    with pytest.raises(
+        InputError, match=r"var_50genes.json, section S\d: not among the genes .*G9"
+    ):
         run(tmp_path, tmp_path)
     assert read_results(tmp_path / "hest_benchmark") == {}
 

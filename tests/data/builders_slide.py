@@ -13,9 +13,15 @@ from hespotex.data.tissue import slide_tissue
 from .builders import Pixels, halves, write_pyramid
 
 SLIDE_MPP = 4.0  # um per px
-TISSUE, HOLE, DUST = ((300, 220), 150), ((300, 220), 40), ((560, 60), 10)  # centre (x, y) and radius in px
+# each with its centre, x then y, and its radius, in px
+TISSUE, HOLE, DUST = ((300, 220), 150), ((300, 220), 40), ((560, 60), 10)
 EOSIN, NUCLEI = (225, 150, 190), (110, 70, 150)
-INKS = {"green": (40, 140, 70), "blue": (40, 60, 180), "teal": (20, 110, 120), "black": (25, 25, 28)}
+INKS = {
+    "green": (40, 140, 70),
+    "blue": (40, 60, 180),
+    "teal": (20, 110, 120),
+    "black": (25, 25, 28),
+}
 
 
 def glass(width: int = 640, height: int = 480, seed: int = 0) -> Pixels:
@@ -36,12 +42,20 @@ def drawn_slide(seed: int = 0) -> Pixels:
 
 
 def write_slide(path: Path, picture: Pixels | None = None, mpp: float | None = SLIDE_MPP) -> Path:
-    return write_pyramid(path, halves(drawn_slide() if picture is None else picture, 2), mpp, compression="deflate")
+    return write_pyramid(
+        path, halves(drawn_slide() if picture is None else picture, 2), mpp, compression="deflate"
+    )
 
 
 def read(path: Path, mpp: float | None = None, **changes: Any) -> Section:
     """The slide as `predict.py` reads it, by default on a square grid of 100 um."""
     um_per_px, source = pixel_size(path, mpp)
-    plain = {"pitch_um": 100.0, "spot_diameter_um": 55.0, "positions": None, "min_tissue": 0.5, "grid": "square"}
+    plain = {
+        "pitch_um": 100.0,
+        "spot_diameter_um": 55.0,
+        "positions": None,
+        "min_tissue": 0.5,
+        "grid": "square",
+    }
     tissue = changes.pop("tissue", None) or slide_tissue(path, um_per_px)
     return read_slide(path, um_per_px, source, tissue, **(plain | changes))

@@ -8,14 +8,18 @@ N_MUTATIONS = int(os.environ.get("HESPOTEX_MUTATIONS", "60"))
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """A few bytes changed, a piece cut out, doubled, or the end cut off; most often in the header."""
+    """A few bytes changed, a piece cut out, doubled, or the end cut off; most often in the
+    header.
+    """
     content = bytearray(data)
     reach = len(content) if rng.random() < 0.4 else min(400, len(content))
     at = int(rng.integers(reach))
     how = rng.integers(4)
     if how == 0:
         for _ in range(int(rng.integers(1, 5))):
-            content[int(rng.integers(reach))] = int(rng.choice([0, 1, 0x7F, 0xFF, int(rng.integers(256))]))
+            content[int(rng.integers(reach))] = int(
+                rng.choice([0, 1, 0x7F, 0xFF, int(rng.integers(256))])
+            )
     elif how == 1:
         del content[at : at + int(rng.integers(1, 40))]
     elif how == 2:
@@ -25,7 +29,19 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(content)
 
 
-WORDS = ["null", "[]", "{}", "1e308", "1e999", "-1", '""', "true", "NaN", "[[]]", "99999999999999999999"]
+WORDS = [
+    "null",
+    "[]",
+    "{}",
+    "1e308",
+    "1e999",
+    "-1",
+    '""',
+    "true",
+    "NaN",
+    "[[]]",
+    "99999999999999999999",
+]
 
 
 def with_other_word(text: str, rng: np.random.Generator) -> str:

@@ -24,7 +24,9 @@ Write = Callable[[Path], Any]
 
 
 def tif(pixels: Any, **options: Any) -> Write:
-    return lambda path: tifffile.imwrite(path.with_suffix(".tif"), pixels, **({"metadata": None} | options))
+    return lambda path: tifffile.imwrite(
+        path.with_suffix(".tif"), pixels, **({"metadata": None} | options)
+    )
 
 
 def pil(mode: str, suffix: str = ".tif", **options: Any) -> Write:
@@ -37,7 +39,9 @@ def png(pixels: Any) -> Write:
 
 def lab(path: Path) -> None:
     profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
-    turned: Any = ImageCms.applyTransform(Image.fromarray(RGB), ImageCms.buildTransform(*profiles, "RGB", "LAB"))
+    turned: Any = ImageCms.applyTransform(
+        Image.fromarray(RGB), ImageCms.buildTransform(*profiles, "RGB", "LAB")
+    )
     turned.save(path.with_suffix(".tif"))
 
 
@@ -46,7 +50,9 @@ def palette(path: Path) -> None:
     table = np.zeros((3, 256), np.uint16)
     table[:, : len(colours)] = colours.T[:, :256].astype(np.uint16) * 257
     index = (np.arange(SIDE[0] * SIDE[1]) % len(colours)).reshape(SIDE[1], SIDE[0]).astype(np.uint8)
-    tifffile.imwrite(path.with_suffix(".tif"), index, photometric="palette", colormap=table, metadata=None)
+    tifffile.imwrite(
+        path.with_suffix(".tif"), index, photometric="palette", colormap=table, metadata=None
+    )
     Image.fromarray(colours[index]).save(path.with_name("expected.png"))
 
 
@@ -78,39 +84,80 @@ SAME: dict[str, tuple[Write, Pixels, float]] = {
     "ycbcr jpeg": (pil("YCbCr", compression="jpeg", quality=95), RGB, 6),
     "lab": (lab, RGB, 1.5),
     "planar": (tif(planes(RGB), photometric="rgb", planarconfig="separate"), RGB, 0),
-    "planar tiles": (tif(planes(RGB), photometric="rgb", planarconfig="separate", tile=(32, 48)), RGB, 0),
+    "planar tiles": (
+        tif(planes(RGB), photometric="rgb", planarconfig="separate", tile=(32, 48)),
+        RGB,
+        0,
+    ),
     "white is zero": (tif(255 - GREY, photometric=WHITE), GREY, 0),
     "white is zero, 16 bits": (tif(65535 - deep(GREY, 65535), photometric=WHITE), GREY, 0),
     "bilevel": (tif(GREY > 128), np.where(GREY > 128, 0, 255), 0),
-    "bilevel, black is zero": (pil("1"), np.asarray(Image.fromarray(RGB).convert("1")).astype(np.uint8) * 255, 0),
+    "bilevel, black is zero": (
+        pil("1"),
+        np.asarray(Image.fromarray(RGB).convert("1")).astype(np.uint8) * 255,
+        0,
+    ),
     "16 bits": (tif(DEEP, photometric="rgb"), RGB, 0),
     "16 bits, planar": (tif(planes(DEEP), photometric="rgb", planarconfig="separate"), RGB, 0),
     "16 bits, png": (png(DEEP[..., ::-1]), RGB, 0),
     "16 bits, grey png": (png(deep(GREY, 65535)), GREY, 0),
     "12 bits packed": (tif(deep(RGB, 4095), photometric="rgb", bitspersample=12), RGB, 0),
-    "12 bits in 16, told": (tif(deep(GREY, 4095), photometric="minisblack", extratags=WIDE), GREY, 0),
+    "12 bits in 16, told": (
+        tif(deep(GREY, 4095), photometric="minisblack", extratags=WIDE),
+        GREY,
+        0,
+    ),
     "alpha": (tif(with_alpha(RGB), photometric="rgb", extrasamples=["unassalpha"]), GLASS, 0),
-    "alpha, black beneath": (tif(with_alpha(GLASS * (ALPHA[..., None] > 0)), photometric="rgb"), GLASS, 0),
+    "alpha, black beneath": (
+        tif(with_alpha(GLASS * (ALPHA[..., None] > 0)), photometric="rgb"),
+        GLASS,
+        0,
+    ),
     "alpha, premultiplied": (
-        tif(with_alpha(RGB * (ALPHA[..., None] > 0)), photometric="rgb", extrasamples=["assocalpha"]), GLASS, 0,
+        tif(
+            with_alpha(RGB * (ALPHA[..., None] > 0)), photometric="rgb", extrasamples=["assocalpha"]
+        ),
+        GLASS,
+        0,
     ),
     "alpha, planar": (
-        tif(planes(with_alpha(RGB)), photometric="rgb", planarconfig="separate", extrasamples=["unassalpha"]), GLASS, 0,
+        tif(
+            planes(with_alpha(RGB)),
+            photometric="rgb",
+            planarconfig="separate",
+            extrasamples=["unassalpha"],
+        ),
+        GLASS,
+        0,
     ),
     "alpha, png": (png(with_alpha(RGB[..., ::-1])), GLASS, 0),
     "alpha, 16 bits png": (png(deep(with_alpha(RGB[..., ::-1]), 65535)), GLASS, 0),
     "alpha, grey tif": (
-        tif(np.dstack([GREY, ALPHA]), photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"]),
-        np.where(ALPHA > 0, GREY, 255), 0,
+        tif(
+            np.dstack([GREY, ALPHA]),
+            photometric="minisblack",
+            planarconfig="contig",
+            extrasamples=["unassalpha"],
+        ),
+        np.where(ALPHA > 0, GREY, 255),
+        0,
     ),
-    "alpha, grey png": (lambda path: Image.fromarray(np.dstack([GREY, ALPHA])).save(path.with_suffix(".png")),
-        np.where(ALPHA > 0, GREY, 255), 0,
+    "alpha, grey png": (
+        lambda path: Image.fromarray(np.dstack([GREY, ALPHA])).save(path.with_suffix(".png")),
+        np.where(ALPHA > 0, GREY, 255),
+        0,
     ),
     "unused fourth sample": (
-        tif(np.dstack([RGB, GREY * 0]), photometric="rgb", extrasamples=["unspecified"]), RGB, 0,
+        tif(np.dstack([RGB, GREY * 0]), photometric="rgb", extrasamples=["unspecified"]),
+        RGB,
+        0,
     ),
-    "tif called jpg": (lambda path: tifffile.imwrite(path.with_suffix(".jpg"), RGB, photometric="rgb"), RGB, 0),
-}  # fmt: skip
+    "tif called jpg": (
+        lambda path: tifffile.imwrite(path.with_suffix(".jpg"), RGB, photometric="rgb"),
+        RGB,
+        0,
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", SAME)
@@ -148,18 +195,29 @@ def scenes(*sizes: tuple[int, int]) -> Write:
 
 
 def ome(path: Path) -> None:
-    tifffile.imwrite(path.with_suffix(".ome.tif"), np.zeros((3, 64, 64), np.uint8), metadata={"axes": "CYX"})
+    tifffile.imwrite(
+        path.with_suffix(".ome.tif"), np.zeros((3, 64, 64), np.uint8), metadata={"axes": "CYX"}
+    )
 
 
 REFUSED: dict[str, tuple[Write, str]] = {
     "12 bits in 16": (tif(deep(RGB, 4095), photometric="rgb"), "are they 12 bits in 16"),
     "12 bits in 16, png": (png(deep(RGB, 4095)), "are they 12 bits in 16"),
     "dark 16 bits": (tif(deep(GREY, 1000)), "no sample is above"),
-    "signed": (tif(RGB.astype(np.int8), photometric="rgb"), "expected 8-bit RGB or grey, found int8"),
+    "signed": (
+        tif(RGB.astype(np.int8), photometric="rgb"),
+        "expected 8-bit RGB or grey, found int8",
+    ),
     "float": (tif(GREY / np.float32(255)), "expected 8-bit RGB or grey, found float32"),
     "32 bits": (tif(GREY.astype(np.uint32)), "expected 8-bit RGB or grey, found uint32"),
-    "five channels": (stack("YXC", (64, 64, 5), photometric="minisblack", planarconfig="contig"), "found channels"),
-    "three grey channels": (stack("YXC", (64, 64, 3), photometric="minisblack", planarconfig="contig"), "channels"),
+    "five channels": (
+        stack("YXC", (64, 64, 5), photometric="minisblack", planarconfig="contig"),
+        "found channels",
+    ),
+    "three grey channels": (
+        stack("YXC", (64, 64, 3), photometric="minisblack", planarconfig="contig"),
+        "channels",
+    ),
     "channel pages": (stack("CYX", (3, 64, 64), photometric="minisblack"), "channels"),
     "OME channels": (ome, "channels"),
     "ImageJ channels": (stack("CYX", (4, 64, 64), imagej=True), "channels"),
@@ -167,9 +225,17 @@ REFUSED: dict[str, tuple[Write, str]] = {
     "time": (stack("TYXS", (5, 64, 64, 3), photometric="rgb"), "time series"),
     "pages": (tif(np.zeros((4, 64, 64, 3), np.uint8), photometric="rgb"), "pages"),
     "two scenes": (scenes((100, 80), (80, 100)), "several scenes"),
-    "varying fourth sample": (tif(with_alpha(RGB), photometric="rgb", extrasamples=["unspecified"]), "transparency"),
+    "varying fourth sample": (
+        tif(with_alpha(RGB), photometric="rgb", extrasamples=["unspecified"]),
+        "transparency",
+    ),
     "two further samples": (
-        tif(np.dstack([with_alpha(RGB), ALPHA]), photometric="rgb", extrasamples=["unassalpha", "unspecified"]), "channels",
+        tif(
+            np.dstack([with_alpha(RGB), ALPHA]),
+            photometric="rgb",
+            extrasamples=["unassalpha", "unspecified"],
+        ),
+        "channels",
     ),
     "cmyk with a profile": (pil("CMYK", icc_profile=b"any"), "colour profile"),
     "cmyk jpeg with a profile": (pil("CMYK", ".jpg", icc_profile=b"any"), "colour profile"),
@@ -177,9 +243,10 @@ REFUSED: dict[str, tuple[Write, str]] = {
     "animation": (
         lambda path: Image.fromarray(RGB).save(
             path.with_suffix(".png"), save_all=True, append_images=[Image.fromarray(255 - RGB)]
-        ), "animation",
+        ),
+        "animation",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -190,7 +257,9 @@ def test_is_refused_in_words(tmp_path: Path, kind: str) -> None:
     assert str(tmp_path) in str(error.value) and "whole" not in str(error.value)
 
 
-@pytest.mark.parametrize("first", [(30, 25), (50, 12), (10, 40)], ids=["thumbnail", "macro", "label"])
+@pytest.mark.parametrize(
+    "first", [(30, 25), (50, 12), (10, 40)], ids=["thumbnail", "macro", "label"]
+)
 def test_an_overview_as_first_page_is_passed_over(tmp_path: Path, first: tuple[int, int]) -> None:
     assert read(tmp_path, scenes(first, SIDE)).shape == (SIDE[1], SIDE[0], 3)
 
@@ -215,7 +284,13 @@ def test_a_picture_to_be_turned_is_told(
     path, exif = tmp_path / f"a{suffix}", Image.Exif()
     exif[274] = orientation
     if suffix == ".tif":
-        tifffile.imwrite(path, RGB, photometric="rgb", metadata=None, extratags=[(274, "H", 1, orientation, True)])
+        tifffile.imwrite(
+            path,
+            RGB,
+            photometric="rgb",
+            metadata=None,
+            extratags=[(274, "H", 1, orientation, True)],
+        )
     else:
         Image.fromarray(RGB).save(path, exif=exif)
     assert open_image(path).size == SIDE

@@ -1,4 +1,6 @@
-"""Sparse counts whose parts do not fit together are refused by every reader, before SciPy follows them."""
+"""Sparse counts whose parts do not fit together are refused by every reader, before SciPy follows
+them.
+"""
 
 import gzip
 from collections.abc import Callable
@@ -67,9 +69,18 @@ def fractions(group: Group) -> None:
 
 
 DAMAGES = [
-    at("indices", 2, 10**6), at("indices", 2, -5), at("indptr", 3, 10**6), at("indptr", 4, 0),
-    at("indptr", 0, 1), at("indptr", -1, 2), twice, shorter, longer, fewer_rows, fractions,
-]  # fmt: skip
+    at("indices", 2, 10**6),
+    at("indices", 2, -5),
+    at("indptr", 3, 10**6),
+    at("indptr", 4, 0),
+    at("indptr", 0, 1),
+    at("indptr", -1, 2),
+    twice,
+    shorter,
+    longer,
+    fewer_rows,
+    fractions,
+]
 
 
 def read_flat(root: Path, damage: Callable[[Group], None]) -> Section:
@@ -180,7 +191,9 @@ def test_counts_beyond_reason(tmp_path: Path, value: float) -> None:
     table.X = table.X.astype(np.float64)
     table.X.data[5] = value
     write_flat(tmp_path, "A", table=table)
-    with pytest.raises(InputError, match=r"A: expected raw counts|A: a count of .* is beyond reason"):
+    with pytest.raises(
+        InputError, match=r"A: expected raw counts|A: a count of .* is beyond reason"
+    ):
         H5adReader(str(tmp_path), mpp=2.0).read("A")
 
 
@@ -199,11 +212,19 @@ def test_matrix_market_as_scipy_reads_it(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"{HEAD}\n2 2 2\n1 1 3\n2 2", f"{HEAD}\n2 2 2\n1 1 3\n2 2 1.4\0\0 3", f"{HEAD}\n2 2 3\n1 1 3\n",
-        f"{HEAD}\n2 2 1\n3 1 3\n", f"{HEAD}\n2 2 1\n0 1 3\n", f"{HEAD}\n", "", f"{HEAD}\n2 2 1\n1 1 3 4\n",
-        "%%MatrixMarket matrix array real general\n1 1\n3\n", f"{HEAD}\n-2 2 1\n1 1 1\n", f"{HEAD}\n2 2 1\n1.5 1 1\n",
+        f"{HEAD}\n2 2 2\n1 1 3\n2 2",
+        f"{HEAD}\n2 2 2\n1 1 3\n2 2 1.4\0\0 3",
+        f"{HEAD}\n2 2 3\n1 1 3\n",
+        f"{HEAD}\n2 2 1\n3 1 3\n",
+        f"{HEAD}\n2 2 1\n0 1 3\n",
+        f"{HEAD}\n",
+        "",
+        f"{HEAD}\n2 2 1\n1 1 3 4\n",
+        "%%MatrixMarket matrix array real general\n1 1\n3\n",
+        f"{HEAD}\n-2 2 1\n1 1 1\n",
+        f"{HEAD}\n2 2 1\n1.5 1 1\n",
     ],
-)  # fmt: skip
+)
 def test_torn_matrix_market(tmp_path: Path, text: str) -> None:
     outs = tmp_path / "S1"
     write_visium(outs, matrix="filtered_feature_bc_matrix", image=outs / "a.tif")

@@ -1,4 +1,6 @@
-"""Blocks of a section: every spot once, as equal as can be, each with all that its prediction looks at."""
+"""Blocks of a section: every spot once, as equal as can be, each with all that its prediction looks
+at.
+"""
 
 import numpy as np
 import pytest
@@ -43,12 +45,16 @@ def test_parts_are_compact() -> None:
 @pytest.mark.parametrize("n_hops", [0, 1, 2, 3])
 @pytest.mark.parametrize("name", POS)
 def test_the_halo_is_all_that_is_seen_in_so_many_steps(name: str, n_hops: int) -> None:
-    """By hand: walk back along the edges; all edges into spots that are passed on are there, under the block's numbers."""
+    """By hand: walk back along the edges; all edges into spots that are passed on are there, under
+    the block's numbers.
+    """
     pos = POS[name]
     edges = knn_edges(pos, 5)
     blocks = cut(pos, edges, 90, n_hops)
     assert len(blocks) == -(-len(pos) // 90) and max(block.n_inner for block in blocks) <= 90
-    np.testing.assert_array_equal(np.sort(np.concatenate([b.spots[: b.n_inner] for b in blocks])), np.arange(len(pos)))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([b.spots[: b.n_inner] for b in blocks])), np.arange(len(pos))
+    )
     into = {spot: set(edges[0, edges[1] == spot].tolist()) for spot in range(len(pos))}
     for block in blocks if len(blocks) > 1 else []:
         seen = passed = set(block.spots[: block.n_inner].tolist())

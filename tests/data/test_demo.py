@@ -41,7 +41,9 @@ def test_other_seed_gives_other_tissue_and_counts(demo: Path, tmp_path: Path) ->
 
 
 def test_a_section_does_not_depend_on_how_many_there_are(demo: Path, tmp_path: Path) -> None:
-    one = digests(make_demo(tmp_path / "one", seed=3, n_patients=1, sections_per_patient=1, spots_per_side=6))
+    one = digests(
+        make_demo(tmp_path / "one", seed=3, n_patients=1, sections_per_patient=1, spots_per_side=6)
+    )
     ours = digests(demo)
     for name in ("wsis/DEMO1.tif", "st/DEMO1.h5ad", "slides/bare.tif", "slides/bare_truth.h5ad"):
         assert one[name] == ours[name]
@@ -56,7 +58,10 @@ def test_expression_has_the_layout_of_hest(demo: Path) -> None:
     np.testing.assert_array_equal(xy, section.obsm["spatial"])
     library = section.uns["spatial"]["ST"]
     assert library["images"]["downscaled_fullres"].dtype == np.uint8
-    assert set(library["scalefactors"]) == {"spot_diameter_fullres", "tissue_downscaled_fullres_scalef"}
+    assert set(library["scalefactors"]) == {
+        "spot_diameter_fullres",
+        "tissue_downscaled_fullres_scalef",
+    }
 
 
 def test_neighbouring_spots_are_100_um_apart(demo: Path) -> None:
@@ -163,7 +168,9 @@ def test_foreign_folder_is_left_alone(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_nothing_is_left_behind_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_behind_when_writing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise OSError("disk full")
 

@@ -13,7 +13,14 @@ from conftest import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hespotex.data.duplicates import DuplicatePair, compare, duplicate_leaks, known_pair, known_pairs, merge_groups
+from hespotex.data.duplicates import (
+    DuplicatePair,
+    compare,
+    duplicate_leaks,
+    known_pair,
+    known_pairs,
+    merge_groups,
+)
 from hespotex.data.readers.hest import HestReader
 from hespotex.data.section import Section, SectionKey, one_area, section_facts
 from hespotex.data.similarity import GRID_SHARE, ORIENTATIONS, look_at, same_grid
@@ -25,9 +32,16 @@ from .builders import picture, random_counts, section, square_grid, write_hest, 
 def test_known_pairs(shared: Path) -> None:
     pairs = {(pair.a, pair.b) for pair in known_pairs()}
     table = pd.read_csv(shared / "data" / "hest_v1_1_0_duplicate_candidates.csv")
-    assert pairs == set(zip(table["id_a"], table["id_b"], strict=True)) and len(pairs) == len(table) == 38
+    assert (
+        pairs == set(zip(table["id_a"], table["id_b"], strict=True))
+        and len(pairs) == len(table) == 38
+    )
     reason = "known to be one tissue in HEST-1k"
-    assert all(known_pair(*ids) == DuplicatePair(*ids, reason) for a, b in pairs for ids in ((a, b), (b, a)))
+    assert all(
+        known_pair(*ids) == DuplicatePair(*ids, reason)
+        for a, b in pairs
+        for ids in ((a, b), (b, a))
+    )
     assert known_pair("SPA119", "SPA120") is None and known_pair("SPA93", "SPA93") is None
     assert {("SPA119", "SPA93"), ("MEND41", "NCBI535"), ("TENX128", "TENX155")} <= pairs
 
@@ -40,9 +54,13 @@ def test_groups_of_a_pair_become_one(caplog: pytest.LogCaptureFixture) -> None:
     keys = keys_of({"MISC1": "b", "TENX30": "a", "TENX31": "c", "X": "c", "Y": "d"})
     with caplog.at_level(logging.INFO):
         merged = merge_groups(keys, known_pairs())
-    assert [key.group for key in merged] == ["a + b + c"] * 4 + ["d"]  # in a chain, and with all of their groups
+    # in a chain, and with all of their groups
+    assert [key.group for key in merged] == ["a + b + c"] * 4 + ["d"]
     assert [key.section_id for key in merged] == [key.section_id for key in keys]
-    assert "MISC1 and TENX30: known to be one tissue in HEST-1k; groups 'b' and 'a' are one" in caplog.text
+    assert (
+        "MISC1 and TENX30: known to be one tissue in HEST-1k; groups 'b' and 'a' are one"
+        in caplog.text
+    )
 
 
 def test_one_half_of_a_pair_changes_nothing() -> None:
@@ -56,7 +74,9 @@ some_pairs = st.lists(st.builds(DuplicatePair, names, names, st.just("test")))
 
 
 @given(some_keys, some_pairs, st.randoms(use_true_random=False))
-def test_merging_depends_on_no_order(keys: list[SectionKey], pairs: list[DuplicatePair], random: Any) -> None:
+def test_merging_depends_on_no_order(
+    keys: list[SectionKey], pairs: list[DuplicatePair], random: Any
+) -> None:
     merged = merge_groups(keys, pairs)
     shuffled_keys = random.sample(keys, len(keys))
     turned = [DuplicatePair(p.b, p.a, p.reason) for p in random.sample(pairs, len(pairs))]
@@ -64,13 +84,17 @@ def test_merging_depends_on_no_order(keys: list[SectionKey], pairs: list[Duplica
 
 
 @given(some_keys, some_pairs)
-def test_merging_is_idempotent_and_the_finest_that_joins_all_pairs(keys: list[SectionKey], pairs: list[DuplicatePair]) -> None:
+def test_merging_is_idempotent_and_the_finest_that_joins_all_pairs(
+    keys: list[SectionKey], pairs: list[DuplicatePair]
+) -> None:
     merged = merge_groups(keys, pairs)
     assert merge_groups(merged, pairs) == merged
     group = {key.section_id: key.group for key in merged}
     assert all(group[p.a] == group[p.b] for p in pairs if {p.a, p.b} <= set(group))
     edges = {frozenset((p.a, p.b)) for p in pairs} | {
-        frozenset((a.section_id, b.section_id)) for a, b in combinations(keys, 2) if a.group == b.group
+        frozenset((a.section_id, b.section_id))
+        for a, b in combinations(keys, 2)
+        if a.group == b.group
     }
     for a, b in combinations(group, 2):
         assert (group[a] == group[b]) == (b in reachable(a, set(group), edges))
@@ -119,13 +143,19 @@ def test_equal_files_are_found(tmp_path: Path) -> None:
 
 
 def tissue(folder: Path, name: str, seed: int, full: bool = False) -> Section:
-    """Spots on a 12 x 12 grid, all of them or those on an irregular piece, with an image of its own."""
+    """Spots on a 12 x 12 grid, all of them or those on an irregular piece, with an image of its
+    own.
+    """
     pos = square_grid(12)[0]
     rng = np.random.default_rng(seed)
     keep = np.ones(len(pos), dtype=bool) if full else rng.random(len(pos)) < 0.6
     image = write_pyramid(folder / f"{name}.tif", [picture(64, 64, seed)])
-    return section(rng.poisson(rng.uniform(5, 50, (keep.sum(), 1)), (keep.sum(), 6)).astype(np.float32), section_id=name,
-                   pos=pos[keep], image=image)  # fmt: skip
+    return section(
+        rng.poisson(rng.uniform(5, 50, (keep.sum(), 1)), (keep.sum(), 6)).astype(np.float32),
+        section_id=name,
+        pos=pos[keep],
+        image=image,
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -137,7 +167,12 @@ def tissue(folder: Path, name: str, seed: int, full: bool = False) -> Section:
     lost=st.booleans(),
 )
 def test_grid_is_known_again(
-    tmp_path_factory: pytest.TempPathFactory, turn: int, shift: tuple[float, float], seed: int, full: bool, lost: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    turn: int,
+    shift: tuple[float, float],
+    seed: int,
+    full: bool,
+    lost: bool,
 ) -> None:
     """Turned, shifted, in other px, with jitter, fewer genes, and one spot less."""
     folder, rng = tmp_path_factory.mktemp("grid"), np.random.default_rng(seed)
@@ -159,7 +194,8 @@ def test_other_tissue_on_the_same_array_is_not_taken_for_it(
     folder = tmp_path_factory.mktemp("grid")
     a, b = tissue(folder, "a", seed, full), tissue(folder, "b", seed + 5000, full)
     assert not same_grid(look_at(a), look_at(b))
-    assert same_grid(look_at(a.without_counts()), look_at(b.without_counts())) == full  # nothing but the grid is left
+    # nothing but the grid is left
+    assert same_grid(look_at(a.without_counts()), look_at(b.without_counts())) == full
 
 
 def test_few_spots_or_another_pitch_are_no_evidence(tmp_path: Path) -> None:
@@ -172,10 +208,17 @@ def test_few_spots_or_another_pitch_are_no_evidence(tmp_path: Path) -> None:
 def test_leaks_in_words(tmp_path: Path) -> None:
     a, b = tissue(tmp_path, "a", 0), replace(tissue(tmp_path, "a", 0), key=SectionKey("b", "P2"))
     other = tissue(tmp_path, "c", 1)
-    assert duplicate_leaks([a], [other], allow_leak=False) == duplicate_leaks([], [a], allow_leak=False) == []
+    assert (
+        duplicate_leaks([a], [other], allow_leak=False)
+        == duplicate_leaks([], [a], allow_leak=False)
+        == []
+    )
     (leak,) = duplicate_leaks([a], [other, b], allow_leak=True)
     assert leak == "a (test) and b (training) look like the same tissue: the image files are equal"
-    with pytest.raises(InputError, match=r"a \(test\) and b .*data.select.exclude .*fold.allow_leak=true .*labelled"):
+    with pytest.raises(
+        InputError,
+        match=r"a \(test\) and b .*data.select.exclude .*fold.allow_leak=true .*labelled",
+    ):
         duplicate_leaks([a], [other, b], allow_leak=False)
 
 
@@ -191,8 +234,15 @@ def doubled(tmp_path: Path, small_demo: Path) -> Path:
 
 
 def test_training_on_the_test_tissue_is_refused_or_labelled(train: Run, doubled: Path) -> None:
-    run = ["model=ridge", f"data.reader.root={doubled}", "data.reader.sections=[DEMO1,DEMO3,DEMO5]", "fold.index=0"]
-    with pytest.raises(InputError, match=r"DEMO1 \(test\) and DEMO3 \(training\) look like the same tissue"):
+    run = [
+        "model=ridge",
+        f"data.reader.root={doubled}",
+        "data.reader.sections=[DEMO1,DEMO3,DEMO5]",
+        "fold.index=0",
+    ]
+    with pytest.raises(
+        InputError, match=r"DEMO1 \(test\) and DEMO3 \(training\) look like the same tissue"
+    ):
         train(*run)
     folder = train(*run, "fold.allow_leak=true", folder=doubled / "labelled")
     text = (folder / "metrics.json").read_text()
@@ -213,7 +263,9 @@ def test_small_sections_made_by_tests_differ_by_seed(tmp_path: Path) -> None:
 def test_patients_that_share_one_scan(tmp_path: Path, shift: float, same: bool) -> None:
     image = write_pyramid(tmp_path / "scan.tif", [picture(900, 400)], 2.0)
     a, b = (
-        section(random_counts(25, 4, i), section_id=name, image=image, pos=square_grid()[0] + [x, 0])
+        section(
+            random_counts(25, 4, i), section_id=name, image=image, pos=square_grid()[0] + [x, 0]
+        )
         for i, (name, x) in enumerate((("a", 0.0), ("b", shift * 0.6)))
     )
     assert bool(pairs_of([a, b])) == same

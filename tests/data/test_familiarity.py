@@ -14,7 +14,9 @@ class Rows:
     """Embeddings in memory, in two pieces; the last number is always the same."""
 
     def __init__(self, seed: int, shift: float = 0.0, scale: float = 1.0) -> None:
-        values = (np.random.default_rng(seed).normal(size=(500, 8)) * scale + shift) * np.arange(1, 9)
+        values = (np.random.default_rng(seed).normal(size=(500, 8)) * scale + shift) * np.arange(
+            1, 9
+        )
         values[:, -1] = 5.0
         self.values = values.astype(np.float32)
 

@@ -27,10 +27,18 @@ def all_splits(strategy: FoldStrategy, among: list[SectionKey]) -> list[Split]:
     return [replace(strategy, index=i).split(among) for i in range(len(strategy.folds(among)))]
 
 
-random_keys = st.lists(st.sampled_from("ABCDEFG"), min_size=2, max_size=14).map(lambda groups: keys(*groups))
+random_keys = st.lists(st.sampled_from("ABCDEFG"), min_size=2, max_size=14).map(
+    lambda groups: keys(*groups)
+)
 
 
-@given(random_keys, st.sampled_from(["group", "section", "kfold"]), st.floats(0, 0.5), st.integers(0, 99), st.integers(2, 4))
+@given(
+    random_keys,
+    st.sampled_from(["group", "section", "kfold"]),
+    st.floats(0, 0.5),
+    st.integers(0, 99),
+    st.integers(2, 4),
+)
 @settings(max_examples=120, deadline=None, database=None)
 def test_every_section_is_tested_once_and_no_side_shares_one(
     among: list[SectionKey], kind: str, validation: float, seed: int, n_folds: int
@@ -44,7 +52,9 @@ def test_every_section_is_tested_once_and_no_side_shares_one(
         "kfold": GroupKFold(validation=validation, seed=seed, n_folds=n_folds),
     }[kind]
     splits = all_splits(strategy, among)
-    assert sorted(i for split in splits for i in split.test) == sorted(key.section_id for key in among)
+    assert sorted(i for split in splits for i in split.test) == sorted(
+        key.section_id for key in among
+    )
     for split in splits:
         sides = [split.train, split.val, split.test]
         assert sorted(i for side in sides for i in side) == sorted(key.section_id for key in among)
@@ -63,8 +73,12 @@ def test_leave_one_group_out_takes_whole_patients() -> None:
     assert splits[2].train == ["S0", "S4"] and not splits[2].val
 
 
-@pytest.mark.parametrize(("groups", "leaks"), [("AAB", [[LEAK], [LEAK], []]), ("ABC", [[], [], []])])
-def test_leave_one_section_out_is_labelled_where_groups_are_shared(groups: str, leaks: list[list[str]]) -> None:
+@pytest.mark.parametrize(
+    ("groups", "leaks"), [("AAB", [[LEAK], [LEAK], []]), ("ABC", [[], [], []])]
+)
+def test_leave_one_section_out_is_labelled_where_groups_are_shared(
+    groups: str, leaks: list[list[str]]
+) -> None:
     assert [split.leaks for split in all_splits(LeaveOneSectionOut(), keys(*groups))] == leaks
 
 
@@ -77,22 +91,31 @@ def test_a_leak_is_refused_unless_asked_for() -> None:
 
 @pytest.mark.parametrize("index", [-1, 3, 10])
 def test_no_such_fold(index: int) -> None:
-    with pytest.raises(InputError, match=r"there are 3 folds.* 0\.\.2; .*fold\.index='range\(3\)'") as error:
+    with pytest.raises(
+        InputError, match=r"there are 3 folds.* 0\.\.2; .*fold\.index='range\(3\)'"
+    ) as error:
         LeaveOneGroupOut(index=index).split(keys("A", "B", "C"))
     assert f"fold.index={index}" in str(error.value)
 
 
 def test_one_group_cannot_be_split() -> None:
-    with pytest.raises(InputError, match=r"0 training and 2 test sections.* it needs more groups, or another fold"):
+    with pytest.raises(
+        InputError, match=r"0 training and 2 test sections.* it needs more groups, or another fold"
+    ):
         LeaveOneGroupOut().split(keys("A", "A"))
 
 
 def test_more_folds_than_groups() -> None:
-    with pytest.raises(InputError, match=r"fold.n_folds=5, but there are 2 groups: \['A', 'B'\]; set fold.n_folds=2"):
+    with pytest.raises(
+        InputError,
+        match=r"fold.n_folds=5, but there are 2 groups: \['A', 'B'\]; set fold.n_folds=2",
+    ):
         GroupKFold().split(keys("A", "A", "B"))
 
 
-@pytest.mark.parametrize("strategy", [LeaveOneGroupOut(validation=0.3), GroupKFold(validation=0.3, n_folds=3)])
+@pytest.mark.parametrize(
+    "strategy", [LeaveOneGroupOut(validation=0.3), GroupKFold(validation=0.3, n_folds=3)]
+)
 def test_drawn_by_seed(strategy: FoldStrategy) -> None:
     among = keys(*"ABCDEFGHIJ")
     assert strategy.split(among) == strategy.split(among)
@@ -102,8 +125,14 @@ def test_drawn_by_seed(strategy: FoldStrategy) -> None:
 
 def test_kfold_deals_by_seed_and_not_by_fold() -> None:
     among = keys(*"ABCDEF")
-    tests = {seed: [s.test for s in all_splits(GroupKFold(seed=seed, n_folds=3), among)] for seed in range(5)}
-    assert all(sum(map(len, folds)) == 6 for folds in tests.values()) and len(set(map(str, tests.values()))) > 1
+    tests = {
+        seed: [s.test for s in all_splits(GroupKFold(seed=seed, n_folds=3), among)]
+        for seed in range(5)
+    }
+    assert (
+        all(sum(map(len, folds)) == 6 for folds in tests.values())
+        and len(set(map(str, tests.values()))) > 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,7 +146,9 @@ def test_kfold_deals_by_seed_and_not_by_fold() -> None:
         ("ABCDE", 0.01, 1, True),  # at least one where any is wanted
     ],
 )
-def test_validation_by_group_or_by_section(groups: str, validation: float, n_val: int, whole_groups: bool) -> None:
+def test_validation_by_group_or_by_section(
+    groups: str, validation: float, n_val: int, whole_groups: bool
+) -> None:
     among = keys(*groups)
     for seed in range(5):
         split = LeaveOneGroupOut(validation=validation, seed=seed).split(among)
@@ -129,18 +160,25 @@ def test_validation_by_group_or_by_section(groups: str, validation: float, n_val
 def test_validated_on_test_says_so() -> None:
     split = LeaveOneGroupOut(validation=0.3).split(keys(*"ABCDE"))
     released = split.validated_on_test()
-    assert released.val == released.test == split.test and sorted(released.train) == sorted([*split.train, *split.val])
+    assert released.val == released.test == split.test and sorted(released.train) == sorted(
+        [*split.train, *split.val]
+    )
     assert released.leaks == ["the epoch was chosen on the test section"] and split.leaks == []
     assert released.to_dict()["train"] == released.train
 
 
 def test_what_chooses_the_epoch() -> None:
     split = LeaveOneGroupOut(validation=0.3).split(keys(*"ABCDE"))
-    assert selected(split, "validation") == split and selected(split, "test") == split.validated_on_test()
+    assert (
+        selected(split, "validation") == split
+        and selected(split, "test") == split.validated_on_test()
+    )
     everything = selected(split, None)
     assert everything.val == [] and everything.test == split.test and everything.leaks == []
     assert sorted(everything.train) == sorted([*split.train, *split.val])
-    with pytest.raises(InputError, match=r"model.select_on: expected validation, test or null, got 'train'"):
+    with pytest.raises(
+        InputError, match=r"model.select_on: expected validation, test or null, got 'train'"
+    ):
         selected(split, "train")
 
 
@@ -159,11 +197,22 @@ def split_file(folder: Path, *rows: str, header: str = "fold,section_id,split") 
 
 
 def test_file_split(tmp_path: Path) -> None:
-    rows = ["0,S0,train", "0,S1,val", "0,S2,test", "1,S2,train", "1,S1,train", "1,S0,test", "1,S3,train"]
+    rows = [
+        "0,S0,train",
+        "0,S1,val",
+        "0,S2,test",
+        "1,S2,train",
+        "1,S1,train",
+        "1,S0,test",
+        "1,S3,train",
+    ]
     strategy = split_file(tmp_path, *rows)
-    first, second = (replace(strategy, index=i, validation=0.3).split(keys(*"ABCD")) for i in (0, 1))
+    first, second = (
+        replace(strategy, index=i, validation=0.3).split(keys(*"ABCD")) for i in (0, 1)
+    )
     assert (first.train, first.val, first.test) == (["S0"], ["S1"], ["S2"]) and first.n_folds == 2
-    assert len(second.val) == 1 and sorted([*second.train, *second.val]) == ["S1", "S2", "S3"]  # none named: carved out
+    # none named: carved out
+    assert len(second.val) == 1 and sorted([*second.train, *second.val]) == ["S1", "S2", "S3"]
 
 
 def test_file_split_keeps_ids_that_look_like_numbers(tmp_path: Path) -> None:
@@ -172,16 +221,24 @@ def test_file_split_keeps_ids_that_look_like_numbers(tmp_path: Path) -> None:
 
 
 def test_file_split_leak_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"both sides of the split: \['A'\]; set fold.allow_leak=true"):
+    with pytest.raises(
+        InputError, match=r"both sides of the split: \['A'\]; set fold.allow_leak=true"
+    ):
         split_file(tmp_path, "0,S0,train", "0,S1,test").split(keys("A", "A"))
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["0,S0,train", "0,S9,test"], r"names sections that the data set lacks: \['S9'\]; it holds \['S0', 'S1'\]"),
+        (
+            ["0,S0,train", "0,S9,test"],
+            r"names sections that the data set lacks: \['S9'\]; it holds \['S0', 'S1'\]",
+        ),
         (["0,S0,train", "0,S0,test", "0,S1,train"], r"sections on two sides of one fold: \['S0'\]"),
-        (["0,S0,train", "0,S1,tset"], "column split: expected one of test, train, val, found 'tset'"),
+        (
+            ["0,S0,train", "0,S1,tset"],
+            "column split: expected one of test, train, val, found 'tset'",
+        ),
         (["0,S0,train"], "1 training and 0 test sections"),
     ],
 )
@@ -192,7 +249,9 @@ def test_bad_split_file(tmp_path: Path, rows: list[str], message: str) -> None:
 
 @pytest.mark.parametrize("header", ["fold,section,split", "a,b,c"])
 def test_split_file_without_its_columns(tmp_path: Path, header: str) -> None:
-    with pytest.raises(InputError, match=r"splits\.csv: expected columns fold, section_id, split, found \['"):
+    with pytest.raises(
+        InputError, match=r"splits\.csv: expected columns fold, section_id, split, found \['"
+    ):
         split_file(tmp_path, "0,S0,train", header=header).split(keys("A", "B"))
 
 
@@ -212,7 +271,9 @@ def test_empty_split_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("again", ["0,S0,train", "0,S1,val", "0,S2,test"])
 def test_a_section_named_twice_is_served_once(tmp_path: Path, again: str) -> None:
     try:
-        split = split_file(tmp_path, "0,S0,train", "0,S1,val", "0,S2,test", again).split(keys(*"ABC"))
+        split = split_file(tmp_path, "0,S0,train", "0,S1,val", "0,S2,test", again).split(
+            keys(*"ABC")
+        )
     except InputError as error:
         assert "S" in str(error)
     else:
@@ -221,4 +282,6 @@ def test_a_section_named_twice_is_served_once(tmp_path: Path, again: str) -> Non
 
 def test_section_both_train_and_val(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="S0"):
-        split_file(tmp_path, "0,S0,train", "0,S0,val", "0,S1,train", "0,S2,test").split(keys(*"ABC"))
+        split_file(tmp_path, "0,S0,train", "0,S0,val", "0,S1,train", "0,S2,test").split(
+            keys(*"ABC")
+        )

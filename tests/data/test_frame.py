@@ -1,4 +1,6 @@
-"""Positions that are no px of the image, x then y: told by names, scale factors, array and tissue."""
+"""Positions that are no px of the image, x then y: told by names, scale factors, array and
+tissue.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,10 +39,16 @@ def frame_of(x: str, y: str, first: str = "y") -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("x", "y"),
     [
-        ("pxl_col_in_fullres", "pxl_row_in_fullres"), ("x", "y"), ("X", "Y"), ("pixel_x", "pixel_y"),
-        ("imagecol", "imagerow"), ("x_centroid", "y_centroid"), (" x", "y "), ("col", "row"),
+        ("pxl_col_in_fullres", "pxl_row_in_fullres"),
+        ("x", "y"),
+        ("X", "Y"),
+        ("pixel_x", "pixel_y"),
+        ("imagecol", "imagerow"),
+        ("x_centroid", "y_centroid"),
+        (" x", "y "),
+        ("col", "row"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("first", ["x", "y"])
 def test_columns_are_taken_by_name(tmp_path: Path, x: str, y: str, first: str) -> None:
     table = as_adata(truth())
@@ -58,7 +66,13 @@ def test_numbered_columns_are_in_order(names: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("a", "b"), ("array_row", "array_col"), ("lat", "lon"), ("pxl_row_in_hires", "pxl_col_in_hires")]
+    "names",
+    [
+        ("a", "b"),
+        ("array_row", "array_col"),
+        ("lat", "lon"),
+        ("pxl_row_in_hires", "pxl_col_in_hires"),
+    ],
 )
 def test_names_that_do_not_tell(tmp_path: Path, names: tuple[str, str]) -> None:
     assert pair_of(names) is None
@@ -155,10 +169,14 @@ REFUSED: dict[Callable[[Table], None], str] = {
 
 
 @pytest.mark.parametrize("change", REFUSED, ids=lambda change: change.__name__)
-def test_another_frame_is_refused_with_the_way_out(tmp_path: Path, change: Callable[[Table], None]) -> None:
+def test_another_frame_is_refused_with_the_way_out(
+    tmp_path: Path, change: Callable[[Table], None]
+) -> None:
     table = as_adata(truth())
     change(table)
-    with pytest.raises(InputError, match=f"(?s)A: .*{REFUSED[change]}.*data.reader.check_frame=false"):
+    with pytest.raises(
+        InputError, match=f"(?s)A: .*{REFUSED[change]}.*data.reader.check_frame=false"
+    ):
         read(tmp_path, table)
     assert len(read(tmp_path, table, check_frame=False).adata) == 36
 
@@ -178,9 +196,16 @@ def test_hest_and_positions_ask_the_same(tmp_path: Path, change: Callable[[Table
 
 @pytest.mark.parametrize(
     "spatial",
-    ["text", np.array(["a", "b"]), np.array([1.0, 2.0]), {"is_single": True}, {"L": {"scalefactors": "x"}},
-     {"L": {"images": {}}}, {"L": {"scalefactors": {"spot_diameter_fullres": "x"}}}],
-)  # fmt: skip
+    [
+        "text",
+        np.array(["a", "b"]),
+        np.array([1.0, 2.0]),
+        {"is_single": True},
+        {"L": {"scalefactors": "x"}},
+        {"L": {"images": {}}},
+        {"L": {"scalefactors": {"spot_diameter_fullres": "x"}}},
+    ],
+)
 def test_uns_spatial_of_any_kind(tmp_path: Path, spatial: Any) -> None:
     table = as_adata(truth())
     table.uns["spatial"] = spatial
@@ -190,7 +215,10 @@ def test_uns_spatial_of_any_kind(tmp_path: Path, spatial: Any) -> None:
 def test_one_library_of_many_is_taken_by_its_name(tmp_path: Path) -> None:
     table = as_adata(truth())
     table.obs["library_id"] = "L2"
-    table.uns["spatial"] = {name: {"scalefactors": {"microns_per_pixel": mpp}} for name, mpp in (("L1", 1.0), ("L2", 2.0))}
+    table.uns["spatial"] = {
+        name: {"scalefactors": {"microns_per_pixel": mpp}}
+        for name, mpp in (("L1", 1.0), ("L2", 2.0))
+    }
     assert read(tmp_path, table, mpp=None).mpp == 2.0
 
 
@@ -232,5 +260,7 @@ def test_spots_on_glass(tmp_path: Path, exchange: bool, hest: bool) -> None:
     if not exchange:
         assert len(reader.read("A").adata) == 60
         return
-    with pytest.raises(InputError, match=r"A: \d+% of the spots lie on tissue; with x and y exchanged, 100%"):
+    with pytest.raises(
+        InputError, match=r"A: \d+% of the spots lie on tissue; with x and y exchanged, 100%"
+    ):
         reader.read("A")

@@ -13,8 +13,34 @@ from hespotex.errors import InputError
 
 from .builders import section
 
-HUMAN = ["ERBB2", "CD8A", "C1orf159", "HLA-A", "AL109927.1", "MT-CO1", "RPS6", "KRT5", "ACTB", "MKI67", "PTPRC"]
-MOUSE = ["Erbb2", "Cd8a", "Gm1234", "H2-Ab1", "1700001C02Rik", "mt-Co1", "Rps6", "Krt5", "Actb", "Mki67", "Ptprc", "Cd4", "Il6"]
+HUMAN = [
+    "ERBB2",
+    "CD8A",
+    "C1orf159",
+    "HLA-A",
+    "AL109927.1",
+    "MT-CO1",
+    "RPS6",
+    "KRT5",
+    "ACTB",
+    "MKI67",
+    "PTPRC",
+]
+MOUSE = [
+    "Erbb2",
+    "Cd8a",
+    "Gm1234",
+    "H2-Ab1",
+    "1700001C02Rik",
+    "mt-Co1",
+    "Rps6",
+    "Krt5",
+    "Actb",
+    "Mki67",
+    "Ptprc",
+    "Cd4",
+    "Il6",
+]
 HUMAN_IDS = [f"ENSG{i:011d}" for i in range(12)]
 MOUSE_IDS = [f"ENSMUSG{i:011d}" for i in range(12)]
 
@@ -26,7 +52,9 @@ def named(*genes: str) -> Section:
 
 def counts(found: Section) -> dict[str, float]:
     """Counts of each gene in the first spot."""
-    return dict(zip(map(str, found.adata.var_names), found.adata.X.toarray()[0].tolist(), strict=True))
+    return dict(
+        zip(map(str, found.adata.var_names), found.adata.X.toarray()[0].tolist(), strict=True)
+    )
 
 
 def alias_table(folder: Path, *lines: str) -> str:
@@ -41,7 +69,9 @@ def test_good_names_stay_the_same_object() -> None:
 
 
 def test_versions_are_cut_and_their_counts_summed() -> None:
-    found = GeneNames()(named("ENSG00000141736.14", "AL109927.1", "ENSG00000141736", "ENSMUSG00000062312.7"))
+    found = GeneNames()(
+        named("ENSG00000141736.14", "AL109927.1", "ENSG00000141736", "ENSMUSG00000062312.7")
+    )
     assert counts(found) == {"ENSG00000141736": 4, "AL109927.1": 2, "ENSMUSG00000062312": 4}
 
 
@@ -53,9 +83,20 @@ def test_aliases_are_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "probe",
-    ["BLANK_0001", "Blank-12", "NegControlProbe_00042", "NegControlCodeword_0500", "antisense_BRCA1", "UnassignedCodeword_0001",
-     "DEPRECATED_ENSG00000112096", "DeprecatedCodeword_0001", "__ambiguous[AAA+BBB]", "__no_feature", "NegPrb3"],
-)  # fmt: skip
+    [
+        "BLANK_0001",
+        "Blank-12",
+        "NegControlProbe_00042",
+        "NegControlCodeword_0500",
+        "antisense_BRCA1",
+        "UnassignedCodeword_0001",
+        "DEPRECATED_ENSG00000112096",
+        "DeprecatedCodeword_0001",
+        "__ambiguous[AAA+BBB]",
+        "__no_feature",
+        "NegPrb3",
+    ],
+)
 def test_probes_are_dropped(probe: str) -> None:
     assert counts(GeneNames()(named("AAA", probe, "BBB"))) == {"AAA": 1, "BBB": 3}
     kept = named("AAA", probe, "BBB")
@@ -71,10 +112,17 @@ def test_genes_that_look_like_it_stay(gene: str) -> None:
         assert GeneNames(drop_ribosomal=True)(one) is one
 
 
-@pytest.mark.parametrize(("mitochondrial", "ribosomal"), [(True, False), (False, True), (True, True), (False, False)])
+@pytest.mark.parametrize(
+    ("mitochondrial", "ribosomal"), [(True, False), (False, True), (True, True), (False, False)]
+)
 def test_mitochondrial_and_ribosomal_genes_if_asked(mitochondrial: bool, ribosomal: bool) -> None:
-    mt, rp = ["MT-CO1", "mt-Nd1"], ["RPS6", "RPL3", "RPS27A", "RPLP0", "RPSA", "Rpl13a", "RPS4Y1", "RPL36AL"]
-    found = GeneNames(drop_mitochondrial=mitochondrial, drop_ribosomal=ribosomal)(named("AAA", *mt, *rp))
+    mt, rp = (
+        ["MT-CO1", "mt-Nd1"],
+        ["RPS6", "RPL3", "RPS27A", "RPLP0", "RPSA", "Rpl13a", "RPS4Y1", "RPL36AL"],
+    )
+    found = GeneNames(drop_mitochondrial=mitochondrial, drop_ribosomal=ribosomal)(
+        named("AAA", *mt, *rp)
+    )
     assert set(counts(found)) == {"AAA", *([] if mitochondrial else mt), *([] if ribosomal else rp)}
 
 
@@ -105,7 +153,9 @@ def test_broken_alias_tables(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         GeneNames(str(path))
-    with pytest.raises(InputError, match=r"alias table not found: .*nowhere.csv; set data.genes.aliases=FILE.csv"):
+    with pytest.raises(
+        InputError, match=r"alias table not found: .*nowhere.csv; set data.genes.aliases=FILE.csv"
+    ):
         GeneNames(str(tmp_path / "nowhere.csv"))
 
 
@@ -133,14 +183,21 @@ def test_one_kind_is_accepted() -> None:
 
 @pytest.mark.parametrize("mouse", [MOUSE, MOUSE_IDS])
 def test_species_are_not_mixed(mouse: list[str]) -> None:
-    with pytest.raises(InputError, match=r"species are mixed.*human in A, B; mouse in C; set data.reader.sections"):
+    with pytest.raises(
+        InputError, match=r"species are mixed.*human in A, B; mouse in C; set data.reader.sections"
+    ):
         check_names({"A": HUMAN, "B": HUMAN_IDS, "C": mouse})
 
 
 def test_namings_are_not_mixed_unless_an_alias_table_cures_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"two kinds: Ensembl ids in B; symbols in A; translate them with data.genes.aliases"):
+    with pytest.raises(
+        InputError,
+        match=r"two kinds: Ensembl ids in B; symbols in A; translate them with data.genes.aliases",
+    ):
         check_names({"A": HUMAN, "B": HUMAN_IDS})
-    rename = GeneNames(alias_table(tmp_path, *(f"{a},{b}" for a, b in zip(HUMAN_IDS, HUMAN, strict=False))))
+    rename = GeneNames(
+        alias_table(tmp_path, *(f"{a},{b}" for a, b in zip(HUMAN_IDS, HUMAN, strict=False)))
+    )
     check_names({"A": HUMAN, "B": [rename.rename(f"{name}.3") for name in HUMAN_IDS]})
 
 

@@ -1,4 +1,6 @@
-"""Rules for the panel by residuals, by mean and by space: against slow formulas, in one order, on training sections only."""
+"""Rules for the panel by residuals, by mean and by space: against slow formulas, in one order, on
+training sections only.
+"""
 
 import numpy as np
 import pytest
@@ -57,13 +59,17 @@ def test_the_order_of_genes_and_sections_does_not_matter(rule: type[RankedGenes]
     sections = [tissue(0), tissue(1), tissue(2)]
     genes = rule(n_top=12).fit(sections).genes
     assert genes == sorted(genes)
-    assert rule(n_top=12).fit([tissue_in_another_order(s) for s in reversed(sections)]).genes == genes
+    assert (
+        rule(n_top=12).fit([tissue_in_another_order(s) for s in reversed(sections)]).genes == genes
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_ties_go_by_name(rule: type[RankedGenes]) -> None:
     column = np.random.default_rng(0).poisson(5, (25, 1)).astype(np.float32)
-    assert rule(n_top=2).fit([section(np.repeat(column, 4, axis=1), ["D", "B", "C", "A"])]).genes == ["A", "B"]
+    assert rule(n_top=2).fit(
+        [section(np.repeat(column, 4, axis=1), ["D", "B", "C", "A"])]
+    ).genes == ["A", "B"]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -79,7 +85,11 @@ def test_a_section_that_is_not_passed_has_no_say(rule: type[RankedGenes]) -> Non
 @pytest.mark.parametrize("rule", RULES)
 def test_markers_and_rare_genes(rule: type[RankedGenes]) -> None:
     plain = rule(n_top=5).fit([tissue(0)]).genes
-    assert set(rule(n_top=5, markers=["G079", "G000"]).fit([tissue(0)]).genes) == {*plain, "G079", "G000"}
+    assert set(rule(n_top=5, markers=["G079", "G000"]).fit([tissue(0)]).genes) == {
+        *plain,
+        "G079",
+        "G000",
+    }
     with pytest.raises(InputError, match=r"lower data.panel.min_spot_fraction"):
         rule(min_spot_fraction=1.1).fit([tissue(0)])
     with pytest.raises(InputError, match=r"data.panel.markers: .*XYZ"):

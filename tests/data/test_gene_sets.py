@@ -20,8 +20,10 @@ def test_sets_are_the_best_of_the_panel_in_order() -> None:
     assert found.sets["mean50"] == [gene for gene in ranked if gene in panel.genes][:50]
     assert found.sets["markers"] == ["G004"]
     assert {name: len(members) for name, members in found.sets.items() if name != "markers"} == {
-        "mean50": min(50, len(panel.genes)), "hvg50": min(50, len(panel.genes)), "moran20": min(20, len(panel.genes)),
-    }  # fmt: skip
+        "mean50": min(50, len(panel.genes)),
+        "hvg50": min(50, len(panel.genes)),
+        "moran20": min(20, len(panel.genes)),
+    }
     assert all(set(members) <= {*panel.genes, "G004"} for members in found.sets.values())
     assert found.fitted_on == [section.section_id for section in sections]
     assert found.to_dict()["fitted_on"] == found.fitted_on

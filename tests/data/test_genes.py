@@ -5,7 +5,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.data.genes import GenePanel, HighlyVariableGenes, PanelRule, PublishedGenes, shared_genes
+from hespotex.data.genes import (
+    GenePanel,
+    HighlyVariableGenes,
+    PanelRule,
+    PublishedGenes,
+    shared_genes,
+)
 from hespotex.data.section import Section
 from hespotex.data.variability import normalised_variance
 from hespotex.errors import InputError
@@ -58,8 +64,12 @@ def test_normalised_variance_is_seurat_v3(seed: int, form: type) -> None:
 
 
 def test_genes_of_one_mean_are_not_told_apart_by_rounding() -> None:
-    counts = np.concatenate([tissue(seed).adata.X.toarray().astype(np.float64) for seed in (2, 7)], axis=1)
-    np.testing.assert_allclose(normalised_variance(sparse.csr_matrix(counts)), slow_normalised_variance(counts), rtol=1e-6)
+    counts = np.concatenate(
+        [tissue(seed).adata.X.toarray().astype(np.float64) for seed in (2, 7)], axis=1
+    )
+    np.testing.assert_allclose(
+        normalised_variance(sparse.csr_matrix(counts)), slow_normalised_variance(counts), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("value", [70, 999])
@@ -71,7 +81,9 @@ def test_a_constant_gene_does_not_vary(value: int) -> None:
     np.testing.assert_allclose(found[:-1], before)
 
 
-@pytest.mark.parametrize("counts", [np.zeros((10, 5)), np.ones((10, 5)), np.eye(10, 2), np.ones((1, 5))])
+@pytest.mark.parametrize(
+    "counts", [np.zeros((10, 5)), np.ones((10, 5)), np.eye(10, 2), np.ones((1, 5))]
+)
 def test_matrices_without_a_trend(counts: NDArray[np.float64]) -> None:
     assert (normalised_variance(sparse.csr_matrix(counts)) == 0).all()
 
@@ -86,20 +98,29 @@ def test_a_small_sparse_section_still_has_finite_values() -> None:
 def test_variable_genes_are_found_and_sorted() -> None:
     panel = HighlyVariableGenes(n_top=10).fit([tissue(0), tissue(1)])
     assert panel.genes == sorted(panel.genes) and len(panel.genes) == 10
-    assert len(set(panel.genes) & {f"G{i:03d}" for i in range(10)}) >= 8 and panel.fitted_on == ["S0", "S1"]
+    assert len(set(panel.genes) & {f"G{i:03d}" for i in range(10)}) >= 8 and panel.fitted_on == [
+        "S0",
+        "S1",
+    ]
 
 
 def test_the_order_of_genes_and_sections_does_not_matter() -> None:
     sections = [tissue(0), tissue(1), tissue(2)]
     genes = HighlyVariableGenes(n_top=12).fit(sections).genes
     shuffled = [tissue_in_another_order(s) for s in reversed(sections)]
-    assert HighlyVariableGenes(n_top=12).fit(shuffled).genes == genes == HighlyVariableGenes(n_top=12).fit(sections).genes
+    assert (
+        HighlyVariableGenes(n_top=12).fit(shuffled).genes
+        == genes
+        == HighlyVariableGenes(n_top=12).fit(sections).genes
+    )
 
 
 def tissue_in_another_order(original: Section) -> Section:
     order = np.random.default_rng(9).permutation(original.adata.n_vars)
     genes = [str(original.adata.var_names[i]) for i in order]
-    return section(original.adata.X.toarray()[:, order], genes, original.section_id, original.pos_px)
+    return section(
+        original.adata.X.toarray()[:, order], genes, original.section_id, original.pos_px
+    )
 
 
 def test_a_section_that_is_not_passed_has_no_say() -> None:
@@ -110,19 +131,25 @@ def test_a_section_that_is_not_passed_has_no_say() -> None:
     assert HighlyVariableGenes(n_top=12).fit([*train, test]).genes != before.genes
 
 
-@pytest.mark.parametrize("rule", [HighlyVariableGenes(n_top=5), PublishedGenes(n_top=5, min_cells=10)])
+@pytest.mark.parametrize(
+    "rule", [HighlyVariableGenes(n_top=5), PublishedGenes(n_top=5, min_cells=10)]
+)
 def test_markers_are_always_in(rule: HighlyVariableGenes | PublishedGenes) -> None:
     sections = [tissue(0), tissue(1)]
     plain = rule.fit(sections).genes
-    marked = type(rule)(n_top=5, markers=["G079", "G000"], **({"min_cells": 10} if rule.sees_all_sections else {})).fit(
-        sections
-    )
+    marked = type(rule)(
+        n_top=5, markers=["G079", "G000"], **({"min_cells": 10} if rule.sees_all_sections else {})
+    ).fit(sections)
     assert set(marked.genes) == {*plain, "G079", "G000"} and marked.genes == sorted(marked.genes)
 
 
-@pytest.mark.parametrize("rule", [HighlyVariableGenes(markers=["g001", "XYZ"]), PublishedGenes(markers=["g001", "XYZ"])])
+@pytest.mark.parametrize(
+    "rule", [HighlyVariableGenes(markers=["g001", "XYZ"]), PublishedGenes(markers=["g001", "XYZ"])]
+)
 def test_unknown_markers_are_named_with_what_is_near(rule: PanelRule) -> None:
-    with pytest.raises(InputError, match=r"data.panel.markers: .*g001 \(near: G\d+.*XYZ \(near: none\)"):
+    with pytest.raises(
+        InputError, match=r"data.panel.markers: .*g001 \(near: G\d+.*XYZ \(near: none\)"
+    ):
         rule.fit([tissue(0)])
 
 
@@ -138,7 +165,10 @@ def test_rare_genes_are_left_out() -> None:
     panel = HighlyVariableGenes(n_top=1000, min_spot_fraction=0.5).fit([one])
     assert panel.genes == [f"G{i:03d}" for i in np.flatnonzero(seen >= 0.5)]
     with pytest.raises(
-        InputError, match=r"no gene has counts in 110% of the training spots; lower data.panel.min_spot_fraction"
+        InputError,
+        match=(
+            r"no gene has counts in 110% of the training spots; lower data.panel.min_spot_fraction"
+        ),
     ):
         HighlyVariableGenes(min_spot_fraction=1.1).fit([one])
 
@@ -153,17 +183,26 @@ def test_published_genes_are_the_union(min_cells: int) -> None:
     seen = np.sum([np.asarray((one.adata.X > 0).sum(axis=0)).ravel() for one in sections], axis=0)
     expected = {gene for gene in expected if seen[int(gene[1:])] >= min_cells}
     panel = PublishedGenes(n_top=15, min_cells=min_cells).fit(sections)
-    assert panel == GenePanel(sorted(expected), ["S0", "S1", "S2"]) and PublishedGenes.sees_all_sections
+    assert (
+        panel == GenePanel(sorted(expected), ["S0", "S1", "S2"])
+        and PublishedGenes.sees_all_sections
+    )
 
 
 def test_published_genes_of_1100_and_more_are_not_filtered() -> None:
     assert len(PublishedGenes(n_top=1100, min_cells=10**9).fit([tissue(0)]).genes) == N_GENES
-    with pytest.raises(InputError, match=r"only 0 genes have counts in 1000 spots of all sections; lower data.panel.min_cells"):
+    with pytest.raises(
+        InputError,
+        match=r"only 0 genes have counts in 1000 spots of all sections; lower data.panel.min_cells",
+    ):
         PublishedGenes().fit([tissue(0)])
 
 
 def test_shared_genes() -> None:
     genes = [f"G{i:03d}" for i in range(N_GENES)]
     assert shared_genes([tissue(0), tissue(1, [*reversed(genes[5:]), *"ABCDE"])]) == genes[5:]
-    with pytest.raises(InputError, match=r"share no gene name .*'S0': 'G000', 'S1': 'ENSG0'.* Ensembl ids in another"):
+    with pytest.raises(
+        InputError,
+        match=r"share no gene name .*'S0': 'G000', 'S1': 'ENSG0'.* Ensembl ids in another",
+    ):
         shared_genes([tissue(0), tissue(1, [f"ENSG{i}" for i in range(N_GENES)])])

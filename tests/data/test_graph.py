@@ -42,7 +42,8 @@ def test_random_points_agree_with_brute_force(n: int, k: int, seed: int) -> None
 @settings(max_examples=40, deadline=None, database=None)
 def test_equal_distances_go_to_the_smaller_index_in_any_order(n: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    pos = squares(n)[rng.permutation(n * n)] + rng.uniform(-0.1, 0.1, (n * n, 2))  # distances stay within their um
+    # distances stay within their um
+    pos = squares(n)[rng.permutation(n * n)] + rng.uniform(-0.1, 0.1, (n * n, 2))
     np.testing.assert_array_equal(knn_edges(pos, k), slow_knn(squares_of(pos), k, tie=1.0))
 
 
@@ -50,7 +51,9 @@ def squares_of(pos: Points) -> Points:
     return np.round(pos / 200) * 200
 
 
-@pytest.mark.parametrize("pos", [hexagons(8, 9), squares(9), hexagons(8, 9) @ [[0.6, 0.8], [-0.8, 0.6]]])
+@pytest.mark.parametrize(
+    "pos", [hexagons(8, 9), squares(9), hexagons(8, 9) @ [[0.6, 0.8], [-0.8, 0.6]]]
+)
 @pytest.mark.parametrize("k", [1, 4, 6, 8])
 def test_degree_is_k_without_self(pos: Points, k: int) -> None:
     source, target = knn_edges(pos, k)
@@ -104,5 +107,7 @@ def test_undirected_with_loops(n: int, k: int) -> None:
     both = undirected_with_loops(edges, n)
     found = {(int(a), int(b)) for a, b in both.T}
     assert len(found) == both.shape[1]
-    expected = {(int(a), int(b)) for a, b in np.concatenate([edges, edges[::-1]], axis=1).T} | {(i, i) for i in range(n)}
+    expected = {(int(a), int(b)) for a, b in np.concatenate([edges, edges[::-1]], axis=1).T} | {
+        (i, i) for i in range(n)
+    }
     assert found == expected

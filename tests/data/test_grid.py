@@ -20,11 +20,15 @@ from .builders_slide import HOLE, SLIDE_MPP, drawn_slide, glass, read, write_sli
 KINDS = st.sampled_from(sorted(ROW_STEP))
 
 
-def moved(pos: NDArray[np.float64], angle: float, jitter: float, missing: float, seed: int) -> NDArray[np.float64]:
+def moved(
+    pos: NDArray[np.float64], angle: float, jitter: float, missing: float, seed: int
+) -> NDArray[np.float64]:
     """Turned, shaken (in px) and with holes."""
     rng = np.random.default_rng(seed)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.asarray((pos @ turn + rng.normal(0, jitter, pos.shape))[rng.random(len(pos)) >= missing])
+    return np.asarray(
+        (pos @ turn + rng.normal(0, jitter, pos.shape))[rng.random(len(pos)) >= missing]
+    )
 
 
 @given(kind=KINDS, pitch=st.floats(7, 60), width=st.integers(60, 500), height=st.integers(60, 500))
@@ -32,15 +36,23 @@ def test_neighbours_are_one_pitch_apart(kind: str, pitch: float, width: int, hei
     names, pos = lay_grid(kind, (width, height), pitch)
     assert len(set(names)) == len(names) == len(pos)
     assert (pos > 0).all() and (pos < [width, height]).all()
-    np.testing.assert_allclose(cKDTree(pos).query(pos, k=2)[0][:, 1], pitch) if len(pos) > 1 else None
+    (
+        np.testing.assert_allclose(cKDTree(pos).query(pos, k=2)[0][:, 1], pitch)
+        if len(pos) > 1
+        else None
+    )
     cover = pitch**2 * ROW_STEP[kind]
     assert len(pos) * cover == pytest.approx(width * height, rel=6 * pitch / min(width, height))
 
 
 @given(
-    kind=KINDS, angle=st.floats(0, 7), jitter=st.floats(0, 2.0), missing=st.floats(0, 0.4), seed=st.integers(0, 1000),
+    kind=KINDS,
+    angle=st.floats(0, 7),
+    jitter=st.floats(0, 2.0),
+    missing=st.floats(0, 0.4),
+    seed=st.integers(0, 1000),
     stretch=st.floats(0.97, 1.03),
-)  # fmt: skip
+)
 def test_kind_is_told_whatever_the_pose(
     kind: str, angle: float, jitter: float, missing: float, seed: int, stretch: float
 ) -> None:
@@ -50,16 +62,22 @@ def test_kind_is_told_whatever_the_pose(
 
 def test_kind_where_nothing_tells() -> None:
     line = np.stack([np.arange(9.0), np.zeros(9)], axis=1)
-    assert [grid_kind(pos) for pos in (line, line[:2], line[:0], np.zeros((5, 2)))] == ["square"] * 4
+    assert [grid_kind(pos) for pos in (line, line[:2], line[:0], np.zeros((5, 2)))] == [
+        "square"
+    ] * 4
     assert grid_kind(lay_grid("hexagonal", (30, 30), 10.0)[1]) == "hexagonal"
 
 
 def test_kind_of_real_spots(shared: Path) -> None:
     files = sorted((shared / "data" / "her2st" / "ST-spotfiles").glob("*.tsv"))
-    assert files and [grid_kind(read_positions(path)[1]) for path in files] == ["square"] * len(files)
+    assert files and [grid_kind(read_positions(path)[1]) for path in files] == ["square"] * len(
+        files
+    )
 
 
-@pytest.mark.parametrize(("kind", "pitch"), [("round", 10.0), ("square", 0.0), ("hexagonal", float("nan"))])
+@pytest.mark.parametrize(
+    ("kind", "pitch"), [("round", 10.0), ("square", 0.0), ("hexagonal", float("nan"))]
+)
 def test_grids_that_cannot_be_laid(kind: str, pitch: float) -> None:
     with pytest.raises(InputError, match=r"expected (grid=square or hexagonal|a positive pitch)"):
         lay_grid(kind, (100, 100), pitch)
@@ -99,7 +117,9 @@ class TestSlide:
 
     def test_blank(self, tmp_path: Path) -> None:
         path = write_slide(tmp_path / "blank.tif", glass())
-        with pytest.raises(InputError, match=r"blank.tif: no grid position of \d+ has 50% tissue; lower min_tissue"):
+        with pytest.raises(
+            InputError, match=r"blank.tif: no grid position of \d+ has 50% tissue; lower min_tissue"
+        ):
             read(path)
 
     def test_no_pixel_size(self, tmp_path: Path) -> None:

@@ -31,7 +31,10 @@ def test_a_table(tmp_path: Path, text: str) -> None:
     [
         ("section_id,patient\nA,P1\n", r"names no patient of \['B'\]"),
         ("section_id,patient\nA,P1\nB,\n", r"names no patient of \['B'\]"),
-        ("section_id,patient\nA,P1\nB,P1\nB,P2\n", r"groups.csv .*sections of two patients: \['B'\]"),
+        (
+            "section_id,patient\nA,P1\nB,P1\nB,P2\n",
+            r"groups.csv .*sections of two patients: \['B'\]",
+        ),
         ("id,patient\nA,P1\n", r"expected columns section_id, patient, found \['id', 'patient'\]"),
         ("", "groups.csv"),
     ],

@@ -8,7 +8,12 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
 
 from hespotex.data.readers.hest import HestReader
 from hespotex.data.readers.hest_download import download_folders, fetch, lacking, patterns
@@ -27,7 +32,9 @@ class FakeHub:
         self.folder, self.patterns, self.tables = folder, [], []  # type: Path, list[str], list[str]
 
     def files(self) -> list[str]:
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+        return sorted(
+            str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()
+        )
 
     def list_repo_files(self, repo_id: str, repo_type: str) -> list[str]:
         assert (repo_id, repo_type) == ("MahmoodLab/hest", "dataset")
@@ -38,7 +45,9 @@ class FakeHub:
         self.tables.append(filename)
         return self._copy(filename, local_dir)
 
-    def snapshot_download(self, repo_id: str, repo_type: str, local_dir: Path, allow_patterns: list[str]) -> str:
+    def snapshot_download(
+        self, repo_id: str, repo_type: str, local_dir: Path, allow_patterns: list[str]
+    ) -> str:
         assert (repo_id, repo_type) == ("MahmoodLab/hest", "dataset")
         self.patterns.extend(allow_patterns)
         for name in self.files():
@@ -68,24 +77,41 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 
 def test_chosen_ids_and_the_newest_table_are_fetched(hub: FakeHub, tmp_path: Path) -> None:
     root = tmp_path / "deep" / "hest"
-    reader = HestReader(str(root), select={"organ": "Breast", "exclude": ["A11", "GONE"]}, download=True)
+    reader = HestReader(
+        str(root), select={"organ": "Breast", "exclude": ["A11", "GONE"]}, download=True
+    )
     assert hub.tables == ["HEST_v1_3_0.csv"]
     assert hub.patterns == [f"{folder}/{name}[_.]**" for name in ("A1", "A2") for folder in FOLDERS]
-    assert [key.section_id for key in reader.section_keys()] == ["A1", "A2"] and reader.table_fingerprint
+    assert [key.section_id for key in reader.section_keys()] == [
+        "A1",
+        "A2",
+    ] and reader.table_fingerprint
     assert reader.read("A2").image == root / "wsis" / "A2.tif"
-    assert not list(root.rglob("A11*")) and not (root / "patches").exists() and not list(root.rglob("B*"))
+    assert (
+        not list(root.rglob("A11*"))
+        and not (root / "patches").exists()
+        and not list(root.rglob("B*"))
+    )
 
 
-def test_what_is_there_is_not_asked_for_again(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_there_is_not_asked_for_again(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path / "hest"
     fetch(root, FOLDERS, sections=["A1"])
     hub.patterns.clear()
     fetch(root, FOLDERS, select={"ids": ["A1", "B1"]})
-    assert hub.patterns == [f"{folder}/B1[_.]**" for folder in FOLDERS] and hub.tables == ["HEST_v1_3_0.csv"]
-    (root / "wsis" / "B1.tif").unlink()  # an interrupted download: the section is asked for as a whole, the client resumes
+    assert hub.patterns == [f"{folder}/B1[_.]**" for folder in FOLDERS] and hub.tables == [
+        "HEST_v1_3_0.csv"
+    ]
+    # an interrupted download: the section is asked for as a whole, the client resumes
+    (root / "wsis" / "B1.tif").unlink()
     hub.patterns.clear()
     fetch(root, FOLDERS, sections=["A1", "B1"])
-    assert hub.patterns == [f"{folder}/B1[_.]**" for folder in FOLDERS] and (root / "wsis" / "B1.tif").is_file()
+    assert (
+        hub.patterns == [f"{folder}/B1[_.]**" for folder in FOLDERS]
+        and (root / "wsis" / "B1.tif").is_file()
+    )
     for name in ("list_repo_files", "hf_hub_download", "snapshot_download"):
         monkeypatch.setattr(huggingface_hub, name, None)  # whole: no network is needed
     fetch(root, FOLDERS, sections=["A1", "B1"])
@@ -99,7 +125,10 @@ def test_only_the_folders_that_are_needed(tmp_path: Path, caplog: pytest.LogCapt
     assert folders == ["st", "metadata", "patches", "cellvit_seg"]
     fetch(tmp_path / "hest", folders, sections=["A1", "A2"])
     assert (tmp_path / "hest" / "cellvit_seg" / "A1_cellvit_seg.parquet").read_bytes() == b"nuclei"
-    assert not (tmp_path / "hest" / "wsis").exists() and "A2: the hub has nothing in ['cellvit_seg']" in caplog.text
+    assert (
+        not (tmp_path / "hest" / "wsis").exists()
+        and "A2: the hub has nothing in ['cellvit_seg']" in caplog.text
+    )
     reader = HestReader(str(tmp_path / "other"), sections=["A1"], source="patches", download=True)
     assert reader.read("A1").adata.n_obs == 2
 
@@ -111,22 +140,35 @@ def test_sections_and_select_together(hub: FakeHub, tmp_path: Path) -> None:
 
 def test_an_id_is_not_taken_for_the_beginning_of_another(tmp_path: Path) -> None:
     (pattern,) = patterns(["TENX1"], ["st"])
-    names = ["st/TENX1.h5ad", "st/TENX1_x.h5ad", "st/TENX10.h5ad", "st/ATENX1.h5ad", "wsis/TENX1.tif"]
+    names = [
+        "st/TENX1.h5ad",
+        "st/TENX1_x.h5ad",
+        "st/TENX10.h5ad",
+        "st/ATENX1.h5ad",
+        "wsis/TENX1.tif",
+    ]
     assert fnmatch.filter(names, pattern) == names[:2]
     (tmp_path / "st").mkdir()
     (tmp_path / "st" / "TENX10.h5ad").touch()
-    assert lacking(tmp_path, "TENX1", ["st"]) == ["st"] and lacking(tmp_path, "TENX10", ["st"]) == []
+    assert (
+        lacking(tmp_path, "TENX1", ["st"]) == ["st"] and lacking(tmp_path, "TENX10", ["st"]) == []
+    )
 
 
 @pytest.mark.parametrize("select", [None, {}, {"organ": None, "ids": []}])
 def test_nothing_chosen_is_not_everything(hub: FakeHub, tmp_path: Path, select: Any) -> None:
-    with pytest.raises(InputError, match=r"would fetch all of HEST-1k, over a terabyte: choose sections with data.select"):
+    with pytest.raises(
+        InputError,
+        match=r"would fetch all of HEST-1k, over a terabyte: choose sections with data.select",
+    ):
         HestReader(str(tmp_path / "hest"), select=select, download=True)
     assert not hub.tables and not (tmp_path / "hest").exists()
 
 
 def test_unknown_id(hub: FakeHub, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"data.select.ids='A3' is not in HEST_v1_3_0.csv; did you mean"):
+    with pytest.raises(
+        InputError, match=r"data.select.ids='A3' is not in HEST_v1_3_0.csv; did you mean"
+    ):
         fetch(tmp_path / "hest", FOLDERS, sections=["A3"])
     assert not hub.patterns
 
@@ -134,7 +176,10 @@ def test_unknown_id(hub: FakeHub, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("hub")
 def test_id_that_only_the_table_knows(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"still lacks st/ or metadata/ of \['GONE'\]: either .* does not hold them, or the net"
+        InputError,
+        match=(
+            r"still lacks st/ or metadata/ of \['GONE'\]: either .* does not hold them, or the net"
+        ),
     ):
         fetch(tmp_path / "hest", FOLDERS, sections=["A1", "GONE"])
 
@@ -158,8 +203,14 @@ def hub_error(kind: Any) -> Callable[[], Exception]:
     return lambda: kind("refused", response=response)
 
 
-ACCESS = r"no access to HEST-1k: visit https://huggingface.co/datasets/MahmoodLab/hest, .*accept its terms.*`hf auth login`"
-NETWORK = r"could not be fetched .* Is there a network .* goes on where it stopped; data.download=false uses what is there"
+ACCESS = (
+    r"no access to HEST-1k: visit https://huggingface.co/datasets/MahmoodLab/hest, .*accept its"
+    r" terms.*`hf auth login`"
+)
+NETWORK = (
+    r"could not be fetched .* Is there a network .* goes on where it stopped; data.download=false"
+    r" uses what is there"
+)
 
 
 @pytest.mark.usefixtures("hub")
@@ -171,12 +222,19 @@ NETWORK = r"could not be fetched .* Is there a network .* goes on where it stopp
         (hub_error(RepositoryNotFoundError), ACCESS),
         (lambda: OfflineModeIsEnabled("offline"), NETWORK),
         (lambda: LocalEntryNotFoundError("no connection"), NETWORK),
-        (lambda: OSError(28, "No space left on device"), "No space left on device.*room on the disk"),
+        (
+            lambda: OSError(28, "No space left on device"),
+            "No space left on device.*room on the disk",
+        ),
     ],
     ids=["gated", "hidden", "offline", "no network", "disk"],
 )
 def test_errors_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: Callable[[], Exception], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    error: Callable[[], Exception],
+    message: str,
 ) -> None:
     monkeypatch.setattr(huggingface_hub, call, refused(error))
     with pytest.raises(InputError, match=message):
@@ -186,6 +244,8 @@ def test_errors_in_words(
 @pytest.mark.usefixtures("hub")
 def test_a_client_that_gives_up_silently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a network, the client returns a folder that exists as it is."""
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda **kwargs: str(kwargs["local_dir"]))
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda **kwargs: str(kwargs["local_dir"])
+    )
     with pytest.raises(InputError, match=r"still lacks .*\['A1'\].*the network failed meanwhile"):
         fetch(tmp_path / "hest", FOLDERS, sections=["A1"])

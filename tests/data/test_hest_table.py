@@ -1,4 +1,6 @@
-"""Sections chosen from HEST-1k's sample table, whatever its version; mistakes are named with the way out."""
+"""Sections chosen from HEST-1k's sample table, whatever its version; mistakes are named with the
+way out.
+"""
 
 import json
 import logging
@@ -30,15 +32,36 @@ from .builders import write_hest
 ROWS = [
     ("A1", "Breast", "IDC", "Visium", "Homo sapiens", "Cancer", "FFPE", "one", "300"),
     ("A2", "Breast", "ILC", "Xenium", "Homo sapiens", "Cancer", "FFPE", "one", "50"),
-    ("B1", "Bowel", "COAD", "Visium", "Homo sapiens", "Cancer", "Fresh Frozen", "two [ST], and more", ""),
+    (
+        "B1",
+        "Bowel",
+        "COAD",
+        "Visium",
+        "Homo sapiens",
+        "Cancer",
+        "Fresh Frozen",
+        "two [ST], and more",
+        "",
+    ),
     ("B2", "Bowel", "", "Visium HD", "Mus musculus", "Healthy", "", "two [ST], and more", "2000"),
 ]
-COLUMNS = ["id", "organ", "oncotree_code", "st_technology", "species", "disease_state", "preservation_method"]
+COLUMNS = [
+    "id",
+    "organ",
+    "oncotree_code",
+    "st_technology",
+    "species",
+    "disease_state",
+    "preservation_method",
+]
 COLUMNS += ["dataset_title", "spots_under_tissue"]
 
 
 def write_table(
-    root: Path, version: str = "v1_1_0", rows: Sequence[tuple[str, ...]] = ROWS, encoding: str = "utf-8-sig"
+    root: Path,
+    version: str = "v1_1_0",
+    rows: Sequence[tuple[str, ...]] = ROWS,
+    encoding: str = "utf-8-sig",
 ) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     path = root / f"HEST_{version}.csv"
@@ -55,7 +78,9 @@ def table(tmp_path: Path) -> SampleTable:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_with_or_without_a_byte_order_mark(tmp_path: Path, encoding: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_with_or_without_a_byte_order_mark(
+    tmp_path: Path, encoding: str, caplog: pytest.LogCaptureFixture
+) -> None:
     write_table(tmp_path, encoding=encoding)
     with caplog.at_level(logging.INFO):
         table = read_sample_table(tmp_path)
@@ -69,12 +94,17 @@ def test_newest_of_several_versions(tmp_path: Path) -> None:
     (tmp_path / "HEST_vX.csv").write_text("no table")
     table = read_sample_table(tmp_path)
     assert table is not None and table.name == "HEST_v1_10_0.csv"
-    assert newest_table(["st/A.h5ad", "HEST_v2.csv", "HEST_v1_9_9.csv"]) == "HEST_v2.csv" and newest_table([]) is None
+    assert (
+        newest_table(["st/A.h5ad", "HEST_v2.csv", "HEST_v1_9_9.csv"]) == "HEST_v2.csv"
+        and newest_table([]) is None
+    )
 
 
 def test_no_table(tmp_path: Path) -> None:
     assert read_sample_table(tmp_path) is None
-    with pytest.raises(InputError, match=r"data.select needs the sample table HEST_v\*.csv or metadata"):
+    with pytest.raises(
+        InputError, match=r"data.select needs the sample table HEST_v\*.csv or metadata"
+    ):
         table_from_metadata(tmp_path)
 
 
@@ -120,7 +150,9 @@ def test_select(table: SampleTable, select: dict[str, Any], ids: list[str]) -> N
     assert selects(select) == (len(ids) < 4)
 
 
-def test_blank_spot_numbers_are_left_out_and_said_so(table: SampleTable, caplog: pytest.LogCaptureFixture) -> None:
+def test_blank_spot_numbers_are_left_out_and_said_so(
+    table: SampleTable, caplog: pytest.LogCaptureFixture
+) -> None:
     assert select_ids(table, {"min_spots": 1}) == ["A1", "A2", "B2"]
     assert "leaves out 1 samples whose number of spots is not in the table" in caplog.text
 
@@ -130,7 +162,10 @@ def test_blank_spot_numbers_are_left_out_and_said_so(table: SampleTable, caplog:
     [
         (
             {"organ": "Brest"},
-            r"data.select.organ='Brest' is not in HEST_v1_1_0.csv; did you mean Breast\? Known: Bowel, Breast",
+            (
+                r"data.select.organ='Brest' is not in HEST_v1_1_0.csv; did you mean Breast\? Known:"
+                r" Bowel, Breast"
+            ),
         ),
         ({"ids": ["A1", "Z9"]}, r"data.select.ids='Z9' is not in .*Known: A1, A2, B1, B2"),
         ({"exclude": "A11"}, r"data.select.exclude='A11' .*did you mean A1"),
@@ -160,20 +195,34 @@ def test_a_column_that_the_version_lacks(tmp_path: Path) -> None:
     (tmp_path / "HEST_v1_0_0.csv").write_text("id,organ\nA,Breast\n")
     table = read_sample_table(tmp_path)
     assert table is not None
-    with pytest.raises(InputError, match=r"data.select.species: HEST_v1_0_0.csv has no column species; it has organ"):
+    with pytest.raises(
+        InputError,
+        match=r"data.select.species: HEST_v1_0_0.csv has no column species; it has organ",
+    ):
         select_ids(table, {"species": "Homo sapiens"})
 
 
-VALUES = {name: [value for value in dict.fromkeys(row[i + 1] for row in ROWS) if value] for i, name in enumerate(COLUMNS[1:4])}
+VALUES = {
+    name: [value for value in dict.fromkeys(row[i + 1] for row in ROWS) if value]
+    for i, name in enumerate(COLUMNS[1:4])
+}
 
 
-@given(st.fixed_dictionaries({name: st.none() | st.lists(st.sampled_from(values)) for name, values in VALUES.items()}))
+@given(
+    st.fixed_dictionaries(
+        {name: st.none() | st.lists(st.sampled_from(values)) for name, values in VALUES.items()}
+    )
+)
 def test_filters_commute_and_agree_with_a_plain_loop(select: dict[str, list[str] | None]) -> None:
     table = SampleTable("t", "", pd.DataFrame(ROWS, columns=COLUMNS).set_index("id"))
     position = {name: i + 1 for i, name in enumerate(COLUMNS[1:])}
-    wanted = [row[0] for row in ROWS if all(not v or row[position[k]] in v for k, v in select.items())]
+    wanted = [
+        row[0] for row in ROWS if all(not v or row[position[k]] in v for k, v in select.items())
+    ]
     if wanted:
-        assert select_ids(table, select) == select_ids(table, dict(reversed(select.items()))) == wanted
+        assert (
+            select_ids(table, select) == select_ids(table, dict(reversed(select.items()))) == wanted
+        )
     else:
         with pytest.raises(InputError, match="leaves 0"):
             select_ids(table, select)
@@ -192,7 +241,9 @@ def test_reader_selects_by_table(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert reader.table is not None and reader.table_fingerprint == reader.table.fingerprint
     both = HestReader(str(tmp_path), sections=["A2", "B1"], select={"organ": "Breast"})
     assert [key.section_id for key in both.section_keys()] == ["A2"]
-    with pytest.raises(InputError, match=r"no section is in both data.reader.sections=\['B1'\] and data.select"):
+    with pytest.raises(
+        InputError, match=r"no section is in both data.reader.sections=\['B1'\] and data.select"
+    ):
         HestReader(str(tmp_path), sections=["B1"], select={"organ": "Breast"})
     partly = HestReader(str(tmp_path), select={"organ": "Bowel"})  # B2 is in the table only
     assert [key.section_id for key in partly.section_keys()] == ["B1"]
@@ -212,27 +263,40 @@ def test_reader_selects_by_metadata_where_there_is_no_table(tmp_path: Path) -> N
     reader = HestReader(str(tmp_path), select={"organ": "breast", "min_spots": 25})
     assert [key.section_id for key in reader.section_keys()] == ["A1", "A2"]
     assert reader.table is None and reader.table_fingerprint is None
-    (tmp_path / "metadata" / "A1.json").write_text(json.dumps({"organ": float("nan"), "spots_under_tissue": None}))
+    (tmp_path / "metadata" / "A1.json").write_text(
+        json.dumps({"organ": float("nan"), "spots_under_tissue": None})
+    )
     assert select_ids(table_from_metadata(tmp_path), {"organ": "Breast"}) == ["A2"]
 
 
 def test_the_demo_is_selected_like_hest(small_demo: Path) -> None:
     reader = HestReader(str(small_demo), select={"organ": "Breast", "min_spots": 5})
-    assert [key.section_id for key in reader.section_keys()] == ["DEMO1", "DEMO2", "DEMO4", "DEMO5"]  # two have a blank
+    # two have a blank
+    assert [key.section_id for key in reader.section_keys()] == ["DEMO1", "DEMO2", "DEMO4", "DEMO5"]
 
 
-READY = sorted(path.stem for path in (CHECKOUT / "conf" / "data").glob("hest*.yaml") if path.stem != "hest_benchmark")
+READY = sorted(
+    path.stem
+    for path in (CHECKOUT / "conf" / "data").glob("hest*.yaml")
+    if path.stem != "hest_benchmark"
+)
 
 
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_set_builds(name: str, tmp_path: Path) -> None:
-    config = OmegaConf.to_container(compose_config("train", [f"data={name}"], tmp_path), resolve=True, throw_on_missing=True)
+    config = OmegaConf.to_container(
+        compose_config("train", [f"data={name}"], tmp_path), resolve=True, throw_on_missing=True
+    )
     assert isinstance(config, dict) and config["data"]["name"] == name
     select = config["data"]["select"]
     names = select["ids"] or ["T1"]
     for section_id in names:
-        meta: dict[str, Any] = {key: value for key, value in select.items() if isinstance(value, str)}
-        write_hest(tmp_path, section_id, image=False, patient="", subseries="Patient 7 lesional", **meta)
+        meta: dict[str, Any] = {
+            key: value for key, value in select.items() if isinstance(value, str)
+        }
+        write_hest(
+            tmp_path, section_id, image=False, patient="", subseries="Patient 7 lesional", **meta
+        )
     write_hest(tmp_path, "OTHER", image=False, organ="Moon")
     reader = build(config["data"]["reader"] | {"root": str(tmp_path)})
     expected = {*names, "OTHER"} if name == "hest" else set(names)

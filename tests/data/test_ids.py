@@ -214,7 +214,9 @@ def test_a_blank_patient_is_none(value: Any) -> None:
         (["P1.tif", "._P1.tif"], ["P1"], ["P1.tif"]),
     ],
 )
-def test_images_of_names_with_dots(tmp_path: Path, files: list[str], others: list[str], expected: list[str]) -> None:
+def test_images_of_names_with_dots(
+    tmp_path: Path, files: list[str], others: list[str], expected: list[str]
+) -> None:
     for name in files:
         (tmp_path / name).write_bytes(b"")
     assert [path.name for path in images_of(tmp_path, "P1", others)] == expected

@@ -39,7 +39,8 @@ def png(width: int, height: int) -> Callable[[Path], Path]:
         head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
         chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
         body = b"".join(
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+            for name, data in chunks
         )
         (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
         return folder / "a.png"
@@ -126,7 +127,11 @@ def sound(folder: Path, kind: str) -> Path:
     if kind == "palette.tif":
         Image.fromarray(RGB).quantize(64).save(path)
     elif kind.endswith("tif"):
-        tiles = {} if kind == "tif" else {"tile": (32, 32), "compression": "jpeg" if kind == "jpeg.tif" else "deflate"}
+        tiles = (
+            {}
+            if kind == "tif"
+            else {"tile": (32, 32), "compression": "jpeg" if kind == "jpeg.tif" else "deflate"}
+        )
         tifffile.imwrite(path, RGB, photometric="rgb", **tiles)
     else:
         Image.fromarray(RGB).save(path)
@@ -142,7 +147,9 @@ def test_a_mutated_image_is_read_or_refused(tmp_path: Path, kind: str) -> None:
         broken.write_bytes(mutated(data, rng))
         try:
             image = open_image(broken)
-            region = image.read(len(image.downsamples) - 1, 0, 0, min(40, image.size[0]), min(40, image.size[1]))
+            region = image.read(
+                len(image.downsamples) - 1, 0, 0, min(40, image.size[0]), min(40, image.size[1])
+            )
             assert region.ndim == 3
         except InputError as error:
             assert str(broken) in str(error)

@@ -33,7 +33,9 @@ def image() -> Pixels:
     return picture(WIDTH, HEIGHT)
 
 
-def assert_regions_equal(reader: RegionReader, level: int, expected: Pixels, tolerance: float = 0) -> None:
+def assert_regions_equal(
+    reader: RegionReader, level: int, expected: Pixels, tolerance: float = 0
+) -> None:
     scale = reader.downsamples[level]
     for x, y, width, height in REGIONS:
         x, y = int(x / scale), int(y / scale)
@@ -62,7 +64,11 @@ def test_tiled_pyramid(tmp_path: Path, image: Pixels, options: dict[str, Any], l
     levels = halves(image, 3)
     path = write_pyramid(tmp_path / "a.tif", levels, **options)
     reader = open_image(path)
-    assert reader.size == (WIDTH, HEIGHT) and reader.downsamples == pytest.approx([1, 2, 4]) and reader.mpp is None
+    assert (
+        reader.size == (WIDTH, HEIGHT)
+        and reader.downsamples == pytest.approx([1, 2, 4])
+        and reader.mpp is None
+    )
     for level, pixels in enumerate(levels):
         assert level_size(reader, level) == (pixels.shape[1], pixels.shape[0])
         stored = tifffile.imread(path, level=level)
@@ -74,7 +80,14 @@ def test_pyramid_in_further_pages(tmp_path: Path) -> None:
     levels = halves(picture(600, 400), 2)
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
         for k, level in enumerate(levels):
-            tiff.write(level, tile=(64, 64), photometric="rgb", subfiletype=int(k > 0), metadata=None, compression="deflate")
+            tiff.write(
+                level,
+                tile=(64, 64),
+                photometric="rgb",
+                subfiletype=int(k > 0),
+                metadata=None,
+                compression="deflate",
+            )
     reader = open_image(tmp_path / "a.tif")
     assert reader.downsamples == [1, 2]
     assert_regions_equal(reader, 1, levels[1])
@@ -83,11 +96,15 @@ def test_pyramid_in_further_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [1, 7, 200, 1000])
 @pytest.mark.parametrize("compression", [None, "deflate"])
 def test_striped_tif(tmp_path: Path, image: Pixels, rows: int, compression: str | None) -> None:
-    tifffile.imwrite(tmp_path / "a.tiff", image, photometric="rgb", rowsperstrip=rows, compression=compression)
+    tifffile.imwrite(
+        tmp_path / "a.tiff", image, photometric="rgb", rowsperstrip=rows, compression=compression
+    )
     assert_regions_equal(open_image(tmp_path / "a.tiff"), 0, image)
 
 
-@pytest.mark.parametrize(("suffix", "tolerance"), [("png", 0), ("bmp", 0), ("jpg", 4), ("JPEG", 4), ("PNG", 0)])
+@pytest.mark.parametrize(
+    ("suffix", "tolerance"), [("png", 0), ("bmp", 0), ("jpg", 4), ("JPEG", 4), ("PNG", 0)]
+)
 def test_plain_images(tmp_path: Path, image: Pixels, suffix: str, tolerance: float) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(image).save(path, dpi=(72, 72), quality=95)
@@ -97,15 +114,21 @@ def test_plain_images(tmp_path: Path, image: Pixels, suffix: str, tolerance: flo
 
 
 @pytest.mark.parametrize("tile", [None, (64, 64)])
-def test_opaque_alpha_changes_nothing(tmp_path: Path, image: Pixels, tile: tuple[int, int] | None) -> None:
+def test_opaque_alpha_changes_nothing(
+    tmp_path: Path, image: Pixels, tile: tuple[int, int] | None
+) -> None:
     rgba = np.dstack([image, np.full((HEIGHT, WIDTH), 255, dtype=np.uint8)])
-    tifffile.imwrite(tmp_path / "a.tif", rgba, photometric="rgb", tile=tile, extrasamples=["unassalpha"])
+    tifffile.imwrite(
+        tmp_path / "a.tif", rgba, photometric="rgb", tile=tile, extrasamples=["unassalpha"]
+    )
     assert_regions_equal(open_image(tmp_path / "a.tif"), 0, image)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.png"])
 @pytest.mark.parametrize("tile", [None, (64, 64)])
-def test_grey_becomes_rgb(tmp_path: Path, image: Pixels, name: str, tile: tuple[int, int] | None) -> None:
+def test_grey_becomes_rgb(
+    tmp_path: Path, image: Pixels, name: str, tile: tuple[int, int] | None
+) -> None:
     grey = np.ascontiguousarray(image[..., 0])
     if name.endswith("tif"):
         tifffile.imwrite(tmp_path / name, grey, photometric="minisblack", tile=tile)
@@ -114,7 +137,9 @@ def test_grey_becomes_rgb(tmp_path: Path, image: Pixels, name: str, tile: tuple[
     assert_regions_equal(open_image(tmp_path / name), 0, np.repeat(grey[..., None], 3, axis=2))
 
 
-@pytest.mark.parametrize("pixels", [np.zeros((80, 80, 3), np.uint16), np.zeros((80, 80), np.float32)])
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((80, 80, 3), np.uint16), np.zeros((80, 80), np.float32)]
+)
 def test_16_bit_and_float_are_refused(tmp_path: Path, pixels: Pixels) -> None:
     path = tmp_path / "deep.tif"
     tifffile.imwrite(path, pixels)
@@ -124,24 +149,37 @@ def test_16_bit_and_float_are_refused(tmp_path: Path, pixels: Pixels) -> None:
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize(("unit", "per_um"), [("CENTIMETER", 1e4), ("INCH", 25_400.0), ("NONE", 0.0)])
+@pytest.mark.parametrize(
+    ("unit", "per_um"), [("CENTIMETER", 1e4), ("INCH", 25_400.0), ("NONE", 0.0)]
+)
 @pytest.mark.parametrize("mpp", [0.25, 0.5, 1.37])
 def test_mpp_from_resolution_tags(tmp_path: Path, unit: str, per_um: float, mpp: float) -> None:
     resolution = (per_um / mpp, per_um / mpp) if per_um else (1, 1)
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, np.zeros((64, 64, 3), np.uint8), photometric="rgb", resolution=resolution, resolutionunit=unit)
+    tifffile.imwrite(
+        path,
+        np.zeros((64, 64, 3), np.uint8),
+        photometric="rgb",
+        resolution=resolution,
+        resolutionunit=unit,
+    )
     assert open_image(path).mpp == (pytest.approx(mpp, rel=1e-6) if per_um else None)
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "width", "height"), [(-20, -10, 60, 50), (265, 175, 60, 40), (-5, -7, 310, 214), (100, 50, 20, 20)]
+    ("x", "y", "width", "height"),
+    [(-20, -10, 60, 50), (265, 175, 60, 40), (-5, -7, 310, 214), (100, 50, 20, 20)],
 )
-def test_read_padded_mirrors(tmp_path: Path, image: Pixels, x: int, y: int, width: int, height: int) -> None:
+def test_read_padded_mirrors(
+    tmp_path: Path, image: Pixels, x: int, y: int, width: int, height: int
+) -> None:
     path = write_pyramid(tmp_path / "a.tif", halves(image, 2), compression="deflate")
     pad = 50
     expected = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
     region = read_padded(open_image(path), 0, x, y, width, height)
-    np.testing.assert_array_equal(region, expected[y + pad : y + pad + height, x + pad : x + pad + width])
+    np.testing.assert_array_equal(
+        region, expected[y + pad : y + pad + height, x + pad : x + pad + width]
+    )
 
 
 def test_read_padded_on_a_level_and_outside(tmp_path: Path, image: Pixels) -> None:
@@ -154,15 +192,28 @@ def test_read_padded_on_a_level_and_outside(tmp_path: Path, image: Pixels) -> No
 
 def test_best_level_is_never_coarser_than_asked(tmp_path: Path, image: Pixels) -> None:
     reader = open_image(write_pyramid(tmp_path / "a.tif", halves(image, 3)))
-    assert [best_level(reader, d) for d in (0.3, 1.0, 1.9, 2.0, 3.9, 4.0, 99.0)] == [0, 0, 0, 1, 1, 2, 2]
+    assert [best_level(reader, d) for d in (0.3, 1.0, 1.9, 2.0, 3.9, 4.0, 99.0)] == [
+        0,
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(
-    ("longest", "size"), [(150, (150, 100)), (100, (100, 67)), (40, (40, 27)), (5000, (300, 200)), (1, (1, 1))]
+    ("longest", "size"),
+    [(150, (150, 100)), (100, (100, 67)), (40, (40, 27)), (5000, (300, 200)), (1, (1, 1))],
 )
 @pytest.mark.parametrize("n_levels", [1, 3])
-def test_thumbnail(tmp_path: Path, image: Pixels, longest: int, size: tuple[int, int], n_levels: int) -> None:
-    small, scale = thumbnail(open_image(write_pyramid(tmp_path / "a.tif", halves(image, n_levels))), longest)
+def test_thumbnail(
+    tmp_path: Path, image: Pixels, longest: int, size: tuple[int, int], n_levels: int
+) -> None:
+    small, scale = thumbnail(
+        open_image(write_pyramid(tmp_path / "a.tif", halves(image, n_levels))), longest
+    )
     assert small.shape == (size[1], size[0], 3) and scale == pytest.approx(min(1, longest / WIDTH))
     expected = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(int) - expected).mean() < 3
@@ -186,12 +237,18 @@ def test_missing_image(tmp_path: Path) -> None:
 def test_unknown_format(tmp_path: Path) -> None:
     path = tmp_path / "a.xyz"
     path.write_bytes(b"x")
-    with pytest.raises(InputError, match=r"unknown image format '.xyz'; known are .*\.svs.*\.tif") as error:
+    with pytest.raises(
+        InputError, match=r"unknown image format '.xyz'; known are .*\.svs.*\.tif"
+    ) as error:
         open_image(path)
     assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"not an image at all", b"II*\x00\x08\x00\x00\x00"], ids=["zero", "text", "header"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not an image at all", b"II*\x00\x08\x00\x00\x00"],
+    ids=["zero", "text", "header"],
+)
 @pytest.mark.parametrize("suffix", ["tif", "png", "jpg", "svs", "ndpi"])
 def test_broken_file(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"broken.{suffix}"
@@ -224,7 +281,14 @@ def test_truncated_tif(tmp_path: Path, image: Pixels, compression: str | None) -
 def test_sparse_tiles_are_white(tmp_path: Path) -> None:
     tiles = [np.full((64, 64, 3), 7, np.uint8), None]
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
-        tiff.write(iter(tiles), shape=(64, 128, 3), dtype=np.uint8, tile=(64, 64), photometric="rgb", compression="deflate")
+        tiff.write(
+            iter(tiles),
+            shape=(64, 128, 3),
+            dtype=np.uint8,
+            tile=(64, 64),
+            photometric="rgb",
+            compression="deflate",
+        )
     region = open_image(tmp_path / "a.tif").read(0, 0, 0, 128, 64)
     assert (region[:, :64] == 7).all() and np.ptp(region[:, 64:]) == 0
 

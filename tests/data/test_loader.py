@@ -38,7 +38,9 @@ def test_every_section_once_per_epoch(n: int, batch_blocks: int, seed: int | Non
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("n", [1, 2, 5, 7])
 @pytest.mark.parametrize("batch_blocks", [1, 2, 3, 4])
-def test_mean_over_ranks_is_the_mean_over_sections(world_size: int, n: int, batch_blocks: int) -> None:
+def test_mean_over_ranks_is_the_mean_over_sections(
+    world_size: int, n: int, batch_blocks: int
+) -> None:
     way = {"batch_blocks": batch_blocks, "seed": 1, "world_size": world_size}
     ranks = [list(BlockLoader(sections(n), rank=r, **way)) for r in range(world_size)]  # type: ignore[arg-type]
     assert len({len(batches) for batches in ranks}) == 1  # no rank waits for another
@@ -60,7 +62,9 @@ def test_mean_over_ranks_is_the_mean_over_sections(world_size: int, n: int, batc
 
 @pytest.mark.parametrize("world_size", [2, 3, 4])
 def test_ranks_have_equal_work_however_uneven_the_sections(world_size: int) -> None:
-    """Sections of 40 to 900 spots in blocks of at most 50, 16 blocks a step: no rank has much more than another."""
+    """Sections of 40 to 900 spots in blocks of at most 50, 16 blocks a step: no rank has much more
+    than another.
+    """
     uneven = [graph(f"S{n}", n) for n in (40, 900, 333, 75, 510)]
     way = {"block_spots": 50, "n_hops": 1, "batch_blocks": 16, "seed": 0, "world_size": world_size}
     ranks = [BlockLoader(uneven, rank=r, **way) for r in range(world_size)]  # type: ignore[arg-type]
@@ -74,14 +78,26 @@ def test_ranks_have_equal_work_however_uneven_the_sections(world_size: int) -> N
 def test_one_weight_a_section_and_edges_stay_in_their_section() -> None:
     graphs = sections(3)
     (batch,) = BlockLoader(graphs, batch_blocks=3)
-    assert batch.weight.tolist() == pytest.approx([1 / 3] * 3) and batch.n_spots.tolist() == [3, 4, 5]
-    parts = [torch.from_numpy(each.edges) + start for each, start in zip(graphs, (0, 3, 7), strict=True)]
+    assert batch.weight.tolist() == pytest.approx([1 / 3] * 3) and batch.n_spots.tolist() == [
+        3,
+        4,
+        5,
+    ]
+    parts = [
+        torch.from_numpy(each.edges) + start for each, start in zip(graphs, (0, 3, 7), strict=True)
+    ]
     assert torch.equal(batch.edge_index, torch.cat(parts, dim=1))
 
 
 def test_rows_of_a_block_are_those_of_its_spots() -> None:
     for batch in BlockLoader([graph("S", 60)], block_spots=20, n_hops=2, batch_blocks=2):
-        assert len(batch.x) == len(batch.inner) > len(batch.y) == int(batch.inner.sum()) == int(batch.n_inner.sum())
+        assert (
+            len(batch.x)
+            == len(batch.inner)
+            > len(batch.y)
+            == int(batch.inner.sum())
+            == int(batch.n_inner.sum())
+        )
         assert torch.equal(batch.x[batch.inner], -batch.y)
         assert torch.equal(batch.spot, batch.x[batch.inner, 0].long())
 
@@ -102,7 +118,8 @@ def test_order_by_seed_and_epoch() -> None:
     epoch = 1
     second = ids(loader)
     assert first == again != second
-    assert second == ids(BlockLoader(sections(12), batch_blocks=2, seed=3, epoch=lambda: 1))  # as a resumed run
+    # as a resumed run
+    assert second == ids(BlockLoader(sections(12), batch_blocks=2, seed=3, epoch=lambda: 1))
     assert first != ids(BlockLoader(sections(12), batch_blocks=2, seed=4))
 
 

@@ -1,4 +1,6 @@
-"""Mutated masks, outlines and files of nuclei are read or refused in words: nothing else comes out of them."""
+"""Mutated masks, outlines and files of nuclei are read or refused in words: nothing else comes out
+of them.
+"""
 
 import json
 from pathlib import Path
@@ -28,7 +30,10 @@ FEATURES = [
     {
         "type": "Feature",
         "geometry": {"type": kind, "coordinates": [RING] if kind == "Polygon" else [[RING]]},
-        "properties": {"objectType": "annotation", "classification": {"name": "Tumor", "color": [1, 2, 3]}},
+        "properties": {
+            "objectType": "annotation",
+            "classification": {"name": "Tumor", "color": [1, 2, 3]},
+        },
     }
     for kind in ("Polygon", "MultiPolygon")
 ]
@@ -41,7 +46,9 @@ def sound(folder: Path, suffix: str) -> bytes:
     if suffix in (".geojson", ".json"):
         path.write_text(COLLECTION)
     elif suffix == ".csv":
-        pd.DataFrame({"x": [75.5, 175], "y": [75, 175], "area_um2": [9.5, 9], "class": ["a", "b"]}).to_csv(path, index=False)
+        pd.DataFrame(
+            {"x": [75.5, 175], "y": [75, 175], "area_um2": [9.5, 9], "class": ["a", "b"]}
+        ).to_csv(path, index=False)
     elif suffix == ".npy":
         np.save(path, LABELS)
     elif suffix == ".tif":

@@ -30,7 +30,9 @@ def of_07(path: Path, patient: str, known: list[str]) -> None:
         del obs["patient"]
         obs.attrs["encoding-version"] = "0.1.0"
         categories = obs.create_group("__categories")
-        listed = categories.create_dataset("patient", data=np.array(known, dtype=object), dtype=TEXT)
+        listed = categories.create_dataset(
+            "patient", data=np.array(known, dtype=object), dtype=TEXT
+        )
         listed.attrs["ordered"] = False
         obs["patient"] = np.full(36, known.index(patient), dtype=np.int8)
         obs["patient"].attrs["categories"] = listed.ref

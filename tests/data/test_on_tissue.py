@@ -40,7 +40,9 @@ def written(kind: str, category: bool = False) -> pd.Series:
 
 @pytest.mark.parametrize("category", [False, True])
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_every_h5ad_reader(tmp_path: Path, kind: str, category: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_h5ad_reader(
+    tmp_path: Path, kind: str, category: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     table = as_adata(truth())
     table.obs["in_tissue"] = written(kind, category)
     path = write_flat(tmp_path, "A", table=table)
@@ -67,8 +69,14 @@ def test_space_ranger(tmp_path: Path, kind: str, positions: str) -> None:
     yes, no = WRITTEN[kind]
     for old, new in ((",1,", f",{yes},"), (",0,", f",{no},")):
         lines = path.read_text().splitlines()
-        path.write_text("\n".join(line.replace(old, new, 1) if line.count(",") and
-                                  line.split(",")[1] == old[1] else line for line in lines))  # fmt: skip
+        path.write_text(
+            "\n".join(
+                line.replace(old, new, 1)
+                if line.count(",") and line.split(",")[1] == old[1]
+                else line
+                for line in lines
+            )
+        )
     assert len(VisiumReader(str(outs)).read("V1").adata) == 36
 
 

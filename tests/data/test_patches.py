@@ -13,10 +13,21 @@ from hespotex.data.patch_reader import iterate_patches, stored_barcodes
 from hespotex.data.patches import PatchSize, PatchSpec, cut_patch, patch_size
 from hespotex.errors import InputError
 
-from .builders import MPP, Pixels, halves, picture, section, square_grid, write_patches, write_pyramid
+from .builders import (
+    MPP,
+    Pixels,
+    halves,
+    picture,
+    section,
+    square_grid,
+    write_patches,
+    write_pyramid,
+)
 
 
-def target(width: int = 512, height: int = 512, x: int = 200, y: int = 300, radius: int = 40) -> Pixels:
+def target(
+    width: int = 512, height: int = 512, x: int = 200, y: int = 300, radius: int = 40
+) -> Pixels:
     """White with a dark disc at (x, y)."""
     image = np.full((height, width, 3), 255, dtype=np.uint8)
     return np.asarray(cv2.circle(image, (x, y), radius, (0, 0, 0), -1), dtype=np.uint8)
@@ -31,7 +42,8 @@ def pyramid(tmp_path: Path) -> Path:
     ("um", "px", "mpp", "expected"),
     [
         (112, 224, 0.5, PatchSize(224, 0, 224, 224.0)),
-        (112, 224, 0.25, PatchSize(224, 1, 224, 448.0)),  # two level-0 px per wanted px: the half level
+        # two level-0 px per wanted px: the half level
+        (112, 224, 0.25, PatchSize(224, 1, 224, 448.0)),
         (112, 224, 0.125, PatchSize(224, 2, 224, 896.0)),
         (112, 224, 0.3, PatchSize(224, 0, 373, 112 / 0.3)),  # between levels: the finer one
         (112, 224, 1.0, PatchSize(224, 0, 112, 112.0)),  # coarser than asked: enlarged
@@ -54,7 +66,9 @@ def test_the_spot_is_in_the_middle_at_its_physical_size(pyramid: Path, mpp: floa
     dark = patch[..., 0] < 128
     level0_per_px = 100 / px
     rows, columns = np.nonzero(dark)
-    assert np.mean([rows, columns], axis=1) == pytest.approx([px / 2 - 0.5] * 2, abs=1.5 / level0_per_px + 0.5)
+    assert np.mean([rows, columns], axis=1) == pytest.approx(
+        [px / 2 - 0.5] * 2, abs=1.5 / level0_per_px + 0.5
+    )
     assert dark.sum() * level0_per_px**2 == pytest.approx(np.pi * 40**2, rel=0.05)
 
 
@@ -72,7 +86,9 @@ def test_border_patches_are_mirrored(tmp_path: Path) -> None:
     size = patch_size(PatchSpec(64.0, 64), 1.0, reader)
     padded = np.pad(image, ((40, 40), (40, 40), (0, 0)), mode="reflect")
     for x, y in [(10, 5), (190, 150), (100, 155), (20, 80)]:
-        np.testing.assert_array_equal(cut_patch(reader, size, x, y), padded[y + 8 : y + 72, x + 8 : x + 72])
+        np.testing.assert_array_equal(
+            cut_patch(reader, size, x, y), padded[y + 8 : y + 72, x + 8 : x + 72]
+        )
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 25, 100])
@@ -94,7 +110,9 @@ def test_spots_outside_the_image_are_refused(tmp_path: Path, x: float, y: float,
     pos = square_grid()[0]
     pos[3] = x, y
     path = write_pyramid(tmp_path / "a.tif", [picture(340, 340)])
-    with pytest.raises(InputError, match=rf"S1: {n} of 25 spots lie outside the image of 340 x 340 px") as error:
+    with pytest.raises(
+        InputError, match=rf"S1: {n} of 25 spots lie outside the image of 340 x 340 px"
+    ) as error:
         list(iterate_patches(section(pos=pos, image=path), PatchSpec(80, 40), 8))
     assert str(path) in str(error.value) and "full-resolution image" in str(error.value)
 
@@ -108,7 +126,8 @@ def test_a_thumbnail_instead_of_the_image_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_stored_patches_are_joined_by_barcode(tmp_path: Path, batch_size: int) -> None:
-    barcodes = [f"b{i:03d}" for i in (7, 3, 20, 0, 11)]  # another order than the spots, and most of them missing
+    # another order than the spots, and most of them missing
+    barcodes = [f"b{i:03d}" for i in (7, 3, 20, 0, 11)]
     stored = write_patches(tmp_path / "a.h5", barcodes)
     spots = section(patches=tmp_path / "a.h5").keep([0, 3, 7, 11, 20])
     found: dict[str, Pixels] = {}
@@ -120,13 +139,17 @@ def test_stored_patches_are_joined_by_barcode(tmp_path: Path, batch_size: int) -
 
 
 @pytest.mark.parametrize(("side", "um"), [(224, 112.0), (256, 128.0)])
-def test_the_centre_of_a_stored_patch_gives_a_smaller_one(tmp_path: Path, side: int, um: float) -> None:
+def test_the_centre_of_a_stored_patch_gives_a_smaller_one(
+    tmp_path: Path, side: int, um: float
+) -> None:
     write_patches(tmp_path / "a.h5", ["b000"], side)
     spots = section(patches=tmp_path / "a.h5").keep([0])
     ((_, half),) = iterate_patches(spots, PatchSpec(um / 2, 64), 8)
     assert half.shape == (1, 64, 64, 3) and (half[..., 0] == 200).all()
     ((_, more),) = iterate_patches(spots, PatchSpec(0.75 * um, 84), 8)
-    assert (more[0, :, :, 0] == 200).sum() == pytest.approx(56**2, rel=0.05) and (more[0, 0] < 100).all()
+    assert (more[0, :, :, 0] == 200).sum() == pytest.approx(56**2, rel=0.05) and (
+        more[0, 0] < 100
+    ).all()
 
 
 def test_a_larger_patch_cannot_be_had(tmp_path: Path) -> None:

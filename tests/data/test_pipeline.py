@@ -63,7 +63,9 @@ def test_an_error_of_a_reader_arrives() -> None:
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
 @pytest.mark.parametrize("start", [0, 3, 25])
 @pytest.mark.parametrize("workers", [1, 4])
-def test_rows_are_those_of_the_patches(spots: Section, batch_size: int, start: int, workers: int) -> None:
+def test_rows_are_those_of_the_patches(
+    spots: Section, batch_size: int, start: int, workers: int
+) -> None:
     encoder = MeanColour()
     encoder.batch_size = batch_size
     rows = list(encode_spots(spots, SPEC, encoder, start, workers))
@@ -105,7 +107,9 @@ def test_views_are_files_of_their_own(spots: Section, store: EmbeddingStore) -> 
     assert len(list(store.root.rglob("*.h5"))) == 2
 
 
-def test_is_filled_asks_for_every_view_and_the_counts(spots: Section, store: EmbeddingStore) -> None:
+def test_is_filled_asks_for_every_view_and_the_counts(
+    spots: Section, store: EmbeddingStore
+) -> None:
     parts = (spots, MeanColour([40.0, 100.0]), CountByPlace(), store)
     assert not is_filled(*parts)
     embed_section(spots, parts[1], store)
@@ -125,7 +129,9 @@ class Slow(MeanColour):
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    """kill -9 before the first block, between blocks and while the last ones are made; then an undisturbed end."""
+    """kill -9 before the first block, between blocks and while the last ones are made; then an
+    undisturbed end.
+    """
     pos = np.random.default_rng(0).uniform(20, 320, (1500, 2))
     spots = section(image=write_pyramid(tmp_path / "a.tif", [picture(340, 340)]), pos=pos)
     whole, broken = (EmbeddingStore(str(tmp_path / name)) for name in ("whole", "broken"))
@@ -151,11 +157,15 @@ def test_two_encoders_side_by_side(spots: Section, store: EmbeddingStore) -> Non
         parts = (MeanColour([40.0]), LeftRight([100.0], patch_px=32, version=2))
 
     both = embed_section(spots, Pair(), store)[:]
-    np.testing.assert_array_equal(both, np.hstack([embed_section(spots, part, store)[:] for part in Pair.parts]))
+    np.testing.assert_array_equal(
+        both, np.hstack([embed_section(spots, part, store)[:] for part in Pair.parts])
+    )
 
 
 def test_training_draws_views_by_seed_and_epoch(spots: Section, store: EmbeddingStore) -> None:
-    graph = ImageInputs(views=3, standardize="none").assemble(spots, LeftRight(), None, store, views=3)
+    graph = ImageInputs(views=3, standardize="none").assemble(
+        spots, LeftRight(), None, store, views=3
+    )
     data = graph.whole()
     assert data.image_views.shape == (25, 3, 3)
     torch.testing.assert_close(data.image_views[:, 0], data.image_embedding)
@@ -169,7 +179,8 @@ def test_training_draws_views_by_seed_and_epoch(spots: Section, store: Embedding
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     of = (data.image_views.numpy() == first[:, None]).all(axis=2)
-    assert of.any(axis=1).all() and of.any(axis=0).all()  # every spot got one of its views, and all views occur
+    # every spot got one of its views, and all views occur
+    assert of.any(axis=1).all() and of.any(axis=0).all()
     (unseeded,) = BlockLoader([graph])
     torch.testing.assert_close(unseeded.image_embedding, data.image_embedding)
 

@@ -25,7 +25,10 @@ def imagej(per_unit: float, unit: str) -> dict[str, Any]:
 
 
 def aperio(words: str) -> dict[str, Any]:
-    return {"description": f"Aperio Image Library v11.2.1\r\n80x64|AppMag = 20|{words}", "metadata": None}
+    return {
+        "description": f"Aperio Image Library v11.2.1\r\n80x64|AppMag = 20|{words}",
+        "metadata": None,
+    }
 
 
 def tags(x: float, y: float, unit: str = "CENTIMETER") -> dict[str, Any]:
@@ -70,7 +73,10 @@ def test_is_read(tmp_path: Path, options: dict[str, Any], mpp: float) -> None:
         (ome(1, "pixel"), "its OME-XML PhysicalSizeX says no number"),
         (aperio("MPP = unknown"), r"its description \(MPP\) says no number"),
         (tags(72, 72, "INCH"), "its resolution tag says 352.8 um/px"),
-        (aperio("MPP = 0.25") | tags(20_000, 20_000), r"it tells several: 0.25 um/px \(description.*0.5 um/px \(resolution"),
+        (
+            aperio("MPP = 0.25") | tags(20_000, 20_000),
+            r"it tells several: 0.25 um/px \(description.*0.5 um/px \(resolution",
+        ),
     ],
     ids=str,
 )
@@ -83,7 +89,14 @@ def test_of_no_use_is_told(tmp_path: Path, options: dict[str, Any], words: str) 
 
 
 @pytest.mark.parametrize(
-    "options", [ome(0.5, "µm", 0.25), tags(20_000, 40_000), tags(10_000, 20_000), tags(50_800, 25_400, "INCH")], ids=str
+    "options",
+    [
+        ome(0.5, "µm", 0.25),
+        tags(20_000, 40_000),
+        tags(10_000, 20_000),
+        tags(50_800, 25_400, "INCH"),
+    ],
+    ids=str,
 )
 def test_px_that_are_not_square_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"its px are not square.*resample"):

@@ -35,14 +35,21 @@ def test_her2st(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert reader.section_keys() == [SectionKey("A1", "A"), SectionKey("B3", "B")]
     with caplog.at_level(logging.INFO):
         section = reader.read("A1")
-    assert "26 spots with counts, 24 with a position, 24 with both" in caplog.text  # dropped ones are counted
+    # dropped ones are counted
+    assert "26 spots with counts, 24 with a position, 24 with both" in caplog.text
     pos, array = square_grid()
     order = [section.barcodes.index(f"{x}x{y}") for x, y in array[1:]]
     np.testing.assert_array_equal(counts_of(section)[order], counts[1:])
     np.testing.assert_array_equal(section.pos_px[order], pos[1:])
     assert section.mpp == pytest.approx(UM_PER_PX) and section.mpp_source == "spot pitch of 200 um"
-    assert (section.pitch_um, section.spot_diameter_um) == (200, 100) and list(section.adata.var_names) == GENES
-    assert sparse.isspmatrix_csr(section.adata.X) and section.image is not None and section.image.name == "he.jpg"
+    assert (section.pitch_um, section.spot_diameter_um) == (200, 100) and list(
+        section.adata.var_names
+    ) == GENES
+    assert (
+        sparse.isspmatrix_csr(section.adata.X)
+        and section.image is not None
+        and section.image.name == "he.jpg"
+    )
     np.testing.assert_allclose(section.pos[order], pos[1:] * UM_PER_PX)
 
 
@@ -53,13 +60,17 @@ def test_her2st_of_chosen_sections_and_mpp(tmp_path: Path) -> None:
     assert [key.section_id for key in reader.section_keys()] == ["A2"]
     section = reader.read("A2")
     assert (section.mpp, section.mpp_source) == (3.4, "data.reader.mpp")
-    with pytest.raises(InputError, match=r"data.reader.sections names \['Z9'\], but .* holds \['A1', 'A2', 'B1'\]"):
+    with pytest.raises(
+        InputError, match=r"data.reader.sections names \['Z9'\], but .* holds \['A1', 'A2', 'B1'\]"
+    ):
         Her2stReader(str(tmp_path), sections=["A1", "Z9"])
 
 
 def test_her2st_with_a_wrong_mpp(tmp_path: Path) -> None:
     write_her2st(tmp_path)
-    with pytest.raises(InputError, match=r"A1: at 0\.6900 um/px .* 41\.4 um apart, expected 200 um") as error:
+    with pytest.raises(
+        InputError, match=r"A1: at 0\.6900 um/px .* 41\.4 um apart, expected 200 um"
+    ) as error:
         Her2stReader(str(tmp_path), mpp=0.69).read("A1")
     assert "data.reader.mpp=3.3333" in str(error.value)
 
@@ -111,7 +122,9 @@ def test_her2st_damaged(tmp_path: Path, damage: Any, message: str) -> None:
 def test_her2st_without_counts(tmp_path: Path) -> None:
     (tmp_path / "ST-cnts").mkdir()
     (tmp_path / "ST-cnts" / "readme.txt").touch()
-    with pytest.raises(InputError, match=r"no counts such as A1.tsv.gz in .*ST-cnts: is data.reader.root right"):
+    with pytest.raises(
+        InputError, match=r"no counts such as A1.tsv.gz in .*ST-cnts: is data.reader.root right"
+    ):
         Her2stReader(str(tmp_path))
 
 
@@ -152,22 +165,31 @@ def test_hest_spots_all_on_one_place(tmp_path: Path, obs: bool) -> None:
 
 @pytest.mark.parametrize("reader", [Her2stReader, HestReader])
 def test_missing_and_empty_folders(tmp_path: Path, reader: Any) -> None:
-    with pytest.raises(InputError, match=r"folder not found: .*nowhere.*; set data.reader.root=PATH"):
+    with pytest.raises(
+        InputError, match=r"folder not found: .*nowhere.*; set data.reader.root=PATH"
+    ):
         reader(str(tmp_path / "nowhere"))
     for name in ("st", "ST-cnts"):
         (tmp_path / "root" / name).mkdir(parents=True)
-    with pytest.raises(InputError, match=r"folder is empty: .*(st|ST-cnts); set data.reader.root=PATH"):
+    with pytest.raises(
+        InputError, match=r"folder is empty: .*(st|ST-cnts); set data.reader.root=PATH"
+    ):
         reader(str(tmp_path / "root"))
 
 
 @pytest.mark.parametrize("name", ["B4", "C2", "C3", "C4", "C5"])
 def test_real_her2st(shared: Path, name: str) -> None:
     reader = Her2stReader(str(shared / "data" / "her2st"))
-    assert [(k.section_id, k.group) for k in reader.section_keys()] == [("B4", "B"), *((f"C{i}", "C") for i in (2, 3, 4, 5))]
+    assert [(k.section_id, k.group) for k in reader.section_keys()] == [
+        ("B4", "B"),
+        *((f"C{i}", "C") for i in (2, 3, 4, 5)),
+    ]
     section = reader.read(name)
     assert 180 <= section.adata.n_obs <= 283 and 15_289 <= section.adata.n_vars <= 15_842
     assert section.mpp == pytest.approx(0.69, abs=0.02) and section.adata.var_names.is_unique
-    assert (section.adata.X.data == np.round(section.adata.X.data)).all() and section.adata.X.data.min() > 0
+    assert (
+        section.adata.X.data == np.round(section.adata.X.data)
+    ).all() and section.adata.X.data.min() > 0
     if name == "B4":  # decoding all five costs seconds
         assert section.image is not None
         check_spots(section, *open_image(section.image).size)
@@ -183,7 +205,10 @@ def test_hest_with_an_image(tmp_path: Path) -> None:
     np.testing.assert_array_equal(section.pos_px, square_grid()[0])
     assert section.barcodes[:2] == ["000x000", "000x001"] and section.patches is None
     assert (section.mpp, section.mpp_source) == (MPP, "metadata estimate")
-    assert (section.pitch_um, section.spot_diameter_um) == (120, 55) and section.image == tmp_path / "wsis" / "T1.tif"
+    assert (section.pitch_um, section.spot_diameter_um) == (
+        120,
+        55,
+    ) and section.image == tmp_path / "wsis" / "T1.tif"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +223,12 @@ def test_hest_with_an_image(tmp_path: Path) -> None:
     ],
 )
 def test_hest_pixel_size(
-    tmp_path: Path, embedded: float, estimated: float | None, override: float | None, mpp: float, source: str
+    tmp_path: Path,
+    embedded: float,
+    estimated: float | None,
+    override: float | None,
+    mpp: float,
+    source: str,
 ) -> None:
     write_hest(tmp_path, mpp=embedded, pixel_size_um_estimated=estimated)
     section = HestReader(str(tmp_path), mpp=override).read("T1")
@@ -208,14 +238,18 @@ def test_hest_pixel_size(
 @pytest.mark.parametrize("embedded", [None, 352.8])
 def test_hest_without_any_pixel_size(tmp_path: Path, embedded: float | None) -> None:
     write_hest(tmp_path, mpp=embedded, pixel_size_um_estimated=float("nan"))
-    with pytest.raises(InputError, match=r"T1: neither metadata nor image tell the pixel size; set data.reader.mpp"):
+    with pytest.raises(
+        InputError, match=r"T1: neither metadata nor image tell the pixel size; set data.reader.mpp"
+    ):
         HestReader(str(tmp_path)).read("T1")
 
 
 @pytest.mark.parametrize(("mpp", "found"), [(4.0, "240.0 um apart"), (1.0, "60.0 um apart")])
 def test_hest_two_times_off(tmp_path: Path, mpp: float, found: str) -> None:
     write_hest(tmp_path, pixel_size_um_estimated=mpp)
-    with pytest.raises(InputError, match=f"T1: at {mpp:.4f} um/px .metadata estimate. .* {found}, expected 120 um") as error:
+    with pytest.raises(
+        InputError, match=f"T1: at {mpp:.4f} um/px .metadata estimate. .* {found}, expected 120 um"
+    ) as error:
         HestReader(str(tmp_path)).read("T1")
     assert "data.reader.mpp=2.0000" in str(error.value)
 
@@ -249,7 +283,8 @@ def test_hest_without_pixels(tmp_path: Path) -> None:
     ("labels", "groups"),
     [
         ([("P1", "s"), ("P1", "s"), ("P2", "s")], ["P1", "P1", "P2"]),
-        ([("", "s"), (None, "s"), (float("nan"), "t")], ["s", "s", "t"]),  # blank: the study, not one patient for all
+        # blank: the study, not one patient for all
+        ([("", "s"), (None, "s"), (float("nan"), "t")], ["s", "s", "t"]),
         ([("P1", "s"), ("P1", "t"), ("P2", "t")], ["s: P1", "t: P1", "P2"]),
         ([("", ""), (" ", None)], ["T0", "T1"]),
         ([(1, "s"), ("1", "s"), (" 1 ", "s")], ["1", "1", "1"]),
@@ -265,8 +300,12 @@ def test_hest_chosen_sections(tmp_path: Path) -> None:
     for name in ("T1", "T2"):
         write_hest(tmp_path, name, image=False)
     (tmp_path / "metadata" / "T1.json").unlink()  # not needed for a section that is not used
-    assert [key.section_id for key in HestReader(str(tmp_path), sections=["T2"]).section_keys()] == ["T2"]
-    with pytest.raises(InputError, match=r"data.reader.sections names \['T9'\], but .*st holds \['T1', 'T2'\]"):
+    assert [
+        key.section_id for key in HestReader(str(tmp_path), sections=["T2"]).section_keys()
+    ] == ["T2"]
+    with pytest.raises(
+        InputError, match=r"data.reader.sections names \['T9'\], but .*st holds \['T1', 'T2'\]"
+    ):
         HestReader(str(tmp_path), sections=["T9"])
     with pytest.raises(InputError, match=r"metadata not found: .*T1.json"):
         HestReader(str(tmp_path)).read("T1")
@@ -297,7 +336,10 @@ def test_hest_metadata_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 def test_hest_without_positions(tmp_path: Path) -> None:
     write_hest(tmp_path, spatial=False)
-    with pytest.raises(InputError, match=r'T1.h5ad: expected spot centres .* in obsm\["spatial"\], found obsm keys \[\]'):
+    with pytest.raises(
+        InputError,
+        match=r'T1.h5ad: expected spot centres .* in obsm\["spatial"\], found obsm keys \[\]',
+    ):
         HestReader(str(tmp_path)).read("T1")
 
 
@@ -322,7 +364,9 @@ def test_hest_genes_named_twice_are_summed(tmp_path: Path) -> None:
     counts = write_hest(tmp_path, genes=["BBB", "AAA", "BBB", "CCC"])
     section = HestReader(str(tmp_path)).read("T1")
     assert list(section.adata.var_names) == ["BBB", "AAA", "CCC"]  # the order of first appearance
-    np.testing.assert_array_equal(counts_of(section), np.c_[counts[:, 0] + counts[:, 2], counts[:, [1, 3]]])
+    np.testing.assert_array_equal(
+        counts_of(section), np.c_[counts[:, 0] + counts[:, 2], counts[:, [1, 3]]]
+    )
 
 
 def change_h5ad(root: Path, spatial: Any = None, obs: bool = True, dense: bool = False) -> None:
@@ -346,7 +390,9 @@ def test_hest_of_other_shapes(tmp_path: Path, obs: bool, dense: bool) -> None:
     np.testing.assert_array_equal(counts_of(section), counts)
 
 
-def test_empty_spots_are_dropped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_empty_spots_are_dropped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     counts = write_hest(tmp_path)
     section = HestReader(str(tmp_path)).read("T1")
     with caplog.at_level(logging.INFO):
@@ -361,13 +407,17 @@ def test_empty_spots_are_dropped_and_counted(tmp_path: Path, caplog: pytest.LogC
 @pytest.mark.parametrize(
     ("technology", "meta", "pitch", "diameter"),
     [
-        ("Xenium", {"inter_spot_dist": float("nan"), "spot_diameter": float("nan")}, 100, 55),  # as in the sample table
+        # as in the sample table
+        ("Xenium", {"inter_spot_dist": float("nan"), "spot_diameter": float("nan")}, 100, 55),
         ("Xenium", {"inter_spot_dist": 100.0, "spot_diameter": 55.0}, 100, 55),
-        ("Visium HD", {"inter_spot_dist": 2.0, "spot_diameter": 2.0}, 128, 128),  # the table gives the native bins
+        # the table gives the native bins
+        ("Visium HD", {"inter_spot_dist": 2.0, "spot_diameter": 2.0}, 128, 128),
         ("Visium HD", {"inter_spot_dist": None, "spot_diameter": None}, 128, 128),
         ("Visium HD", {"inter_spot_dist": 128.0, "spot_diameter": 128.0}, 128, 128),
-        ("Visium HD", {"inter_spot_dist": 16.0, "spot_diameter": 16.0}, 16, 16),  # bins that were not pooled
-        ("Spatial Transcriptomics", {"inter_spot_dist": 110.0, "spot_diameter": 150.0}, 110, 150),  # cSCC
+        # bins that were not pooled
+        ("Visium HD", {"inter_spot_dist": 16.0, "spot_diameter": 16.0}, 16, 16),
+        # cSCC
+        ("Spatial Transcriptomics", {"inter_spot_dist": 110.0, "spot_diameter": 150.0}, 110, 150),
     ],
 )
 @pytest.mark.parametrize("obs", [True, False])
@@ -375,7 +425,9 @@ def test_hest_pseudo_spots(
     tmp_path: Path, technology: str, meta: dict[str, Any], pitch: float, diameter: float, obs: bool
 ) -> None:
     um_per_px = pitch / 60  # of the built tree: neighbours are 60 px apart
-    write_hest(tmp_path, mpp=um_per_px, st_technology=technology, pixel_size_um_estimated=um_per_px, **meta)
+    write_hest(
+        tmp_path, mpp=um_per_px, st_technology=technology, pixel_size_um_estimated=um_per_px, **meta
+    )
     change_h5ad(tmp_path, obs=obs, dense=True)
     section = HestReader(str(tmp_path)).read("T1")
     assert (section.pitch_um, section.spot_diameter_um) == (pitch, diameter)
@@ -391,9 +443,13 @@ def test_hest_patch_source_by_config(tmp_path: Path) -> None:
         section = HestReader(str(tmp_path), source=source).read("T1")
         assert section.adata.n_obs == n_spots and (section.image is None) == (source == "patches")
     assert HestReader(str(tmp_path), source="auto").read("T2").adata.n_obs == 1
-    with pytest.raises(InputError, match=r"T2: no image: expected .*wsis/T2.tif; or set data.reader.source=patches"):
+    with pytest.raises(
+        InputError, match=r"T2: no image: expected .*wsis/T2.tif; or set data.reader.source=patches"
+    ):
         HestReader(str(tmp_path), source="wsis").read("T2")
-    with pytest.raises(InputError, match=r"data.reader.source='tiles': expected one of auto, wsis, patches"):
+    with pytest.raises(
+        InputError, match=r"data.reader.source='tiles': expected one of auto, wsis, patches"
+    ):
         HestReader(str(tmp_path), source="tiles")
 
 
@@ -408,20 +464,32 @@ def test_hest_patient_in_the_subseries(tmp_path: Path) -> None:
     for i, (patient, subseries) in enumerate(labels):
         write_hest(tmp_path, f"T{i}", image=False, patient=patient, subseries=subseries)
     assert {key.group for key in HestReader(str(tmp_path)).section_keys()} == {"study"}
-    named = HestReader(str(tmp_path), sections=["T0", "T1", "T2", "T3"], patient_pattern=r"(Patient \d+)").section_keys()
+    named = HestReader(
+        str(tmp_path), sections=["T0", "T1", "T2", "T3"], patient_pattern=r"(Patient \d+)"
+    ).section_keys()
     assert [key.group for key in named] == ["Patient 1", "Patient 2", "Patient 1", "P9"]
     blank = HestReader(str(tmp_path), patient_pattern=r"(Patient \d+)").section_keys()
     assert {key.group for key in blank} == {"study"}  # one stays blank: it may be any of them
 
 
 def test_hest_known_duplicates_are_one_group(tmp_path: Path) -> None:
-    for name, patient, study in (("SPA119", "Patient H", "a"), ("SPA93", "BC24044", "b"), ("SPA92", "BC1", "b")):
+    for name, patient, study in (
+        ("SPA119", "Patient H", "a"),
+        ("SPA93", "BC24044", "b"),
+        ("SPA92", "BC1", "b"),
+    ):
         write_hest(tmp_path, name, image=False, patches=[1], patient=patient, dataset_title=study)
     reader = HestReader(str(tmp_path))
     groups = {key.section_id: key.group for key in reader.section_keys()}
-    assert groups == {"SPA119": "BC24044 + Patient H", "SPA93": "BC24044 + Patient H", "SPA92": "BC1"}
+    assert groups == {
+        "SPA119": "BC24044 + Patient H",
+        "SPA93": "BC24044 + Patient H",
+        "SPA92": "BC1",
+    }
     assert reader.read("SPA93").key == SectionKey("SPA93", "BC24044 + Patient H")
-    assert HestReader(str(tmp_path), sections=["SPA93"]).section_keys() == [SectionKey("SPA93", "BC24044")]
+    assert HestReader(str(tmp_path), sections=["SPA93"]).section_keys() == [
+        SectionKey("SPA93", "BC24044")
+    ]
 
 
 def test_her2st_labels_of_a_pathologist(tmp_path: Path) -> None:
@@ -441,10 +509,16 @@ def test_her2st_labels_of_a_pathologist(tmp_path: Path) -> None:
     )
     section = Her2stReader(str(tmp_path)).read("A1")
     assert section.labels is not None
-    named = {barcode: label for barcode, label in zip(section.barcodes, section.labels, strict=True) if label}
+    named = {
+        barcode: label
+        for barcode, label in zip(section.barcodes, section.labels, strict=True)
+        if label
+    }
     assert named == {"1x0": "invasive cancer", "3x2": "adipose tissue"}
     assert section.measured_spots(1).without_counts().labels == section.labels
     assert Her2stReader(str(tmp_path)).read("A2").labels is None
     (folder / "A1_labeled_coordinates.tsv").write_text("x\ty\n1\t0\n")
-    with pytest.raises(InputError, match=r"A1_labeled_coordinates.tsv: columns missing: \['label'\]"):
+    with pytest.raises(
+        InputError, match=r"A1_labeled_coordinates.tsv: columns missing: \['label'\]"
+    ):
         Her2stReader(str(tmp_path)).read("A1")

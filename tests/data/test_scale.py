@@ -40,7 +40,9 @@ def disturb(grid: Grid, how: str) -> Grid:
 @pytest.mark.parametrize("how", ["plain", "gaps", "jitter", "rotated", "gaps jitter rotated"])
 @pytest.mark.parametrize(("grid", "step"), [(square(), (1.0, 1.0)), (visium(), (2.0, 0.0))])
 def test_affine_map_gives_the_pitch(grid: Grid, step: tuple[float, float], how: str) -> None:
-    assert pitch_px(*disturb(grid, how), step) == pytest.approx(80, rel=0.04 if "jitter" in how else 1e-9)
+    assert pitch_px(*disturb(grid, how), step) == pytest.approx(
+        80, rel=0.04 if "jitter" in how else 1e-9
+    )
 
 
 @pytest.mark.parametrize("how", ["plain", "rotated"])
@@ -70,11 +72,18 @@ def test_nothing_to_compare_is_accepted() -> None:
     check_mpp("S1", 0.5, "metadata", float("nan"), 100.0)
 
 
-@pytest.mark.parametrize(("mpp", "found"), [(1.0, "200.0 um"), (0.25, "50.0 um"), (0.56, "112.0 um")])
+@pytest.mark.parametrize(
+    ("mpp", "found"), [(1.0, "200.0 um"), (0.25, "50.0 um"), (0.56, "112.0 um")]
+)
 def test_wrong_mpp_is_refused_with_both_numbers_and_the_override(mpp: float, found: str) -> None:
     with pytest.raises(ValueError, match="S1") as error:
         check_mpp("S1", mpp, "metadata estimate", 200.0, 100.0)
-    for part in (f"{mpp:.4f} um/px (metadata estimate)", found, "expected 100 um", "data.reader.mpp=0.5000"):
+    for part in (
+        f"{mpp:.4f} um/px (metadata estimate)",
+        found,
+        "expected 100 um",
+        "data.reader.mpp=0.5000",
+    ):
         assert part in str(error.value)
 
 

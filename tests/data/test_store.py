@@ -36,7 +36,9 @@ class Counted:
         return [self.rows[start:]]
 
 
-def request(section_id: str = "S1", name: str = "enc", identity: dict[str, Any] | None = None) -> Request:
+def request(
+    section_id: str = "S1", name: str = "enc", identity: dict[str, Any] | None = None
+) -> Request:
     return Request(section_id, name, identity or {}, BARCODES)
 
 
@@ -52,9 +54,12 @@ def test_computed_once(tmp_path: Path) -> None:
 def test_other_identity_section_or_name_is_another_file(tmp_path: Path) -> None:
     store, compute = EmbeddingStore(str(tmp_path)), Counted()
     asked = [
-        request(identity={"v": 1, "w": "x"}), request(identity={"v": 2, "w": "x"}), request("S2", identity={"v": 1, "w": "x"}),
-        request(name="other", identity={"v": 1, "w": "x"}), request(identity={"w": "x", "v": 1}),
-    ]  # fmt: skip
+        request(identity={"v": 1, "w": "x"}),
+        request(identity={"v": 2, "w": "x"}),
+        request("S2", identity={"v": 1, "w": "x"}),
+        request(name="other", identity={"v": 1, "w": "x"}),
+        request(identity={"w": "x", "v": 1}),
+    ]
     for each in asked:
         store.load(each, compute)
     assert compute.calls == 4 and len({store.path(each) for each in asked}) == 4
@@ -65,11 +70,15 @@ def test_rows_come_in_the_order_of_the_barcodes(tmp_path: Path) -> None:
     store, compute = EmbeddingStore(str(tmp_path)), Counted()
     backwards = np.array([2, 1, 0])
     np.testing.assert_array_equal(store.load(request(), compute, lambda: backwards)[:], ROWS[::-1])
-    np.testing.assert_array_equal(store.load(replace(request(), barcodes=["c", "a"]), compute)[:], ROWS[[0, 2]])
+    np.testing.assert_array_equal(
+        store.load(replace(request(), barcodes=["c", "a"]), compute)[:], ROWS[[0, 2]]
+    )
 
 
 def test_rows_are_mapped_and_cannot_be_changed(tmp_path: Path) -> None:
-    """What several processes read is in memory once; a file in chunks, of an older version, is read as well."""
+    """What several processes read is in memory once; a file in chunks, of an older version, is read
+    as well.
+    """
     store, wanted = EmbeddingStore(str(tmp_path)), request()
     rows = store.load(wanted, Counted()).rows
     assert isinstance(rows, np.memmap) and not rows.flags.writeable
@@ -85,7 +94,9 @@ def test_half_precision_unless_the_numbers_are_too_large(tmp_path: Path) -> None
     half, full = EmbeddingStore(str(tmp_path)), EmbeddingStore(str(tmp_path), "full")
     np.testing.assert_array_equal(full.load(request(), Counted(rows))[:], rows)
     np.testing.assert_array_equal(half.load(request(), Counted(rows))[:], rows.astype(np.float16))
-    np.testing.assert_array_equal(half.load(request("large"), Counted(ROWS * np.float32(1e5)))[:], ROWS * np.float32(1e5))
+    np.testing.assert_array_equal(
+        half.load(request("large"), Counted(ROWS * np.float32(1e5)))[:], ROWS * np.float32(1e5)
+    )
     with pytest.raises(InputError, match=r"store.precision: expected half or full, got 'double'"):
         EmbeddingStore(str(tmp_path), "double")
 
@@ -97,7 +108,9 @@ def fail(_: int) -> list[Rows]:
 @pytest.mark.parametrize("compute", [fail, Counted(ROWS[:2]), Counted(ROWS * np.float32(np.nan))])
 def test_a_failure_leaves_no_file(tmp_path: Path, compute: Callable[[int], list[Rows]]) -> None:
     store = EmbeddingStore(str(tmp_path))
-    with pytest.raises((KeyboardInterrupt, ValueError, InputError), match=r"expected 3 rows, got 2|not finite|^$"):
+    with pytest.raises(
+        (KeyboardInterrupt, ValueError, InputError), match=r"expected 3 rows, got 2|not finite|^$"
+    ):
         store.load(request(), compute)[:]
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
     np.testing.assert_array_equal(store.load(request(), Counted())[:], ROWS)
@@ -115,7 +128,10 @@ def test_an_interrupted_fill_goes_on_and_gives_the_same_bytes(tmp_path: Path) ->
         if stop < 1000:
             raise KeyboardInterrupt
 
-    whole, broken = EmbeddingStore(str(tmp_path / "whole")), EmbeddingStore(str(tmp_path / "broken"))
+    whole, broken = (
+        EmbeddingStore(str(tmp_path / "whole")),
+        EmbeddingStore(str(tmp_path / "broken")),
+    )
     whole.load(wanted, compute)
     for stop in (300, 700):
         with pytest.raises(KeyboardInterrupt):
@@ -138,9 +154,16 @@ def slow_rows(root: str, number: int) -> Rows:
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_at_the_same_time_one_computes_and_all_get_its_rows(tmp_path: Path, kind: str) -> None:
-    pool: Any = ThreadPoolExecutor(4) if kind == "threads" else ProcessPoolExecutor(2, mp_context=get_context("fork"))
+    pool: Any = (
+        ThreadPoolExecutor(4)
+        if kind == "threads"
+        else ProcessPoolExecutor(2, mp_context=get_context("fork"))
+    )
     with pool:
-        found = [job.result() for job in [pool.submit(slow_rows, str(tmp_path), number) for number in range(4)]]
+        found = [
+            job.result()
+            for job in [pool.submit(slow_rows, str(tmp_path), number) for number in range(4)]
+        ]
     for rows in found[1:]:
         np.testing.assert_array_equal(rows, found[0])
     assert len(list(tmp_path.rglob("*.h5"))) == 1
@@ -171,7 +194,11 @@ def image(tmp_path: Path) -> Path:
 
 
 def test_embeddings_of_a_section(tmp_path: Path, image: Path) -> None:
-    spots, store, encoder = section(image=image), EmbeddingStore(str(tmp_path / "store")), MeanColour([40.0, 100.0])
+    spots, store, encoder = (
+        section(image=image),
+        EmbeddingStore(str(tmp_path / "store")),
+        MeanColour([40.0, 100.0]),
+    )
     found = embed_section(spots, encoder, store)[:]
     assert found.shape == (25, 6) and encoder.calls == 2
     pixels = picture(340, 340)
@@ -182,7 +209,9 @@ def test_embeddings_of_a_section(tmp_path: Path, image: Path) -> None:
     assert encoder.calls == 2
 
 
-@pytest.mark.parametrize("change", ["encoder", "patch_px", "patch_um", "mpp", "positions", "image", "nothing"])
+@pytest.mark.parametrize(
+    "change", ["encoder", "patch_px", "patch_um", "mpp", "positions", "image", "nothing"]
+)
 def test_whatever_made_the_numbers_is_in_the_key(tmp_path: Path, image: Path, change: str) -> None:
     store, before = EmbeddingStore(str(tmp_path / "store")), MeanColour()
     spots = section(image=image)
@@ -205,16 +234,28 @@ def test_whatever_made_the_numbers_is_in_the_key(tmp_path: Path, image: Path, ch
 
 
 def test_fewer_spots_are_embedded_anew_and_alike(tmp_path: Path, image: Path) -> None:
-    spots, store, encoder = section(image=image), EmbeddingStore(str(tmp_path / "store")), MeanColour()
+    spots, store, encoder = (
+        section(image=image),
+        EmbeddingStore(str(tmp_path / "store")),
+        MeanColour(),
+    )
     whole = embed_section(spots, encoder, store)[:]
-    np.testing.assert_allclose(embed_section(spots.keep([3, 8, 20]), encoder, store)[:], whole[[3, 8, 20]])
+    np.testing.assert_allclose(
+        embed_section(spots.keep([3, 8, 20]), encoder, store)[:], whole[[3, 8, 20]]
+    )
 
 
 @pytest.mark.parametrize("corrected", [True, False])
 def test_other_barcodes_at_the_same_places(tmp_path: Path, image: Path, corrected: bool) -> None:
     """Barcodes do not change what the image shows at a position."""
-    spots, store, encoder = section(image=image), EmbeddingStore(str(tmp_path / "store")), MeanColour()
+    spots, store, encoder = (
+        section(image=image),
+        EmbeddingStore(str(tmp_path / "store")),
+        MeanColour(),
+    )
     before = embed_section(spots, encoder, store)[:]
     renamed = section(image=image)
-    renamed.adata.obs_names = spots.barcodes[::-1] if corrected else [f"x-{name}" for name in spots.barcodes]
+    renamed.adata.obs_names = (
+        spots.barcodes[::-1] if corrected else [f"x-{name}" for name in spots.barcodes]
+    )
     np.testing.assert_array_equal(embed_section(renamed, encoder, store)[:], before)

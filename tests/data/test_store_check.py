@@ -1,4 +1,6 @@
-"""Damaged tables and blocks of the store: named, made anew, listed and removed without a traceback."""
+"""Damaged tables and blocks of the store: named, made anew, listed and removed without a
+traceback.
+"""
 
 import shutil
 import sys
@@ -53,7 +55,9 @@ HARMS = [zero_rows, halve, empty, rename_spots, without_rows]
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_damaged_table_is_made_anew(tmp_path: Path, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_table_is_made_anew(
+    tmp_path: Path, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
     store = EmbeddingStore(str(tmp_path), "half")
     path = store.path(ASKED)
     wanted = store.load(ASKED, compute)[:]
@@ -66,8 +70,12 @@ def test_a_damaged_table_is_made_anew(tmp_path: Path, harm: Callable[[Path], Non
     assert f"{path} is damaged" in caplog.text and "made anew" in caplog.text
 
 
-@pytest.mark.parametrize("verb", [["list"], ["clean", "--yes"], ["check"], ["check", "--repair"]], ids=" ".join)
-def test_verbs_go_on_without_what_is_damaged(tmp_path: Path, verb: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "verb", [["list"], ["clean", "--yes"], ["check"], ["check", "--repair"]], ids=" ".join
+)
+def test_verbs_go_on_without_what_is_damaged(
+    tmp_path: Path, verb: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = EmbeddingStore(str(tmp_path))
     for number, harm in enumerate(HARMS):
         asked = Request(f"S{number}", "vit", {"v": 1}, ASKED.barcodes)
@@ -83,12 +91,21 @@ def test_verbs_go_on_without_what_is_damaged(tmp_path: Path, verb: list[str], mo
         main()
     left = {path.parent.name for path in tmp_path.rglob("*.h5")}
     kept = {f"S{number}" for number in range(len(HARMS))} | {"sound"}
-    assert left == {"list": kept, "check": kept, "clean --yes": set(), "check --repair": {"sound"}}[" ".join(verb)]
+    assert (
+        left
+        == {"list": kept, "check": kept, "clean --yes": set(), "check --repair": {"sound"}}[
+            " ".join(verb)
+        ]
+    )
 
 
-@pytest.mark.parametrize("harm", [halve, empty, lambda path: path.write_bytes(bytes(path.stat().st_size)), Path.unlink])
+@pytest.mark.parametrize(
+    "harm", [halve, empty, lambda path: path.write_bytes(bytes(path.stat().st_size)), Path.unlink]
+)
 @pytest.mark.parametrize("block", [0, 256])
-def test_a_damaged_block_costs_its_rows_only(tmp_path: Path, harm: Callable[[Path], None], block: int) -> None:
+def test_a_damaged_block_costs_its_rows_only(
+    tmp_path: Path, harm: Callable[[Path], None], block: int
+) -> None:
     def killed(start: int) -> Iterator[NDArray[np.float32]]:
         yield from list(compute(start))[:8]
         raise KeyboardInterrupt

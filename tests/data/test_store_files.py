@@ -37,7 +37,10 @@ def interrupted(_: int) -> Iterator[NDArray[np.float32]]:
 
 
 def test_what_is_in_the_store(root: Path) -> None:
-    found = [(e.section_id, e.name, e.patch, e.shape, e.finished, round(e.days)) for e in stored_files(root)]
+    found = [
+        (e.section_id, e.name, e.patch, e.shape, e.finished, round(e.days))
+        for e in stored_files(root)
+    ]
     assert found == [
         ("S1", "vit-b", "112 um, 224 px, view 4", (3, 4), True, 0),
         ("S2", "nuclei-qupath", "", (3, 1), True, 10),
@@ -72,7 +75,9 @@ def test_clean(root: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], le
     assert len(list(stored_files(root))) == left
 
 
-def test_no_such_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_such_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(sys, "argv", ["store", "list", "--root", str(tmp_path / "nowhere")])
     with pytest.raises(SystemExit) as stop:
         main()

@@ -17,7 +17,18 @@ from hespotex.data.tissue.colour import ink
 from hespotex.errors import InputError
 
 from .builders import Pixels
-from .builders_slide import DUST, EOSIN, HOLE, INKS, NUCLEI, SLIDE_MPP, TISSUE, drawn_slide, glass, write_slide
+from .builders_slide import (
+    DUST,
+    EOSIN,
+    HOLE,
+    INKS,
+    NUCLEI,
+    SLIDE_MPP,
+    TISSUE,
+    drawn_slide,
+    glass,
+    write_slide,
+)
 
 RING_MM2 = np.pi * (TISSUE[1] ** 2 - HOLE[1] ** 2) * (SLIDE_MPP / 1000) ** 2
 
@@ -33,7 +44,8 @@ def at(tissue: Tissue, x: float, y: float) -> bool:
 class TestFound:
     def test_ring_of_tissue(self, tmp_path: Path) -> None:
         tissue = found(tmp_path / "a.tif", drawn_slide())
-        assert tissue.scale == pytest.approx(SLIDE_MPP / 8, rel=0.01)  # 8 um per px unless told otherwise
+        # 8 um per px unless told otherwise
+        assert tissue.scale == pytest.approx(SLIDE_MPP / 8, rel=0.01)
         assert tissue.area_mm2(SLIDE_MPP) == pytest.approx(RING_MM2, rel=0.06)
         assert not at(tissue, *HOLE[0]) and not at(tissue, *DUST[0])
         (piece,) = tissue.pieces()
@@ -53,7 +65,9 @@ class TestFound:
 
     @pytest.mark.parametrize("colour", INKS)
     def test_ink_is_no_tissue(self, tmp_path: Path, colour: str) -> None:
-        """A stroke beside the tissue and one across it: what is under ink is lost, the rest stays."""
+        """A stroke beside the tissue and one across it: what is under ink is lost, the rest
+        stays.
+        """
         picture = drawn_slide()
         cv2.line(picture, (60, 40), (60, 440), INKS[colour], 24)
         cv2.line(picture, (200, 130), (280, 90), INKS[colour], 16)
@@ -74,15 +88,24 @@ class TestFound:
         assert found(tmp_path / "a.tif", picture).mask.all()
 
     def test_real_slides(self, shared: Path) -> None:
-        """An Aperio slide with green ink on its margins: glass, ink and a wisp of dust stay out, dermis is in."""
+        """An Aperio slide with green ink on its margins: glass, ink and a wisp of dust stay out,
+        dermis is in.
+        """
         image = open_image(shared / "data" / "slides" / "cmu-1-small-region.svs")
         tissue = find_tissue(image, 0.499)
         assert 0.3 < tissue.mask.mean() < 0.45
-        assert at(tissue, 1000, 2000) and at(tissue, 1300, 2600) and not at(tissue, 300, 2000) and not at(tissue, 2090, 610)
+        assert (
+            at(tissue, 1000, 2000)
+            and at(tissue, 1300, 2600)
+            and not at(tissue, 300, 2000)
+            and not at(tissue, 2090, 610)
+        )
 
 
 @given(
-    vectors=st.tuples(st.floats(0.45, 0.68), st.floats(0.2, 0.45), st.floats(0.03, 0.25), st.floats(0.1, 0.5)),
+    vectors=st.tuples(
+        st.floats(0.45, 0.68), st.floats(0.2, 0.45), st.floats(0.03, 0.25), st.floats(0.1, 0.5)
+    ),
     amounts=st.tuples(st.floats(0, 2), st.floats(0, 2)),
 )
 def test_no_mixture_of_haematoxylin_and_eosin_is_ink(
@@ -97,12 +120,20 @@ def test_no_mixture_of_haematoxylin_and_eosin_is_ink(
 
 class TestFraction:
     @settings(max_examples=40)
-    @given(x=st.floats(-30, 130), y=st.floats(-30, 110), side=st.floats(2, 60), scale=st.sampled_from([1.0, 0.5, 0.25]))
+    @given(
+        x=st.floats(-30, 130),
+        y=st.floats(-30, 110),
+        side=st.floats(2, 60),
+        scale=st.sampled_from([1.0, 0.5, 0.25]),
+    )
     def test_equals_counting(self, x: float, y: float, side: float, scale: float) -> None:
         mask = np.random.default_rng(0).random((int(80 * scale), int(100 * scale))) > 0.5
         (share,) = tissue_fraction(mask, scale, np.array([[x, y]]), side)
         low = [max(0, round((v - side / 2) * scale)) for v in (x, y)]
-        high = [max(round((v + side / 2) * scale), start + 1) for v, start in zip((x, y), low, strict=True)]
+        high = [
+            max(round((v + side / 2) * scale), start + 1)
+            for v, start in zip((x, y), low, strict=True)
+        ]
         part = mask[low[1] : high[1], low[0] : high[0]]
         assert share == pytest.approx(part.mean() if part.size else 0.0)
 
@@ -134,9 +165,13 @@ class TestGiven:
     @pytest.mark.parametrize("size", [(640, 480), (40_000, 30_000)])
     def test_geojson(self, tmp_path: Path, content: Any, size: tuple[int, int]) -> None:
         tissue = read_tissue(geojson(tmp_path / "m.geojson", content), size)
-        assert tissue.mask.shape[0] == pytest.approx(size[1] * tissue.scale, abs=1) and max(tissue.mask.shape) <= 5000
+        assert (
+            tissue.mask.shape[0] == pytest.approx(size[1] * tissue.scale, abs=1)
+            and max(tissue.mask.shape) <= 5000
+        )
         area = tissue.mask.sum() / tissue.scale**2
-        assert area == pytest.approx(200**2 - 50**2, rel=0.2)  # at an eighth of the power a px is 8 px wide
+        # at an eighth of the power a px is 8 px wide
+        assert area == pytest.approx(200**2 - 50**2, rel=0.2)
 
     def test_overlapping_polygons_unite(self, tmp_path: Path) -> None:
         shifted = (np.array(SQUARE) + 50).tolist()
@@ -151,22 +186,38 @@ class TestGiven:
         mask[: 240 // shrink] = 1 if kind == "bool" else 300
         cv2.imwrite(str(tmp_path / "m.png"), cv2.merge([mask] * 3) if kind == "rgb" else mask)
         tissue = read_tissue(tmp_path / "m.png", (640, 480))
-        assert tissue.mask.mean() == pytest.approx(0.5) and tissue.scale == pytest.approx(1 / shrink)
-        np.testing.assert_array_equal(tissue.fraction(np.array([[320.0, 100.0], [320.0, 400.0]]), 50), [1, 0])
+        assert tissue.mask.mean() == pytest.approx(0.5) and tissue.scale == pytest.approx(
+            1 / shrink
+        )
+        np.testing.assert_array_equal(
+            tissue.fraction(np.array([[320.0, 100.0], [320.0, 400.0]]), 50), [1, 0]
+        )
 
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
             ("m.geojson", "{", r"m.geojson: not valid JSON"),
-            ("m.geojson", '{"type": "Point", "coordinates": [1, 2]}', r"expected GeoJSON with a Polygon.*found none"),
-            ("m.geojson", '{"type": "Polygon", "coordinates": [[1, 2]]}', r"coordinates are not lists"),
+            (
+                "m.geojson",
+                '{"type": "Point", "coordinates": [1, 2]}',
+                r"expected GeoJSON with a Polygon.*found none",
+            ),
+            (
+                "m.geojson",
+                '{"type": "Polygon", "coordinates": [[1, 2]]}',
+                r"coordinates are not lists",
+            ),
             ("m.geojson", '{"type": "Polygon", "coordinates": null}', r"coordinates are not lists"),
             (
                 "m.geojson",
                 json.dumps({"type": "Polygon", "coordinates": [[[x + 900, y] for x, y in SQUARE]]}),
                 r"marks no tissue inside the slide of 640 x 480 px",
             ),
-            ("m.geojson", '{"type": "Polygon", "coordinates": [[[1, 2], [NaN, 3], [4, 5]]]}', r"coordinates are not lists"),
+            (
+                "m.geojson",
+                '{"type": "Polygon", "coordinates": [[[1, 2], [NaN, 3], [4, 5]]]}',
+                r"coordinates are not lists",
+            ),
             ("m.png", "no picture", r"cannot be read as a mask"),
         ],
     )
@@ -177,7 +228,9 @@ class TestGiven:
 
     def test_of_another_shape_or_absent(self, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "m.png"), np.ones((100, 100), np.uint8))
-        with pytest.raises(InputError, match=r"100 x 100 px has not the shape of the slide of 640 x 480"):
+        with pytest.raises(
+            InputError, match=r"100 x 100 px has not the shape of the slide of 640 x 480"
+        ):
             read_tissue(tmp_path / "m.png", (640, 480))
         with pytest.raises(InputError, match=r"mask not found: .*; set tissue.mask=FILE"):
             read_tissue(tmp_path / "x.png", (640, 480))
@@ -202,12 +255,16 @@ class TestOfASlide:
         assert found.source == "found by colour" and found.mask.shape == (120, 160)
 
     @pytest.mark.parametrize("names", [[], ["s1.png", "s1.geojson"]])
-    def test_folder_without_the_slide_or_with_two(self, slide: Path, tmp_path: Path, names: list[str]) -> None:
+    def test_folder_without_the_slide_or_with_two(
+        self, slide: Path, tmp_path: Path, names: list[str]
+    ) -> None:
         masks = tmp_path / "masks"
         masks.mkdir()
         for name in names:
             (masks / name).touch()
-        with pytest.raises(InputError, match=r"expected one file s1.geojson or s1.png for the slide s1, found \["):
+        with pytest.raises(
+            InputError, match=r"expected one file s1.geojson or s1.png for the slide s1, found \["
+        ):
             slide_tissue(slide, SLIDE_MPP, str(masks))
 
 
@@ -216,7 +273,9 @@ class TestOfASlide:
 def test_pieces_filled_again_are_the_mask(seed: int, scale: float) -> None:
     noise = np.random.default_rng(seed).random((60, 80)).astype(np.float32)
     rough = cv2.GaussianBlur(noise, (0, 0), 2) > 0.5
-    mask: NDArray[np.bool_] = cv2.morphologyEx(rough.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    mask: NDArray[np.bool_] = (
+        cv2.morphologyEx(rough.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    )
     again = np.zeros(mask.shape, np.uint8)
     for rings in Tissue(mask, scale, "test").pieces():
         cv2.fillPoly(again, [np.round(ring * scale - 0.5).astype(np.int32) for ring in rings], 1)

@@ -60,7 +60,9 @@ def test_pools_keep_every_count(tmp_path: Path, bin_um: int, pool: int, n_spots:
 
 
 def no_parquet(outs: Path) -> None:
-    (outs / "binned_outputs" / "square_016um" / "spatial" / "tissue_positions.parquet").write_bytes(b"PAR1")
+    (outs / "binned_outputs" / "square_016um" / "spatial" / "tissue_positions.parquet").write_bytes(
+        b"PAR1"
+    )
 
 
 def other_bins(outs: Path) -> None:
@@ -70,17 +72,44 @@ def other_bins(outs: Path) -> None:
 @pytest.mark.parametrize(
     ("breakage", "told", "options", "message"),
     [
-        (None, {}, {"mpp": 1.0}, r"H1: at 1.0000 um/px .data.reader.mpp. .* 32.0 um apart, expected 16 um"),
-        (None, {"microns_per_pixel": 0.25}, {}, r"H1: at 0.2500 um/px .scalefactors_json.json. .* data.reader.mpp=0.5000"),
+        (
+            None,
+            {},
+            {"mpp": 1.0},
+            r"H1: at 1.0000 um/px .data.reader.mpp. .* 32.0 um apart, expected 16 um",
+        ),
+        (
+            None,
+            {"microns_per_pixel": 0.25},
+            {},
+            r"H1: at 0.2500 um/px .scalefactors_json.json. .* data.reader.mpp=0.5000",
+        ),
         (None, {"bin_size_um": 24}, {}, "expected bins of 16 um, but the scale factors say 24 um"),
-        (None, {}, {"bin_um": 4}, r"no square_004um in .*found \['square_008um', 'square_016um'\]; set data.reader.bin_um"),
+        (
+            None,
+            {},
+            {"bin_um": 4},
+            (
+                r"no square_004um in .*found \['square_008um', 'square_016um'\]; set"
+                r" data.reader.bin_um"
+            ),
+        ),
         (None, {}, {"pool": 0}, "data.reader.pool=0: expected 1 or more"),
-        (no_parquet, {}, {}, r"tissue_positions.parquet: cannot be read as Parquet .* is the file whole"),
+        (
+            no_parquet,
+            {},
+            {},
+            r"tissue_positions.parquet: cannot be read as Parquet .* is the file whole",
+        ),
         (other_bins, {}, {}, r"no square_016um in .*found \['square_002um', 'square_008um'\]"),
     ],
 )
 def test_what_does_not_fit(
-    tmp_path: Path, breakage: Callable[[Path], None] | None, told: dict[str, Any], options: dict[str, Any], message: str
+    tmp_path: Path,
+    breakage: Callable[[Path], None] | None,
+    told: dict[str, Any],
+    options: dict[str, Any],
+    message: str,
 ) -> None:
     write_visium_hd(tmp_path / "H1", image=tmp_path / "H1.tif", told=told)
     if breakage:

@@ -29,7 +29,9 @@ class WrongCommandError(Exception):
 
 @dataclass(frozen=True)
 class Line:
-    """A command line: as it is written, the words still to be understood, and a folder for outputs."""
+    """A command line: as it is written, the words still to be understood, and a folder for
+    outputs.
+    """
 
     text: str
     words: list[str]
@@ -51,7 +53,9 @@ def check(text: str, folder: Path) -> None:
 
 def _check(line: Line) -> None:
     if line.words[0] not in KINDS:
-        raise WrongCommandError(f"no check for {line.words[0]!r}: add one to tests/documentation/checks.py")
+        raise WrongCommandError(
+            f"no check for {line.words[0]!r}: add one to tests/documentation/checks.py"
+        )
     KINDS[line.words[0]](line.after(1))
 
 
@@ -120,7 +124,9 @@ def _first(override: Override) -> str:
     if not override.is_sweep_override():
         return str(override.input_line)
     value = override.value()
-    first = value.start if isinstance(value, IntervalSweep) else next(override.sweep_string_iterator())
+    first = (
+        value.start if isinstance(value, IntervalSweep) else next(override.sweep_string_iterator())
+    )
     return f"{override.get_key_element()}={first}"
 
 
@@ -135,8 +141,12 @@ def _script(path: Path, words: list[str]) -> None:
         real(parser, words)
         raise _Parsed
 
-    others = {name: sys.modules.pop(name) for name in beside & set(sys.modules)}  # tests of the same name
-    with patch.object(ArgumentParser, "parse_args", parse), patch.object(sys, "path", [str(path.parent), *sys.path]):
+    # tests of the same name
+    others = {name: sys.modules.pop(name) for name in beside & set(sys.modules)}
+    with (
+        patch.object(ArgumentParser, "parse_args", parse),
+        patch.object(sys, "path", [str(path.parent), *sys.path]),
+    ):
         try:
             runpy.run_path(str(path), run_name="__main__")
         except _Parsed:
@@ -155,7 +165,9 @@ def _make(line: Line) -> None:
 
 
 def _pip(line: Line) -> None:
-    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
     asked = re.fullmatch(r"\.\[([\w,]+)\]", line.words[1])
     if asked is None or set(asked[1].split(",")) - set(extras):
         raise WrongCommandError(f"pyproject.toml has the extras {list(extras)}")

@@ -26,8 +26,14 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """All pages that people read: README, CONTRIBUTING, documentation, studies; not what is generated."""
-    found = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md"), *(CHECKOUT / "experiments").rglob("*.md")]
+    """All pages that people read: README, CONTRIBUTING, documentation, studies; not what is
+    generated.
+    """
+    found = [
+        *CHECKOUT.glob("*.md"),
+        *(CHECKOUT / "docs").rglob("*.md"),
+        *(CHECKOUT / "experiments").rglob("*.md"),
+    ]
     return sorted(path for path in found if "generated" not in path.parts)
 
 
@@ -42,7 +48,9 @@ def commands(path: Path) -> list[str]:
         return [match[1] for match in HELP.finditer(text)]
     typed = "\n".join(block.text for block in blocks(path) if block.language in TYPED)
     lines = [*typed.replace("\\\n", " ").splitlines(), *INDENTED.findall(FENCE.sub("", text))]
-    return [line for line in lines if split(line)] + [span for span in spans(path) if span.startswith("python ")]
+    return [line for line in lines if split(line)] + [
+        span for span in spans(path) if span.startswith("python ")
+    ]
 
 
 def split(line: str) -> list[str]:

@@ -1,4 +1,6 @@
-"""The pages on extending: their files go into a copy of the checkout, their patches apply, and their commands train."""
+"""The pages on extending: their files go into a copy of the checkout, their patches apply, and
+their commands train.
+"""
 
 import json
 import re
@@ -19,7 +21,9 @@ from hespotex.data.images import open_image
 from hespotex.data.readers.hest import HestReader
 
 ELSEWHERE = "own_package"  # tests/extending runs such a project
-PAGES = sorted(path for path in (CHECKOUT / "docs" / "extend").glob("*.md") if path.stem != ELSEWHERE)
+PAGES = sorted(
+    path for path in (CHECKOUT / "docs" / "extend").glob("*.md") if path.stem != ELSEWHERE
+)
 FILE = re.compile(r"# ((?:hespotex|conf)/\S+\.(?:py|yaml))\n")
 DRIVER = """
 import json, pathlib, sys
@@ -36,16 +40,31 @@ for name, words in json.loads(sys.argv[1]).items():
 def test_what_the_pages_add_trains(small_demo: Path, store: Path, tmp_path: Path) -> None:
     """All pages in one process: importing takes longer than training."""
     for name in ("hespotex", "conf"):
-        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "local"))
+        shutil.copytree(
+            CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "local")
+        )
     (tmp_path / "tests").mkdir()
     shutil.copy(CHECKOUT / "tests" / "conftest.py", tmp_path / "tests")
     for page in PAGES:
         _apply(page, tmp_path)
-    folders = {"reader": _as_tables(small_demo, tmp_path / "tables"), "nuclei": _as_points(small_demo, tmp_path / "points")}
+    folders = {
+        "reader": _as_tables(small_demo, tmp_path / "tables"),
+        "nuclei": _as_points(small_demo, tmp_path / "points"),
+    }
     words = {page.stem: _words(page, folders.get(page.stem), small_demo, store) for page in PAGES}
-    _in(tmp_path, Path(sys.executable).parent / "ruff", "check", "--config", CHECKOUT / "ruff.toml", "hespotex")
+    _in(
+        tmp_path,
+        Path(sys.executable).parent / "ruff",
+        "check",
+        "--config",
+        CHECKOUT / "ruff.toml",
+        "hespotex",
+    )
     _in(tmp_path, sys.executable, "-c", DRIVER, json.dumps(words))
-    metrics = {page.stem: json.loads((tmp_path / "runs" / page.stem / "metrics.json").read_text()) for page in PAGES}
+    metrics = {
+        page.stem: json.loads((tmp_path / "runs" / page.stem / "metrics.json").read_text())
+        for page in PAGES
+    }
     assert all(found["sections"] for found in metrics.values())
     assert 0 < metrics["metric"]["test/cosine"] <= 1
     assert "cosine" in pd.read_csv(tmp_path / "runs" / "metric" / "per_gene.csv")
@@ -60,7 +79,13 @@ def _apply(page: Path, copy: Path) -> None:
     """Write the files of a page, and apply its patch."""
     for block in blocks(page):
         if block.language == "diff":
-            subprocess.run(["git", "apply", "--unidiff-zero", "-"], cwd=copy, input=block.text, text=True, check=True)
+            subprocess.run(
+                ["git", "apply", "--unidiff-zero", "-"],
+                cwd=copy,
+                input=block.text,
+                text=True,
+                check=True,
+            )
         elif match := FILE.match(block.text):
             path = copy / match[1]
             assert not path.exists(), f"{page.name}: {match[1]} is there already"
@@ -74,7 +99,15 @@ def _words(page: Path, folder: Path | None, demo: Path, store: Path) -> list[str
     few = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
     data = [] if page.stem == "reader" else ["data=hest", f"data.reader.root={demo}", few]
     encoder = [] if page.stem == "encoder" else ["encoder=random_vit"]
-    return [*data, *encoder, f"paths.store={store}", "~callbacks.progress", "data.panel.n_top=40", "model.max_epochs=2", *words]
+    return [
+        *data,
+        *encoder,
+        f"paths.store={store}",
+        "~callbacks.progress",
+        "data.panel.n_top=40",
+        "model.max_epochs=2",
+        *words,
+    ]
 
 
 def _as_tables(demo: Path, root: Path) -> Path:
@@ -82,7 +115,9 @@ def _as_tables(demo: Path, root: Path) -> Path:
     for key in reader.section_keys():
         section, folder = reader.read(key.section_id), root / f"{key.group}-{key.section_id}"
         folder.mkdir(parents=True)
-        _frame(section.adata, list(section.adata.var_names), section.adata.X.toarray()).to_csv(folder / "counts.csv")
+        _frame(section.adata, list(section.adata.var_names), section.adata.X.toarray()).to_csv(
+            folder / "counts.csv"
+        )
         _frame(section.adata, ["x", "y"], section.pos_px).to_csv(folder / "spots.csv")
         image = open_image(section.pixels)
         cv2.imwrite(str(folder / "image.png"), image.read(0, 0, 0, *image.size)[..., ::-1])
@@ -98,5 +133,7 @@ def _as_points(demo: Path, root: Path) -> Path:
     reader = HestReader(str(demo))
     for key in reader.section_keys():
         nuclei = known_nuclei(open_image(reader.read(key.section_id).pixels).size, pitch=28)
-        pd.DataFrame(nuclei.centroids, columns=["x", "y"]).to_parquet(root / f"{key.section_id}.parquet")
+        pd.DataFrame(nuclei.centroids, columns=["x", "y"]).to_parquet(
+            root / f"{key.section_id}.parquet"
+        )
     return root

@@ -38,7 +38,11 @@ def test_shared_parts_have_their_keys_and_are_no_options() -> None:
     page = pages()["fold-shared"]
     assert page.startswith("# What options of `fold` share")
     assert "`` fold.validation `` | `` 0.2 `` | share of the training groups" in page
-    assert not [name for name, text in pages().items() if "/shared=" in text or "Group `fold/shared`" in text]
+    assert not [
+        name
+        for name, text in pages().items()
+        if "/shared=" in text or "Group `fold/shared`" in text
+    ]
     assert "Starts from `shared/base`." in pages()["fold"]
 
 
@@ -49,7 +53,9 @@ def test_every_config_is_read_and_says_what_it_is(path: Path) -> None:
     option = read_option(path)
     assert option.about, "a config starts with a comment that says what it is"
     own = [
-        key for key in yaml.safe_load(path.read_text()) or {} if key not in ("defaults", "hydra") and not key.startswith("_")
+        key
+        for key in yaml.safe_load(path.read_text()) or {}
+        if key not in ("defaults", "hydra") and not key.startswith("_")
     ]
     assert len(option.keys) >= len(own)
 
@@ -59,14 +65,22 @@ def test_keys_of_the_default_config_are_all_there(tmp_path: Path) -> None:
 
     known = {key.path for option in read_options() for key in option.keys}
     config = OmegaConf.to_container(compose_config("train", [], tmp_path))
-    missing = [path for path in _leaves(config, "") if not any(path == key or path.startswith(f"{key}.") for key in known)]
+    missing = [
+        path
+        for path in _leaves(config, "")
+        if not any(path == key or path.startswith(f"{key}.") for key in known)
+    ]
     assert not missing
 
 
 def _leaves(node: object, prefix: str) -> list[str]:
     if not isinstance(node, dict):
         return [prefix]
-    pairs = [(f"{prefix}.{key}".strip("."), value) for key, value in node.items() if not str(key).startswith("_")]
+    pairs = [
+        (f"{prefix}.{key}".strip("."), value)
+        for key, value in node.items()
+        if not str(key).startswith("_")
+    ]
     return [leaf for path, value in pairs for leaf in _leaves(value, path)]
 
 
@@ -79,7 +93,9 @@ def test_the_parser_of_a_command() -> None:
     assert (words.older, words.yes) == (90.0, False)
 
 
-def test_pages_are_written_once_and_those_that_are_gone_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_written_once_and_those_that_are_gone_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import command_reference
     import generate
 
@@ -90,5 +106,7 @@ def test_pages_are_written_once_and_those_that_are_gone_go(tmp_path: Path, monke
     generate.write_all(tmp_path)
     del dates[tmp_path / "config" / "gone.md"]
     assert dates == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.md")}
-    assert {"index.md", "data.md", "commands.md"} <= {path.name for path in (tmp_path / "api").iterdir()}
+    assert {"index.md", "data.md", "commands.md"} <= {
+        path.name for path in (tmp_path / "api").iterdir()
+    }
     assert "`pcc_gene`" in (tmp_path / "tables" / "sections.md").read_text()

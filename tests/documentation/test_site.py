@@ -30,7 +30,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "docs",
         str(folder / "html"),
     ]
-    done = subprocess.run([sys.executable, *build], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *build], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return folder / "html"
 
@@ -44,7 +46,11 @@ def test_the_site(site: Path) -> None:
 def _fetches_nothing(site: Path) -> None:
     files = [path for path in site.rglob("*") if path.suffix in {".html", ".css"}]
     assert len(files) > 40
-    found = {path.name: match[0] for path in files if (match := FETCHED.search(path.read_text(encoding="utf-8")))}
+    found = {
+        path.name: match[0]
+        for path in files
+        if (match := FETCHED.search(path.read_text(encoding="utf-8")))
+    }
     assert not found
 
 

@@ -24,7 +24,9 @@ def test_the_tutorial_runs_on_the_demo(tmp_path: Path, monkeypatch: pytest.Monke
     switches = notebook.cells[1]
     assert PLACE in switches.source
     switches.source = switches.source.replace(PLACE, repr(str(tmp_path)))
-    NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(TUTORIAL.parent)}}).execute()
+    NotebookClient(
+        notebook, timeout=1200, resources={"metadata": {"path": str(TUTORIAL.parent)}}
+    ).execute()
     shown = nbformat.writes(notebook)
     assert "leave_one_group_out" in shown
     assert "image/png" in shown

@@ -1,4 +1,6 @@
-"""What stands beside the code: one version everywhere, a reason for each dependency, forms and workflows that can be read."""
+"""What stands beside the code: one version everywhere, a reason for each dependency, forms and
+workflows that can be read.
+"""
 
 import re
 import tomllib
@@ -31,8 +33,15 @@ def test_the_citation_is_of_the_paper_and_has_what_its_schema_requires() -> None
 
 def test_each_dependency_says_why() -> None:
     lines = (CHECKOUT / "pyproject.toml").read_text().splitlines()
-    listed = [*PROJECT["dependencies"], *(one for extra in PROJECT["optional-dependencies"].values() for one in extra)]
-    silent = [one for one in listed if not any(re.match(rf'\s*"{re.escape(one)}", # \w', line) for line in lines)]
+    listed = [
+        *PROJECT["dependencies"],
+        *(one for extra in PROJECT["optional-dependencies"].values() for one in extra),
+    ]
+    silent = [
+        one
+        for one in listed
+        if not any(re.match(rf'\s*"{re.escape(one)}", # \w', line) for line in lines)
+    ]
     assert not silent
 
 

@@ -11,9 +11,11 @@ from conftest import CHECKOUT
 from documentation.checks import check
 from documentation.pages import commands, pages, spans, split
 
-PAGES = [path for path in pages() if commands(path) and path.parent.name != "extend"]  # test_extend.py runs those
+# test_extend.py runs those
+PAGES = [path for path in pages() if commands(path) and path.parent.name != "extend"]
 HELPS = [path for path in sorted((CHECKOUT / "conf").glob("*.yaml")) if commands(path)]
-TEXTS = [path for path in pages() if "experiments" not in path.parts]  # a study's words are of its commit
+# a study's words are of its commit
+TEXTS = [path for path in pages() if "experiments" not in path.parts]
 NOWHERE = Path("nowhere")  # the run's folder, in which composing writes nothing
 WRITTEN = {str(path.relative_to(CHECKOUT)): path for path in [*PAGES, *HELPS]}
 
@@ -67,7 +69,11 @@ def _settings(path: Path) -> Iterator[tuple[str, str]]:
     for span in spans(path):
         for word in _words(span):
             key, equals, value = word.partition("=")
-            if equals and key.lower() == key and key.replace("/", "a").replace(".", "a").replace("@", "a").isidentifier():
+            if (
+                equals
+                and key.lower() == key
+                and key.replace("/", "a").replace(".", "a").replace("@", "a").isidentifier()
+            ):
                 yield key, value
 
 
@@ -87,7 +93,9 @@ def _is_known(key: str, value: str) -> bool:
     if own:
         return value in ("", "...") or set(value.split(",")) <= own
     keys = [known.path for option in options for known in option.keys]
-    return key.startswith("hydra.") or any(key == known or key.startswith(f"{known}.") for known in keys)
+    return key.startswith("hydra.") or any(
+        key == known or key.startswith(f"{known}.") for known in keys
+    )
 
 
 def test_an_unknown_key_is_found() -> None:
@@ -99,7 +107,11 @@ def test_an_unknown_key_is_found() -> None:
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_files_named_in_running_text_exist(path: Path) -> None:
-    named = [span for span in spans(path) if re.fullmatch(r"(hespotex|conf|experiments|tests|docs)/[\w./-]*", span)]
+    named = [
+        span
+        for span in spans(path)
+        if re.fullmatch(r"(hespotex|conf|experiments|tests|docs)/[\w./-]*", span)
+    ]
     assert not [name for name in named if not (CHECKOUT / name).exists()]
 
 
@@ -107,6 +119,9 @@ def test_a_run_leaves_the_files_that_the_page_lists(ridge_run: Path) -> None:
     page = (CHECKOUT / "docs" / "reference" / "formats.md").read_text()
     table = page[page.index("## A run") : page.index("## A sweep")]
     listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
-    later = {"audit.json", "csv/metrics.csv", "maps/ID_best_GENE.png"}  # by the summary, by models with epochs, not drawn here
+    # by the summary, by models with epochs, not drawn here
+    later = {"audit.json", "csv/metrics.csv", "maps/ID_best_GENE.png"}
     assert later < set(listed)
-    assert not [name for name in set(listed) - later if not list(ridge_run.glob(name.replace("ID", "*")))]
+    assert not [
+        name for name in set(listed) - later if not list(ridge_run.glob(name.replace("ID", "*")))
+    ]

@@ -16,7 +16,9 @@ def pixels_of(patches: Tensor) -> Tensor:
 @pytest.fixture(scope="session")
 def patches() -> Tensor:
     """(4, 32, 32, 3) uint8."""
-    return torch.from_numpy(np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8))
+    return torch.from_numpy(
+        np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
+    )
 
 
 @pytest.fixture

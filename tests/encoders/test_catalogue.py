@@ -1,4 +1,6 @@
-"""Every published encoder of conf/encoder: its true architecture without weights, its page, and what its config says of it."""
+"""Every published encoder of conf/encoder: its true architecture without weights, its page, and
+what its config says of it.
+"""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +24,9 @@ PACKAGED = sorted(path.stem for path in FOLDER.glob("*.yaml") if "\npackage:" in
 
 @dataclass(frozen=True)
 class Facts:
-    """What the authors publish: numbers a patch, exact number of weights, and whether one has to ask for access."""
+    """What the authors publish: numbers a patch, exact number of weights, and whether one has to
+    ask for access.
+    """
 
     width: int
     weights: int
@@ -66,7 +70,9 @@ FACTS = {
 @cache
 def settings_of(name: str) -> dict[str, Any]:
     config = compose_config("train", [f"encoder={name}", "encoder.device=cpu"], Path("run"))
-    settings: dict[str, Any] = OmegaConf.to_container(config.encoder, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    settings: dict[str, Any] = OmegaConf.to_container(
+        config.encoder, resolve=True, throw_on_missing=True
+    )  # type: ignore[assignment]
     return settings
 
 
@@ -94,7 +100,10 @@ def test_hub_out_of_reach_names_page_access_and_local_file(name: str) -> None:
     with pytest.raises(InputError) as error:
         encoder.identity()
     access = "gated: ask for access there" if FACTS[name].gated else "not gated"
-    for part in (f"huggingface.co/{settings['hub_id']} (licence {settings['licence']}; {access}", "encoder.weights=FILE"):
+    for part in (
+        f"huggingface.co/{settings['hub_id']} (licence {settings['licence']}; {access}",
+        "encoder.weights=FILE",
+    ):
         assert part in str(error.value)
 
 

@@ -55,7 +55,9 @@ def test_the_image_tower_has_the_weights_of_the_file(
     embedding = ConchEncoder(**settings)(patches, 0.5)
     state = torch.load(tmp_path / "pytorch_model.bin", weights_only=True)
     means = ((patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5).mean((2, 3))
-    torch.testing.assert_close(embedding, means @ state["visual.weight"].T + state["visual.bias"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        embedding, means @ state["visual.weight"].T + state["visual.bias"], rtol=1e-4, atol=1e-5
+    )
     assert package == [("conch_ViT-B-16", str(tmp_path / "pytorch_model.bin"), False)]
 
 
@@ -66,7 +68,9 @@ def test_foreign_weights(settings: dict[str, Any], patches: Tensor, tmp_path: Pa
         ConchEncoder(**settings)(patches, 0.5)
 
 
-def test_without_the_package(settings: dict[str, Any], patches: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package(
+    settings: dict[str, Any], patches: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "conch", None)
     with pytest.raises(InputError, match="tiny needs the package of its authors: clone CONCH"):
         ConchEncoder(**settings)(patches, 0.5)

@@ -27,7 +27,10 @@ def settings(published: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "configs" / "hespotex-tiny.json").write_text(json.dumps(TINY))
     open_clip.add_model_config(tmp_path / "configs")
     torch.manual_seed(0)
-    torch.save(open_clip.create_model("hespotex-tiny", force_quick_gelu=True).state_dict(), tmp_path / "weights.bin")
+    torch.save(
+        open_clip.create_model("hespotex-tiny", force_quick_gelu=True).state_dict(),
+        tmp_path / "weights.bin",
+    )
     return published | {"architecture": "hespotex-tiny", "weights": str(tmp_path / "weights.bin")}
 
 
@@ -37,28 +40,50 @@ def test_openclip_gives_the_visual_tower(settings: dict[str, Any], patches: Tens
     pixels = (patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
     with torch.inference_mode():
         expected = model.eval().encode_image(pixels)
-    np.testing.assert_allclose(OpenClipEncoder(**settings)(patches, 0.5), expected.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        OpenClipEncoder(**settings)(patches, 0.5), expected.numpy(), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_coca_gives_its_embedding_without_the_tokens_of_its_text(
     published: dict[str, Any], patches: Tensor, tmp_path: Path
 ) -> None:
     """OmiCLIP's kind of network, saved by open_clip's training."""
-    vision = TINY["vision_cfg"] | {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True}  # type: ignore[operator]
+    vision = TINY["vision_cfg"] | {
+        "attentional_pool": True,
+        "attn_pooler_heads": 2,
+        "output_tokens": True,
+    }  # type: ignore[operator]
     text = TINY["text_cfg"] | {"embed_cls": True, "output_tokens": True}  # type: ignore[operator]
     more = {"context_length": 8, "vocab_size": 16, "width": 64, "heads": 1, "layers": 1}
     (tmp_path / "configs").mkdir()
-    sizes = TINY | {"vision_cfg": vision, "text_cfg": text, "multimodal_cfg": more, "custom_text": True}
+    sizes = TINY | {
+        "vision_cfg": vision,
+        "text_cfg": text,
+        "multimodal_cfg": more,
+        "custom_text": True,
+    }
     (tmp_path / "configs" / "hespotex-coca.json").write_text(json.dumps(sizes))
     open_clip.add_model_config(tmp_path / "configs")
     torch.manual_seed(0)
     model = open_clip.create_model("hespotex-coca").eval()
-    torch.save({"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}, "epoch": 3}, tmp_path / "c.pt")
-    settings = published | {"architecture": "hespotex-coca", "weights": str(tmp_path / "c.pt"), "quick_gelu": False}
+    torch.save(
+        {"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}, "epoch": 3},
+        tmp_path / "c.pt",
+    )
+    settings = published | {
+        "architecture": "hespotex-coca",
+        "weights": str(tmp_path / "c.pt"),
+        "quick_gelu": False,
+    }
     with torch.inference_mode():
-        expected = model.encode_image((patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5, normalize=False)
+        expected = model.encode_image(
+            (patches.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5, normalize=False
+        )
     assert expected.shape == (4, 8)
-    torch.testing.assert_close(OpenClipEncoder(**settings)(patches, 0.5), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        OpenClipEncoder(**settings)(patches, 0.5), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_released_pixels_and_length(settings: dict[str, Any], patches: Tensor) -> None:
@@ -68,13 +93,17 @@ def test_released_pixels_and_length(settings: dict[str, Any], patches: Tensor) -
     assert encoder.identity() != OpenClipEncoder(**settings).identity()
 
 
-def test_activation_is_part_of_the_identity_and_of_the_numbers(settings: dict[str, Any], patches: Tensor) -> None:
+def test_activation_is_part_of_the_identity_and_of_the_numbers(
+    settings: dict[str, Any], patches: Tensor
+) -> None:
     quick, plain = (OpenClipEncoder(**settings, quick_gelu=choice) for choice in (True, False))
     assert quick.identity() != plain.identity()
     assert not np.allclose(quick(patches, 0.5), plain(patches, 0.5))
 
 
-def test_weights_from_the_hub(settings: dict[str, Any], patches: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_from_the_hub(
+    settings: dict[str, Any], patches: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: settings["weights"])
     local, hub = OpenClipEncoder(**settings), OpenClipEncoder(**settings | {"weights": None})
     assert local.identity() == hub.identity()
@@ -83,5 +112,7 @@ def test_weights_from_the_hub(settings: dict[str, Any], patches: Tensor, monkeyp
 
 def test_wrong_weights(settings: dict[str, Any], patches: Tensor, tmp_path: Path) -> None:
     torch.save({"visual.proj": torch.zeros(1)}, tmp_path / "wrong.bin")
-    with pytest.raises(InputError, match=r"wrong.bin does not hold the visual tower of hespotex-tiny"):
+    with pytest.raises(
+        InputError, match=r"wrong.bin does not hold the visual tower of hespotex-tiny"
+    ):
         OpenClipEncoder(**settings | {"weights": str(tmp_path / "wrong.bin")})(patches, 0.5)

@@ -18,7 +18,10 @@ from hespotex.predictor import _as_trained, _encoder
 
 CHOICES = {
     "default": ([], ["histology", "random_vit"]),
-    "another": (["encoder@encoder.parts.second=uni", "encoder.parts.second.weights=here.bin"], ["histology", "uni"]),
+    "another": (
+        ["encoder@encoder.parts.second=uni", "encoder.parts.second.weights=here.bin"],
+        ["histology", "uni"],
+    ),
     "inherited": (["encoder@encoder.parts.first=hoptimus1"], ["hoptimus1", "random_vit"]),
     "one": (["encoder.parts.first=null"], ["random_vit"]),
 }
@@ -26,18 +29,25 @@ CHOICES = {
 
 def settings_of(overrides: list[str], folder: Path) -> dict[str, Any]:
     config = compose_config("train", ["encoder=pair", *overrides], folder)
-    settings: dict[str, Any] = OmegaConf.to_container(config.encoder, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    settings: dict[str, Any] = OmegaConf.to_container(
+        config.encoder, resolve=True, throw_on_missing=True
+    )  # type: ignore[assignment]
     return settings
 
 
 @pytest.mark.parametrize(("overrides", "names"), CHOICES.values(), ids=CHOICES)
-def test_the_command_line_chooses_the_parts(overrides: list[str], names: list[str], tmp_path: Path) -> None:
+def test_the_command_line_chooses_the_parts(
+    overrides: list[str], names: list[str], tmp_path: Path
+) -> None:
     encoder = build(settings_of(overrides, tmp_path))
     assert [part.name for part in encoder.parts] == names
 
 
 def test_parts_keep_their_own_patches_and_identities() -> None:
-    histology, vit = HistologyEncoder("histology", [150.0, 350.0]), RandomViTEncoder(name="vit", patch_um=[112.0], patch_px=64)
+    histology, vit = (
+        HistologyEncoder("histology", [150.0, 350.0]),
+        RandomViTEncoder(name="vit", patch_um=[112.0], patch_px=64),
+    )
     encoder = SideBySide("pair", {"first": histology, "second": vit})
     assert encoder.parts == [histology, vit]
     assert encoder.identity()["parts"] == {"first": histology.identity(), "second": vit.identity()}
@@ -76,7 +86,9 @@ SETTINGS: dict[str, Any] = {
         (SETTINGS["parts"]["second"], [""], [112]),
     ],
 )
-def test_settings_of_each_part(settings: dict[str, Any], names: list[str], sides: list[int]) -> None:
+def test_settings_of_each_part(
+    settings: dict[str, Any], names: list[str], sides: list[int]
+) -> None:
     """A part that was left out has none."""
     found = part_settings(settings)
     assert list(found) == names
@@ -85,7 +97,11 @@ def test_settings_of_each_part(settings: dict[str, Any], names: list[str], sides
 
 @pytest.mark.parametrize(
     ("settings", "licence"),
-    [(SETTINGS, "A"), (SETTINGS | {"parts": {"a": {"licence": "A"}, "b": {}, "c": {"licence": "C"}}}, "A; C"), ({}, None)],
+    [
+        (SETTINGS, "A"),
+        (SETTINGS | {"parts": {"a": {"licence": "A"}, "b": {}, "c": {"licence": "C"}}}, "A; C"),
+        ({}, None),
+    ],
 )
 def test_licences_of_all_parts(settings: dict[str, Any], licence: str | None) -> None:
     assert _licence(settings) == licence
@@ -98,7 +114,10 @@ def test_sides_for_all_parts(tmp_path: Path) -> None:
     config = compose_config("hest_benchmark", ["encoder=pair"], tmp_path).encoder
     bench = build(OmegaConf.to_container(config, resolve=True))
     assert [part.patch_um for part in parts_of(bench)] == [[112], [112]]
-    assert [part.patch_um for part in parts_of(build(settings_of([], tmp_path)))] == [[150, 350], [112]]
+    assert [part.patch_um for part in parts_of(build(settings_of([], tmp_path)))] == [
+        [150, 350],
+        [112],
+    ]
 
 
 def test_an_encoder_alone_is_its_own_part() -> None:
@@ -110,7 +129,11 @@ def test_weights_that_fit_nothing(tmp_path: Path) -> None:
     settings = settings_of([], tmp_path)
     identity = build(settings).identity()
     for wrong in ("here.bin", {"third": "here.bin"}):
-        with pytest.raises(InputError, match=r"expected weights by part, such as weights=\{first:FILE\}, got"):
+        with pytest.raises(
+            InputError, match=r"expected weights by part, such as weights=\{first:FILE\}, got"
+        ):
             _as_trained(settings, identity, wrong)
-    with pytest.raises(InputError, match="encoder histology has no weights file; leave weights out"):
+    with pytest.raises(
+        InputError, match="encoder histology has no weights file; leave weights out"
+    ):
         _as_trained(settings, identity, {"first": "here.bin"})

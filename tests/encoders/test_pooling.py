@@ -10,7 +10,9 @@ from hespotex.errors import InputError
 
 
 def grid(side: int, n_prefix: int) -> torch.Tensor:
-    """Tokens (1, n_prefix + side * side, 2) that hold their own row and column; the prefix holds -1."""
+    """Tokens (1, n_prefix + side * side, 2) that hold their own row and column; the prefix holds
+    -1.
+    """
     rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     places = torch.stack([rows.flatten(), columns.flatten()], dim=1).float()
     return torch.cat([-torch.ones(n_prefix, 2), places])[None]
@@ -21,7 +23,9 @@ def grid(side: int, n_prefix: int) -> torch.Tensor:
 def test_means_lie_in_the_middle_and_leave_the_prefix_out(side: int, n_prefix: int) -> None:
     tokens = grid(side, n_prefix)
     for pooling in ("mean", "centre"):
-        torch.testing.assert_close(pool_tokens(tokens, n_prefix, pooling), torch.full((1, 2), (side - 1) / 2))
+        torch.testing.assert_close(
+            pool_tokens(tokens, n_prefix, pooling), torch.full((1, 2), (side - 1) / 2)
+        )
 
 
 @settings(deadline=None, database=None)

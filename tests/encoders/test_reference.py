@@ -1,7 +1,9 @@
-"""Each published architecture beside the call of its model card, with the same random weights and fewer layers.
+"""Each published architecture beside the call of its model card, with the same random weights and
+fewer layers.
 
-The reference sides are written as the cards have them, by the libraries themselves; nothing of ours is used there.
-Widths, positions, registers, activations and layer norms are those of the published size.
+The reference sides are written as the cards have them, by the libraries themselves; nothing of ours
+is used there. Widths, positions, registers, activations and layer norms are those of the published
+size.
 """
 
 from collections.abc import Mapping
@@ -38,16 +40,50 @@ UNI2: dict[str, Any] = {
     "dynamic_img_size": True,
     **SWIGLU,
 }
-VIRCHOW: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 5.3375, "dynamic_img_size": True, **SWIGLU}
-H0_MINI: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 5.33334, "dynamic_img_size": True, **SWIGLU}
-GIGAPATH: dict[str, Any] = {"img_size": 224, "patch_size": 16, "init_values": 1e-5, "mlp_ratio": 5.33334}
-FLASH: dict[str, Any] = {"img_size": 224, "init_values": 1e-5, "mlp_ratio": 2048 / 384.0, "global_pool": "token", **SWIGLU}
+VIRCHOW: dict[str, Any] = {
+    "img_size": 224,
+    "init_values": 1e-5,
+    "mlp_ratio": 5.3375,
+    "dynamic_img_size": True,
+    **SWIGLU,
+}
+H0_MINI: dict[str, Any] = {
+    "img_size": 224,
+    "init_values": 1e-5,
+    "mlp_ratio": 5.33334,
+    "dynamic_img_size": True,
+    **SWIGLU,
+}
+GIGAPATH: dict[str, Any] = {
+    "img_size": 224,
+    "patch_size": 16,
+    "init_values": 1e-5,
+    "mlp_ratio": 5.33334,
+}
+FLASH: dict[str, Any] = {
+    "img_size": 224,
+    "init_values": 1e-5,
+    "mlp_ratio": 2048 / 384.0,
+    "global_pool": "token",
+    **SWIGLU,
+}
 LUNIT = ((0.70322989, 0.53606487, 0.66096631), (0.21716536, 0.26081574, 0.20723464))
-BY_TIMM: dict[str, tuple[str, dict[str, Any], tuple[Any, Any], str]] = {  # model, arguments, mean and std, output
-    "uni": ("vit_large_patch16_224", {"init_values": 1e-5, "dynamic_img_size": True}, IMAGENET, "cls"),
+# model, arguments, mean and std, output
+BY_TIMM: dict[str, tuple[str, dict[str, Any], tuple[Any, Any], str]] = {
+    "uni": (
+        "vit_large_patch16_224",
+        {"init_values": 1e-5, "dynamic_img_size": True},
+        IMAGENET,
+        "cls",
+    ),
     "uni2": ("vit_giant_patch14_224", UNI2, IMAGENET, "cls"),
     "virchow2": ("vit_huge_patch14_224", VIRCHOW | {"reg_tokens": 4}, IMAGENET, "cls_mean"),
-    "hoptimus0": ("vit_giant_patch14_reg4_dinov2", {"img_size": 224, "init_values": 1e-5}, OPTIMUS, "cls"),
+    "hoptimus0": (
+        "vit_giant_patch14_reg4_dinov2",
+        {"img_size": 224, "init_values": 1e-5},
+        OPTIMUS,
+        "cls",
+    ),
     "h0_mini": ("vit_base_patch14_reg4_dinov2", H0_MINI, OPTIMUS, "cls"),
     "gigapath": ("vit_giant_patch14_dinov2", GIGAPATH, IMAGENET, "cls"),
     "virchow": ("vit_huge_patch14_224", VIRCHOW, IMAGENET, "cls_mean"),
@@ -71,12 +107,21 @@ BY_TIMM: dict[str, tuple[str, dict[str, Any], tuple[Any, Any], str]] = {  # mode
 @pytest.fixture(scope="module")
 def pictures() -> list[Image.Image]:
     """Two pictures of 224 px."""
-    return [Image.fromarray(picture) for picture in np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)]
+    return [
+        Image.fromarray(picture)
+        for picture in np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)
+    ]
 
 
 def published(name: str, weights: Path, layers: Mapping[str, float]) -> Any:
-    """The encoder of conf/encoder with these weights and as many layers (or as wide) as they are."""
-    config = compose_config("train", [f"encoder={name}", "encoder.device=cpu", f"encoder.weights={weights}"], Path("run"))
+    """The encoder of conf/encoder with these weights and as many layers (or as wide) as they
+    are.
+    """
+    config = compose_config(
+        "train",
+        [f"encoder={name}", "encoder.device=cpu", f"encoder.weights={weights}"],
+        Path("run"),
+    )
     settings: dict[str, Any] = OmegaConf.to_container(config.encoder, resolve=True)  # type: ignore[assignment]
     settings |= {"patch_px": 224, "input_px": 224}  # also of those that want larger patches
     return build(settings | {"model_kwargs": settings["model_kwargs"] | layers})
@@ -86,14 +131,20 @@ def embedded(encoder: Any, pictures: list[Image.Image]) -> Tensor:
     return encoder(torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])), 0.5)
 
 
-def prepared(pictures: list[Image.Image], mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+def prepared(
+    pictures: list[Image.Image], mean: tuple[float, ...], std: tuple[float, ...]
+) -> Tensor:
     """As the cards prepare a patch of 224 px."""
-    pixels = [(np.asarray(picture) / 255 - np.asarray(mean)) / np.asarray(std) for picture in pictures]
+    pixels = [
+        (np.asarray(picture) / 255 - np.asarray(mean)) / np.asarray(std) for picture in pictures
+    ]
     return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float()
 
 
 def shake(network: Any) -> Any:
-    """Random values everywhere: positions, registers and scales that start at zero or alike would hide a mistake."""
+    """Random values everywhere: positions, registers and scales that start at zero or alike would
+    hide a mistake.
+    """
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(0, 0.05)
@@ -102,7 +153,11 @@ def shake(network: Any) -> Any:
 
 def save(network: Any, folder: Path) -> Path:
     path = folder / "model.safetensors"
-    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path, {"format": "pt"})
+    save_file(
+        {key: value.contiguous() for key, value in network.state_dict().items()},
+        path,
+        {"format": "pt"},
+    )
     return path
 
 
@@ -110,18 +165,27 @@ def save(network: Any, folder: Path) -> Path:
 def test_as_timm_computes_it(name: str, pictures: list[Image.Image], tmp_path: Path) -> None:
     architecture, kwargs, pixels, output = BY_TIMM[name]
     torch.manual_seed(0)
-    network = shake(timm.create_model(architecture, pretrained=False, num_classes=0, depth=1, **kwargs))
+    network = shake(
+        timm.create_model(architecture, pretrained=False, num_classes=0, depth=1, **kwargs)
+    )
     with torch.inference_mode():
         tokens = network.forward_features(prepared(pictures, *pixels))
         first = tokens[:, 0] if output == "first" else network.forward_head(tokens)
     expected = (
-        first if output != "cls_mean" else torch.cat([tokens[:, 0], tokens[:, network.num_prefix_tokens :].mean(1)], dim=-1)
+        first
+        if output != "cls_mean"
+        else torch.cat([tokens[:, 0], tokens[:, network.num_prefix_tokens :].mean(1)], dim=-1)
     )
     found = embedded(published(name, save(network, tmp_path), {"depth": 1}), pictures)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-DINO: dict[str, Any] = {"model_type": "dinov2", "num_hidden_layers": 1, "layer_norm_eps": 1e-6, "hidden_act": "gelu"}
+DINO: dict[str, Any] = {
+    "model_type": "dinov2",
+    "num_hidden_layers": 1,
+    "layer_norm_eps": 1e-6,
+    "hidden_act": "gelu",
+}
 MIDNIGHT = DINO | {
     "hidden_size": 1536,
     "num_attention_heads": 24,
@@ -130,7 +194,13 @@ MIDNIGHT = DINO | {
     "use_swiglu_ffn": True,
     "mlp_ratio": 4,
 }
-PHIKON2 = DINO | {"hidden_size": 1024, "num_attention_heads": 16, "patch_size": 16, "image_size": 224, "mlp_ratio": 4}
+PHIKON2 = DINO | {
+    "hidden_size": 1024,
+    "num_attention_heads": 16,
+    "patch_size": 16,
+    "image_size": 224,
+    "mlp_ratio": 4,
+}
 HIBOU = DINO | {
     "model_type": "dinov2_with_registers",
     "hidden_size": 1024,
@@ -151,19 +221,27 @@ BY_TRANSFORMERS = {
 
 
 @pytest.mark.parametrize("name", BY_TRANSFORMERS)
-def test_as_transformers_computes_it(name: str, pictures: list[Image.Image], tmp_path: Path) -> None:
+def test_as_transformers_computes_it(
+    name: str, pictures: list[Image.Image], tmp_path: Path
+) -> None:
     """From a folder with the hub's config and weights, by the call of the card."""
     config, pixels, output = BY_TRANSFORMERS[name]
     torch.manual_seed(0)
     known = {key: value for key, value in config.items() if key != "model_type"}
-    shake(transformers.AutoModel.from_config(transformers.AutoConfig.for_model(config["model_type"], **known))).save_pretrained(
-        tmp_path
-    )
+    shake(
+        transformers.AutoModel.from_config(
+            transformers.AutoConfig.for_model(config["model_type"], **known)
+        )
+    ).save_pretrained(tmp_path)
     network = transformers.AutoModel.from_pretrained(tmp_path).eval()
     with torch.inference_mode():
         tokens = network(prepared(pictures, *pixels)).last_hidden_state
     first = 1 + config.get("num_register_tokens", 0)
-    expected = tokens[:, 0] if output == "cls" else torch.cat([tokens[:, 0], tokens[:, first:].mean(1)], dim=-1)
+    expected = (
+        tokens[:, 0]
+        if output == "cls"
+        else torch.cat([tokens[:, 0], tokens[:, first:].mean(1)], dim=-1)
+    )
     found = embedded(published(name, tmp_path, {"num_hidden_layers": 1}), pictures)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -189,20 +267,29 @@ def under_own_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     found, parts = {}, {"weight": [], "bias": []}  # type: ignore[var-annotated]
     for key, value in state.items():
         if ".attention.attention." in key:
-            parts[key.rpartition(".")[2]].append((("query", "key", "value").index(key.split(".")[-2]), value))
+            parts[key.rpartition(".")[2]].append(
+                (("query", "key", "value").index(key.split(".")[-2]), value)
+            )
             continue
         for theirs, own in OWN_NAMES.items():
             key = key.replace(theirs, own)
         found[key] = value
-    return found | {f"blocks.0.attn.qkv.{kind}": torch.cat([value for _, value in sorted(own)]) for kind, own in parts.items()}
+    return found | {
+        f"blocks.0.attn.qkv.{kind}": torch.cat([value for _, value in sorted(own)])
+        for kind, own in parts.items()
+    }
 
 
 @pytest.mark.parametrize("form", ["bare", "teacher with heads", "blocks of blocks"])
-def test_openmidnight_from_the_names_of_dinov2(form: str, pictures: list[Image.Image], tmp_path: Path) -> None:
+def test_openmidnight_from_the_names_of_dinov2(
+    form: str, pictures: list[Image.Image], tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     small = HIBOU | {"hidden_size": 64, "num_attention_heads": 2, "mlp_ratio": 4}
     known = {key: value for key, value in small.items() if key != "model_type"}
-    network = shake(transformers.Dinov2WithRegistersModel(transformers.Dinov2WithRegistersConfig(**known)))
+    network = shake(
+        transformers.Dinov2WithRegistersModel(transformers.Dinov2WithRegistersConfig(**known))
+    )
     with torch.inference_mode():
         expected = network(prepared(pictures, *IMAGENET)).last_hidden_state[:, 0]
     network.save_pretrained(tmp_path / "published")
@@ -219,15 +306,28 @@ def test_openmidnight_from_the_names_of_dinov2(form: str, pictures: list[Image.I
 
 
 def test_phikon_as_timm_computes_it(pictures: list[Image.Image], tmp_path: Path) -> None:
-    """Its weights come from a timm network, whose layer norms add 1e-6; faint patches tell that from 1e-12."""
+    """Its weights come from a timm network, whose layer norms add 1e-6; faint patches tell that
+    from 1e-12.
+    """
     torch.manual_seed(0)
-    network = shake(timm.create_model("vit_base_patch16_224", pretrained=False, num_classes=0, depth=1))
+    network = shake(
+        timm.create_model("vit_base_patch16_224", pretrained=False, num_classes=0, depth=1)
+    )
     with torch.no_grad():
-        for faint in (network.patch_embed.proj.weight, network.patch_embed.proj.bias, network.pos_embed, network.cls_token):
+        for faint in (
+            network.patch_embed.proj.weight,
+            network.patch_embed.proj.bias,
+            network.pos_embed,
+            network.cls_token,
+        ):
             faint.mul_(0.02)
         expected = network(prepared(pictures, *IMAGENET))
     state = as_transformers(network.state_dict())
-    save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "model.safetensors", {"format": "pt"})
+    save_file(
+        {key: value.contiguous() for key, value in state.items()},
+        tmp_path / "model.safetensors",
+        {"format": "pt"},
+    )
     found = embedded(published("phikon", tmp_path, {"num_hidden_layers": 1}), pictures)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 

@@ -25,27 +25,39 @@ class Small(TorchEncoder):
 
     def build(self) -> nn.Module:
         torch.manual_seed(0)
-        return nn.Sequential(nn.Conv2d(3, 8, 8, stride=8), nn.Flatten(), nn.Linear(128, 6), nn.Dropout())
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 8, stride=8), nn.Flatten(), nn.Linear(128, 6), nn.Dropout()
+        )
 
 
 def test_pixels_are_scaled_as_published(patches: Tensor) -> None:
     mean, std = (0.7, 0.58, 0.7), (0.21, 0.23, 0.18)
-    expected = ((patches.permute(0, 3, 1, 2) / 255).double() - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(
-        3, 1, 1
+    expected = (
+        (patches.permute(0, 3, 1, 2) / 255).double() - torch.tensor(mean).view(3, 1, 1)
+    ) / torch.tensor(std).view(3, 1, 1)
+    torch.testing.assert_close(
+        Small(mean=mean, std=std).preprocess(patches.permute(0, 3, 1, 2)), expected.float()
     )
-    torch.testing.assert_close(Small(mean=mean, std=std).preprocess(patches.permute(0, 3, 1, 2)), expected.float())
 
 
 def test_raw_pixels_are_left_alone(patches: Tensor) -> None:
-    assert Small(raw_pixels=True).preprocess(patches.permute(0, 3, 1, 2)).equal(patches.permute(0, 3, 1, 2).float())
+    assert (
+        Small(raw_pixels=True)
+        .preprocess(patches.permute(0, 3, 1, 2))
+        .equal(patches.permute(0, 3, 1, 2).float())
+    )
 
 
 @pytest.mark.parametrize("side", [20, 48])
 def test_resizing_agrees_with_pillow(side: int) -> None:
     """Within 2 grey levels, as PIL rounds in between."""
-    smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 5, 5), (32, 32), mode="bicubic").clamp(0, 1)[0]
+    smooth = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 5, 5), (32, 32), mode="bicubic"
+    ).clamp(0, 1)[0]
     patch = (smooth * 255).byte().permute(1, 2, 0)
-    expected = np.asarray(Image.fromarray(patch.numpy()).resize((side, side), Image.Resampling.BICUBIC))
+    expected = np.asarray(
+        Image.fromarray(patch.numpy()).resize((side, side), Image.Resampling.BICUBIC)
+    )
     pixels = Small(raw_pixels=True, input_px=side).preprocess(patch.permute(2, 0, 1)[None])[0]
     assert pixels.shape == (3, side, side)
     assert np.abs(pixels.permute(1, 2, 0).numpy() - expected).max() <= 2
@@ -54,7 +66,9 @@ def test_resizing_agrees_with_pillow(side: int) -> None:
 @pytest.mark.parametrize(("resize_px", "margin"), [(48, 8), (64, 16), (32, 0)])
 def test_the_middle_of_enlarged_patches(resize_px: int, margin: int) -> None:
     """Within 2 grey levels of Pillow's resizing and cutting, in the patch's middle."""
-    smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 5, 5), (32, 32), mode="bicubic").clamp(0, 1)[0]
+    smooth = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 5, 5), (32, 32), mode="bicubic"
+    ).clamp(0, 1)[0]
     patch = (smooth * 255).byte().permute(1, 2, 0)
     large = Image.fromarray(patch.numpy()).resize((resize_px, resize_px), Image.Resampling.BICUBIC)
     expected = np.asarray(large.crop((margin, margin, margin + 32, margin + 32)))
@@ -129,8 +143,15 @@ def test_largest_power_of_two(fitting: float) -> None:
 
 
 def test_a_gpu_gets_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """8 patches took 80 MB at the peak, and 10 GB are free: 0.6 * 10 GB / 10 MB = 600 patches, so 512."""
-    facts = {"memory_allocated": 1e9, "memory_reserved": 1e9, "max_memory_allocated": 1.08e9, "mem_get_info": (10e9, 12e9)}
+    """8 patches took 80 MB at the peak, and 10 GB are free: 0.6 * 10 GB / 10 MB = 600 patches, so
+    512.
+    """
+    facts = {
+        "memory_allocated": 1e9,
+        "memory_reserved": 1e9,
+        "max_memory_allocated": 1.08e9,
+        "mem_get_info": (10e9, 12e9),
+    }
     for name, value in facts.items():
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", Mock())
@@ -139,9 +160,13 @@ def test_a_gpu_gets_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [call.args for call in encode.call_args_list] == [(8,), (8,)]
 
 
-def test_memory_that_runs_out_says_what_to_set(patches: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_says_what_to_set(
+    patches: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Small, "preprocess", Mock(side_effect=torch.OutOfMemoryError))
-    with pytest.raises(InputError, match=r"4 patches at once do not fit .* set encoder.batch_size lower"):
+    with pytest.raises(
+        InputError, match=r"4 patches at once do not fit .* set encoder.batch_size lower"
+    ):
         Small()(patches, 0.5)
 
 
@@ -156,7 +181,9 @@ def test_auto_takes_the_gpu_and_bf16_where_there_is_one(monkeypatch: pytest.Monk
 def test_devices_and_precisions_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     for n_gpus, device in ((0, "cuda"), (2, "cuda:2")):
         monkeypatch.setattr(torch.cuda, "device_count", lambda n_gpus=n_gpus: n_gpus)
-        with pytest.raises(InputError, match=rf"sees {n_gpus} CUDA devices here; set encoder.device=auto"):
+        with pytest.raises(
+            InputError, match=rf"sees {n_gpus} CUDA devices here; set encoder.device=auto"
+        ):
             Small(device=device)
     with pytest.raises(InputError, match=r"encoder.device=abacus is unknown"):
         Small(device="abacus")

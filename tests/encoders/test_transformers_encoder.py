@@ -33,24 +33,40 @@ KWARGS = {
 
 
 def make(architecture: str, folder: Path) -> Any:
-    """A network with random weights, saved as its package publishes it: CLIP with its text tower, ViT with its pooler."""
+    """A network with random weights, saved as its package publishes it: CLIP with its text tower,
+    ViT with its pooler.
+    """
     torch.manual_seed(0)
     model, config = (getattr(transformers, name) for name in ARCHITECTURES[architecture])
     network = model(config(**KWARGS[architecture]))
     if architecture == "clip_vision":
-        text = {key: value for key, value in SMALL.items() if "size" not in key or key == "hidden_size"}
-        sizes = {"vision_config": SMALL, "text_config": text | {"vocab_size": 8}, "projection_dim": 12}
+        text = {
+            key: value for key, value in SMALL.items() if "size" not in key or key == "hidden_size"
+        }
+        sizes = {
+            "vision_config": SMALL,
+            "text_config": text | {"vocab_size": 8},
+            "projection_dim": 12,
+        }
         network = transformers.CLIPModel(transformers.CLIPConfig(**sizes))
     network.eval().save_pretrained(folder)
     return network
 
 
-def encoder_of(architecture: str, folder: Path, published: dict[str, Any], **changes: Any) -> TransformersEncoder:
-    settings = {"architecture": architecture, "model_kwargs": KWARGS[architecture], "weights": str(folder)}
+def encoder_of(
+    architecture: str, folder: Path, published: dict[str, Any], **changes: Any
+) -> TransformersEncoder:
+    settings = {
+        "architecture": architecture,
+        "model_kwargs": KWARGS[architecture],
+        "weights": str(folder),
+    }
     return TransformersEncoder(**published | settings | changes)
 
 
-@pytest.mark.parametrize(("architecture", "n_prefix"), [("vit", 1), ("dinov2", 1), ("dinov2_with_registers", 4)])
+@pytest.mark.parametrize(
+    ("architecture", "n_prefix"), [("vit", 1), ("dinov2", 1), ("dinov2_with_registers", 4)]
+)
 def test_tokens_are_those_of_the_package(
     architecture: str, n_prefix: int, published: dict[str, Any], patches: Tensor, tmp_path: Path
 ) -> None:
@@ -59,24 +75,36 @@ def test_tokens_are_those_of_the_package(
     with torch.inference_mode():
         tokens = network(pixel_values=pixels_of(patches)).last_hidden_state
     assert tokens.shape[1] == n_prefix + 16
-    torch.testing.assert_close(embedding, torch.cat([tokens[:, 0], tokens[:, n_prefix:].mean(1)], 1))
+    torch.testing.assert_close(
+        embedding, torch.cat([tokens[:, 0], tokens[:, n_prefix:].mean(1)], 1)
+    )
 
 
-def test_clip_gives_its_projected_class_token(published: dict[str, Any], patches: Tensor, tmp_path: Path) -> None:
+def test_clip_gives_its_projected_class_token(
+    published: dict[str, Any], patches: Tensor, tmp_path: Path
+) -> None:
     network = make("clip_vision", tmp_path)
     with torch.inference_mode():
         expected = network.visual_projection(network.vision_model(pixels_of(patches)).pooler_output)
-    torch.testing.assert_close(encoder_of("clip_vision", tmp_path, published)(patches, 0.5), expected)
+    torch.testing.assert_close(
+        encoder_of("clip_vision", tmp_path, published)(patches, 0.5), expected
+    )
     with pytest.raises(InputError, match="class token only; set cls"):
         encoder_of("clip_vision", tmp_path, published, pooling="mean")
 
 
-@pytest.mark.parametrize("change", [{"num_hidden_layers": 3}, {"num_hidden_layers": 1}, {"hidden_size": 64}])
-def test_weights_of_another_network(change: dict[str, int], published: dict[str, Any], patches: Tensor, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change", [{"num_hidden_layers": 3}, {"num_hidden_layers": 1}, {"hidden_size": 64}]
+)
+def test_weights_of_another_network(
+    change: dict[str, int], published: dict[str, Any], patches: Tensor, tmp_path: Path
+) -> None:
     """One layer too many in the file, one too few, and layers of another width."""
     make("dinov2", tmp_path)
     with pytest.raises(InputError, match=r"model.safetensors does not hold dinov2"):
-        encoder_of("dinov2", tmp_path, published, model_kwargs=KWARGS["dinov2"] | change)(patches, 0.5)
+        encoder_of("dinov2", tmp_path, published, model_kwargs=KWARGS["dinov2"] | change)(
+            patches, 0.5
+        )
 
 
 def test_registers_are_not_lost(published: dict[str, Any], patches: Tensor, tmp_path: Path) -> None:
@@ -91,7 +119,9 @@ def test_registers_are_not_lost(published: dict[str, Any], patches: Tensor, tmp_
 def test_loading_says_nothing(
     architecture: str, with_mask: bool, published: dict[str, Any], patches: Tensor, tmp_path: Path
 ) -> None:
-    """Training's mask token may be in the file or not: no table of missing weights alarms anybody."""
+    """Training's mask token may be in the file or not: no table of missing weights alarms
+    anybody.
+    """
     make(architecture, tmp_path)
     state = load_file(tmp_path / "model.safetensors")
     state.pop("embeddings.mask_token", None)
@@ -119,8 +149,12 @@ class Records(logging.Handler):
 
 
 def test_settings_that_do_not_exist(published: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected vit, dinov2, dinov2_with_registers, clip_vision"):
-        TransformersEncoder(**published, architecture="AutoModel", model_kwargs={}, weights=str(tmp_path))
+    with pytest.raises(
+        InputError, match="expected vit, dinov2, dinov2_with_registers, clip_vision"
+    ):
+        TransformersEncoder(
+            **published, architecture="AutoModel", model_kwargs={}, weights=str(tmp_path)
+        )
 
 
 def test_without_the_package(
@@ -128,5 +162,7 @@ def test_without_the_package(
 ) -> None:
     make("vit", tmp_path)
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(InputError, match="tiny needs the transformers package; pip install transformers"):
+    with pytest.raises(
+        InputError, match="tiny needs the transformers package; pip install transformers"
+    ):
         encoder_of("vit", tmp_path, published)(patches, 0.5)

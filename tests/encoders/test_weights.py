@@ -58,7 +58,10 @@ def test_a_gated_repository_is_asked_once_and_named(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("failure", [LocalEntryNotFoundError("offline"), ConnectionError()])
 def test_out_of_reach(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
     asked = answer(monkeypatch, model=failure)
-    with pytest.raises(InputError, match=r"could not fetch model.safetensors or pytorch_model.bin of nobody/tiny .*histology"):
+    with pytest.raises(
+        InputError,
+        match=r"could not fetch model.safetensors or pytorch_model.bin of nobody/tiny .*histology",
+    ):
         SOURCE.find(None)
     assert len(asked) == 1
 
@@ -71,8 +74,15 @@ def test_a_repository_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_local_file_or_its_folder(tmp_path: Path) -> None:
     torch.save(STATE, tmp_path / "pytorch_model.bin")
-    assert SOURCE.find(str(tmp_path / "pytorch_model.bin")) == SOURCE.find(str(tmp_path)) == tmp_path / "pytorch_model.bin"
-    with pytest.raises(InputError, match=r"nowhere.bin; set encoder.weights=FILE, or null for the hub \(nobody/tiny\)"):
+    assert (
+        SOURCE.find(str(tmp_path / "pytorch_model.bin"))
+        == SOURCE.find(str(tmp_path))
+        == tmp_path / "pytorch_model.bin"
+    )
+    with pytest.raises(
+        InputError,
+        match=r"nowhere.bin; set encoder.weights=FILE, or null for the hub \(nobody/tiny\)",
+    ):
         SOURCE.find("nowhere.bin")
 
 
@@ -89,7 +99,9 @@ def test_safetensors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.bin"])
-@pytest.mark.parametrize("content", [b"", b"<html>log in first</html>", b"version https://git-lfs.example/spec/v1"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>log in first</html>", b"version https://git-lfs.example/spec/v1"]
+)
 def test_files_that_hold_no_weights(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match="is no readable weights file"):
@@ -113,14 +125,25 @@ def test_a_file_with_code_is_refused_and_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"weight": STATE["weight"]}, STATE | {"more": torch.ones(1)}, STATE | {"bias": torch.zeros(5)}]
+    "wrong",
+    [
+        {"weight": STATE["weight"]},
+        STATE | {"more": torch.ones(1)},
+        STATE | {"bias": torch.zeros(5)},
+    ],
 )
-def test_missing_foreign_and_misshapen_weights(tmp_path: Path, wrong: dict[str, torch.Tensor]) -> None:
-    with pytest.raises(InputError, match=r"weights.bin does not hold a line \(.*(weight|bias|more)"):
+def test_missing_foreign_and_misshapen_weights(
+    tmp_path: Path, wrong: dict[str, torch.Tensor]
+) -> None:
+    with pytest.raises(
+        InputError, match=r"weights.bin does not hold a line \(.*(weight|bias|more)"
+    ):
         load_strictly(nn.Linear(3, 2), wrong, tmp_path / "weights.bin", "a line")
     with torch.device("meta"):
         empty = nn.Linear(3, 2)
-    assert load_strictly(empty, STATE, tmp_path / "weights.bin", "a line")(torch.ones(1, 3)).tolist() == [[3, 3]]
+    assert load_strictly(empty, STATE, tmp_path / "weights.bin", "a line")(
+        torch.ones(1, 3)
+    ).tolist() == [[3, 3]]
 
 
 def test_parts_of_a_state() -> None:

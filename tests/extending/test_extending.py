@@ -1,4 +1,6 @@
-"""A user's own project beside HESpotEx: encoder, reader, model, fold strategy, metric and nuclei, with no edit of ours."""
+"""A user's own project beside HESpotEx: encoder, reader, model, fold strategy, metric and nuclei,
+with no edit of ours.
+"""
 
 import json
 import os
@@ -24,14 +26,28 @@ from hespotex.run import train
 from hespotex.summary import summarise
 
 PROJECT = Path(__file__).parent / "project"
-OWN = ["encoder=mean_colour", "data=spot_csv", "model=two_layers", "fold=named_groups", "metrics=top_spots", "nuclei=npy"]
+OWN = [
+    "encoder=mean_colour",
+    "data=spot_csv",
+    "model=two_layers",
+    "fold=named_groups",
+    "metrics=top_spots",
+    "nuclei=npy",
+]
 MPP = 0.7  # um per px of the demo
-FAST = ["model.max_epochs=2", "data.panel.n_top=40", "data.reader.pitch_um=100", "~callbacks.progress"]
+FAST = [
+    "model.max_epochs=2",
+    "data.panel.n_top=40",
+    "data.reader.pitch_um=100",
+    "~callbacks.progress",
+]
 
 
 @pytest.fixture(scope="module")
 def data(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small demo as the user has it: a CSV and an image a section, centroids of nuclei in arrays."""
+    """The small demo as the user has it: a CSV and an image a section, centroids of nuclei in
+    arrays.
+    """
     root, reader = tmp_path_factory.mktemp("own"), HestReader(str(small_demo))
     for key in reader.section_keys():
         section, name = reader.read(key.section_id), f"{key.group}_{key.section_id}"
@@ -43,7 +59,11 @@ def data(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings(data: Path, store: Path) -> list[str]:
-    places = [f"data.reader.root={data}", f"data.reader.mpp={MPP}", f"nuclei.counter.source.folder={data}"]
+    places = [
+        f"data.reader.root={data}",
+        f"data.reader.mpp={MPP}",
+        f"nuclei.counter.source.folder={data}",
+    ]
     return [*OWN, *FAST, *places, "fold.test_groups=[P3]", f"paths.store={store}"]
 
 
@@ -64,9 +84,17 @@ def run(outputs: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_with_everything_of_ones_own(run: Path) -> None:
-    metrics, genes = json.loads((run / "metrics.json").read_text()), pd.read_csv(run / "per_gene.csv")
+    metrics, genes = (
+        json.loads((run / "metrics.json").read_text()),
+        pd.read_csv(run / "per_gene.csv"),
+    )
     parts = ("data", "encoder", "model", "fold_strategy")
-    assert [metrics[name] for name in parts] == ["spot_csv", "mean_colour", "two_layers", "named_groups"]
+    assert [metrics[name] for name in parts] == [
+        "spot_csv",
+        "mean_colour",
+        "two_layers",
+        "named_groups",
+    ]
     assert metrics["split"]["test"] == ["P3_DEMO5", "P3_DEMO6"]
     assert metrics["sizes"]["d_image"] == 6
     assert genes["top_spots"].between(0, 1).all()
@@ -95,11 +123,17 @@ class TestTrust:
         ]
         predict(compose_config("predict", words, folder))
 
-    def test_refused_with_the_way_out(self, run: Path, data: Path, store: Path, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"'mylab.model.TwoLayers'.* HESPOTEX_TRUST=mylab before the command"):
+    def test_refused_with_the_way_out(
+        self, run: Path, data: Path, store: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(
+            InputError, match=r"'mylab.model.TwoLayers'.* HESPOTEX_TRUST=mylab before the command"
+        ):
             self.predict(run, data, store, tmp_path)
 
-    def test_predicts(self, run: Path, data: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_predicts(
+        self, run: Path, data: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("HESPOTEX_TRUST", "mylab")
         self.predict(run, data, store, tmp_path)
         assert ad.read_h5ad(tmp_path / "P1_DEMO1.h5ad").n_vars == 40
@@ -125,15 +159,51 @@ def narrow(module: Any, batch: Any) -> torch.Tensor:
 
 
 WRONG = [
-    ("encoder.MeanColour.__call__", lambda *_: torch.zeros(3), r"mean_colour: expected a tensor of shape \(\d+, d\)"),
-    ("encoder.MeanColour.__call__", lambda *given: given[1].numpy(), r"mean_colour: expected a tensor.* got ndarray"),
-    ("reader.make_adata", lambda *_: ad.AnnData(np.ones((4, 3))), r"DEMO\d: expected obsm.* of shape \(4, 2\)"),
-    ("model.TwoLayers.expression", narrow, r"TwoLayers.expression: expected .*, 40\), got \(\d+, 2\)"),
-    ("folds.NamedGroups.folds", lambda _, keys: [(keys, keys[:1])], r"NamedGroups.folds: on both sides.*P1_DEMO1"),
-    ("folds.NamedGroups.folds", lambda _, keys: [keys], r"NamedGroups.folds: expected pairs of lists of section keys"),
-    ("metric.TopSpots.__call__", lambda *_: np.zeros(7), r"metrics.top_spots: expected one .* 40 genes, got \(7,\)"),
-    ("metric.TopSpots.__call__", lambda *_: "good", r"metrics.top_spots: expected numbers, got str"),
-    ("nuclei.nuclei_table", lambda _: Table(), r"nuclei-npy of P1_DEMO1: expected centroids .*\(n_nuclei, 2\)"),
+    (
+        "encoder.MeanColour.__call__",
+        lambda *_: torch.zeros(3),
+        r"mean_colour: expected a tensor of shape \(\d+, d\)",
+    ),
+    (
+        "encoder.MeanColour.__call__",
+        lambda *given: given[1].numpy(),
+        r"mean_colour: expected a tensor.* got ndarray",
+    ),
+    (
+        "reader.make_adata",
+        lambda *_: ad.AnnData(np.ones((4, 3))),
+        r"DEMO\d: expected obsm.* of shape \(4, 2\)",
+    ),
+    (
+        "model.TwoLayers.expression",
+        narrow,
+        r"TwoLayers.expression: expected .*, 40\), got \(\d+, 2\)",
+    ),
+    (
+        "folds.NamedGroups.folds",
+        lambda _, keys: [(keys, keys[:1])],
+        r"NamedGroups.folds: on both sides.*P1_DEMO1",
+    ),
+    (
+        "folds.NamedGroups.folds",
+        lambda _, keys: [keys],
+        r"NamedGroups.folds: expected pairs of lists of section keys",
+    ),
+    (
+        "metric.TopSpots.__call__",
+        lambda *_: np.zeros(7),
+        r"metrics.top_spots: expected one .* 40 genes, got \(7,\)",
+    ),
+    (
+        "metric.TopSpots.__call__",
+        lambda *_: "good",
+        r"metrics.top_spots: expected numbers, got str",
+    ),
+    (
+        "nuclei.nuclei_table",
+        lambda _: Table(),
+        r"nuclei-npy of P1_DEMO1: expected centroids .*\(n_nuclei, 2\)",
+    ),
 ]
 
 
@@ -146,7 +216,13 @@ class TestBadReturns:
 
     @pytest.mark.parametrize(("place", "give", "message"), WRONG)
     def test_of(
-        self, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, give: Callable[..., Any], message: str
+        self,
+        data: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        place: str,
+        give: Callable[..., Any],
+        message: str,
     ) -> None:
         monkeypatch.setattr(f"mylab.{place}", give)
         words = [*settings(data, tmp_path / "store"), f"hydra.searchpath=[file://{PROJECT}/conf]"]
@@ -161,7 +237,9 @@ def test_a_metric_does_not_take_a_name_that_stands_for_another() -> None:
     ones: Any = torch.ones(2, 3)
     with pytest.raises(InputError, match=r"metrics.pcc_gene: this name is taken"):
         own_metrics({"pcc_gene": lambda *_: 1.0}, ones, ones, ones, taken=["pcc_gene"])
-    genes, row = own_metrics({"one": lambda *_: 1.5, "each": lambda *_: [1.0, np.nan, 2.0]}, ones, ones, ones, taken=[])
+    genes, row = own_metrics(
+        {"one": lambda *_: 1.5, "each": lambda *_: [1.0, np.nan, 2.0]}, ones, ones, ones, taken=[]
+    )
     assert row == {"one": 1.5, "each": 1.5}
     assert list(genes) == ["each"]
 

@@ -1,4 +1,6 @@
-"""`python -m tests.fuzz [N] [FIRST]`: N damages (10,000), a process for each hundred, so that crashes and hangs are seen."""
+"""`python -m tests.fuzz [N] [FIRST]`: N damages (10,000), a process for each hundred, so that
+crashes and hangs are seen.
+"""
 
 import multiprocessing
 import sys
@@ -37,7 +39,9 @@ def main(n: int = 10_000, first: int = 0) -> int:
                 wrong += _run(folder, name, start, min(start + BATCH, first + each))
             sys.stdout.write(f"{name}: {each} damages, {len(wrong)} wrong so far\n")
             sys.stdout.flush()
-    sys.stdout.write("\n".join([*wrong, f"{each * len(DATA_SETS)} damages, {len(wrong)} wrong", ""]))
+    sys.stdout.write(
+        "\n".join([*wrong, f"{each * len(DATA_SETS)} damages, {len(wrong)} wrong", ""])
+    )
     return len(wrong)
 
 
@@ -54,8 +58,14 @@ def _run(folder: str, name: str, first: int, last: int) -> list[str]:
         wrong += [line for line in lines if line.startswith("WRONG")]
         if process.exitcode == 0:
             return wrong
-        last_seen = next((line for line in reversed(lines) if line.startswith("at ")), f"at {name} {first}")
-        how = f"exit code {process.exitcode}" if process.exitcode is not None else f"no end in {SECONDS} s"
+        last_seen = next(
+            (line for line in reversed(lines) if line.startswith("at ")), f"at {name} {first}"
+        )
+        how = (
+            f"exit code {process.exitcode}"
+            if process.exitcode is not None
+            else f"no end in {SECONDS} s"
+        )
         process.kill()
         wrong.append(f"WRONG {last_seen.removeprefix('at ')}: {how}")
         first = int(last_seen.split()[-1]) + 1

@@ -1,4 +1,6 @@
-"""One damage to one file, drawn from a seed: bytes, cells of a table, values of a JSON, data of an HDF5."""
+"""One damage to one file, drawn from a seed: bytes, cells of a table, values of a JSON, data of an
+HDF5.
+"""
 
 import contextlib
 import gzip
@@ -34,7 +36,22 @@ CELLS = [
     "TRUE",
     "9" * 30,
 ]
-VALUES: list[Any] = [None, [], {}, "", "x", 1e308, -1, 0, True, [1, 2], {"a": 1}, [[]], float("inf"), [None, 1]]
+VALUES: list[Any] = [
+    None,
+    [],
+    {},
+    "",
+    "x",
+    1e308,
+    -1,
+    0,
+    True,
+    [1, 2],
+    {"a": 1},
+    [[]],
+    float("inf"),
+    [None, 1],
+]
 Draw = random.Random
 
 

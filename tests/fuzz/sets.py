@@ -51,7 +51,9 @@ def _flat(root: Path) -> None:
     table.layers["n"] = table.X.copy()
     table.obs["patient"] = "P1"
     table.obs["in_tissue"] = 1
-    table.uns["spatial"] = {"L": {"scalefactors": {"spot_diameter_fullres": 32.5, "microns_per_pixel": 2.0}}}
+    table.uns["spatial"] = {
+        "L": {"scalefactors": {"spot_diameter_fullres": 32.5, "microns_per_pixel": 2.0}}
+    }
     write_flat(root, "A", table=table)
 
 
@@ -60,7 +62,9 @@ def _named(root: Path) -> None:
 
     table = as_adata(truth())
     table.X = table.X.toarray()
-    table.obsm["spatial"] = pd.DataFrame(truth().pos[:, ::-1], columns=["y", "x"], index=table.obs_names)
+    table.obsm["spatial"] = pd.DataFrame(
+        truth().pos[:, ::-1], columns=["y", "x"], index=table.obs_names
+    )
     write_flat(root, "A", table=table)
 
 

@@ -36,7 +36,10 @@ def attempt(folder: Path, name: str, seed: int) -> str | None:
         return None if str(error).strip() else f"{name} {seed} ({how}): an error without words"
     except Exception:  # that is what is looked for
         lines = traceback.format_exc().strip().splitlines()
-        return f"{name} {seed} ({how}): {lines[-1]} | {[line.strip() for line in lines if 'hespotex' in line][-1:]}"
+        return (
+            f"{name} {seed} ({how}): {lines[-1]} |"
+            f" {[line.strip() for line in lines if 'hespotex' in line][-1:]}"
+        )
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return None

@@ -15,7 +15,9 @@ def paint(haematoxylin: NDArray[np.float64], eosin: NDArray[np.float64]) -> NDAr
     return np.asarray(np.rint(255 * 10**-density), dtype=np.uint8)
 
 
-def discs(centres_um: list[tuple[float, float]], radius_um: float, side_um: float, mpp: float) -> NDArray[np.uint8]:
+def discs(
+    centres_um: list[tuple[float, float]], radius_um: float, side_um: float, mpp: float
+) -> NDArray[np.uint8]:
     """Dark discs on pink ground, drawn at 0.1 um per px and reduced to `mpp`."""
     fine = np.zeros((round(side_um * 10),) * 2, dtype=np.uint8)
     for x, y in centres_um:

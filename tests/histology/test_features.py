@@ -16,7 +16,12 @@ MPPS = [0.25, 0.5, 155 / 224, 355 / 224]
 def _tissue(mpp: float) -> NDArray[np.uint8]:
     """Discs at irregular places with noise: something of everything."""
     rng = np.random.default_rng(1)
-    centres = [(x + a, y + b) for (x, y), (a, b) in zip(grid_of_centres(8, 16.0), rng.uniform(-4, 4, (64, 2)), strict=True)]
+    centres = [
+        (x + a, y + b)
+        for (x, y), (a, b) in zip(
+            grid_of_centres(8, 16.0), rng.uniform(-4, 4, (64, 2)), strict=True
+        )
+    ]
     image = discs(centres, 3.7, 128.0, mpp)
     grain = rng.normal(0, 6, image.shape[:2])[..., None]
     image = np.clip(image + grain, 0, 255).astype(np.uint8)

@@ -1,1 +1,3 @@
-"""Commands that are killed anywhere, and given again: `python -m tests.kills` by night, a few of them in `make test`."""
+"""Commands that are killed anywhere, and given again: `python -m tests.kills` by night, a few of
+them in `make test`.
+"""

@@ -1,4 +1,6 @@
-"""`python -m tests.kills [VERB ...] [--events N] [--moments N] [--folder DIR]`: DIR may lie on another file system."""
+"""`python -m tests.kills [VERB ...] [--events N] [--moments N] [--folder DIR]`: DIR may lie on
+another file system.
+"""
 
 import argparse
 import importlib
@@ -15,7 +17,14 @@ from hespotex.data.demo import make_demo
 from .commands import commands
 from .killing import differences, run
 
-HEAVY = ("hydra.main", "hespotex.run", "hespotex.inference", "hespotex.packing", "hespotex.auditing.audit", "hespotex.fill")
+HEAVY = (
+    "hydra.main",
+    "hespotex.run",
+    "hespotex.inference",
+    "hespotex.packing",
+    "hespotex.auditing.audit",
+    "hespotex.fill",
+)
 VERBS = ["train", "embed", "sweep", "predict", "summary", "bundle"]
 
 
@@ -43,7 +52,10 @@ def main() -> None:
         before = empty if verb in ("train", "embed", "sweep") else swept
         events = [i / options.events for i in range(options.events)]
         moments = [random.random() for _ in range(options.moments)]
-        for line in [*differences(known[verb], before, work, events), *differences(known[verb], before, work, moments, True)]:
+        for line in [
+            *differences(known[verb], before, work, events),
+            *differences(known[verb], before, work, moments, True),
+        ]:
             sys.stdout.write(f"{verb} {line}\n")
             wrong += 1
         sys.stdout.write(f"{verb}: done\n")

@@ -1,4 +1,6 @@
-"""Runs a command in a child process, kills it at a file event or a moment, and compares what the same command leaves later."""
+"""Runs a command in a child process, kills it at a file event or a moment, and compares what the
+same command leaves later.
+"""
 
 import hashlib
 import importlib
@@ -21,7 +23,9 @@ PASSED = (".log", ".lock", "run.txt", "files.json", "hydra.yaml", "config.yaml",
 
 @dataclass(frozen=True)
 class Command:
-    """A command line. `module` holds its `main`; `unlike` are names that no two undisturbed runs make alike."""
+    """A command line. `module` holds its `main`; `unlike` are names that no two undisturbed runs
+    make alike.
+    """
 
     module: str
     words: Sequence[str]
@@ -58,7 +62,10 @@ def _be_the_command(command: Command, folder: Path, at: int, writer: int) -> Non
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal count
-        if not (event in EVENTS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES)):
+        if not (
+            event in EVENTS
+            or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES)
+        ):
             return
         if str(arguments[0]).startswith(str(folder)):
             count += 1
@@ -83,7 +90,11 @@ def _be_the_command(command: Command, folder: Path, at: int, writer: int) -> Non
 
 def left(folder: Path, unlike: tuple[str, ...] = ()) -> dict[str, str]:
     """Each file and a hash of what must be the same in it."""
-    return {str(path.relative_to(folder)): _hash(path, unlike) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): _hash(path, unlike)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _hash(path: Path, unlike: tuple[str, ...]) -> str:
@@ -91,16 +102,21 @@ def _hash(path: Path, unlike: tuple[str, ...]) -> str:
         return ""
     content = path.read_bytes()
     if path.name == "metrics.json":
-        content = json.dumps({k: v for k, v in json.loads(content).items() if k not in UNEQUAL}, sort_keys=True).encode()
+        content = json.dumps(
+            {k: v for k, v in json.loads(content).items() if k not in UNEQUAL}, sort_keys=True
+        ).encode()
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
-def differences(command: Command, before: Path, work: Path, points: Sequence[float], random: bool = False) -> Iterator[str]:
+def differences(
+    command: Command, before: Path, work: Path, points: Sequence[float], random: bool = False
+) -> Iterator[str]:
     """What is not as it would be without the kill, a line each.
 
     Args:
         before: the folder as the command finds it, copied to `work` each time.
-        points: numbers of file events, or seconds; shares (0 to 1) of all events where they are below 1.
+        points: numbers of file events, or seconds; shares (0 to 1) of all events where they are
+          below 1.
         random: they are shares of the time that the whole command takes.
     """
     _afresh(before, work)
@@ -112,11 +128,22 @@ def differences(command: Command, before: Path, work: Path, points: Sequence[flo
         return
     for point in points:
         _afresh(before, work)
-        at = f"{point:.2f} of its time" if random else f"event {1 + int(point * n_events)} of {n_events}"
-        run(command, work, 0 if random else 1 + int(point * n_events), point * seconds if random else 0)
+        at = (
+            f"{point:.2f} of its time"
+            if random
+            else f"event {1 + int(point * n_events)} of {n_events}"
+        )
+        run(
+            command,
+            work,
+            0 if random else 1 + int(point * n_events),
+            point * seconds if random else 0,
+        )
         code, _ = run(command, work)
         if code:
-            yield f"killed at {at}: exit code {code}: {(work.parent / 'said.txt').read_text()[-500:]}"
+            yield (
+                f"killed at {at}: exit code {code}: {(work.parent / 'said.txt').read_text()[-500:]}"
+            )
         found = left(work, command.unlike)
         changed = sorted(name for name in whole | found if whole.get(name) != found.get(name))
         if changed:

@@ -20,7 +20,9 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("point", [0.0, 0.4, 0.8, 0.99])
-def test_the_same_command_ends_in_the_same_bytes(small_demo: Path, tmp_path: Path, point: float) -> None:
+def test_the_same_command_ends_in_the_same_bytes(
+    small_demo: Path, tmp_path: Path, point: float
+) -> None:
     import hespotex.fill  # noqa: F401, here and not in each child
 
     work, empty = tmp_path / "work", tmp_path / "empty"

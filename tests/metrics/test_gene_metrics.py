@@ -1,4 +1,6 @@
-"""Per-gene metrics agree with scipy and scikit-learn, gene by gene, and leave out what has no value."""
+"""Per-gene metrics agree with scipy and scikit-learn, gene by gene, and leave out what has no
+value.
+"""
 
 from collections.abc import Callable
 
@@ -23,7 +25,9 @@ def auc(predicted: Tensor, measured: Tensor) -> Tensor:
 
 
 def lin(p: np.ndarray, t: np.ndarray) -> float:
-    return float(2 * np.cov(p, t, bias=True)[0, 1] / (p.var() + t.var() + (p.mean() - t.mean()) ** 2))
+    return float(
+        2 * np.cov(p, t, bias=True)[0, 1] / (p.var() + t.var() + (p.mean() - t.mean()) ** 2)
+    )
 
 
 ORACLES: dict[str, tuple[Score, Callable[[np.ndarray, np.ndarray], float]]] = {
@@ -45,7 +49,9 @@ def pair(n_spots: int = 40, n_genes: int = 6, seed: int = 1) -> tuple[Tensor, Te
     """Measured expression with many zeros and ties, and a noisy prediction of it."""
     generator = torch.Generator().manual_seed(seed)
     measured = torch.randn(n_spots, n_genes, generator=generator).clamp(min=0).mul(4).round().div(2)
-    predicted = (measured + torch.randn(n_spots, n_genes, generator=generator)).mul(4).round().div(4)
+    predicted = (
+        (measured + torch.randn(n_spots, n_genes, generator=generator)).mul(4).round().div(4)
+    )
     return predicted, measured
 
 
@@ -57,14 +63,23 @@ def test_against_the_library(name: str, n_spots: int) -> None:
     p, t = predicted.double().numpy(), measured.double().numpy()
     found = score(predicted, measured)
     assert found.dtype == torch.float64
-    np.testing.assert_allclose(found, [oracle(p[:, g], t[:, g]) for g in range(p.shape[1])], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        found, [oracle(p[:, g], t[:, g]) for g in range(p.shape[1])], rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ORACLES)
 def test_a_gene_that_was_not_measured_has_no_value(name: str) -> None:
     predicted, measured = pair()
     measured[:, 2] = torch.nan
-    assert ORACLES[name][0](predicted, measured).isnan().tolist() == [False, False, True, False, False, False]
+    assert ORACLES[name][0](predicted, measured).isnan().tolist() == [
+        False,
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -78,7 +93,8 @@ def test_a_gene_that_is_constant_in_the_section(name: str, value: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [*((name, None) for name in CORRELATIONS), ("ccc", 0.0), ("variance_ratio", 0.0), ("auc", 0.5)]
+    ("name", "expected"),
+    [*((name, None) for name in CORRELATIONS), ("ccc", 0.0), ("variance_ratio", 0.0), ("auc", 0.5)],
 )
 def test_a_constant_prediction(name: str, expected: float | None) -> None:
     predicted, measured = pair()
@@ -91,7 +107,9 @@ def test_a_constant_prediction(name: str, expected: float | None) -> None:
 def test_offset_and_scale_of_a_prediction_do_not_matter_to_correlation(scale: float) -> None:
     predicted, measured = pair()
     for score in (m.gene_pearson, spearman, auc):
-        torch.testing.assert_close(score(predicted * scale - 7, measured), score(predicted, measured), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            score(predicted * scale - 7, measured), score(predicted, measured), rtol=1e-4, atol=1e-6
+        )
 
 
 def test_residuals_do_not_tell_where_counts_are() -> None:
@@ -101,14 +119,24 @@ def test_residuals_do_not_tell_where_counts_are() -> None:
 
 def test_one_spot_has_no_correlation() -> None:
     predicted, measured = pair(1)
-    assert m.gene_pearson(predicted, measured).isnan().all() and spearman(predicted, measured).isnan().all()
+    assert (
+        m.gene_pearson(predicted, measured).isnan().all()
+        and spearman(predicted, measured).isnan().all()
+    )
 
 
 def test_ranks() -> None:
     predicted, _ = pair()
     np.testing.assert_array_equal(m.average_ranks(predicted), rankdata(predicted.numpy(), axis=0))
     predicted[3, 1] = torch.nan
-    assert m.average_ranks(predicted).isnan().all(0).tolist() == [False, True, False, False, False, False]
+    assert m.average_ranks(predicted).isnan().all(0).tolist() == [
+        False,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_rmse_by_hand() -> None:

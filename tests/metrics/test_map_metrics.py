@@ -1,4 +1,6 @@
-"""Maps: the raster is the spot grid, SSIM is scikit-image's, Moran's I knows a pattern from noise."""
+"""Maps: the raster is the spot grid, SSIM is scikit-image's, Moran's I knows a pattern from
+noise.
+"""
 
 import numpy as np
 import pytest
@@ -57,7 +59,9 @@ def test_ssim_is_scikit_images_where_the_window_fits() -> None:
     for g in range(4):
         p, m = (values[:, g].reshape(SIDE, SIDE) for values in (predicted, measured))
         span = m.max() - m.min()
-        _, full = structural_similarity(p, m, win_size=WINDOW, data_range=span, use_sample_covariance=False, full=True)
+        _, full = structural_similarity(
+            p, m, win_size=WINDOW, data_range=span, use_sample_covariance=False, full=True
+        )
         similarity.append(full[INSIDE:-INSIDE, INSIDE:-INSIDE])
     inner = grid()[:, 0].reshape(SIDE, SIDE)[INSIDE:-INSIDE, INSIDE:-INSIDE].size
     raster = Raster.of(grid(), PITCH)
@@ -74,7 +78,10 @@ def _slow(p: np.ndarray, m: np.ndarray) -> np.ndarray:
     p, m, span = p.reshape(SIDE, SIDE), m.reshape(SIDE, SIDE), np.ptp(m)
     c1, c2, out = (0.01 * span) ** 2, (0.03 * span) ** 2, np.empty((SIDE, SIDE))
     for i, j in np.ndindex(SIDE, SIDE):
-        rows, columns = slice(max(i - INSIDE, 0), i + INSIDE + 1), slice(max(j - INSIDE, 0), j + INSIDE + 1)
+        rows, columns = (
+            slice(max(i - INSIDE, 0), i + INSIDE + 1),
+            slice(max(j - INSIDE, 0), j + INSIDE + 1),
+        )
         a, b = p[rows, columns].ravel(), m[rows, columns].ravel()
         cov = ((a - a.mean()) * (b - b.mean())).mean()
         out[i, j] = (2 * a.mean() * b.mean() + c1) * (2 * cov + c2)
@@ -96,7 +103,15 @@ def test_ssim_limits() -> None:
 @pytest.mark.parametrize("pos", [grid(), hexagons()], ids=["square", "hexagonal"])
 def test_morans_i_of_gradient_chessboard_and_noise(pos: np.ndarray) -> None:
     rng = np.random.default_rng(0)
-    values = np.stack([pos[:, 0], (pos // PITCH).sum(axis=1) % 2, rng.normal(size=len(pos)), np.full(len(pos), 4.0)], axis=1)
+    values = np.stack(
+        [
+            pos[:, 0],
+            (pos // PITCH).sum(axis=1) % 2,
+            rng.normal(size=len(pos)),
+            np.full(len(pos), 4.0),
+        ],
+        axis=1,
+    )
     found = morans_i(values, knn_edges(pos, 4))
     assert found[0] > 0.85 and abs(found[2]) < 0.12 and np.isnan(found[3])
     if (pos % PITCH == 0).all():

@@ -1,4 +1,6 @@
-"""Losses and scores from moments: as from the whole tables, with the same gradient, in any number of blocks."""
+"""Losses and scores from moments: as from the whole tables, with the same gradient, in any number
+of blocks.
+"""
 
 import numpy as np
 import pytest
@@ -23,14 +25,24 @@ def tables() -> tuple[Tensor, Tensor]:
 
 
 def linear() -> tuple[Tensor, Tensor, Tensor, BlockTarget, Tensor]:
-    """Features, weight, bias, sparse target and the same target as a table; gene 1 is constant, gene 2 not measured."""
+    """Features, weight, bias, sparse target and the same target as a table; gene 1 is constant,
+    gene 2 not measured.
+    """
     generator = torch.Generator().manual_seed(1)
-    features, weight, bias = (torch.randn(*shape, generator=generator) for shape in ((N, D), (G, D), (G,)))
+    features, weight, bias = (
+        torch.randn(*shape, generator=generator) for shape in ((N, D), (G, D), (G,))
+    )
     counts = sparse.random(N, G, 0.3, format="csr", dtype=np.float32, random_state=0).toarray()
     counts[:, 1], counts[:, 2] = 0, 0
     known = np.arange(G) != 2
     table = torch.from_numpy(np.where(known, counts, np.nan))
-    return features + 4, weight, bias, BlockTarget.of_counts(sparse.csr_matrix(counts), known), table
+    return (
+        features + 4,
+        weight,
+        bias,
+        BlockTarget.of_counts(sparse.csr_matrix(counts), known),
+        table,
+    )
 
 
 def test_of_tables(tables: tuple[Tensor, Tensor]) -> None:
@@ -46,21 +58,31 @@ def test_of_tables(tables: tuple[Tensor, Tensor]) -> None:
 def test_pieces_add_up(tables: tuple[Tensor, Tensor], pieces: int) -> None:
     p, m = tables
     m[:, 0], m[:, 1], p[:, 2] = torch.nan, 7.0, 2.5
-    parts = [GeneMoments.of(*both).double() for both in zip(p.tensor_split(pieces), m.tensor_split(pieces), strict=True)]
+    parts = [
+        GeneMoments.of(*both).double()
+        for both in zip(p.tensor_split(pieces), m.tensor_split(pieces), strict=True)
+    ]
     total = sum(parts[1:], parts[0])
     assert total.n == N
-    torch.testing.assert_close(total.pearson(), gene_pearson(p, m), rtol=1e-5, atol=1e-6, equal_nan=True)
+    torch.testing.assert_close(
+        total.pearson(), gene_pearson(p, m), rtol=1e-5, atol=1e-6, equal_nan=True
+    )
     torch.testing.assert_close(total.mse(), gene_mse(p, m), rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 def test_linear_is_the_table_without_the_table() -> None:
     features, weight, bias, target, table = linear()
-    found, expected = GeneMoments.linear(features, weight, bias, target), GeneMoments.of(features @ weight.T + bias, table)
+    found, expected = (
+        GeneMoments.linear(features, weight, bias, target),
+        GeneMoments.of(features @ weight.T + bias, table),
+    )
     for name in ("mean_p", "mean_m", "var_p", "var_m", "cov"):
         one, other = getattr(found, name), getattr(expected, name)
         one = torch.where(target.known, one, torch.nan) if name == "cov" else one
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4, equal_nan=True, msg=name)
-    torch.testing.assert_close(found.pearson(), expected.pearson(), rtol=1e-4, atol=1e-5, equal_nan=True)
+    torch.testing.assert_close(
+        found.pearson(), expected.pearson(), rtol=1e-4, atol=1e-5, equal_nan=True
+    )
     torch.testing.assert_close(found.mse(), expected.mse(), rtol=1e-4, atol=1e-4, equal_nan=True)
     assert found.pearson()[[1, 2]].isnan().all()
 
@@ -72,11 +94,14 @@ def test_the_gradient_is_that_of_the_table(loss: str) -> None:
     for way in ("linear", "table"):
         leaves = [tensor.clone().requires_grad_() for tensor in (features, weight, bias)]
         f, w, b = leaves
-        known = target.known  # of the table the unknown gene is cut away: its NaN would be in every gradient
+        # of the table the unknown gene is cut away: its NaN would be in every gradient
+        known = target.known
         whole = GeneMoments.of((f @ w.T + b)[:, known], table[:, known])
         moments = GeneMoments.linear(f, w, b, target) if way == "linear" else whole
         getattr(moments, loss)().nanmean().backward()
-        gradients.append([leaf.grad if leaf.grad is not None else torch.zeros_like(leaf) for leaf in leaves])
+        gradients.append(
+            [leaf.grad if leaf.grad is not None else torch.zeros_like(leaf) for leaf in leaves]
+        )
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
         assert one.isfinite().all()
@@ -92,7 +117,11 @@ def test_mixed_precision_does_not_reach_the_sums() -> None:
 
 @pytest.mark.parametrize("known", [np.ones(G, dtype=bool), np.arange(G) != 3])
 def test_a_target_is_the_same_sparse_and_dense(known: np.ndarray) -> None:
-    counts = sparse.random(N, G, 0.3, format="csr", dtype=np.float32, random_state=0).multiply(known).tocsr()
+    counts = (
+        sparse.random(N, G, 0.3, format="csr", dtype=np.float32, random_state=0)
+        .multiply(known)
+        .tocsr()
+    )
     table = torch.from_numpy(np.where(known, counts.toarray(), np.nan).astype(np.float32))
     x = torch.randn(N, 4)
     one, other = BlockTarget.of_counts(counts, known), BlockTarget.of_table(table)
@@ -101,4 +130,6 @@ def test_a_target_is_the_same_sparse_and_dense(known: np.ndarray) -> None:
         torch.testing.assert_close(target.dense(), table, equal_nan=True)
         torch.testing.assert_close(target.times(x), torch.nan_to_num(table).T @ x)
         torch.testing.assert_close(target.mean, table.mean(0), equal_nan=True)
-        torch.testing.assert_close(target.variance, table.var(0, correction=0), equal_nan=True, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            target.variance, table.var(0, correction=0), equal_nan=True, rtol=1e-4, atol=1e-6
+        )

@@ -42,7 +42,9 @@ class Dense:
 def agreement(predicted: Tensor, measured: Tensor) -> float:
     """`gene_gene_correlation` of tables that come in three pieces."""
     varies = gene_pearson(predicted, measured).isfinite().numpy()
-    return gene_gene_correlation(zip(predicted.tensor_split(3), measured.tensor_split(3), strict=True), varies)
+    return gene_gene_correlation(
+        zip(predicted.tensor_split(3), measured.tensor_split(3), strict=True), varies
+    )
 
 
 @pytest.fixture
@@ -56,8 +58,13 @@ def layout() -> Layout:
 def pair() -> tuple[Tensor, Tensor]:
     """Two programmes behind ten genes, of which the prediction knows one."""
     generator = torch.Generator().manual_seed(0)
-    programmes, loading = torch.randn(N, 2, generator=generator), torch.randn(2, 10, generator=generator)
-    measured = (programmes @ loading + 0.5 * torch.randn(N, 10, generator=generator) + 3).clamp(min=0)
+    programmes, loading = (
+        torch.randn(N, 2, generator=generator),
+        torch.randn(2, 10, generator=generator),
+    )
+    measured = (programmes @ loading + 0.5 * torch.randn(N, 10, generator=generator) + 3).clamp(
+        min=0
+    )
     noise = 0.2 * torch.randn(N, 10, generator=generator)
     return programmes[:, :1] @ loading[:1] + noise + 3, measured
 
@@ -67,20 +74,33 @@ def test_row_of_a_section(pair: tuple[Tensor, Tensor], layout: Layout) -> None:
     measured[:, 0], predicted[:, 1] = torch.nan, 2.0
     per_gene = gene_metrics(predicted, Dense(measured), layout)
     row = section_metrics(per_gene, predicted, Dense(measured), layout)
-    pcc = np.array([pearsonr(predicted[:, g].double(), measured[:, g].double()).statistic for g in range(2, 10)])
+    pcc = np.array(
+        [
+            pearsonr(predicted[:, g].double(), measured[:, g].double()).statistic
+            for g in range(2, 10)
+        ]
+    )
     assert row["n_genes_scored"] == 8
-    assert row["pcc_gene"] == pytest.approx(pcc.mean()) and row["pcc_gene_median"] == pytest.approx(np.median(pcc))
+    assert row["pcc_gene"] == pytest.approx(pcc.mean()) and row["pcc_gene_median"] == pytest.approx(
+        np.median(pcc)
+    )
     assert row["pcc_gene_q25"] == pytest.approx(np.percentile(pcc, 25))
     assert row["share_above_0.3"] == pytest.approx((pcc > 0.3).mean())
-    assert row["rmse"] == pytest.approx(np.sqrt(((predicted - measured) ** 2).double().mean(0))[1:].mean().item())
+    assert row["rmse"] == pytest.approx(
+        np.sqrt(((predicted - measured) ** 2).double().mean(0))[1:].mean().item()
+    )
     both = np.isfinite(per_gene["moran_measured"] + per_gene["moran_predicted"])
     assert both.sum() == 8
-    expected = pearsonr(per_gene["moran_measured"][both], per_gene["moran_predicted"][both]).statistic
+    expected = pearsonr(
+        per_gene["moran_measured"][both], per_gene["moran_predicted"][both]
+    ).statistic
     assert row["moran_correlation"] == pytest.approx(expected)
     assert np.isnan(row["ari"]) and np.isnan(row["nmi"])
 
 
-def test_blocks_of_genes_change_nothing(pair: tuple[Tensor, Tensor], layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_genes_change_nothing(
+    pair: tuple[Tensor, Tensor], layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     predicted, measured = pair[0], Dense(pair[1])
     whole = gene_metrics(predicted, measured, layout)
     row = section_metrics(whole, predicted, measured, layout)
@@ -93,10 +113,14 @@ def test_blocks_of_genes_change_nothing(pair: tuple[Tensor, Tensor], layout: Lay
         assert again == pytest.approx(row, rel=1e-9, nan_ok=True)
 
 
-def test_a_constant_prediction_has_errors_and_no_correlation(pair: tuple[Tensor, Tensor], layout: Layout) -> None:
+def test_a_constant_prediction_has_errors_and_no_correlation(
+    pair: tuple[Tensor, Tensor], layout: Layout
+) -> None:
     measured = pair[1]
     predicted = measured.mean(0).expand(N, -1)
-    row = section_metrics(gene_metrics(predicted, Dense(measured), layout), predicted, Dense(measured), layout)
+    row = section_metrics(
+        gene_metrics(predicted, Dense(measured), layout), predicted, Dense(measured), layout
+    )
     assert row["n_genes_scored"] == 0
     for name in (
         "pcc_gene",
@@ -107,7 +131,9 @@ def test_a_constant_prediction_has_errors_and_no_correlation(pair: tuple[Tensor,
         "gene_gene_correlation",
     ):
         assert np.isnan(row[name]), name
-    assert row["variance_ratio"] == 0 and row["auc"] == 0.5 and row["r2"] == pytest.approx(0, abs=1e-6)
+    assert (
+        row["variance_ratio"] == 0 and row["auc"] == 0.5 and row["r2"] == pytest.approx(0, abs=1e-6)
+    )
     assert row["pcc_spot"] > 0.05  # the mean profile alone
 
 
@@ -128,17 +154,25 @@ def test_gene_sets_are_means_over_their_genes(pair: tuple[Tensor, Tensor]) -> No
     pcc[2] = np.nan
     genes = [f"G{i}" for i in range(10)]
     row = gene_set_metrics(pcc, genes, {"few": ["G1", "G2", "G3"], "none": []})
-    assert row["pcc_gene@few"] == pytest.approx((pcc[1] + pcc[3]) / 2) and row["n_genes_scored@few"] == 2
+    assert (
+        row["pcc_gene@few"] == pytest.approx((pcc[1] + pcc[3]) / 2)
+        and row["n_genes_scored@few"] == 2
+    )
     assert np.isnan(row["pcc_gene@none"]) and row["n_genes_scored@none"] == 0
     many = np.linspace(-1, 1, 200)
-    assert gene_set_metrics(many, genes, {})["pcc_gene@oracle50"] == pytest.approx(many[150:].mean())
+    assert gene_set_metrics(many, genes, {})["pcc_gene@oracle50"] == pytest.approx(
+        many[150:].mean()
+    )
 
 
 def test_spots_over_the_measured_genes(pair: tuple[Tensor, Tensor]) -> None:
     predicted, measured = pair
     measured[:, 4] = torch.nan
     keep = [g for g in range(10) if g != 4]
-    expected = [pearsonr(p, m).statistic for p, m in zip(predicted[:, keep].double(), measured[:, keep].double(), strict=True)]
+    expected = [
+        pearsonr(p, m).statistic
+        for p, m in zip(predicted[:, keep].double(), measured[:, keep].double(), strict=True)
+    ]
     np.testing.assert_allclose(spot_pearson(predicted, measured), expected, rtol=1e-9)
 
 
@@ -157,7 +191,9 @@ def test_gene_gene_correlation_is_that_of_the_upper_triangles(pair: tuple[Tensor
 def test_clusters_against_labels() -> None:
     rng = np.random.default_rng(0)
     labels = [None if i % 10 == 0 else "ABC"[i % 3] for i in range(90)]
-    blobs = torch.from_numpy(np.stack([5.0 * np.eye(3)[i % 3] for i in range(90)]) + rng.normal(0, 0.3, (90, 3)))
+    blobs = torch.from_numpy(
+        np.stack([5.0 * np.eye(3)[i % 3] for i in range(90)]) + rng.normal(0, 0.3, (90, 3))
+    )
     assert cluster_agreement(blobs, labels) == pytest.approx((1.0, 1.0))
     noise = cluster_agreement(torch.from_numpy(rng.normal(size=(90, 3))), labels)
     assert abs(noise[0]) < 0.1 and noise[1] < 0.15
@@ -178,7 +214,9 @@ def test_scores_while_training_are_means_over_genes_then_sections() -> None:
             predicted[:] = 1.0  # no correlation at all: the section is left out of that mean
         for p, m in zip(predicted.tensor_split(4), measured.tensor_split(4), strict=True):
             scores.update(f"S{number}", GeneMoments.of(p.requires_grad_(), m))
-        expected.append((gene_pearson(predicted, measured).nanmean(), gene_rmse(predicted, measured).nanmean()))
+        expected.append(
+            (gene_pearson(predicted, measured).nanmean(), gene_rmse(predicted, measured).nanmean())
+        )
     found = scores.compute()
     pcc, rmse = torch.tensor(expected).unbind(1)
     assert found["pcc_gene"].item() == pytest.approx(pcc.nanmean().item(), rel=1e-5)

@@ -52,18 +52,28 @@ def section(name: str, side: int = 12, seed: int = 0) -> Data:
         "nuclei_log": standardize(np.log1p(nuclei)),
         "place": standardize(pos),
     }
-    inputs: dict[str, Rows] = {key: torch.from_numpy(np.asarray(value, dtype=np.float32)) for key, value in arrays.items()}
-    return SpotGraph(name, pos, knn_edges(pos, 6), inputs, Table(torch.from_numpy(expression.astype(np.float32)))).whole()
+    inputs: dict[str, Rows] = {
+        key: torch.from_numpy(np.asarray(value, dtype=np.float32)) for key, value in arrays.items()
+    }
+    return SpotGraph(
+        name, pos, knn_edges(pos, 6), inputs, Table(torch.from_numpy(expression.astype(np.float32)))
+    ).whole()
 
 
-TRAIN, VAL, TEST = [section("A", seed=1), section("B", 10, seed=2)], [section("C", seed=3)], section("D", 9, seed=4)
+TRAIN, VAL, TEST = (
+    [section("A", seed=1), section("B", 10, seed=2)],
+    [section("C", seed=3)],
+    section("D", 9, seed=4),
+)
 
 
 def batches(data: Sequence[Data]) -> list[Batch]:
     return [Batch.from_data_list([each]) for each in data]
 
 
-def fitted(module: ExpressionModule, train: Sequence[Data] = TRAIN, val: Sequence[Data] = VAL) -> ExpressionModule:
+def fitted(
+    module: ExpressionModule, train: Sequence[Data] = TRAIN, val: Sequence[Data] = VAL
+) -> ExpressionModule:
     values = torch.cat([s.target.dense() for s in train])
     module.set_scaling(values.mean(0), values.std(0))
     module.fit_closed_form(batches(train), batches(val))
@@ -97,21 +107,33 @@ def test_each_finds_its_gene_only(module: ExpressionModule, gene: str) -> None:
 
 
 def test_ridge_chooses_its_penalty_by_leaving_sections_out() -> None:
-    """Without validation sections: the penalty that predicts each of three training sections best from the other two."""
-    train, alphas = [section(name, 10, seed) for name, seed in (("A", 1), ("B", 2), ("E", 5))], [1.0, 300.0, 1e6]
+    """Without validation sections: the penalty that predicts each of three training sections best
+    from the other two.
+    """
+    train, alphas = (
+        [section(name, 10, seed) for name, seed in (("A", 1), ("B", 2), ("E", 5))],
+        [1.0, 300.0, 1e6],
+    )
     scores = []
     for alpha in alphas:
         each = []
         for number, held_out in enumerate(train):
             rest = [data for other, data in enumerate(train) if other != number]
-            found = predict(fitted(RidgeModule(D, 4, [alpha]), rest, []), held_out)[held_out.section_id]
+            found = predict(fitted(RidgeModule(D, 4, [alpha]), rest, []), held_out)[
+                held_out.section_id
+            ]
             each.append(gene_pearson(found, held_out.target.dense()).nanmean())
         scores.append(torch.stack(each).mean())
     best = alphas[int(torch.stack(scores).argmax())]
-    chosen, expected = fitted(RidgeModule(D, 4, alphas), train, []), fitted(RidgeModule(D, 4, [best]), train, [])
+    chosen, expected = (
+        fitted(RidgeModule(D, 4, alphas), train, []),
+        fitted(RidgeModule(D, 4, [best]), train, []),
+    )
     torch.testing.assert_close(chosen.state_dict(), expected.state_dict())
     alone = fitted(RidgeModule(D, 4, alphas), train[:1], [])
-    torch.testing.assert_close(alone.state_dict(), fitted(RidgeModule(D, 4, [300.0]), train[:1], []).state_dict())
+    torch.testing.assert_close(
+        alone.state_dict(), fitted(RidgeModule(D, 4, [300.0]), train[:1], []).state_dict()
+    )
 
 
 def test_gene_mean_is_constant_and_as_wrong_as_the_spread() -> None:
@@ -134,7 +156,9 @@ def test_gene_mean_is_constant_and_as_wrong_as_the_spread() -> None:
 )
 def test_a_batch_and_a_checkpoint_change_nothing(make: Callable[[], ExpressionModule]) -> None:
     module, other = fitted(make()), make()
-    alone = {name: values for data in (VAL[0], TEST) for name, values in predict(module, data).items()}
+    alone = {
+        name: values for data in (VAL[0], TEST) for name, values in predict(module, data).items()
+    }
     together = predict(module, VAL[0], TEST)
     other.load_state_dict(module.state_dict())
     again = predict(other, TEST)["D"]
@@ -144,14 +168,21 @@ def test_a_batch_and_a_checkpoint_change_nothing(make: Callable[[], ExpressionMo
 
 
 def test_hest_ridge_is_the_recipe() -> None:
-    """Scaler, PCA with seed 1 and ridge of scikit-learn, with the penalty of the benchmark; targets centred."""
+    """Scaler, PCA with seed 1 and ridge of scikit-learn, with the penalty of the benchmark; targets
+    centred.
+    """
     wide = [section("A", seed=1)]
-    x, y = wide[0].image_embedding.double().numpy() @ np.diag([1, 2, 3, 4, 5, 6, 7, 8]), wide[0].target.dense().double().numpy()
+    x, y = (
+        wide[0].image_embedding.double().numpy() @ np.diag([1, 2, 3, 4, 5, 6, 7, 8]),
+        wide[0].target.dense().double().numpy(),
+    )
     wide[0].image_embedding = torch.from_numpy(x).float() + 3
     module = fitted(HestRidgeModule(D, 4, n_components=5), wide, [])
     scaled = StandardScaler().fit(x)
     pca = PCA(5, random_state=1).fit(scaled.transform(x))
-    ridge = Ridge(100 / (5 * 4), fit_intercept=False).fit(pca.transform(scaled.transform(x)), y - y.mean(axis=0))
+    ridge = Ridge(100 / (5 * 4), fit_intercept=False).fit(
+        pca.transform(scaled.transform(x)), y - y.mean(axis=0)
+    )
     expected = ridge.predict(pca.transform(scaled.transform(x))) + y.mean(axis=0)
     np.testing.assert_allclose(predict(module, wide[0])["A"], expected, rtol=1e-3, atol=1e-3)
 
@@ -159,14 +190,21 @@ def test_hest_ridge_is_the_recipe() -> None:
 def test_retrieval_averages_the_nearest_by_cosine() -> None:
     module = fitted(RetrievalModule(D, 4, k=7))
     x, y = (
-        torch.cat(parts).double().numpy() for parts in zip(*((s.image_embedding, s.target.dense()) for s in TRAIN), strict=True)
+        torch.cat(parts).double().numpy()
+        for parts in zip(*((s.image_embedding, s.target.dense()) for s in TRAIN), strict=True)
     )
     mean, std = x.mean(axis=0), x.std(axis=0)
     search = NearestNeighbors(n_neighbors=7, metric="cosine").fit((x - mean) / std)
-    nearest = search.kneighbors((TEST.image_embedding.double().numpy() - mean) / std, return_distance=False)
-    np.testing.assert_allclose(predict(module, TEST)["D"], y[nearest].mean(axis=1), rtol=1e-4, atol=1e-4)
+    nearest = search.kneighbors(
+        (TEST.image_embedding.double().numpy() - mean) / std, return_distance=False
+    )
+    np.testing.assert_allclose(
+        predict(module, TEST)["D"], y[nearest].mean(axis=1), rtol=1e-4, atol=1e-4
+    )
     few = fitted(RetrievalModule(D, 4, k=10_000))
-    torch.testing.assert_close(predict(few, TEST)["D"][0], torch.cat([s.target.dense() for s in TRAIN]).mean(0))
+    torch.testing.assert_close(
+        predict(few, TEST)["D"][0], torch.cat([s.target.dense() for s in TRAIN]).mean(0)
+    )
 
 
 def test_coordinates_are_a_polynomial_of_the_place() -> None:
@@ -184,15 +222,21 @@ class TestCeiling:
     @staticmethod
     def pair(angle: float) -> dict[str, Data]:
         one, other = section("A", 14, seed=5), section("B", 14, seed=5)
-        smooth = torch.sin(one.pos / 300) @ torch.randn(2, D, generator=torch.Generator().manual_seed(0))
+        smooth = torch.sin(one.pos / 300) @ torch.randn(
+            2, D, generator=torch.Generator().manual_seed(0)
+        )
         pattern = smooth + 0.3 * one.pos[:, :1] / 1400
         for number, data in enumerate((one, other)):
             noise = torch.randn(len(pattern), D, generator=torch.Generator().manual_seed(number))
             values = pattern + 0.2 * noise
             data.image_embedding = (values - values.mean(0)) / values.std(0)
-            jitter = torch.randn(len(pattern), 4, generator=torch.Generator().manual_seed(7 + number))
+            jitter = torch.randn(
+                len(pattern), 4, generator=torch.Generator().manual_seed(7 + number)
+            )
             data.target = BlockTarget.of_table(pattern[:, :4] + 0.3 * jitter)
-        turn = torch.tensor([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], dtype=torch.float32)
+        turn = torch.tensor(
+            [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], dtype=torch.float32
+        )
         other.pos = other.pos @ turn + torch.tensor([4000.0, -700.0])
         return {"A": one, "B": other, "L": section("L")}
 
@@ -202,7 +246,8 @@ class TestCeiling:
         ceiling, groups = ReplicateCeiling(n_spots=5), {"A": "P1", "B": "P1", "L": "P2"}
         found = {i: ceiling.looked_up(i, data, groups, torch.ones(4)) for i in ("A", "L")}
         assert gene_pearson(found["A"], data["A"].target.dense()).min() > 0.6
-        assert gene_pearson(found["L"], data["L"].target.dense()).isnan().all()  # nobody of its group: gene means
+        # nobody of its group: gene means
+        assert gene_pearson(found["L"], data["L"].target.dense()).isnan().all()
         assert torch.equal(found["L"], torch.ones(data["L"].num_nodes, 4))
 
     def test_expression_plays_no_part_in_the_registration(self) -> None:

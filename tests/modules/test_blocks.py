@@ -1,4 +1,6 @@
-"""A section in blocks gives what it gives as a whole: every model's output to 1e-5, its fit, and its teacher."""
+"""A section in blocks gives what it gives as a whole: every model's output to 1e-5, its fit, and
+its teacher.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -30,8 +32,12 @@ Make = Callable[[], ExpressionModule]
 MODELS: dict[str, Make] = {
     "strict": lambda: StrictModule(D, G),
     "dual stream": lambda: DualStreamModule(D, G, ADAM),
-    "dual stream, nuclei as covariate": lambda: DualStreamModule(D, G, ADAM, nuclei="covariate", n_layers=1),
-    "dual stream, nuclei as factor": lambda: DualStreamModule(D, G, ADAM, nuclei="factor", n_layers=3),
+    "dual stream, nuclei as covariate": lambda: DualStreamModule(
+        D, G, ADAM, nuclei="covariate", n_layers=1
+    ),
+    "dual stream, nuclei as factor": lambda: DualStreamModule(
+        D, G, ADAM, nuclei="factor", n_layers=3
+    ),
     "dual stream, nothing but the spot": lambda: DualStreamModule(D, G, ADAM, n_layers=0),
     "published": lambda: PublishedModule(D, G, ADAM),
     "ridge": lambda: RidgeModule(D, G, [10.0, 100.0]),
@@ -54,12 +60,20 @@ def section(name: str, n: int, seed: int) -> SpotGraph:
         "nuclei_most": np.full_like(nuclei, nuclei.max()),
         "place": standardize(pos),
     }
-    inputs: dict[str, Rows] = {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}
+    inputs: dict[str, Rows] = {
+        key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()
+    }
     expression = np.abs(rng.normal(size=(n, G)) + arrays["image_embedding"][:, :G])
-    return SpotGraph(name, pos, knn_edges(pos, 6), inputs, Table(torch.from_numpy(expression.astype(np.float32))))
+    return SpotGraph(
+        name, pos, knn_edges(pos, 6), inputs, Table(torch.from_numpy(expression.astype(np.float32)))
+    )
 
 
-TRAIN, VAL, TEST = [section("A", 300, 1), section("B", 170, 2)], [section("C", 200, 3)], [section("D", 400, 4)]
+TRAIN, VAL, TEST = (
+    [section("A", 300, 1), section("B", 170, 2)],
+    [section("C", 200, 3)],
+    [section("D", 400, 4)],
+)
 
 
 def fitted(make: Make, block_spots: int) -> ExpressionModule:
@@ -67,7 +81,9 @@ def fitted(make: Make, block_spots: int) -> ExpressionModule:
     module = make().eval()
     values = torch.cat([graph.whole().target.dense() for graph in TRAIN])
     module.set_scaling(values.mean(0), values.std(0), -torch.inf)
-    loaders = (BlockLoader(graphs, block_spots, module.n_hops, batch_blocks=2) for graphs in (TRAIN, VAL))
+    loaders = (
+        BlockLoader(graphs, block_spots, module.n_hops, batch_blocks=2) for graphs in (TRAIN, VAL)
+    )
     with torch.no_grad():
         module.fit_closed_form(*loaders)
     if isinstance(module, StrictModule):
@@ -82,7 +98,9 @@ def test_prediction_in_blocks_is_that_of_the_whole(name: str, block_spots: int) 
     module = fitted(MODELS[name], 10**6)
     (whole,) = module.predict(BlockLoader(TEST)).values()
     for batch_blocks in (1, 3):
-        (parts,) = module.predict(BlockLoader(TEST, block_spots, module.n_hops, batch_blocks)).values()
+        (parts,) = module.predict(
+            BlockLoader(TEST, block_spots, module.n_hops, batch_blocks)
+        ).values()
         torch.testing.assert_close(parts, whole, rtol=0, atol=1e-5)
     assert name == "gene mean" or whole.std(0).max() > 1e-3
 
@@ -117,7 +135,9 @@ def test_validation_in_blocks_is_that_of_the_whole() -> None:
     scores = []
     for block_spots in (10**6, 50):
         with torch.no_grad():
-            for number, batch in enumerate(BlockLoader(VAL, block_spots, module.n_hops, batch_blocks=2)):
+            for number, batch in enumerate(
+                BlockLoader(VAL, block_spots, module.n_hops, batch_blocks=2)
+            ):
                 module.validation_step(batch, number)
         scores.append(module.scores.compute()["pcc_gene"].item())
         module.scores.reset()

@@ -32,7 +32,10 @@ def test_the_loss_falls_and_the_network_predicts(nuclei: str) -> None:
         losses.append(loss.item())
     assert losses[-1] < 0.75 * losses[0]
     with torch.no_grad():
-        predicted, measured = module.expression(batch), torch.cat([target.dense() for target in batch.target])
+        predicted, measured = (
+            module.expression(batch),
+            torch.cat([target.dense() for target in batch.target]),
+        )
     assert gene_pearson(predicted, measured).mean() > 0.5
     assert (predicted.mean(0) - measured.mean(0)).abs().max() < 0.5
 
@@ -41,10 +44,14 @@ def test_alignment_without_a_teacher_is_refused() -> None:
     module = fitted(partial(DualStreamModule, D, G, ADAM, latent_weight=0.1), 10**6)
     batch = Batch.from_data_list([TRAIN[0].whole()])
     batch.weight = torch.ones(1)
-    with pytest.raises(InputError, match=r"latent_weight wants a teacher: add model.teacher.fit=joint"):
+    with pytest.raises(
+        InputError, match=r"latent_weight wants a teacher: add model.teacher.fit=joint"
+    ):
         module.training_step(batch, 0)  # type: ignore[operator]
 
 
 def test_words_that_are_refused() -> None:
-    with pytest.raises(InputError, match=r"model.module.nuclei: expected covariate, factor or none, got 'some'"):
+    with pytest.raises(
+        InputError, match=r"model.module.nuclei: expected covariate, factor or none, got 'some'"
+    ):
         DualStreamModule(D, G, ADAM, nuclei="some")

@@ -1,4 +1,6 @@
-"""What every network on the spot graph must keep: the order of spots and the batch change nothing, and it can learn."""
+"""What every network on the spot graph must keep: the order of spots and the batch change nothing,
+and it can learn.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -67,7 +69,9 @@ def permuted(data: Data, order: Tensor) -> Data:
     edges = place[data.edge_index]
     edges = edges[:, torch.randperm(edges.shape[1], generator=torch.Generator().manual_seed(2))]
     names = ("image_embedding", "expression", "nuclei")
-    return Data(**{name: data[name][order] for name in names}, edge_index=edges, num_nodes=len(order))
+    return Data(
+        **{name: data[name][order] for name in names}, edge_index=edges, num_nodes=len(order)
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -85,14 +89,18 @@ def test_batch_invariance(kind: str) -> None:
     sections = [graph(n, n, loops=kind == "autoencoder") for n in (9, 25, 1)]
     together = forward(Batch.from_data_list(sections))
     for i, data in enumerate(sections):
-        rows = slice(sum(s.num_nodes for s in sections[:i]), sum(s.num_nodes for s in sections[: i + 1]))
+        rows = slice(
+            sum(s.num_nodes for s in sections[:i]), sum(s.num_nodes for s in sections[: i + 1])
+        )
         for alone, batched in zip(forward(data), together, strict=True):
             torch.testing.assert_close(batched[rows], alone, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_reach_is_the_number_of_layers(kind: str) -> None:
-    """Spots in a row, each knowing the last: a change travels as far as there are layers, and no further."""
+    """Spots in a row, each knowing the last: a change travels as far as there are layers, and no
+    further.
+    """
     data = graph(8, 0)
     data.edge_index = torch.stack([torch.arange(7), torch.arange(1, 8)])
     forward = forward_of(kind)
@@ -141,21 +149,31 @@ def test_strict_decoder_grows_linearly_with_the_genes() -> None:
 
 def test_dropout_only_while_training() -> None:
     data, model = graph(12, 0), DualStreamDecoder(D_IMAGE, N_GENES)
-    assert not torch.equal(model(data.image_embedding, data.edge_index)[0], model(data.image_embedding, data.edge_index)[0])
+    assert not torch.equal(
+        model(data.image_embedding, data.edge_index)[0],
+        model(data.image_embedding, data.edge_index)[0],
+    )
     model.eval()
-    assert torch.equal(model(data.image_embedding, data.edge_index)[0], model(data.image_embedding, data.edge_index)[0])
+    assert torch.equal(
+        model(data.image_embedding, data.edge_index)[0],
+        model(data.image_embedding, data.edge_index)[0],
+    )
 
 
 @pytest.mark.parametrize("n_labels", [[0, 1, 10, 20, 50], [3, 3]])
 def test_published_nuclei_factor(n_labels: list[int]) -> None:
     clipped, counts = np.clip(n_labels, 1, 20), torch.tensor(n_labels)
-    np.testing.assert_allclose(published_nuclei_factor(counts, counts.max()), 1 + clipped / clipped.max())
+    np.testing.assert_allclose(
+        published_nuclei_factor(counts, counts.max()), 1 + clipped / clipped.max()
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16])
 def test_mixed_precision(kind: str, dtype: torch.dtype) -> None:
-    """`trainer=gpu` runs in bf16-mixed: forward and backward have to work, and to stay near full precision."""
+    """`trainer=gpu` runs in bf16-mixed: forward and backward have to work, and to stay near full
+    precision.
+    """
     forward, data = forward_of(kind), graph(25, 0, loops=kind == "autoencoder")
     exact = forward(data)[0]
     with torch.autocast("cpu", dtype=dtype):

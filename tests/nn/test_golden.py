@@ -36,13 +36,19 @@ def edges(golden: Golden) -> Tensor:
 @pytest.fixture
 def decoder(golden: Golden) -> PublishedDecoder:
     model = PublishedDecoder(512, 14, d_latent=5)
-    weights = {name.removeprefix("w."): value for name, value in golden.items() if name.startswith("w.")}
-    model.load_state_dict({name.replace("jknet.0.", "jknet.lstm."): value for name, value in weights.items()})
+    weights = {
+        name.removeprefix("w."): value for name, value in golden.items() if name.startswith("w.")
+    }
+    model.load_state_dict(
+        {name.replace("jknet.0.", "jknet.lstm."): value for name, value in weights.items()}
+    )
     return model
 
 
 def close(value: Tensor, expected: Tensor) -> None:
-    """Within 1e-5 of the largest value: how many threads sum up shows in the last digits of small ones."""
+    """Within 1e-5 of the largest value: how many threads sum up shows in the last digits of small
+    ones.
+    """
     atol = 1e-5 * float(expected.abs().max())
     torch.testing.assert_close(value.detach().double(), expected.double(), rtol=1e-5, atol=atol)
 
@@ -50,7 +56,9 @@ def close(value: Tensor, expected: Tensor) -> None:
 def test_autoencoder(golden: Golden) -> None:
     model = ExpressionAutoencoder(14, 10, 5)
     names = {"w1": "gate_w1", "w2": "gate_w2", "att_src": "gate_att_src", "att_dst": "gate_att_dst"}
-    model.load_state_dict({name: golden[key].view_as(getattr(model, name)) for name, key in names.items()})
+    model.load_state_dict(
+        {name: golden[key].view_as(getattr(model, name)) for name, key in names.items()}
+    )
     latent, reconstruction = model(golden["gate_x"], golden["gate_edge_index"].long())
     close(latent, golden["gate_latent"])
     close(reconstruction, golden["gate_reconstruction"])
@@ -63,12 +71,17 @@ def test_stage_2_graph(golden: Golden, edges: Tensor) -> None:
     assert torch.equal(adjacency, golden["adjacency"])
 
 
-def test_stage_2_forward_and_losses(golden: Golden, edges: Tensor, decoder: PublishedDecoder) -> None:
+def test_stage_2_forward_and_losses(
+    golden: Golden, edges: Tensor, decoder: PublishedDecoder
+) -> None:
     out = decoder(golden["image_embedding"], edges, golden["nuclei_factor"])
     close(out.expression, golden["prediction"])
     close(latent_alignment(out.latent, golden["gate_latent"]), golden["loss_latent"])
     close(torch.nn.functional.mse_loss(out.expression, golden["gate_x"]), golden["loss_mse"])
-    close(1 - GeneMoments.of(out.expression, golden["gate_x"]).correlation().mean(), golden["loss_pcc"])
+    close(
+        1 - GeneMoments.of(out.expression, golden["gate_x"]).correlation().mean(),
+        golden["loss_pcc"],
+    )
 
 
 def test_three_training_steps(golden: Golden, edges: Tensor, decoder: PublishedDecoder) -> None:
@@ -93,7 +106,9 @@ def slide(golden: Golden, tmp_path: Path) -> Section:
     pos = golden["slide_spots_xy"].double().numpy()
     adata = make_adata(sparse.csr_matrix((len(pos), 0)), [str(i) for i in range(len(pos))], [], pos)
     diameter = float(golden["spot_diameter_px"])
-    return Section(SectionKey("g", "g"), adata, 1.0, "golden", 100.0, diameter, image=tmp_path / "g.png")
+    return Section(
+        SectionKey("g", "g"), adata, 1.0, "golden", 100.0, diameter, image=tmp_path / "g.png"
+    )
 
 
 def test_patches(golden: Golden, slide: Section) -> None:
@@ -101,7 +116,8 @@ def test_patches(golden: Golden, slide: Section) -> None:
     ((spots, patches),) = iterate_patches(slide, spec, batch_size=64)
     for expected, spot in zip(golden["item_patches"], (0, 1, 5), strict=True):
         patch = torch.from_numpy(patches[np.flatnonzero(spots == spot)[0]]).permute(2, 0, 1)
-        difference = (patch.float() - expected).abs()  # releases of OpenCV round a few pixels to the next grey level
+        # releases of OpenCV round a few pixels to the next grey level
+        difference = (patch.float() - expected).abs()
         assert difference.max() <= 1
         assert (difference > 0).float().mean() < 1e-4
 

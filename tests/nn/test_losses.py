@@ -17,7 +17,10 @@ def pair() -> tuple[Tensor, Tensor]:
 
 
 def scipy_rows(a: Tensor, b: Tensor) -> list[float]:
-    return [float(pearsonr(x, y).statistic) for x, y in zip(a.double().numpy(), b.double().numpy(), strict=True)]
+    return [
+        float(pearsonr(x, y).statistic)
+        for x, y in zip(a.double().numpy(), b.double().numpy(), strict=True)
+    ]
 
 
 def test_against_scipy(pair: tuple[Tensor, Tensor]) -> None:

@@ -23,7 +23,10 @@ def blocks() -> list[Block]:
     made: list[Block] = []
     for n, own in ((30, 30), (50, 45)):
         edges = torch.randint(0, n, (2, 4 * n), generator=generator)
-        x, y = torch.randn(n, 6, generator=generator) + 3, torch.randn(own, 4, generator=generator) + 1
+        x, y = (
+            torch.randn(n, 6, generator=generator) + 3,
+            torch.randn(own, 4, generator=generator) + 1,
+        )
         made.append((x, edges, slice(own), y))
     return made
 
@@ -44,20 +47,32 @@ def fit(model: NeighbourRidge, blocks: list[Block], alpha: float) -> None:
 def test_ridge_weights_are_scikit_learns(alpha: float, n: int, d: int, pieces: int) -> None:
     """With an intercept, from sums over any pieces."""
     rng = np.random.default_rng(0)
-    x, y = rng.normal(3, 1, size=(n, d)).astype(np.float32), rng.normal(-2, 1, size=(n, 3)).astype(np.float32)
+    x, y = (
+        rng.normal(3, 1, size=(n, d)).astype(np.float32),
+        rng.normal(-2, 1, size=(n, 3)).astype(np.float32),
+    )
     expected = Ridge(alpha).fit(x.astype(np.float64), y.astype(np.float64)).coef_.T
-    each = zip(torch.from_numpy(x).tensor_split(pieces), torch.from_numpy(y).tensor_split(pieces), strict=True)
+    each = zip(
+        torch.from_numpy(x).tensor_split(pieces),
+        torch.from_numpy(y).tensor_split(pieces),
+        strict=True,
+    )
     parts = [sums_of(*piece) for piece in each]
     sums = reduce(operator.add, parts)
     np.testing.assert_allclose(sums.weights(alpha), expected, rtol=1e-4, atol=1e-6)
     if pieces > 1:
         rest = sums - parts[0]
-        np.testing.assert_allclose(rest.weights(alpha), (parts[1] + parts[2]).weights(alpha), rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            rest.weights(alpha), (parts[1] + parts[2]).weights(alpha), rtol=1e-6, atol=1e-9
+        )
 
 
 def test_correlation_from_sums_is_that_of_the_spots() -> None:
     generator = torch.Generator().manual_seed(0)
-    x, y = torch.randn(50, 6, generator=generator).double() + 2, torch.randn(50, 4, generator=generator).double()
+    x, y = (
+        torch.randn(50, 6, generator=generator).double() + 2,
+        torch.randn(50, 4, generator=generator).double(),
+    )
     y[:, 1] = 3.0
     weights = torch.randn(6, 4, generator=generator).double()
     found, expected = sums_of(x, y).pearson(weights), gene_pearson(x @ weights, y)

@@ -54,7 +54,9 @@ def test_answers_are_said_once_and_differences_all(folder: Path) -> None:
         (None, "kfold", None),
     ],
 )
-def test_what_the_genes_were_chosen_on(folder: Path, fitted_on: list[str] | None, strategy: str, words: str | None) -> None:
+def test_what_the_genes_were_chosen_on(
+    folder: Path, fitted_on: list[str] | None, strategy: str, words: str | None
+) -> None:
     runs = read_runs(folder)
     split = {"index": 0, "n_folds": 2, "train": ["A1", "A2"], "val": ["V1"], "test": ["B1"]}
     recorded = {} if fitted_on is None else {"panel_fitted_on": fitted_on}
@@ -89,6 +91,7 @@ def test_audits_in_words(folder: Path) -> None:
     assert found[str(homes["strict"])] == ([], "1 pass")
     failed, words = found[str(homes["ridge"])]
     assert failed == ["panel", "epoch"]
-    assert words == (
-        "1 pass; FAIL panel: panel saw B1; FAIL epoch: epoch saw B1 (as asked for by model.select_on); 1 not checked"
+    assert (
+        words == "1 pass; FAIL panel: panel saw B1; FAIL epoch: epoch saw B1 (as asked for by"
+        " model.select_on); 1 not checked"
     )

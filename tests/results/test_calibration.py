@@ -43,5 +43,6 @@ def test_stored_predictions_are_read_and_sampled(tmp_path: Path) -> None:
     assert found is not None
     for predicted, measured in found:
         np.testing.assert_allclose(measured, 2 * predicted, atol=1e-9)
-    assert np.ptp(found[0][1]) > 1.5 * np.ptp(found[1][1])  # values hold the difference of the genes, differences do not
+    # values hold the difference of the genes, differences do not
+    assert np.ptp(found[0][1]) > 1.5 * np.ptp(found[1][1])
     assert calibration(tmp_path, "OTHER") is None

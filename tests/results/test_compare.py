@@ -1,4 +1,6 @@
-"""Two sweeps, paired: differences that are known, what is said where they do not pair, and the command line."""
+"""Two sweeps, paired: differences that are known, what is said where they do not pair, and the
+command line.
+"""
 
 import json
 from pathlib import Path
@@ -38,7 +40,10 @@ def test_models_of_one_sweep(tmp_path: Path) -> None:
 
 
 def test_every_model_that_both_have(tmp_path: Path) -> None:
-    a, b = sweep(tmp_path / "a", "ridge", "strict"), sweep(tmp_path / "b", "strict", "ridge", "shuffled")
+    a, b = (
+        sweep(tmp_path / "a", "ridge", "strict"),
+        sweep(tmp_path / "b", "strict", "ridge", "shuffled"),
+    )
     rows = cells(compare(a, b))
     assert [row["model A"] for row in rows] == ["ridge", "strict"]
     assert {row["B - A"] for row in rows} == {"+0.0000"}
@@ -62,7 +67,11 @@ def test_genes_that_differ_everywhere_are_found(tmp_path: Path) -> None:
     for root, shift in ((a, 0.0), (b, 0.2)):
         for path in root.rglob("per_gene.csv"):
             ids = pd.read_csv(path)["section_id"].unique()
-            pcc = rng.normal(0.3, 0.005, (len(ids), 40)) + shift * (np.arange(40) < 10) - shift * (np.arange(40) >= 35)
+            pcc = (
+                rng.normal(0.3, 0.005, (len(ids), 40))
+                + shift * (np.arange(40) < 10)
+                - shift * (np.arange(40) >= 35)
+            )
             rows = {"section_id": np.repeat(ids, 40), "gene": genes * len(ids), "pcc": pcc.ravel()}
             pd.DataFrame(rows).to_csv(path, index=False)
     (row,) = cells(compare(a, b))
@@ -74,10 +83,23 @@ def test_genes_that_differ_everywhere_are_found(tmp_path: Path) -> None:
 def test_what_does_not_pair_is_said(tmp_path: Path) -> None:
     a = sweep(tmp_path / "a", "ridge", data_fingerprint="1f", unit="log counts")
     b = tmp_path / "b"
-    write_run(b, "ridge", 1, ["B1", "B2"], data_fingerprint="2f", unit="residuals", leaks=["the panel saw the test section"])
-    for path, scale in [*((path, 1.0) for path in a.rglob("per_gene.csv")), *((path, 1.5) for path in b.rglob("per_gene.csv"))]:
+    write_run(
+        b,
+        "ridge",
+        1,
+        ["B1", "B2"],
+        data_fingerprint="2f",
+        unit="residuals",
+        leaks=["the panel saw the test section"],
+    )
+    for path, scale in [
+        *((path, 1.0) for path in a.rglob("per_gene.csv")),
+        *((path, 1.5) for path in b.rglob("per_gene.csv")),
+    ]:
         table = pd.read_csv(path).assign(mean_measured=scale)
-        table[table["gene"] != "G2" if path.is_relative_to(b) else table["gene"] != ""].to_csv(path, index=False)
+        table[table["gene"] != "G2" if path.is_relative_to(b) else table["gene"] != ""].to_csv(
+            path, index=False
+        )
     text = compare(a, b)
     for part in (
         "unit differs: log counts in A, residuals in B",
@@ -96,7 +118,9 @@ def test_what_does_not_pair_is_said(tmp_path: Path) -> None:
 
 def test_errors_in_words(tmp_path: Path) -> None:
     a, b = sweep(tmp_path / "a", "ridge"), sweep(tmp_path / "b", "strict")
-    with pytest.raises(InputError, match=r"no model in common: A has ridge, B has strict; name two with --model-a"):
+    with pytest.raises(
+        InputError, match=r"no model in common: A has ridge, B has strict; name two with --model-a"
+    ):
         compare(a, b)
     with pytest.raises(InputError, match=r"no model 'mlp'; there are strict"):
         compare(a, b, "ridge", "mlp")

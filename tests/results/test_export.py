@@ -1,4 +1,6 @@
-"""Files for other programs: strict JSON, stated columns in a fixed order, whole or absent, the same when made again."""
+"""Files for other programs: strict JSON, stated columns in a fixed order, whole or absent, the same
+when made again.
+"""
 
 import json
 from pathlib import Path
@@ -30,13 +32,19 @@ def test_every_column_is_explained_and_in_order(folder: Path) -> None:
     tables = {name: pd.read_csv(folder / name) for name in ("sections.csv", "genes.csv")}
     tables["models"] = pd.DataFrame(results["models"])
     for name, table in tables.items():
-        known = [entry["column"] for entry in results["columns"][name] if entry["column"] in table and entry["meaning"]]
+        known = [
+            entry["column"]
+            for entry in results["columns"][name]
+            if entry["column"] in table and entry["meaning"]
+        ]
         rest = [column for column in table if column not in known]
         assert all("@" in str(column) for column in rest), rest
         assert set(table) == {*known, *rest}
         if name != "models":  # JSON objects have no order
             assert list(table) == [*known, *rest]
-    assert [entry["column"] for entry in results["columns"]["genes.csv"]] == list(tables["genes.csv"])
+    assert [entry["column"] for entry in results["columns"]["genes.csv"]] == list(
+        tables["genes.csv"]
+    )
     assert set(MODELS) & set(SECTIONS) >= {"rmse", "ari"}
 
 
@@ -62,7 +70,11 @@ def test_two_sweeps_can_be_put_one_after_the_other(folder: Path, tmp_path: Path)
         both = pd.concat([pd.read_csv(sweep / name) for sweep in (folder, other)])
         assert len(both) == n_rows
         assert set(both["sweep"]) == {"sweep", "other"}
-        keys = [column for column in ("sweep", "fold_strategy", "model", "seed", "section_id", "gene") if column in both]
+        keys = [
+            column
+            for column in ("sweep", "fold_strategy", "model", "seed", "section_id", "gene")
+            if column in both
+        ]
         assert not both.duplicated(keys).any()
 
 
@@ -76,7 +88,9 @@ def test_made_again_it_is_the_same_and_grows_with_the_runs(folder: Path) -> None
     assert len(pd.read_csv(folder / "sections.csv")) == 13
 
 
-def test_an_interrupted_summary_leaves_the_old_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_summary_leaves_the_old_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     summarise(folder)
     before = {path: path.read_bytes() for path in folder.glob("*.*")}
     write_run(folder, "strict", 0, ["A1"], seed=1)
@@ -92,7 +106,9 @@ def test_an_interrupted_summary_leaves_the_old_files(folder: Path, monkeypatch: 
 
 
 def test_unknown_columns_come_last() -> None:
-    table = pd.DataFrame({"new": [1], "gene": ["a"], "pcc_gene@x": [2], "model": ["ridge"], "also": [3]})
+    table = pd.DataFrame(
+        {"new": [1], "gene": ["a"], "pcc_gene@x": [2], "model": ["ridge"], "also": [3]}
+    )
     assert list(ordered(table, GENES)) == ["model", "gene", "also", "new", "pcc_gene@x"]
 
 

@@ -37,7 +37,9 @@ def test_of_a_run(named: Path) -> None:
     metrics = json.loads((named / "metrics.json").read_text())
     first, score, trained, leaks, command, *_ = text.splitlines()
     assert first == "ridge on hest, encoder random_vit, fold 0 of 3 (leave_one_group_out), seed 0"
-    assert score.startswith(f"PCC {metrics['test/pcc_gene']:.3f} over genes and test sections (DEMO1 ")
+    assert score.startswith(
+        f"PCC {metrics['test/pcc_gene']:.3f} over genes and test sections (DEMO1 "
+    )
     assert trained.endswith("tested on DEMO1, DEMO2.")
     assert leaks == "Leaks: none that the run knows of"
     assert command == "Made by: python train.py model=ridge"
@@ -49,15 +51,20 @@ def test_it_names_each_file_once_and_no_other(named: Path) -> None:
     assert {"metrics.json", "per_gene.csv", "checkpoints/best.ckpt", "split.json"} <= listed
     for name in listed:
         assert any(named.glob(name)), name
-    files = [path for path in named.rglob("*") if path.is_file() and not path.name.startswith(".")]  # .lock: of a run at work
+    # .lock: of a run at work
+    files = [path for path in named.rglob("*") if path.is_file() and not path.name.startswith(".")]
     left = {path.relative_to(named).as_posix() for path in files} - {"run.txt"}
-    assert {name for name in left if not any(Path(name).match(pattern) for pattern in FILES)} == set()
+    assert {
+        name for name in left if not any(Path(name).match(pattern) for pattern in FILES)
+    } == set()
 
 
 def test_of_a_sweep_and_a_single_run_keeps_its_own(named: Path, tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     shutil.copytree(named, sweep / "0")
-    (sweep / "multirun.yaml").write_text("hydra: {job: {name: train}, overrides: {task: ['fold.index=range(3)', name=my]}}\n")
+    (sweep / "multirun.yaml").write_text(
+        "hydra: {job: {name: train}, overrides: {task: ['fold.index=range(3)', name=my]}}\n"
+    )
     (sweep / "summary.md").write_text("")
     guide_sweep(sweep, Tables.read(sweep))
     text = (sweep / "run.txt").read_text()
@@ -71,15 +78,27 @@ def test_of_a_sweep_and_a_single_run_keeps_its_own(named: Path, tmp_path: Path) 
     assert (named / "run.txt").read_text() == own
 
 
-def test_of_predicted_slides(ridge_run: Path, small_demo: Path, store: Path, tmp_path: Path) -> None:
-    words = [f"checkpoint={ridge_run}/checkpoints/best.ckpt", f"slides={small_demo}/slides/bare.tif", f"paths.store={store}"]
+def test_of_predicted_slides(
+    ridge_run: Path, small_demo: Path, store: Path, tmp_path: Path
+) -> None:
+    words = [
+        f"checkpoint={ridge_run}/checkpoints/best.ckpt",
+        f"slides={small_demo}/slides/bare.tif",
+        f"paths.store={store}",
+    ]
     predict(compose_config("predict", [*words, f"output={tmp_path}/out", "qupath=false"], tmp_path))
     text = (tmp_path / "out" / "run.txt").read_text()
     assert (
         text.startswith("1 slides; the last command used ")
         and "\n  bare  ridge on hest, encoder random_vit; checkpoint " in text
     )
-    assert files_named(text) == {"*.html", "*.h5ad", "*_spots.parquet", "*_tissue.geojson", "*_tissue.png"}
+    assert files_named(text) == {
+        "*.html",
+        "*.h5ad",
+        "*_spots.parquet",
+        "*_tissue.geojson",
+        "*_tissue.png",
+    }
 
 
 class TestCommand:
@@ -106,7 +125,9 @@ class TestCommand:
         assert "(job 3 of a sweep: to repeat it, give the command of the sweep)" in given_command()
 
     @pytest.mark.parametrize("folder", ["conf", "own conf", "it's", "[own]"])
-    @pytest.mark.parametrize("words", [[], ["hydra/launcher=joblib"], ["hydra.run.dir=out put", "hydra.verbose=true"]])
+    @pytest.mark.parametrize(
+        "words", [[], ["hydra/launcher=joblib"], ["hydra.run.dir=out put", "hydra.verbose=true"]]
+    )
     def test_with_what_hydra_was_given(self, tmp_path: Path, folder: str, words: list[str]) -> None:
         """A search path that is left out would find other configs."""
         sources = [
@@ -114,12 +135,26 @@ class TestCommand:
             {"path": str(tmp_path / folder), "schema": "file", "provider": "command-line"},
         ]
         overrides = {"task": ["name=a b"], "hydra": [*words, "hydra.mode=MULTIRUN"]}
-        hydra = {"job": {"name": "train"}, "overrides": overrides, "runtime": {"config_sources": sources}}
+        hydra = {
+            "job": {"name": "train"},
+            "overrides": overrides,
+            "runtime": {"config_sources": sources},
+        }
         (tmp_path / "multirun.yaml").write_text(json.dumps({"hydra": hydra}))
-        expected = ["python", "train.py", "-m", "--config-dir", str(tmp_path / folder), *words, "name=a b"]
+        expected = [
+            "python",
+            "train.py",
+            "-m",
+            "--config-dir",
+            str(tmp_path / folder),
+            *words,
+            "name=a b",
+        ]
         assert shlex.split(sweep_command(tmp_path)) == expected
 
-    @pytest.mark.parametrize("content", ["", "[", "hydra: 3", "hydra: {job: 1}", "\x00", "{hydra: {job: {name: x}}}"])
+    @pytest.mark.parametrize(
+        "content", ["", "[", "hydra: 3", "hydra: {job: 1}", "\x00", "{hydra: {job: {name: x}}}"]
+    )
     def test_of_a_record_that_is_none(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "multirun.yaml").write_text(content)
         assert sweep_command(tmp_path) == ""

@@ -35,7 +35,9 @@ def test_a_line_is_text(name: str) -> None:
     assert inert_values({"a": [name, 1, None]}) == {"a": [inert(name), 1, None]}
 
 
-@pytest.mark.parametrize("text", ["PCC > 0.3", "**ridge: LEAK.** x", "a_b-c", "n = 3 [1, 2]", "95 % interval"])
+@pytest.mark.parametrize(
+    "text", ["PCC > 0.3", "**ridge: LEAK.** x", "a_b-c", "n = 3 [1, 2]", "95 % interval"]
+)
 def test_what_is_plain_stays(text: str) -> None:
     assert inert(text) == text
     assert f"| {text} |" in markdown([text], [["1"]])
@@ -43,10 +45,20 @@ def test_what_is_plain_stays(text: str) -> None:
 
 def test_the_summary_the_card_and_the_page(train: Run, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>[a](javascript:b)|"
-    folder = train("model=ridge", "data.panel.n_top=20", f"model.name='{name}'", f"data.name='{name}'", folder=tmp_path / "run")
+    folder = train(
+        "model=ridge",
+        "data.panel.n_top=20",
+        f"model.name='{name}'",
+        f"data.name='{name}'",
+        folder=tmp_path / "run",
+    )
     summarise(folder)
     pack(folder, tmp_path / "bundle")
-    texts = [folder / "summary.md", tmp_path / "bundle" / "README.md", folder / "report" / "index.html"]
+    texts = [
+        folder / "summary.md",
+        tmp_path / "bundle" / "README.md",
+        folder / "report" / "index.html",
+    ]
     for file in texts:
         text = file.read_text()
         assert "onerror" in text

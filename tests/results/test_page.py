@@ -1,4 +1,6 @@
-"""The report in a real browser: it opens from disk, needs no network, sorts, filters, and fits a phone."""
+"""The report in a real browser: it opens from disk, needs no network, sorts, filters, and fits a
+phone.
+"""
 
 import re
 from collections.abc import Iterator
@@ -25,8 +27,18 @@ GENES = "#leave_one_group_out .genes"
 def sweep(small_demo: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models with patients left out, one with one section left out, summarised."""
     folder = tmp_path_factory.mktemp("page") / "sweep"
-    same = ["data=hest", f"data.reader.root={small_demo}", f"paths.store={store}", "encoder=random_vit", "~callbacks.progress"]
-    same += ["data.reader.sections=[DEMO1,DEMO3,DEMO4]", "data.panel.n_top=60", "data.panel.markers=[DEMO-M002]"]
+    same = [
+        "data=hest",
+        f"data.reader.root={small_demo}",
+        f"paths.store={store}",
+        "encoder=random_vit",
+        "~callbacks.progress",
+    ]
+    same += [
+        "data.reader.sections=[DEMO1,DEMO3,DEMO4]",
+        "data.panel.n_top=60",
+        "data.panel.markers=[DEMO-M002]",
+    ]
     for name, words in RUNS.items():
         home = folder / name
         home.mkdir(parents=True)
@@ -37,7 +49,9 @@ def sweep(small_demo: Path, store: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def page(sweep: Path, browser: Any) -> Iterator[Any]:
-    """The open page, at the width of a laptop; its complaints and requests are in `page.complaints`, `page.requested`."""
+    """The open page, at the width of a laptop; its complaints and requests are in
+    `page.complaints`, `page.requested`.
+    """
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
     opened.complaints, opened.requested = [], []
     opened.on("console", lambda message: opened.complaints.append(message.text))
@@ -71,7 +85,9 @@ def test_every_image_loads(page: Any) -> None:
     assert page.locator("figure.map").count() >= 6
     texts = page.evaluate("[...document.images].map(image => image.alt)")
     assert all(texts)
-    assert any("an oracle's choice" in text for text in texts) and any("DEMO-M002: a marker" in text for text in texts)
+    assert any("an oracle's choice" in text for text in texts) and any(
+        "DEMO-M002: a marker" in text for text in texts
+    )
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -82,7 +98,8 @@ def test_it_fits_the_window(page: Any, width: int) -> None:
         box = figure.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= width
     sizes = page.evaluate(
-        "[...document.querySelectorAll('p, td, dd, figcaption')].map(e => parseFloat(getComputedStyle(e).fontSize))"
+        "[...document.querySelectorAll('p, td, dd, figcaption')].map(e =>"
+        " parseFloat(getComputedStyle(e).fontSize))"
     )
     assert min(sizes) >= 12
 
@@ -110,7 +127,9 @@ def test_the_keyboard_sorts_too_and_no_value_comes_last(page: Any) -> None:
         page.keyboard.press(wanted)
         values = column(page, 2, place)
         assert values[-1] == "no value"
-        assert [float(value) for value in values[:-1]] == sorted(map(float, values[:-1]), key=lambda value: order * value)
+        assert [float(value) for value in values[:-1]] == sorted(
+            map(float, values[:-1]), key=lambda value: order * value
+        )
 
 
 def test_the_filter_takes_parts_of_names(page: Any) -> None:
@@ -139,7 +158,9 @@ def test_headers_stay_in_sight(page: Any) -> None:
 
 
 def test_what_is_said_beside_the_numbers(page: Any) -> None:
-    one, other = (page.locator(f"#{name}") for name in ("leave_one_group_out", "leave_one_section_out"))
+    one, other = (
+        page.locator(f"#{name}") for name in ("leave_one_group_out", "leave_one_section_out")
+    )
     assert one.locator(".leak").count() == 0
     assert "both sides of the split" in other.locator(".leak").inner_text()
     cards = page.locator(".verdicts article").all_inner_texts()
@@ -151,7 +172,13 @@ def test_what_is_said_beside_the_numbers(page: Any) -> None:
     runs = page.locator("[aria-label='Runs']").inner_text()
     assert "FAIL groups" in runs and "(as asked for by fold" in runs
     asked = page.locator("main > section").nth(1).inner_text()
-    for part in ("Data fingerprint", "Each group (patient) is the test set once", "random_vit", "log-normalised", "Git commit"):
+    for part in (
+        "Data fingerprint",
+        "Each group (patient) is the test set once",
+        "random_vit",
+        "log-normalised",
+        "Git commit",
+    ):
         assert part in asked
     assert page.locator("details pre").text_content().count("DEMO-M002") == 1
 

@@ -1,4 +1,6 @@
-"""Which runs count: torn ones are named, copies are left out, other data is told apart, and no fold is lost in silence."""
+"""Which runs count: torn ones are named, copies are left out, other data is told apart, and no fold
+is lost in silence.
+"""
 
 import json
 import shutil
@@ -29,7 +31,9 @@ def write_sweep(root: Path, *models: str, **changes: Any) -> Path:
         (home / "checkpoints").mkdir(exist_ok=True)
         (home / "config.json").write_text("{}")
         (home / "checkpoints" / "best.ckpt").write_bytes(home.name.encode() * 50)
-        write_manifest(home, ["metrics.json", "per_gene.csv", "config.json", "checkpoints/best.ckpt"])
+        write_manifest(
+            home, ["metrics.json", "per_gene.csv", "config.json", "checkpoints/best.ckpt"]
+        )
     return root
 
 
@@ -81,7 +85,11 @@ def test_a_torn_record_is_named_and_the_others_are_summarised(
     summarise(sweep)
     assert f"{RUN}/metrics.json" in caplog.text
     text = (sweep / "summary.md").read_text()
-    assert "## Runs left out" in text and f"{RUN}/metrics.json" in text and "folds missing:** [1]" in text
+    assert (
+        "## Runs left out" in text
+        and f"{RUN}/metrics.json" in text
+        and "folds missing:** [1]" in text
+    )
     assert compare(sweep, sweep, "ridge", "strict")
     with pytest.raises(InputError, match=r"1 of 4 runs failed: .*strict_1_0"):
         pack(sweep, sweep.parent / "bundle", "ridge")
@@ -95,7 +103,9 @@ def test_torn_scores_of_genes(sweep: Path, harm: Harm, caplog: pytest.LogCapture
         pack(sweep, sweep.parent / "bundle", "strict")
 
 
-@pytest.mark.parametrize("harm", [*HARMS[:3], not_utf8, Path.unlink], ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize(
+    "harm", [*HARMS[:3], not_utf8, Path.unlink], ids=lambda harm: harm.__name__
+)
 def test_a_torn_or_missing_checkpoint_is_no_smaller_ensemble(sweep: Path, harm: Harm) -> None:
     assert len(find_checkpoints(str(sweep))) == 4
     harm(sweep / RUN / "checkpoints" / "best.ckpt")
@@ -103,7 +113,11 @@ def test_a_torn_or_missing_checkpoint_is_no_smaller_ensemble(sweep: Path, harm: 
         find_checkpoints(str(sweep))
     with pytest.raises(InputError, match=RUN):
         pack(sweep, sweep.parent / "bundle", "strict")
-    rest = [str(home / "checkpoints" / "best.ckpt") for home in sorted(sweep.iterdir()) if home.name != RUN]
+    rest = [
+        str(home / "checkpoints" / "best.ckpt")
+        for home in sorted(sweep.iterdir())
+        if home.name != RUN
+    ]
     assert len(find_checkpoints(rest)) == 3
 
 
@@ -127,7 +141,9 @@ def test_a_run_that_still_trains_is_no_member(sweep: Path) -> None:
     ],
     ids=str,
 )
-def test_facts_of_another_type(sweep: Path, change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_facts_of_another_type(
+    sweep: Path, change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     path = sweep / RUN / "metrics.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     (sweep / RUN / MANIFEST).unlink()
@@ -136,7 +152,9 @@ def test_facts_of_another_type(sweep: Path, change: dict[str, Any], caplog: pyte
 
 
 class TestOtherData:
-    """Equal model, fold and seed, but not the same data: nothing is dropped, nothing averaged together."""
+    """Equal model, fold and seed, but not the same data: nothing is dropped, nothing averaged
+    together.
+    """
 
     @pytest.mark.parametrize(
         ("change", "labels"),
@@ -150,13 +168,19 @@ class TestOtherData:
         ids=["name", "unit", "fingerprint", "counts", "folds"],
     )
     def test_is_told_apart(self, tmp_path: Path, change: dict[str, Any], labels: set[str]) -> None:
-        same: dict[str, Any] = {"data_fingerprint": "cafe", "section_facts": {"A1": {"counts": "1"}}, "unit": "log1p"}
+        same: dict[str, Any] = {
+            "data_fingerprint": "cafe",
+            "section_facts": {"A1": {"counts": "1"}},
+            "unit": "log1p",
+        }
         write_run(tmp_path / "a", "ridge", 0, ["A1"], **same)
         write_run(tmp_path / "a", "strict", 0, ["A1"], **same)
         write_run(tmp_path / "b", "strict", 0, ["A1"], **same | change)
         write_run(tmp_path / "b", "ridge", 0, ["A1"], **same | change)
         models = Tables.read(tmp_path).models.set_index("model")
-        assert set(models.index) == {f"{model}, {label}" for model in ("ridge", "strict") for label in labels}
+        assert set(models.index) == {
+            f"{model}, {label}" for model in ("ridge", "strict") for label in labels
+        }
         assert all(models.loc[f"strict, {label}", "gain"] == pytest.approx(0.1) for label in labels)
 
     def test_folds_of_one_sweep_stay_together(self, tmp_path: Path) -> None:
@@ -193,7 +217,9 @@ def test_what_is_visible(tmp_path: Path, name: str) -> None:
     assert visible(tmp_path, "**/*.h5ad") == visible(tmp_path, "*.h5ad") == [tmp_path / "b.h5ad"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', '{"a": {"bytes": "1", "sha256": 2}}', "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"a": 1}', '{"a": {"bytes": "1", "sha256": 2}}', "\x00"]
+)
 def test_a_list_of_files_that_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "a").write_text("x")
     (tmp_path / MANIFEST).write_text(content)

@@ -1,4 +1,6 @@
-"""From written runs to tables: who is averaged with whom, what is paired, what is said beside a number."""
+"""From written runs to tables: who is averaged with whom, what is paired, what is said beside a
+number.
+"""
 
 import json
 from pathlib import Path
@@ -22,28 +24,63 @@ OFFSET = {"ridge": 0.0, "strict": 0.1, "shuffled": -0.4}
 ROLE = {"ridge": "baseline", "strict": "model", "shuffled": "control", "gene_mean": "baseline"}
 
 
-def write_run(root: Path, model: str, fold: int, sections: list[str], seed: int = 0, **changes: Any) -> None:
+def write_run(
+    root: Path, model: str, fold: int, sections: list[str], seed: int = 0, **changes: Any
+) -> None:
     """One run as `train.py` leaves it; gene G3 has no correlation in A1."""
     strategy = changes.get("fold_strategy", "leave_one_group_out")
     folder = root / f"{strategy}_{model}_{fold}_{seed}"
     folder.mkdir(parents=True)
     offset = OFFSET.get(model, np.nan) + 0.02 * seed
-    pcc = {s: [BASE[s] + offset, BASE[s] + offset + 0.1, np.nan if s == "A1" else BASE[s] + offset - 0.1] for s in sections}
+    pcc = {
+        s: [
+            BASE[s] + offset,
+            BASE[s] + offset + 0.1,
+            np.nan if s == "A1" else BASE[s] + offset - 0.1,
+        ]
+        for s in sections
+    }
     pd.DataFrame(
-        [{"section_id": s, "gene": gene, "pcc": value} for s in sections for gene, value in zip(GENES, pcc[s], strict=True)]
+        [
+            {"section_id": s, "gene": gene, "pcc": value}
+            for s in sections
+            for gene, value in zip(GENES, pcc[s], strict=True)
+        ]
     ).to_csv(folder / "per_gene.csv", index=False)
     rows = [
-        {"section_id": s, "group": GROUPS[s], "n_spots": 50, "n_genes": 3,
-         "pcc_gene": float(np.mean(known)) if known else np.nan, "pcc_gene_median": 0.3, "n_genes_scored": len(known),
-         "rmse": 0.5, "pcc_gene@hvg50": 0.25, "ari": np.nan}
-        for s in sections for known in [[v for v in pcc[s] if np.isfinite(v)]]
-    ]  # fmt: skip
+        {
+            "section_id": s,
+            "group": GROUPS[s],
+            "n_spots": 50,
+            "n_genes": 3,
+            "pcc_gene": float(np.mean(known)) if known else np.nan,
+            "pcc_gene_median": 0.3,
+            "n_genes_scored": len(known),
+            "rmse": 0.5,
+            "pcc_gene@hvg50": 0.25,
+            "ari": np.nan,
+        }
+        for s in sections
+        for known in [[v for v in pcc[s] if np.isfinite(v)]]
+    ]
     run = {
-        "model": model, "role": ROLE[model], "data": "toy", "encoder": "histology", "fold_strategy": strategy, "seed": seed,
-        "split": {"index": fold, "n_folds": 2}, "leaks": [], "sections": rows,
-        "cost": {"seconds": {"fit": 2.0, "predict": 1.0}, "parameters": 10, "spots_per_second": 50.0,
-                 "peak_memory_gb": 1.5, "peak_gpu_gb": None},
-    }  # fmt: skip
+        "model": model,
+        "role": ROLE[model],
+        "data": "toy",
+        "encoder": "histology",
+        "fold_strategy": strategy,
+        "seed": seed,
+        "split": {"index": fold, "n_folds": 2},
+        "leaks": [],
+        "sections": rows,
+        "cost": {
+            "seconds": {"fit": 2.0, "predict": 1.0},
+            "parameters": 10,
+            "spots_per_second": 50.0,
+            "peak_memory_gb": 1.5,
+            "peak_gpu_gb": None,
+        },
+    }
     (folder / "metrics.json").write_text(json.dumps(run | changes))
 
 
@@ -73,23 +110,32 @@ def test_sections_then_groups(folder: Path) -> None:
 def test_gain_is_paired_with_ridge_on_shared_genes(folder: Path) -> None:
     models = tables(folder)[2]
     assert models.loc["strict", "gain"] == pytest.approx(0.1)
-    assert (models.loc["strict", "gain_low"], models.loc["strict", "gain_high"]) == pytest.approx((0.1, 0.1))
+    assert (models.loc["strict", "gain_low"], models.loc["strict", "gain_high"]) == pytest.approx(
+        (0.1, 0.1)
+    )
     assert models.loc["strict", "gain_p"] == 2 / 2**3
     assert models.loc["ridge", "gain"] == 0
     assert np.isnan(models.loc["ridge", "gain_p"])
     assert models.loc["shuffled", "gain"] == pytest.approx(-0.4)
 
 
-def test_a_model_without_correlation_is_no_crash_and_takes_nothing_from_the_others(folder: Path) -> None:
+def test_a_model_without_correlation_is_no_crash_and_takes_nothing_from_the_others(
+    folder: Path,
+) -> None:
     _, sections, models = tables(folder)
-    assert np.isnan(models.loc["gene_mean", ["pcc_gene", "gain", "gain_p", "low"]].astype(float)).all()
+    assert np.isnan(
+        models.loc["gene_mean", ["pcc_gene", "gain", "gain_p", "low"]].astype(float)
+    ).all()
     assert models.loc["gene_mean", "genes_tested"] == 0
     shared = sections[sections["model"] == "ridge"].set_index("section_id")["n_shared"]
     assert shared.to_dict() == {"A1": 2, "B1": 3, "B2": 3}
     text = headline(models.reset_index())
     row = next(line for line in text.splitlines() if "gene_mean" in line)
     assert row.count("no value") >= 4 and "0 of 3" in row
-    assert "**gene_mean: no value** in A1, B1, B2: every gene is predicted constant there." in notes(models.reset_index())
+    assert (
+        "**gene_mean: no value** in A1, B1, B2: every gene is predicted constant there."
+        in notes(models.reset_index())
+    )
     assert models.loc["gene_mean", "n_groups"] == 0
 
 
@@ -108,14 +154,19 @@ def test_seeds_are_averaged_inside_a_section(folder: Path) -> None:
 def test_fold_strategies_stay_apart(folder: Path) -> None:
     for fold, section in enumerate(BASE):
         leaks = [LEAK] if section != "A1" else []
-        write_run(folder, "ridge", fold, [section], fold_strategy="leave_one_section_out", leaks=leaks)
+        write_run(
+            folder, "ridge", fold, [section], fold_strategy="leave_one_section_out", leaks=leaks
+        )
     found = Tables.read(folder)
     runs, sections, models = found.runs, found.sections, found.models
     both: Any = models[models["model"] == "ridge"].set_index("fold_strategy")
     assert set(both.index) == {"leave_one_section_out", "leave_one_group_out"}
     assert both.loc["leave_one_group_out", "leaks"] == []
     assert "(in 2 of 3 runs)" in both.loc["leave_one_section_out", "leaks"][0]
-    assert title("leave_one_section_out", runs) == "Leave one section out: within-patient in 2 of 3 folds"
+    assert (
+        title("leave_one_section_out", runs)
+        == "Leave one section out: within-patient in 2 of 3 folds"
+    )
     assert title("leave_one_group_out", runs) == "Leave one group out"
     text = render(models, sections, runs, folder)
     assert text.count("### Per test section") == 2 and "ridge (leak)" in text
@@ -151,7 +202,9 @@ def test_genes_with_their_false_discovery_rate(folder: Path) -> None:
     assert genes.loc[("strict", "G1"), "pcc"] == pytest.approx(0.5)
     assert genes.loc[("strict", "G3"), "n_sections"] == 2
     assert genes.loc[("strict", "G1"), "gain"] == pytest.approx(0.1)
-    assert genes.loc[("strict", "G1"), "p"] == pytest.approx(genes.loc[("strict", "G2"), "p"], abs=0.05)
+    assert genes.loc[("strict", "G1"), "p"] == pytest.approx(
+        genes.loc[("strict", "G2"), "p"], abs=0.05
+    )
     assert (genes["q"].dropna() >= genes["p"][genes["q"].notna()]).all()
     assert not genes.loc["gene_mean", "found"].any() and genes.loc["gene_mean", "q"].isna().all()
 
@@ -175,9 +228,19 @@ def test_runs_of_an_older_version_are_refused_in_words(folder: Path) -> None:
 
 def test_the_summary_writes_all_tables(folder: Path) -> None:
     summarise(folder)
-    assert {row["model"] for row in json.loads((folder / "results.json").read_text())["models"]} == set(ROLE)
+    assert {
+        row["model"] for row in json.loads((folder / "results.json").read_text())["models"]
+    } == set(ROLE)
     assert len(pd.read_csv(folder / "sections.csv")) == 12
-    assert set(pd.read_csv(folder / "genes.csv")) >= {"gene", "pcc", "p", "q", "found", "gain", "gain_q"}
+    assert set(pd.read_csv(folder / "genes.csv")) >= {
+        "gene",
+        "pcc",
+        "p",
+        "q",
+        "found",
+        "gain",
+        "gain_q",
+    }
     text = (folder / "summary.md").read_text()
     for part in ("| strict", "### Gene sets", "hvg50", "### Cost of a run", "### Per group"):
         assert part in text

@@ -45,5 +45,12 @@ def table(section: Section) -> ad.AnnData:
         fold_std=np.float32(0.1) * expression,
         spots={"nuclei": rng.poisson(9, n), "note": np.array(["a"] * n)},
     )
-    score_gene_sets(made, {"SIDE/ONE": ["LEFT", "FLAT", "ABSENT"], "NOTHING": ["ABSENT"], "NOISE": ["NOISE1", "NOISE2"]})
+    score_gene_sets(
+        made,
+        {
+            "SIDE/ONE": ["LEFT", "FLAT", "ABSENT"],
+            "NOTHING": ["ABSENT"],
+            "NOISE": ["NOISE1", "NOISE2"],
+        },
+    )
     return made

@@ -24,14 +24,19 @@ class Page:
         page.goto(path.as_uri())
         self.canvas = page.locator("#canvas")
         self.box = self.canvas.bounding_box()
-        self.scale = RIM * min(self.box["width"] / 640, self.box["height"] / 480)  # CSS px per px of the slide
+        # CSS px per px of the slide
+        self.scale = RIM * min(self.box["width"] / 640, self.box["height"] / 480)
         self.pos = section.pos_px
         self.settle()
 
     def settle(self) -> None:
-        """Wait until it is drawn; on a phone a control that was used may have scrolled the slide away."""
+        """Wait until it is drawn; on a phone a control that was used may have scrolled the slide
+        away.
+        """
         self.page.evaluate("scrollTo(0, 0)")
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate(
+            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
 
     def at(self, i: int) -> tuple[float, float]:
         """Where spot `i` is in the window as long as the whole slide is shown."""
@@ -51,7 +56,9 @@ class Page:
     def colour(self, where: tuple[float, float]) -> list[int]:
         """RGB at a place of the window."""
         self.page.mouse.move(0, 0)  # away: a ring and a tip lie around a spot that is pointed at
-        shot = self.page.screenshot(clip={"x": int(where[0]), "y": int(where[1]), "width": 1, "height": 1})
+        shot = self.page.screenshot(
+            clip={"x": int(where[0]), "y": int(where[1]), "width": 1, "height": 1}
+        )
         pixels = np.asarray(cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR))
         return [int(v) for v in pixels[0, 0, ::-1]]
 

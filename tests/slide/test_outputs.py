@@ -27,19 +27,25 @@ from .conftest import GENES, HOSTILE
 
 class TestFlat:
     @pytest.mark.parametrize("kind", ["csv", "parquet"])
-    def test_every_number_is_there(self, table: ad.AnnData, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_every_number_is_there(
+        self, table: ad.AnnData, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(flat, "ROWS", 50)  # several chunks, the last one short
         path = tmp_path / f"spots.{kind}"
         flat.write_flat(table, path)
         read = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
         left = ["spot", "x_px", "y_px", "x_um", "y_um", "tissue_fraction", "nuclei", "note"]
         assert list(read) == [*left, "set:SIDE/ONE", "set:NOISE", *GENES]
-        assert list(read["spot"]) == list(table.obs_names) and list(read["nuclei"]) == list(table.obs["nuclei"])
+        assert list(read["spot"]) == list(table.obs_names) and list(read["nuclei"]) == list(
+            table.obs["nuclei"]
+        )
         np.testing.assert_allclose(read[["x_px", "y_px"]], table.obsm["spatial"], rtol=1e-5)
         np.testing.assert_allclose(read[["x_um", "y_um"]], table.obsm["spatial"] * 4, rtol=1e-3)
         np.testing.assert_allclose(read[GENES], table.X, rtol=1e-5)
 
-    def test_a_failure_leaves_nothing(self, table: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_failure_leaves_nothing(
+        self, table: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (tmp_path / "spots.csv").write_text("old")
 
         def fails(*_: Any, **__: Any) -> None:
@@ -56,7 +62,9 @@ class TestFlat:
 
 
 class TestQuPath:
-    def test_spots_are_round_detections_with_measurements(self, table: ad.AnnData, tmp_path: Path) -> None:
+    def test_spots_are_round_detections_with_measurements(
+        self, table: ad.AnnData, tmp_path: Path
+    ) -> None:
         table.X[3, 0] = np.nan
         write_spots(table, ["LEFT", HOSTILE], tmp_path / "spots.geojson")
         content = json.loads((tmp_path / "spots.geojson").read_text())
@@ -74,7 +82,9 @@ class TestQuPath:
             assert facts["measurements"][HOSTILE] == pytest.approx(table.X[i, 2], rel=1e-5)
             assert facts["measurements"]["nuclei"] == table.obs["nuclei"].iloc[i]
 
-    def test_tissue_reads_back_as_a_mask(self, section: Section, tissue: Tissue, tmp_path: Path) -> None:
+    def test_tissue_reads_back_as_a_mask(
+        self, section: Section, tissue: Tissue, tmp_path: Path
+    ) -> None:
         write_tissue(tissue, tmp_path / "tissue.geojson")
         (feature,) = json.loads((tmp_path / "tissue.geojson").read_text())["features"]
         assert feature["properties"]["objectType"] == "annotation"
@@ -90,11 +100,18 @@ class TestGeneSets:
         assert list(facts["names"]) == ["SIDE/ONE", "NOISE"]  # NOTHING has no gene here
         assert list(facts["present"]) == [2, 2] and list(facts["missing"]) == [1, 0]
         left = zscore(table.X[:, 0].astype(float))
-        np.testing.assert_allclose(table.obsm["gene_sets"][:, 0], left / 2, atol=1e-4)  # a constant gene scores 0
-        np.testing.assert_allclose(table.obsm["gene_sets"][:, 1], zscore(table.X[:, 3:].astype(float)).mean(axis=1), atol=1e-4)
+        # a constant gene scores 0
+        np.testing.assert_allclose(table.obsm["gene_sets"][:, 0], left / 2, atol=1e-4)
+        np.testing.assert_allclose(
+            table.obsm["gene_sets"][:, 1],
+            zscore(table.X[:, 3:].astype(float)).mean(axis=1),
+            atol=1e-4,
+        )
 
     def test_of_another_kind(self, table: ad.AnnData) -> None:
-        with pytest.raises(InputError, match=r"no gene of the sets A, B\.\.\. is predicted; .* such as LEFT, FLAT"):
+        with pytest.raises(
+            InputError, match=r"no gene of the sets A, B\.\.\. is predicted; .* such as LEFT, FLAT"
+        ):
             score_gene_sets(table, {"A": ["ENSG1"], "B": ["ENSG2"]})
 
     def test_gmt(self, tmp_path: Path) -> None:
@@ -122,7 +139,9 @@ class TestGeneSets:
 
 
 class TestSpatialData:
-    def test_without_the_package(self, table: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_the_package(
+        self, table: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setitem(sys.modules, "spatialdata", None)
         with pytest.raises(InputError, match=r"run `pip install spatialdata`"):
             write_spatialdata(table, tmp_path / "s.zarr")
@@ -144,11 +163,17 @@ class TestSpatialData:
 
 
 @pytest.mark.parametrize("everything", [True, False])
-def test_files_of_a_slide(table: ad.AnnData, section: Section, tissue: Tissue, tmp_path: Path, everything: bool) -> None:
+def test_files_of_a_slide(
+    table: ad.AnnData, section: Section, tissue: Tissue, tmp_path: Path, everything: bool
+) -> None:
     options: dict[str, Any] = {} if everything else {"qupath": False, "viewer_mb": None}
-    write_slide(table, section, tissue, ["LEFT"], tmp_path, flat="csv" if everything else None, **options)
+    write_slide(
+        table, section, tissue, ["LEFT"], tmp_path, flat="csv" if everything else None, **options
+    )
     name = safe_name(section.section_id)
-    maps = {f"maps/{name}_{one}.png" for one in ("LEFT", f"set_{safe_name('SIDE/ONE')}", "set_NOISE")}
+    maps = {
+        f"maps/{name}_{one}.png" for one in ("LEFT", f"set_{safe_name('SIDE/ONE')}", "set_NOISE")
+    }
     files = {f"{name}{end}" for end in (".h5ad", "_tissue.png", "_tissue.geojson")} | maps
     more = {f"{name}{end}" for end in ("_spots.csv", "_spots.geojson", ".html")}
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
@@ -156,10 +181,15 @@ def test_files_of_a_slide(table: ad.AnnData, section: Section, tissue: Tissue, t
     read = ad.read_h5ad(tmp_path / f"{name}.h5ad")
     np.testing.assert_array_equal(read.X, table.X)
     np.testing.assert_array_equal(read.layers["fold_std"], np.float32(0.1) * table.X)
-    assert list(read.obs) == ["tissue_fraction", "nuclei", "note"] and list(read.uns["gene_sets"]["missing"]) == [1, 0]
+    assert list(read.obs) == ["tissue_fraction", "nuclei", "note"] and list(
+        read.uns["gene_sets"]["missing"]
+    ) == [1, 0]
     np.testing.assert_array_equal(read.obsm["spatial"], section.pos_px)
     library = read.uns["spatial"][name]
-    assert library["images"]["hires"].shape == (480, 640, 3) and library["scalefactors"]["microns_per_pixel"] == section.mpp
+    assert (
+        library["images"]["hires"].shape == (480, 640, 3)
+        and library["scalefactors"]["microns_per_pixel"] == section.mpp
+    )
 
 
 def test_genes_by_variance(table: ad.AnnData) -> None:

@@ -40,9 +40,17 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def predicted(folder: Path, request: dict[str, Any] | None, checkpoint: str = "a1 b2", name: str = "slide") -> Path:
+def predicted(
+    folder: Path, request: dict[str, Any] | None, checkpoint: str = "a1 b2", name: str = "slide"
+) -> Path:
     table = ad.AnnData(np.ones((2, 1), np.float32))
-    table.uns["hespotex"] = {"model": "ridge", "data": "toy", "encoder": "x", "checkpoint": checkpoint, "unit": "log"}
+    table.uns["hespotex"] = {
+        "model": "ridge",
+        "data": "toy",
+        "encoder": "x",
+        "checkpoint": checkpoint,
+        "unit": "log",
+    }
     if request is not None:
         table.uns["hespotex"][KEY] = json.dumps(request)
     path = folder / f"{name}.h5ad"
@@ -66,7 +74,9 @@ def predicted(folder: Path, request: dict[str, Any] | None, checkpoint: str = "a
     ],
     ids=str,
 )
-def test_other_words(tmp_path: Path, image: Path, change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_other_words(
+    tmp_path: Path, image: Path, change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     table = predicted(tmp_path, slide_request(CONFIG, image, None))
     assert is_current(table, slide_request(CONFIG, image, None))
     assert not is_current(table, slide_request(CONFIG | change, image, None))
@@ -78,7 +88,11 @@ def test_other_files(tmp_path: Path, image: Path) -> None:
     spots, sets, mask = (tmp_path / name for name in ("spots.csv", "sets.gmt", "mask.png"))
     for path in (spots, sets, mask):
         path.write_text("one")
-    config = CONFIG | {"positions": str(spots), "gene_sets": str(sets), "tissue": {"mask": str(mask)}}
+    config = CONFIG | {
+        "positions": str(spots),
+        "gene_sets": str(sets),
+        "tissue": {"mask": str(mask)},
+    }
     table = predicted(tmp_path, slide_request(config, image, None))
     for path in (spots, sets, mask, image):
         assert is_current(table, slide_request(config, image, None))
@@ -90,7 +104,9 @@ def test_other_files(tmp_path: Path, image: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"torn", None])
-def test_what_cannot_be_read_is_made_anew(tmp_path: Path, image: Path, content: bytes | None) -> None:
+def test_what_cannot_be_read_is_made_anew(
+    tmp_path: Path, image: Path, content: bytes | None
+) -> None:
     table = predicted(tmp_path, None)  # of an older version: no request
     if content is not None:
         table.write_bytes(content)
@@ -99,16 +115,24 @@ def test_what_cannot_be_read_is_made_anew(tmp_path: Path, image: Path, content: 
 
 
 def test_another_model(tmp_path: Path) -> None:
-    tables = [predicted(tmp_path, {}), predicted(tmp_path, {}, "c3", "other"), tmp_path / "absent.h5ad"]
+    tables = [
+        predicted(tmp_path, {}),
+        predicted(tmp_path, {}, "c3", "other"),
+        tmp_path / "absent.h5ad",
+    ]
     check_model([tables[0], tables[2]], "b2 a1")
-    with pytest.raises(InputError, match=r"other\.h5ad: predicted by another model \(ridge on toy.*c3.*restart=true"):
+    with pytest.raises(
+        InputError,
+        match=r"other\.h5ad: predicted by another model \(ridge on toy.*c3.*restart=true",
+    ):
         check_model(tables, "a1 b2")
     with pytest.raises(InputError, match="and 1 more"):
         check_model(tables, "d4")
     guide_slides(tmp_path, "outputs/mine")
     text = (tmp_path / "run.txt").read_text()
     assert (
-        "other  ridge on toy, encoder x; checkpoint c3" in text and "slide  ridge on toy, encoder x; checkpoint a1 b2" in text
+        "other  ridge on toy, encoder x; checkpoint c3" in text
+        and "slide  ridge on toy, encoder x; checkpoint a1 b2" in text
     )
     with pytest.raises(InputError, match="slides of different models"):
         pseudobulk(tmp_path)
@@ -128,5 +152,7 @@ def test_numbers_that_are_none(value: float) -> None:
     values = torch.ones(3, 2)
     check_finite({"a": values}, "")
     values[1, 0] = value
-    with pytest.raises(InputError, match=r"b: 1 of 6 predicted values are not finite numbers; do this"):
+    with pytest.raises(
+        InputError, match=r"b: 1 of 6 predicted values are not finite numbers; do this"
+    ):
         check_finite({"a": torch.ones(1, 1), "b": values}, "do this")

@@ -45,9 +45,13 @@ def html(table: ad.AnnData, section: Section, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def viewer(browser: Any, section: Section, html: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+def viewer(
+    browser: Any, section: Section, html: Path, request: pytest.FixtureRequest
+) -> Iterator[Page]:
     width, height = request.param
-    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=request.param == PHONE)
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=request.param == PHONE
+    )
     page = Page(context.new_page(), section, html)
     yield page
     assert page.troubles == []
@@ -68,26 +72,39 @@ def test_hover_tells_the_value_that_was_written(viewer: Page, table: ad.AnnData)
             tip = viewer.tip(viewer.at(i))
             assert number(tip, gene) == pytest.approx(table.X[i, column], abs=step + 1e-4)
             place = ", ".join(str(round(v)) for v in viewer.pos[i] * 4)
-            assert tip is not None and "log1p counts" in tip and f"spot {table.obs_names[i]} at {place} µm" in tip
+            assert (
+                tip is not None
+                and "log1p counts" in tip
+                and f"spot {table.obs_names[i]} at {place} µm" in tip
+            )
     viewer.choose("nuclei")
-    assert number(viewer.tip(viewer.at(5)), "nuclei") == pytest.approx(table.obs["nuclei"].iloc[5], abs=0.1)
+    assert number(viewer.tip(viewer.at(5)), "nuclei") == pytest.approx(
+        table.obs["nuclei"].iloc[5], abs=0.1
+    )
     viewer.choose("SIDE/ONE")
-    assert number(viewer.tip(viewer.at(5)), "SIDE/ONE") == pytest.approx(table.obsm["gene_sets"][5, 0], abs=0.02)
+    assert number(viewer.tip(viewer.at(5)), "SIDE/ONE") == pytest.approx(
+        table.obsm["gene_sets"][5, 0], abs=0.02
+    )
     assert viewer.tip((viewer.box["x"] + 3, viewer.box["y"] + 3)) is None
 
 
 def test_colours_follow_the_gene_and_the_opacity(viewer: Page) -> None:
-    ends = [int(viewer.pos[:, 0].argmax()), int(viewer.pos[:, 0].argmin())]  # LEFT is lowest on the right
+    # LEFT is lowest on the right
+    ends = [int(viewer.pos[:, 0].argmax()), int(viewer.pos[:, 0].argmin())]
     viewer.page.locator("#opacity").fill("100")
     viewer.settle()
     dark, light = (viewer.colour(viewer.at(i)) for i in ends)
-    assert np.abs(np.subtract(dark, [68, 1, 84])).max() < 12 and np.abs(np.subtract(light, [253, 231, 37])).max() < 12
+    assert (
+        np.abs(np.subtract(dark, [68, 1, 84])).max() < 12
+        and np.abs(np.subtract(light, [253, 231, 37])).max() < 12
+    )
     viewer.choose("FLAT")
     assert viewer.colour(viewer.at(ends[0])) == viewer.colour(viewer.at(ends[1])) != dark
     viewer.page.locator("#opacity").fill("0")
     viewer.settle()
     bare = viewer.colour(viewer.at(ends[0]))
-    assert bare[0] > bare[1] and bare != viewer.colour((viewer.box["x"] + 2, viewer.box["y"] + 2))  # stained tissue
+    # stained tissue
+    assert bare[0] > bare[1] and bare != viewer.colour((viewer.box["x"] + 2, viewer.box["y"] + 2))
 
 
 def test_slide_and_spots_lie_where_they_should(viewer: Page) -> None:
@@ -106,14 +123,18 @@ def test_slide_and_spots_lie_where_they_should(viewer: Page) -> None:
     (hole_x, hole_y), radius = HOLE
     for right, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
         for share, glass in ((0.9, True), (1.15, False)):
-            seen = viewer.colour(viewer.window(hole_x + right * share * radius, hole_y + down * share * radius))
+            seen = viewer.colour(
+                viewer.window(hole_x + right * share * radius, hole_y + down * share * radius)
+            )
             assert (min(seen) > 225) == glass
 
 
 def test_colour_bar_ends_where_the_colours_do(viewer: Page, table: ad.AnnData) -> None:
     low, high = np.percentile(table.X[:, 0], [1, 99])
     assert viewer.page.inner_text("#unit") == "log1p counts"
-    found = [float(re.sub("[≤≥ ]", "", viewer.page.inner_text(f"#{end}"))) for end in ("low", "high")]
+    found = [
+        float(re.sub("[≤≥ ]", "", viewer.page.inner_text(f"#{end}"))) for end in ("low", "high")
+    ]
     np.testing.assert_allclose(found, [low, high], atol=0.01)
 
 
@@ -122,7 +143,10 @@ def test_zoom_keeps_the_place_and_pan_moves_it(viewer: Page) -> None:
     first, before = viewer.tip(spot), viewer.page.inner_text("#scale-text")
     viewer.page.mouse.wheel(0, -800)
     viewer.settle()
-    assert viewer.tip((spot[0] + 1, spot[1])) == first and viewer.page.inner_text("#scale-text") != before
+    assert (
+        viewer.tip((spot[0] + 1, spot[1])) == first
+        and viewer.page.inner_text("#scale-text") != before
+    )
     viewer.page.mouse.move(*spot)
     viewer.page.mouse.down()
     viewer.page.mouse.move(spot[0] + 40, spot[1] + 30, steps=4)
@@ -145,7 +169,8 @@ def test_scale_bar_has_its_length(viewer: Page) -> None:
         length, unit = viewer.page.inner_text("#scale-text").split()
         um = float(length) * {"mm": 1000, "µm": 1}[unit]
         px = viewer.page.locator("#scale-bar").bounding_box()["width"]
-        assert px / um == pytest.approx(viewer.scale * zoom / 4, rel=0.01) and 30 < px <= 161  # 4 um per px of the slide
+        # 4 um per px of the slide
+        assert px / um == pytest.approx(viewer.scale * zoom / 4, rel=0.01) and 30 < px <= 161
 
 
 def test_keys_move_and_reach_everything(viewer: Page) -> None:
@@ -166,7 +191,17 @@ def test_keys_move_and_reach_everything(viewer: Page) -> None:
 def test_search_narrows_the_list_and_enter_chooses(viewer: Page) -> None:
     options = "[...document.querySelectorAll('#features option')].map(option => option.textContent)"
     listed = viewer.page.evaluate(options)
-    assert listed == ["SIDE/ONE", "NOISE", "tissue_fraction", "nuclei", "LEFT", HOSTILE, "NOISE1", "NOISE2", "FLAT"]
+    assert listed == [
+        "SIDE/ONE",
+        "NOISE",
+        "tissue_fraction",
+        "nuclei",
+        "LEFT",
+        HOSTILE,
+        "NOISE1",
+        "NOISE2",
+        "FLAT",
+    ]
     viewer.page.fill("#search", " noise")
     assert viewer.page.evaluate(options) == ["NOISE", "NOISE1", "NOISE2"]
     viewer.page.fill("#search", "noise2")
@@ -180,12 +215,18 @@ def test_search_narrows_the_list_and_enter_chooses(viewer: Page) -> None:
 def test_names_are_text_and_the_page_is_readable(viewer: Page, section: Section) -> None:
     viewer.choose(HOSTILE)
     assert viewer.page.title() == section.section_id == "case <i>1&2"
-    assert viewer.page.inner_text("h1") == section.section_id and viewer.page.inner_text("#shown") == HOSTILE
+    assert (
+        viewer.page.inner_text("h1") == section.section_id
+        and viewer.page.inner_text("#shown") == HOSTILE
+    )
     assert viewer.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for part in ("#canvas", "#legend", "#search", "#features", "#opacity"):
         box = viewer.page.locator(part).bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= viewer.page.viewport_size["width"]
-    smallest = "Math.min(...[...document.querySelectorAll('body *')].map(e => parseFloat(getComputedStyle(e).fontSize)))"
+    smallest = (
+        "Math.min(...[...document.querySelectorAll('body *')].map(e =>"
+        " parseFloat(getComputedStyle(e).fontSize)))"
+    )
     assert viewer.page.evaluate(smallest) >= 13
     assert viewer.box["height"] > 0.55 * viewer.page.viewport_size["height"]
 
@@ -199,29 +240,46 @@ def test_fingers(viewer: Page) -> None:
     first, before = viewer.page.inner_text("#tip"), viewer.page.inner_text("#scale-text")
     wire = viewer.page.context.new_cdp_session(viewer.page)
     for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60), ("touchEnd", 0)):
-        points = [{"x": spot[0] + side * apart, "y": spot[1], "id": max(side, 0)} for side in (-1, 1)] if apart else []
+        points = (
+            [{"x": spot[0] + side * apart, "y": spot[1], "id": max(side, 0)} for side in (-1, 1)]
+            if apart
+            else []
+        )
         wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     viewer.page.touchscreen.tap(*spot)
     viewer.settle()
-    assert viewer.page.inner_text("#tip") == first and viewer.page.inner_text("#scale-text") != before
+    assert (
+        viewer.page.inner_text("#tip") == first and viewer.page.inner_text("#scale-text") != before
+    )
 
 
-def test_a_page_holds_what_fits_and_says_so(table: ad.AnnData, section: Section, tmp_path: Path) -> None:
+def test_a_page_holds_what_fits_and_says_so(
+    table: ad.AnnData, section: Section, tmp_path: Path
+) -> None:
     write_viewer(table, section, ["NOISE2"], tmp_path / "all.html")
     write_viewer(table, section, ["NOISE2"], tmp_path / "one.html", max_mb=0.001)
     full, small = ((tmp_path / name).read_text() for name in ("all.html", "one.html"))
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', small, re.DOTALL)
     assert found and [feature["name"] for feature in json.loads(found[1])["features"]] == ["NOISE2"]
-    left_out = len(GENES) + 2 + 2 - 1  # genes, gene sets, numbers of a spot, less the one that is there
-    assert f"{left_out} genes or sets" in small and "left-out" not in full and len(small) < len(full)
+    # genes, gene sets, numbers of a spot, less the one that is there
+    left_out = len(GENES) + 2 + 2 - 1
+    assert (
+        f"{left_out} genes or sets" in small and "left-out" not in full and len(small) < len(full)
+    )
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", full)
 
 
 def test_many_genes_fill_the_page_and_no_more(section: Section, tmp_path: Path) -> None:
-    values = np.random.default_rng(0).normal(0, np.linspace(1, 2, 600), (len(section.adata), 600)).astype(np.float32)
+    values = (
+        np.random.default_rng(0)
+        .normal(0, np.linspace(1, 2, 600), (len(section.adata), 600))
+        .astype(np.float32)
+    )
     table = slide_table(section, [f"G{i}" for i in range(600)], values, {"unit": "log1p"})
     write_viewer(table, section, ["G3"], tmp_path / "a.html", max_mb=0.2)
     page = (tmp_path / "a.html").read_text()
     listed = re.findall(r'"name": "(G\d+)"', page)
     assert 150_000 < len(page.encode()) <= 200_000
-    assert listed[:2] == ["G3", by_variance(table)[0]] and f"{600 - len(listed)} genes or sets" in page
+    assert (
+        listed[:2] == ["G3", by_variance(table)[0]] and f"{600 - len(listed)} genes or sets" in page
+    )

@@ -39,7 +39,9 @@ def _is_finished(root: Path, wanted: dict[str, int]) -> bool:
 
 def _write_tables(root: Path, seed: int, records: list[dict[str, Value]]) -> None:
     # HEST's own table starts with a byte-order mark.
-    pd.DataFrame(records).to_csv(root / TABLE, index=False, encoding="utf-8-sig", lineterminator="\n")
+    pd.DataFrame(records).to_csv(
+        root / TABLE, index=False, encoding="utf-8-sig", lineterminator="\n"
+    )
     genes = plan_genes(seed)
     planted = pd.DataFrame({"gene": genes.names, "driver": genes.driver, "effect": genes.effect})
     planted.to_csv(root / "planted.csv", index=False, float_format="%.6f", lineterminator="\n")
@@ -52,7 +54,9 @@ def _write_bare(root: Path, seed: int, spots_per_side: int) -> None:
     driven = [k for k, effect in enumerate(genes.effect) if effect > 0]
     names = [genes.names[k] for k in driven]
     write_image(root / "bare.tif", bare.image)
-    write_expression(root / "bare_truth.h5ad", bare.log_rate[:, driven], names, bare.spots, bare.image)
+    write_expression(
+        root / "bare_truth.h5ad", bare.log_rate[:, driven], names, bare.spots, bare.image
+    )
 
 
 def _write_all(root: Path, wanted: dict[str, int]) -> None:
@@ -71,7 +75,13 @@ def _write_all(root: Path, wanted: dict[str, int]) -> None:
     (root / RECORD).write_text(json.dumps(wanted, indent=2), encoding="utf-8")
 
 
-def make_demo(root: Path, seed: int = 0, n_patients: int = 3, sections_per_patient: int = 2, spots_per_side: int = 17) -> Path:
+def make_demo(
+    root: Path,
+    seed: int = 0,
+    n_patients: int = 3,
+    sections_per_patient: int = 2,
+    spots_per_side: int = 17,
+) -> Path:
     """Write a synthetic HEST-1k folder with planted signals and return its path.
 
     Image and expression come from the same simulated tissue, so that a model can learn the
@@ -81,8 +91,10 @@ def make_demo(root: Path, seed: int = 0, n_patients: int = 3, sections_per_patie
     Args:
         root: folder to make; it must be absent, empty, or this very demo.
         seed: of everything, including the genes.
-        n_patients, sections_per_patient: patients P1, P2, ...; sections DEMO1, DEMO2, ... in the order of the patients.
-        spots_per_side: spots in a row of the hexagonal 100 um grid; about 0.92 of its square lies on tissue.
+        n_patients, sections_per_patient: patients P1, P2, ...; sections DEMO1, DEMO2, ... in the
+        order of the patients.
+        spots_per_side: spots in a row of the hexagonal 100 um grid; about 0.92 of its square lies
+          on tissue.
 
     Raises:
         ValueError: no patient, no section, or fewer than 3 spots per side.
@@ -95,7 +107,9 @@ def make_demo(root: Path, seed: int = 0, n_patients: int = 3, sections_per_patie
         "spots_per_side": spots_per_side,
     }
     if min(n_patients, sections_per_patient) < 1 or spots_per_side < 3:
-        raise ValueError(f"expected at least 1 patient, 1 section and 3 spots per side, got {wanted}")
+        raise ValueError(
+            f"expected at least 1 patient, 1 section and 3 spots per side, got {wanted}"
+        )
     root = Path(root)
     if _is_finished(root, wanted):
         return root

@@ -4,7 +4,16 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from hespotex.data.demo.layout import FIELD_STEP, FIELD_UM, MPP, SPOT_UM, Doubles, Floats, Layout, sample
+from hespotex.data.demo.layout import (
+    FIELD_STEP,
+    FIELD_UM,
+    MPP,
+    SPOT_UM,
+    Doubles,
+    Floats,
+    Layout,
+    sample,
+)
 from hespotex.data.demo.nuclei import Nuclei
 
 PATCH_RADIUS_UM = 50.0

@@ -66,7 +66,9 @@ def stamp_nuclei(rng: np.random.Generator, nuclei: Nuclei, size_px: int) -> Floa
     return np.asarray(plane, dtype=np.float32) / np.float32(120)
 
 
-def stain_amounts(rng: np.random.Generator, layout: Layout, nuclei: Nuclei, solid: Floats) -> tuple[Floats, Floats]:
+def stain_amounts(
+    rng: np.random.Generator, layout: Layout, nuclei: Nuclei, solid: Floats
+) -> tuple[Floats, Floats]:
     """Return the amounts of haematoxylin and eosin, each (size_px, size_px).
 
     `solid` (size_px, size_px) is 0 inside a fat vacuole and 1 elsewhere.
@@ -89,7 +91,9 @@ def stain_amounts(rng: np.random.Generator, layout: Layout, nuclei: Nuclei, soli
     return haem * base + nuclear, np.clip(eosin, 0, None) * base
 
 
-def render(rng: np.random.Generator, layout: Layout, nuclei: Nuclei, solid: Floats, stain: Stain) -> NDArray[np.uint8]:
+def render(
+    rng: np.random.Generator, layout: Layout, nuclei: Nuclei, solid: Floats, stain: Stain
+) -> NDArray[np.uint8]:
     """Return the section's image (size_px, size_px, 3) uint8, through Beer-Lambert's law."""
     haem, eosin = stain_amounts(rng, layout, nuclei, solid)
     vectors = (stain.vectors * stain.strength[:, None]).astype(np.float32)

@@ -85,7 +85,9 @@ def tissue_outline(rng: np.random.Generator, side: int, grid: SpotGrid) -> tuple
     axis = np.linspace(-1, 1, side, dtype=np.float32)
     radius = (np.abs(axis[None]) ** 3 + np.abs(axis[:, None]) ** 3) ** (1 / 3)
     scale_um = side * FIELD_UM
-    wobble = smooth_field(rng, side, 0.12 * scale_um) + 0.3 * smooth_field(rng, side, 0.025 * scale_um)
+    wobble = smooth_field(rng, side, 0.12 * scale_um) + 0.3 * smooth_field(
+        rng, side, 0.025 * scale_um
+    )
     # The last term keeps glass all round: a real scan is not cut at the tissue.
     edge = np.clip(np.maximum(np.abs(axis[None]), np.abs(axis[:, None])) - 0.84, 0, None)
     height = np.asarray(radius + 0.10 * wobble + 40 * edge**2, dtype=np.float32)

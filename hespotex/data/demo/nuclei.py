@@ -44,7 +44,9 @@ def _candidates(rng: np.random.Generator, layout: Layout) -> Doubles:
     return np.asarray(lattice + rng.uniform(-step / 2, step / 2, lattice.shape))
 
 
-def _thin(rng: np.random.Generator, layout: Layout, xy: Doubles) -> tuple[Doubles, NDArray[np.int64]]:
+def _thin(
+    rng: np.random.Generator, layout: Layout, xy: Doubles
+) -> tuple[Doubles, NDArray[np.int64]]:
     """Keep candidates by local density; return points (n, 2) and their region (n,)."""
     weights = sample(layout.regions, xy).T
     region = (weights.cumsum(axis=1) < rng.random((len(xy), 1))).sum(axis=1).clip(0, 3)

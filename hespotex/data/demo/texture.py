@@ -56,5 +56,7 @@ def fat_cells(rng: np.random.Generator, size_px: int, diameter_um: float = 42.0)
     plane = np.ones((size_px, size_px), dtype=np.float32)
     for x, y in _jittered(rng, size_px, step):
         axes = tuple(round(float(v)) for v in step * rng.uniform(0.44, 0.55, 2))
-        cv2.ellipse(plane, (round(x), round(y)), axes, float(rng.uniform(0, 180)), 0, 360, (0.04,), -1)
+        cv2.ellipse(
+            plane, (round(x), round(y)), axes, float(rng.uniform(0, 180)), 0, 360, (0.04,), -1
+        )
     return blur(plane, 1.0)

@@ -55,15 +55,23 @@ def spot_table(spots: SpotGrid) -> pd.DataFrame:
 
 
 def write_expression(
-    path: Path, values: csr_matrix | Doubles, names: list[str], spots: SpotGrid, image: NDArray[np.uint8]
+    path: Path,
+    values: csr_matrix | Doubles,
+    names: list[str],
+    spots: SpotGrid,
+    image: NDArray[np.uint8],
 ) -> None:
     """Write `values` (n_spots, n_genes) as an h5ad in HEST's layout, with a thumbnail."""
     scale = THUMBNAIL_PX / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    table = ad.AnnData(values, obs=spot_table(spots), var=pd.DataFrame(index=pd.Index(names, dtype=object)))
+    table = ad.AnnData(
+        values, obs=spot_table(spots), var=pd.DataFrame(index=pd.Index(names, dtype=object))
+    )
     table.obsm["spatial"] = spots.xy
     factors = {"spot_diameter_fullres": SPOT_UM / MPP, "tissue_downscaled_fullres_scalef": scale}
-    table.uns["spatial"] = {"ST": {"images": {"downscaled_fullres": small}, "scalefactors": factors}}
+    table.uns["spatial"] = {
+        "ST": {"images": {"downscaled_fullres": small}, "scalefactors": factors}
+    }
     if hasattr(ad.settings, "allow_write_nullable_strings"):
         with ad.settings.override(allow_write_nullable_strings=False):
             table.write_h5ad(path)

@@ -1,6 +1,8 @@
-"""What the numbers of a picture mean: every colour space to RGB with white glass, or refused in words.
+"""What the numbers of a picture mean: every colour space to RGB with white glass, or refused in
+words.
 
-ICC profiles of RGB and grey pictures are not applied, as nowhere in this field; those of CMYK are needed and refused.
+ICC profiles of RGB and grey pictures are not applied, as nowhere in this field; those of CMYK are
+needed and refused.
 """
 
 from collections.abc import Callable
@@ -17,7 +19,8 @@ Samples = NDArray[Any]  # (rows, columns, samples) as stored
 Rgb = NDArray[np.uint8]  # (rows, columns, 3)
 CONVERT = "convert it to 8-bit RGB, for example with `vips colourspace IN OUT.tif srgb`"
 HALF_OF_16 = 1 << 15
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9  # TIFF's photometric
+# TIFF's photometric
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 JPEG = {6, 7, 34892, 33007}  # TIFF's compression: the decoder turns YCbCr into RGB
 LOSSLESS = {1, 5, 8, 32773, 32946, 34925, 50000}
 APERIO_YCBCR = 33003
@@ -27,7 +30,11 @@ LUMA = (0.299, 0.587, 0.114)  # shares of red, green and blue in Y
 RATIONAL = (5, 10)  # TIFF's types
 XYZ_WHITE = np.array([0.96422, 1.0, 0.82521])  # D50
 XYZ_TO_SRGB = np.array(  # Bradford-adapted to D65
-    [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]]
+    [
+        [3.1338561, -1.6168667, -0.4906146],
+        [-0.9787684, 1.9161415, 0.0334540],
+        [0.0719453, -0.2289914, 1.4052427],
+    ]
 )
 
 
@@ -35,8 +42,8 @@ XYZ_TO_SRGB = np.array(  # Bradford-adapted to D65
 class PageColours:
     """How the samples of a TIFF page become RGB.
 
-    `top`: the sample that stands for full scale; `n_colours`: samples that are colours; `extra`: what the sample after
-    them is (TIFF's number), None where there is none.
+    `top`: the sample that stands for full scale; `n_colours`: samples that are colours; `extra`:
+    what the sample after them is (TIFF's number), None where there is none.
     """
 
     path: Any
@@ -56,7 +63,9 @@ class PageColours:
             return rgb
         alpha = to_8_bit(samples[..., self.n_colours :][..., :1], self.top)
         if self.extra == PREMULTIPLIED:
-            return np.asarray(np.minimum(rgb.astype(np.uint16) + (255 - alpha), 255), dtype=np.uint8)
+            return np.asarray(
+                np.minimum(rgb.astype(np.uint16) + (255 - alpha), 255), dtype=np.uint8
+            )
         if self.extra == UNSPECIFIED:
             self._check_unused(alpha)
             return rgb
@@ -65,8 +74,8 @@ class PageColours:
     def _check_unused(self, alpha: Rgb) -> None:
         if alpha.size and alpha.min() != alpha.max():
             raise InputError(
-                f"{self.path}: a sample beside the colours varies, and the file does not tell whether it is transparency; "
-                f"{CONVERT}"
+                f"{self.path}: a sample beside the colours varies, and the file does not tell"
+                f" whether it is transparency; {CONVERT}"
             )
 
 
@@ -76,7 +85,8 @@ def page_colours(page: Any, path: Any, brightest: Callable[[], int]) -> PageColo
     Args:
         page: tifffile's.
         path: for messages.
-        brightest: gives the largest sample, asked for only where the depth does not tell full scale.
+        brightest: gives the largest sample, asked for only where the depth does not tell full
+          scale.
 
     Raises:
         InputError: colours that are not clear, such as more channels than three.
@@ -99,22 +109,40 @@ def _depth(page: Any, path: Any) -> int:
     bits = page.bitspersample
     unsigned = page.dtype is not None and page.dtype.kind in "bu"
     if not unsigned or not isinstance(bits, int) or not 1 <= bits <= 16:
-        raise InputError(f"{path}: expected 8-bit RGB or grey, found {page.dtype or 'samples'} of {bits} bits; {CONVERT}")
+        raise InputError(
+            f"{path}: expected 8-bit RGB or grey, found {page.dtype or 'samples'} of {bits} bits;"
+            f" {CONVERT}"
+        )
     return (1 << bits) - 1
 
 
-def _check_samples(page: Any, path: Any, photometric: int, n_colours: int, extras: list[int]) -> None:
-    expected = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
+def _check_samples(
+    page: Any, path: Any, photometric: int, n_colours: int, extras: list[int]
+) -> None:
+    expected = {
+        WHITE_IS_ZERO: 1,
+        BLACK_IS_ZERO: 1,
+        RGB: 3,
+        PALETTE: 1,
+        CMYK: 4,
+        YCBCR: 3,
+        CIELAB: 3,
+        ICCLAB: 3,
+    }
     name = getattr(page.photometric, "name", page.photometric)
     if photometric not in expected:
         raise InputError(f"{path}: expected RGB or grey, found the colour space {name}; {CONVERT}")
     if n_colours != expected[photometric] or len(extras) > 1:
         raise InputError(
-            f"{path}: expected RGB or grey, found {page.samplesperpixel} channels of {name}; fluorescence is not H&E, and "
-            f"of other channels it is not told which are red, green and blue; {CONVERT}"
+            f"{path}: expected RGB or grey, found {page.samplesperpixel} channels of {name};"
+            " fluorescence is not H&E, and of other channels it is not told which are red, green"
+            f" and blue; {CONVERT}"
         )
     if extras and (photometric in (CMYK, YCBCR, CIELAB, ICCLAB) or page.compression in JPEG):
-        raise InputError(f"{path}: {name} with a further sample, of which it is not clear what it means; {CONVERT}")
+        raise InputError(
+            f"{path}: {name} with a further sample, of which it is not clear what it means;"
+            f" {CONVERT}"
+        )
 
 
 def _full_scale(page: Any, path: Any, depth: int, brightest: Callable[[], int]) -> int:
@@ -137,8 +165,8 @@ def full_scale_of_16(brightest: int, path: Any) -> int:
     """
     if brightest < HALF_OF_16:
         raise InputError(
-            f"{path}: expected 8-bit RGB or grey, found uint16 of which no sample is above {brightest}: are they 12 bits in "
-            f"16? Scale it and {CONVERT}"
+            f"{path}: expected 8-bit RGB or grey, found uint16 of which no sample is above"
+            f" {brightest}: are they 12 bits in 16? Scale it and {CONVERT}"
         )
     return (1 << 16) - 1
 
@@ -158,11 +186,15 @@ def _conversion(page: Any, path: Any, photometric: int, top: int) -> Callable[[S
 def _converted(page: Any, path: Any, photometric: int, top: int) -> Callable[[Samples], Rgb]:
     """Colour spaces that are clear only where they are stored without loss."""
     name = getattr(page.photometric, "name", page.photometric)
-    if page.compression not in LOSSLESS or page.is_subsampled or (photometric != CMYK and top != 255):
+    if (
+        page.compression not in LOSSLESS
+        or page.is_subsampled
+        or (photometric != CMYK and top != 255)
+    ):
         raise InputError(
-            f"{path}: {name} with {top.bit_length()} bits and compression "
-            f"{getattr(page.compression, 'name', page.compression)} is not clear; {CONVERT}, or give an Aperio file its "
-            "ending .svs"
+            f"{path}: {name} with {top.bit_length()} bits and compression"
+            f" {getattr(page.compression, 'name', page.compression)} is not clear; {CONVERT}, or"
+            " give an Aperio file its ending .svs"
         )
     if photometric == CMYK:
         if "InterColorProfile" in page.tags or page.tags.valueof("InkSet", 1) != 1:
@@ -236,7 +268,9 @@ def _fractions(page: Any, name: str, default: tuple[float, ...]) -> list[float]:
 
 def _ycbcr(samples: Samples, red_blue: tuple[float, float]) -> Rgb:
     red, blue = red_blue
-    y, cb, cr = (samples[..., i].astype(np.float32) - offset for i, offset in enumerate((0, 128, 128)))
+    y, cb, cr = (
+        samples[..., i].astype(np.float32) - offset for i, offset in enumerate((0, 128, 128))
+    )
     r = y + (2 - 2 * red) * cr
     b = y + (2 - 2 * blue) * cb
     g = (y - red * r - blue * b) / (1 - red - blue)
@@ -251,7 +285,9 @@ def _lab(samples: Samples, offset: int) -> Rgb:
     f = np.stack([f_y + signed[..., 0] / 500, f_y, f_y - signed[..., 1] / 200], axis=-1)
     xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * XYZ_WHITE
     linear = np.clip(xyz @ XYZ_TO_SRGB.T, 0, 1)
-    return _rounded(255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
+    return _rounded(
+        255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    )
 
 
 def _rounded(values: NDArray[Any]) -> Rgb:

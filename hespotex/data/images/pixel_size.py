@@ -10,7 +10,9 @@ from hespotex.errors import InputError
 
 UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, centimetre
 UM = {
-    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer", "micrometre", "micrometers"), 1.0),
+    **dict.fromkeys(
+        ("um", "µm", "μm", "micron", "microns", "micrometer", "micrometre", "micrometers"), 1.0
+    ),
     **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
     **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
@@ -27,7 +29,9 @@ PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
 
 @dataclass(frozen=True)
 class Told:
-    """One statement of a file: um per px along x and y (None where it is no number), and where it stands."""
+    """One statement of a file: um per px along x and y (None where it is no number), and where it
+    stands.
+    """
 
     x: float | None
     y: float | None
@@ -35,7 +39,8 @@ class Told:
 
 
 def choose(told: list[Told], path: Path) -> tuple[float | None, str]:
-    """The pixel size (um per px) that the file tells, else None; and in words what it says, where this is of no use.
+    """The pixel size (um per px) that the file tells, else None; and in words what it says, where
+    this is of no use.
 
     Raises:
         InputError: the px are not square.
@@ -46,7 +51,10 @@ def choose(told: list[Told], path: Path) -> tuple[float | None, str]:
     if not useful:
         return None, "; ".join(f"its {one.where} says {_shown(one)}" for one in told)
     if any(abs((one.x or 1) / (useful[0].x or 1) - 1) > AGREE for one in useful):
-        return None, f"it tells several: {', '.join(f'{_shown(one)} ({one.where})' for one in useful)}"
+        return (
+            None,
+            f"it tells several: {', '.join(f'{_shown(one)} ({one.where})' for one in useful)}",
+        )
     return useful[0].x, ""
 
 
@@ -54,8 +62,8 @@ def _check_square(told: Told, path: Path) -> None:
     x, y = told.x, told.y
     if x and y and believable(y) and abs(x / y - 1) > SQUARE:
         raise InputError(
-            f"{path}: its px are not square: {x:.4g} x {y:.4g} um ({told.where}); resample the image to square px, or "
-            f"correct the file's {told.where}"
+            f"{path}: its px are not square: {x:.4g} x {y:.4g} um ({told.where}); resample the"
+            f" image to square px, or correct the file's {told.where}"
         )
 
 
@@ -82,7 +90,10 @@ def _ome(xml: str, page: Any) -> Told | None:
     same = [one for one in images if (one.get("SizeX"), one.get("SizeY")) == size]
     for one in (same or images)[:1]:
         if "PhysicalSizeX" in one:
-            sides = [_length(one.get(f"PhysicalSize{axis}"), one.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XY"]
+            sides = [
+                _length(one.get(f"PhysicalSize{axis}"), one.get(f"PhysicalSize{axis}Unit", "µm"))
+                for axis in "XY"
+            ]
             return Told(sides[0], sides[1], "OME-XML PhysicalSizeX")
     return None
 
@@ -95,7 +106,12 @@ def _length(value: str | None, unit: str) -> float | None:
 
 
 def _unit(text: str) -> str:
-    plain = text.replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("&#181;", "µ").replace("&#xB5;", "µ")
+    plain = (
+        text.replace("\\u00B5", "µ")
+        .replace("\\u00b5", "µ")
+        .replace("&#181;", "µ")
+        .replace("&#xB5;", "µ")
+    )
     return plain.strip().replace("Â", "").lower()
 
 

@@ -12,7 +12,8 @@ from hespotex.data.images.colour_spaces import CONVERT, full_scale_of_16, over_w
 from hespotex.data.images.limits import ORIENTATION, check_decoded, tell_orientation
 from hespotex.errors import InputError
 
-Image.MAX_IMAGE_PIXELS = None  # sections are larger than Pillow's guard against decompression bombs; see `limits`
+# sections are larger than Pillow's guard against decompression bombs; see `limits`
+Image.MAX_IMAGE_PIXELS = None
 FORMATS = ("JPEG", "PNG", "BMP")  # whatever the ending says
 OPAQUE = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
 TRANSPARENT = ("LA", "PA", "RGBA")
@@ -89,5 +90,7 @@ def _rgb(file: Any, path: Path) -> NDArray[np.uint8]:
         rgba = np.asarray(file.convert("RGBA"))
         return over_white(rgba[..., :3], rgba[..., 3:])
     if file.mode not in OPAQUE:
-        raise InputError(f"{path}: expected RGB or grey, found Pillow's mode {file.mode}; {CONVERT}")
+        raise InputError(
+            f"{path}: expected RGB or grey, found Pillow's mode {file.mode}; {CONVERT}"
+        )
     return np.asarray(file.convert("RGB"))

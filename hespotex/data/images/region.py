@@ -20,14 +20,17 @@ TIFF_MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 
 
 class RegionReader(Protocol):
-    """An opened image. `downsamples[level]` is level-0 px per px of that level; level 0 is full resolution.
+    """An opened image. `downsamples[level]` is level-0 px per px of that level; level 0 is full
+    resolution.
 
-    `origin` is the corner of the scanned area, from which QuPath counts; all else counts from the corner of the canvas.
+    `origin` is the corner of the scanned area, from which QuPath counts; all else counts from the
+    corner of the canvas.
     """
 
     size: tuple[int, int]  # width, height in level-0 px
     downsamples: list[float]
-    mpp: float | None  # um per level-0 px as the file claims, None if it does not, or nothing believable
+    # um per level-0 px as the file claims, None if it does not, or nothing believable
+    mpp: float | None
     mpp_words: str  # where it claims something of no use: what
     origin: tuple[int, int]  # level-0 px, x then y
     scanned: tuple[int, int]  # width and height of the scanned area
@@ -49,7 +52,9 @@ def open_image(path: Path) -> RegionReader:
 
 
 def image_facts(path: Path) -> tuple[tuple[int, int], float | None]:
-    """Width and height in level-0 px, and the pixel size (um per px) that the file tells; no JPEG is decoded for it."""
+    """Width and height in level-0 px, and the pixel size (um per px) that the file tells; no JPEG
+    is decoded for it.
+    """
     if path.suffix.lower() in PLAIN:
         from hespotex.data.images.plain import plain_size
 
@@ -72,13 +77,18 @@ def _open(path: Path, _modified: int) -> RegionReader:
         **dict.fromkeys(PLAIN, PlainImage),
     }
     if suffix not in kinds:
-        raise InputError(f"{path}: unknown image format {suffix!r}; known are {', '.join(sorted(kinds))}")
+        raise InputError(
+            f"{path}: unknown image format {suffix!r}; known are {', '.join(sorted(kinds))}"
+        )
     try:
         return kinds[suffix](path)
     except InputError:
         raise
     except Exception as error:  # every library has its own errors for a broken file
-        raise InputError(f"{path}: cannot be read as an image ({type(error).__name__}: {error}); is the file whole?") from error
+        raise InputError(
+            f"{path}: cannot be read as an image ({type(error).__name__}: {error}); is the file"
+            " whole?"
+        ) from error
 
 
 def _is_tiff(path: Path) -> bool:
@@ -87,8 +97,12 @@ def _is_tiff(path: Path) -> bool:
         return file.read(4) in TIFF_MAGIC
 
 
-def read_padded(image: RegionReader, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-    """A rectangle (px of `level`) as RGB (height, width, 3); beyond the border the image is mirrored."""
+def read_padded(
+    image: RegionReader, level: int, x: int, y: int, width: int, height: int
+) -> NDArray[np.uint8]:
+    """A rectangle (px of `level`) as RGB (height, width, 3); beyond the border the image is
+    mirrored.
+    """
     w, h = level_size(image, level)
     left, top = max(x, 0), max(y, 0)
     right, bottom = min(x + width, w), min(y + height, h)
@@ -98,7 +112,9 @@ def read_padded(image: RegionReader, level: int, x: int, y: int, width: int, hei
     if part.shape[:2] == (height, width):
         return part
     pad = (top - y, y + height - bottom, left - x, x + width - right)
-    return np.asarray(cv2.copyMakeBorder(part, *pad, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
+    return np.asarray(
+        cv2.copyMakeBorder(part, *pad, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8
+    )
 
 
 def level_size(image: RegionReader, level: int) -> tuple[int, int]:
@@ -108,7 +124,9 @@ def level_size(image: RegionReader, level: int) -> tuple[int, int]:
 
 
 def best_level(image: RegionReader, downsample: float) -> int:
-    """The coarsest level that is still at least as fine as `downsample` (level-0 px per wanted px)."""
+    """The coarsest level that is still at least as fine as `downsample` (level-0 px per wanted
+    px).
+    """
     fine = [level for level, scale in enumerate(image.downsamples) if scale <= downsample * 1.001]
     return max(fine, key=lambda level: image.downsamples[level], default=0)
 
@@ -120,20 +138,25 @@ def thumbnail_of(path: Path, longest: int) -> tuple[NDArray[np.uint8], float]:
 
 
 @lru_cache(maxsize=64)
-def _thumbnail_of(path: Path, longest: int, _size: int, _modified: int) -> tuple[NDArray[np.uint8], float]:
+def _thumbnail_of(
+    path: Path, longest: int, _size: int, _modified: int
+) -> tuple[NDArray[np.uint8], float]:
     picture, scale = thumbnail(open_image(path), longest)
     picture.flags.writeable = False
     return picture, scale
 
 
 def thumbnail(image: RegionReader, longest: int) -> tuple[NDArray[np.uint8], float]:
-    """The whole image with its longer side at most `longest` px, and its scale (thumbnail px per level-0 px)."""
+    """The whole image with its longer side at most `longest` px, and its scale (thumbnail px per
+    level-0 px).
+    """
     scale = min(1.0, longest / max(image.size))
     level = best_level(image, 1 / scale)
     width, height = level_size(image, level)
     target = (max(1, round(image.size[0] * scale)), max(1, round(image.size[1] * scale)))
     shrink = height / target[1]
-    rows = max(1, int(BAND_BYTES / (3 * width * shrink)))  # in bands: a plain TIFF without a pyramid stays within memory
+    # in bands: a plain TIFF without a pyramid stays within memory
+    rows = max(1, int(BAND_BYTES / (3 * width * shrink)))
     bands = []
     for top in range(0, target[1], rows):
         bottom = min(top + rows, target[1])

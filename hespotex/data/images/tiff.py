@@ -21,7 +21,9 @@ SEPARATE = 2  # TIFF's planar configuration
 
 
 class TiffImage:
-    """A TIFF, its pyramid in SubIFDs or in further pages; see `colour_spaces` for the colours that are understood."""
+    """A TIFF, its pyramid in SubIFDs or in further pages; see `colour_spaces` for the colours that
+    are understood.
+    """
 
     origin = (0, 0)
 
@@ -29,7 +31,9 @@ class TiffImage:
         self._file = tifffile.TiffFile(path, _multifile=False)
         self._lock = Lock()
         self._pages: list[Any] = slide_levels(self._file, path)
-        self._colours: list[PageColours] = [page_colours(page, path, self._brightest) for page in self._pages]
+        self._colours: list[PageColours] = [
+            page_colours(page, path, self._brightest) for page in self._pages
+        ]
         page = self._pages[0]
         tell_orientation(page.tags.valueof(ORIENTATION, None), path)
         self.size = (int(page.imagewidth), int(page.imagelength))
@@ -50,7 +54,9 @@ class TiffImage:
                 top, left = row * tile_h, column * tile_w
                 y0, x0 = max(y, top), max(x, left)
                 y1, x1 = min(y + height, top + tile.shape[0]), min(x + width, left + tile.shape[1])
-                out[y0 - y : y1 - y, x0 - x : x1 - x] = tile[y0 - top : y1 - top, x0 - left : x1 - left]
+                out[y0 - y : y1 - y, x0 - x : x1 - x] = tile[
+                    y0 - top : y1 - top, x0 - left : x1 - left
+                ]
         return out
 
     def _tile(self, level: int, index: int) -> NDArray[np.uint8]:
@@ -86,8 +92,13 @@ class TiffImage:
         """A tile as it is stored, (rows, columns, samples); None where nothing is stored."""
         if page.planarconfig != SEPARATE:
             return self._decode(page, index)
-        n_tiles = int(np.prod(page.chunked[1:])) if len(page.chunked) == 3 else int(np.prod(page.chunked))
-        planes = [self._decode(page, index + plane * n_tiles) for plane in range(int(page.samplesperpixel))]
+        n_tiles = (
+            int(np.prod(page.chunked[1:])) if len(page.chunked) == 3 else int(np.prod(page.chunked))
+        )
+        planes = [
+            self._decode(page, index + plane * n_tiles)
+            for plane in range(int(page.samplesperpixel))
+        ]
         stored = [plane for plane in planes if plane is not None]
         if len(stored) < len(planes):
             return None
@@ -101,7 +112,9 @@ class TiffImage:
         try:
             decoded, _, _ = page.decode(data or None, index, **tables)
         except Exception as error:  # each codec has its own
-            raise InputError(f"{path}: tile {index} cannot be decoded ({error}); is the file whole?") from error
+            raise InputError(
+                f"{path}: tile {index} cannot be decoded ({error}); is the file whole?"
+            ) from error
         return None if decoded is None else np.asarray(decoded[0])
 
     def _bytes(self, page: Any, index: int) -> bytes:

@@ -9,7 +9,14 @@ from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
 ONE_PICTURE = {"YX", "YXS", "SYX"}
-AXES = {"Z": "a Z-stack", "T": "a time series", "C": "channels", "Q": "pages", "I": "pages", "S": "samples"}
+AXES = {
+    "Z": "a Z-stack",
+    "T": "a time series",
+    "C": "channels",
+    "Q": "pages",
+    "I": "pages",
+    "S": "samples",
+}
 EXTRA_SHARE = 0.25  # of the slide's area: labels, macros and thumbnails have less
 SHAPE_TOLERANCE = 0.05  # between the levels of a pyramid, which are rounded
 SAVE_ONE = "save the one to use as a TIFF of its own"
@@ -29,7 +36,12 @@ def slide_levels(file: Any, path: Path) -> list[Any]:
     _check_flat(slide, path)
     if slide is not series[0]:
         width, height = _size(slide)
-        log.info("%s: its first picture is an overview; the one of %d x %d px is read", path, width, height)
+        log.info(
+            "%s: its first picture is an overview; the one of %d x %d px is read",
+            path,
+            width,
+            height,
+        )
     pages = [level.pages[0] for level in slide.levels]
     for page in pages:
         check_page(page, path)
@@ -47,7 +59,9 @@ def _area(series: Any) -> int:
 
 
 def _check_alone(slide: Any, series: list[Any], path: Path) -> None:
-    """Refuse a second picture that could be the slide; a smaller copy of it is a level or a thumbnail."""
+    """Refuse a second picture that could be the slide; a smaller copy of it is a level or a
+    thumbnail.
+    """
     if slide.kind == "svs":
         return
     width, height = _size(slide)
@@ -58,8 +72,9 @@ def _check_alone(slide: Any, series: list[Any], path: Path) -> None:
         same_shape = abs(other_width * height / (other_height * width or 1) - 1) < SHAPE_TOLERANCE
         if not same_shape or other_width == width:
             raise InputError(
-                f"{path}: expected one picture, found one of {width} x {height} px and one of {other_width} x "
-                f"{other_height} px: several scenes, planes or channels? {SAVE_ONE[0].upper()}{SAVE_ONE[1:]}"
+                f"{path}: expected one picture, found one of {width} x {height} px and one of"
+                f" {other_width} x {other_height} px: several scenes, planes or channels?"
+                f" {SAVE_ONE[0].upper()}{SAVE_ONE[1:]}"
             )
 
 
@@ -71,12 +86,15 @@ def _check_flat(slide: Any, path: Path) -> None:
     further = [AXES.get(axis, f"axis {axis}") for axis in axes if axis not in "YXS"] or ["pages"]
     shape = " x ".join(str(n) for n in slide.levels[0].shape)
     raise InputError(
-        f"{path}: expected one picture of interleaved channels, found {' and '.join(dict.fromkeys(further))}: axes {axes}, "
-        f"{shape}; {SAVE_ONE} (of a Z-stack the plane in focus; of red, green and blue channels an RGB image)"
+        f"{path}: expected one picture of interleaved channels, found"
+        f" {' and '.join(dict.fromkeys(further))}: axes {axes}, {shape}; {SAVE_ONE} (of a Z-stack"
+        " the plane in focus; of red, green and blue channels an RGB image)"
     )
 
 
 def _is_level(page: Any, full: Any) -> bool:
     """Whether a page is a smaller copy of the whole slide."""
     scale = full.imagewidth / page.imagewidth
-    return abs(full.imagelength / scale - page.imagelength) <= max(2, SHAPE_TOLERANCE * page.imagelength)
+    return abs(full.imagelength / scale - page.imagelength) <= max(
+        2, SHAPE_TOLERANCE * page.imagelength
+    )

@@ -17,17 +17,25 @@ BATCH = 100_000  # outlines in memory at a time
 
 
 class CellvitNuclei(FileNuclei):
-    """`cellvit_seg/` of HEST-1k: GeoParquet with columns `geometry` (WKB, full-resolution px) and `class`, or a zipped
-    GeoJSON list with one MultiPolygon per class, each part of which is a nucleus.
+    """`cellvit_seg/` of HEST-1k: GeoParquet with columns `geometry` (WKB, full-resolution px) and
+    `class`, or a zipped GeoJSON list with one MultiPolygon per class, each part of which is a
+    nucleus.
     """
 
     name = "cellvit"
-    patterns = ("ID_cellvit_seg.parquet", "ID_cellvit_seg.geojson.zip", "ID_cellvit_seg.geojson", "ID.parquet")
+    patterns = (
+        "ID_cellvit_seg.parquet",
+        "ID_cellvit_seg.geojson.zip",
+        "ID_cellvit_seg.geojson",
+        "ID.parquet",
+    )
 
     def read(self, path: Path, section: Section) -> NucleiTable:
         if path.suffix == ".parquet":
             return read_parquet(path, section.mpp)
-        return features_table(read_features(path), ("MultiPoint", "MultiPolygon"), section.mpp, path)
+        return features_table(
+            read_features(path), ("MultiPoint", "MultiPolygon"), section.mpp, path
+        )
 
 
 def read_parquet(path: Path, mpp: float) -> NucleiTable:
@@ -40,16 +48,27 @@ def read_parquet(path: Path, mpp: float) -> NucleiTable:
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
         if "geometry" not in names:
-            raise InputError(f"{path}: expected columns geometry (WKB outlines) and class, found {names}")
+            raise InputError(
+                f"{path}: expected columns geometry (WKB outlines) and class, found {names}"
+            )
         columns = [name for name in ("geometry", "class") if name in names]
-        return join([_batch(batch.to_pydict(), mpp, path) for batch in file.iter_batches(BATCH, columns=columns)])
+        return join(
+            [
+                _batch(batch.to_pydict(), mpp, path)
+                for batch in file.iter_batches(BATCH, columns=columns)
+            ]
+        )
     except InputError:
         raise
     except Exception as error:  # Arrow and GEOS have their own for broken files and outlines
-        raise InputError(f"{path}: cannot be read as outlines in Parquet ({type(error).__name__}: {error})") from error
+        raise InputError(
+            f"{path}: cannot be read as outlines in Parquet ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _batch(rows: dict[str, list[object]], mpp: float, path: Path) -> NucleiTable:
     geometry = np.array(rows["geometry"], dtype=object)
-    kinds = ["" if kind is None else str(kind) for kind in rows.get("class", [None] * len(geometry))]
+    kinds = [
+        "" if kind is None else str(kind) for kind in rows.get("class", [None] * len(geometry))
+    ]
     return outlines_table(shapely.from_wkb(geometry), kinds, mpp, path)

@@ -22,19 +22,26 @@ class NucleiPerSpot:
         shape: "square" or "circle".
     """
 
-    def __init__(self, source: NucleiSource, count_um: float = 112.0, shape: str = "square") -> None:
+    def __init__(
+        self, source: NucleiSource, count_um: float = 112.0, shape: str = "square"
+    ) -> None:
         if shape not in NORMS:
             raise InputError(f"nuclei.counter.shape={shape!r}: expected one of {', '.join(NORMS)}")
         if not 0 < count_um <= source.around_um:
             raise InputError(
-                f"nuclei.counter.count_um={count_um:g}: expected a length in um above 0 and at most the "
-                f"{source.around_um:g} um around each spot in which nuclei are looked for (nuclei.counter.source.around_um)"
+                f"nuclei.counter.count_um={count_um:g}: expected a length in um above 0 and at most"
+                f" the {source.around_um:g} um around each spot in which nuclei are looked for"
+                " (nuclei.counter.source.around_um)"
             )
         self.source, self.count_um, self.shape = source, float(count_um), shape
         self.name = f"nuclei-{source.name}"
 
     def identity(self, section: Section) -> dict[str, Any]:
-        return {"source": self.source.identity(section), "count_um": self.count_um, "shape": self.shape}
+        return {
+            "source": self.source.identity(section),
+            "count_um": self.count_um,
+            "shape": self.shape,
+        }
 
     def __call__(self, section: Section) -> NDArray[np.float32]:
         centroids = np.asarray(self.source.nuclei(section).centroids)
@@ -48,9 +55,15 @@ class NucleiPerSpot:
         return self.source.expected_seconds(section)
 
 
-def count_around(centroids: Floats, pos_px: Floats, reach_px: float, shape: str) -> NDArray[np.float32]:
-    """Counts (n_spots,) of `centroids` (n, 2) within `reach_px` of `pos_px` (n_spots, 2); the border counts as inside."""
+def count_around(
+    centroids: Floats, pos_px: Floats, reach_px: float, shape: str
+) -> NDArray[np.float32]:
+    """Counts (n_spots,) of `centroids` (n, 2) within `reach_px` of `pos_px` (n_spots, 2); the
+    border counts as inside.
+    """
     if not len(centroids):
         return np.zeros(len(pos_px), dtype=np.float32)
-    found = cKDTree(centroids).query_ball_point(pos_px, reach_px, p=NORMS[shape], return_length=True)
+    found = cKDTree(centroids).query_ball_point(
+        pos_px, reach_px, p=NORMS[shape], return_length=True
+    )
     return np.asarray(found, dtype=np.float32)

@@ -24,9 +24,10 @@ Finder = Callable[[NDArray[np.uint8], float], NucleiTable]
 class DetectedNuclei:
     """Base of the detectors, which add `finder`.
 
-    The squares around the spots are covered by tiles, each read with a margin in which nuclei are seen whole; a nucleus
-    belongs to the tile that holds its centroid. Of HEST's stored patches, which overlap too, it belongs to the patch in
-    whose square it lies most centrally; there the border of a patch cuts nuclei.
+    The squares around the spots are covered by tiles, each read with a margin in which nuclei are
+    seen whole; a nucleus belongs to the tile that holds its centroid. Of HEST's stored patches,
+    which overlap too, it belongs to the patch in whose square it lies most centrally; there the
+    border of a patch cuts nuclei.
 
     Args:
         around_um: side of the square around each spot in which nuclei are looked for (um).
@@ -38,7 +39,9 @@ class DetectedNuclei:
 
     name: str
 
-    def __init__(self, around_um: float, mpp: float, margin_um: float, workers: int, tile_px: int) -> None:
+    def __init__(
+        self, around_um: float, mpp: float, margin_um: float, workers: int, tile_px: int
+    ) -> None:
         self.around_um, self.mpp, self.margin_um = float(around_um), mpp, margin_um
         self.workers, self.tile_px = workers, tile_px
 
@@ -46,14 +49,18 @@ class DetectedNuclei:
         return {"around_um": self.around_um, "mpp": self.mpp}
 
     def finder(self, section: Section) -> Finder:
-        """The function that finds the nuclei of a picture of this section; called by several threads."""
+        """The function that finds the nuclei of a picture of this section; called by several
+        threads.
+        """
         raise NotImplementedError
 
     def expected_seconds(self, section: Section) -> float | None:
         return None
 
     def nuclei(self, section: Section) -> NucleiTable:
-        return self._in_stored_patches(section) if section.image is None else self._in_image(section)
+        return (
+            self._in_stored_patches(section) if section.image is None else self._in_image(section)
+        )
 
     def megapixels(self, section: Section) -> float:
         """What the detector has to look at, margins included."""
@@ -79,7 +86,10 @@ class DetectedNuclei:
             own = ((place >= box[:2]) & (place < box[2:])).all(axis=1)
             return table.keep(own).moved(seen[:2], grid.scale)
 
-        with ThreadPoolExecutor(self.workers) as pool, self._bar(section, len(boxes), "tile") as bar:
+        with (
+            ThreadPoolExecutor(self.workers) as pool,
+            self._bar(section, len(boxes), "tile") as bar,
+        ):
             found = join([_counted(table, bar) for table in pool.map(search, boxes)])
         inside = ((found.centroids >= 0) & (found.centroids < image.size)).all(axis=1)
         return found.keep(inside & self._around_spots(section, found.centroids))
@@ -95,7 +105,9 @@ class DetectedNuclei:
             return table.keep(tree.query(table.centroids, p=np.inf)[1] == spot)
 
         with self._bar(section, len(section.adata), "patch") as bar:
-            return join([_counted(search(spot, patch), bar) for spot, patch in _one_by_one(section, spec)])
+            return join(
+                [_counted(search(spot, patch), bar) for spot, patch in _one_by_one(section, spec)]
+            )
 
     def _around_spots(self, section: Section, centroids: Floats) -> NDArray[np.bool_]:
         reach = self.around_um / 2 / section.mpp

@@ -1,4 +1,6 @@
-"""Nuclei that the user already has: one file per section, found by its id and checked against the spots."""
+"""Nuclei that the user already has: one file per section, found by its id and checked against the
+spots.
+"""
 
 import logging
 from glob import escape
@@ -38,7 +40,9 @@ class FileNuclei:
         return {"version": VERSION, "file": file_fingerprint(self.path(section))}
 
     def path(self, section: Section) -> Path:
-        return section_file(self.folder, self.patterns, section.section_id, "nuclei.counter.source.folder")
+        return section_file(
+            self.folder, self.patterns, section.section_id, "nuclei.counter.source.folder"
+        )
 
     def read(self, path: Path, section: Section) -> NucleiTable:
         """All nuclei of a file."""
@@ -65,14 +69,20 @@ def section_file(folder: Path, patterns: tuple[str, ...], section_id: str, confi
         if (folder / name).is_file():
             return folder / name
     state = "" if folder.is_dir() else " (there is no such folder)"
-    here = sorted(path.name for path in folder.glob(f"{escape(section_id)}*"))[:5] if folder.is_dir() else []
+    here = (
+        sorted(path.name for path in folder.glob(f"{escape(section_id)}*"))[:5]
+        if folder.is_dir()
+        else []
+    )
     state += f"; there is {', '.join(here)}" if here else ""
     if f"{section_id}_seg.npy" in here:
-        state += f" (pickled by Cellpose: save its masks as {names[0]}, or as PNG or TIFF from Cellpose)"
+        state += (
+            f" (pickled by Cellpose: save its masks as {names[0]}, or as PNG or TIFF from Cellpose)"
+        )
     others = f" or {', '.join(names[1:])}" if len(names) > 1 else ""
     raise InputError(
-        f"{section_id}: nuclei not found: expected {folder / names[0]}{others}{state}; set {config_key} (of predict.py: "
-        f"nuclei_folder), {WAY_OUT}"
+        f"{section_id}: nuclei not found: expected {folder / names[0]}{others}{state}; set"
+        f" {config_key} (of predict.py: nuclei_folder), {WAY_OUT}"
     )
 
 
@@ -84,25 +94,40 @@ def check_fit(section: Section, table: NucleiTable, path: Path) -> None:
     """
     spots, nuclei, found = section.pos_px, table.centroids, ""
     if not np.isfinite(nuclei).all():
-        raise InputError(f"{section.section_id}: {path}: nuclei whose place is no number; mend the file, {WAY_OUT}")
+        raise InputError(
+            f"{section.section_id}: {path}: nuclei whose place is no number; mend the file,"
+            f" {WAY_OUT}"
+        )
     if section.image is not None and len(table):
         size = image_facts(section.image)[0]
         outside = int(((nuclei < 0) | (nuclei > size)).any(axis=1).sum())
         if outside > MOST_OUTSIDE * len(table):
-            found = f"{outside} of {len(table)} nuclei lie outside the image of {size[0]} x {size[1]} px"
+            found = (
+                f"{outside} of {len(table)} nuclei lie outside the image of {size[0]} x"
+                f" {size[1]} px"
+            )
     reach = section.pitch_um / section.mpp
     near = 0 if not len(table) else int((cKDTree(nuclei).query(spots)[0] <= reach).sum())
     if not near:
         found = found or f"none of {len(table)} nuclei is near any of {len(spots)} spots"
     if found:
         raise InputError(
-            f"{section.section_id}: {path}: {found}; nuclei span {_span(nuclei)}, spots {_span(spots)}. Are they of this "
-            f"image, and in full-resolution px, x before y? Else mend the file, {WAY_OUT}"
+            f"{section.section_id}: {path}: {found}; nuclei span {_span(nuclei)}, spots"
+            f" {_span(spots)}. Are they of this image, and in full-resolution px, x before y? Else"
+            f" mend the file, {WAY_OUT}"
         )
     if near < len(spots) / 2:
         log.warning(
             "%s: %s: only %d of %d spots have a nucleus within %.0f um: nuclei span %s, spots %s",
-            *(section.section_id, path, near, len(spots), section.pitch_um, _span(nuclei), _span(spots)),
+            *(
+                section.section_id,
+                path,
+                near,
+                len(spots),
+                section.pitch_um,
+                _span(nuclei),
+                _span(spots),
+            ),
         )
 
 

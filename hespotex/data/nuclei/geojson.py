@@ -24,8 +24,9 @@ Feature = dict[str, Any]
 class QupathNuclei(FileNuclei):
     """GeoJSON exported by QuPath: one nucleus per feature, and per point of a set of points.
 
-    Cells give their nucleus, where they have one. The class is `properties.classification.name`. Coordinates are
-    full-resolution px from the corner of the scanned area, which is how QuPath exports.
+    Cells give their nucleus, where they have one. The class is `properties.classification.name`.
+    Coordinates are full-resolution px from the corner of the scanned area, which is how QuPath
+    exports.
     """
 
     name = "qupath"
@@ -46,16 +47,26 @@ def read_features(path: Path) -> list[Feature]:
     try:
         value = json.loads(_content(path).decode("utf-8-sig"))
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read as GeoJSON ({error}); is the file whole?") from error
+        raise InputError(
+            f"{path}: cannot be read as GeoJSON ({error}); is the file whole?"
+        ) from error
     if isinstance(value, dict):
         value = value.get("features", [value])
-    if isinstance(value, list) and all(isinstance(feature, dict) and "geometry" in feature for feature in value):
+    if isinstance(value, list) and all(
+        isinstance(feature, dict) and "geometry" in feature for feature in value
+    ):
         return value
-    raise InputError(f"{path}: expected a GeoJSON FeatureCollection, or a list of features with a geometry each")
+    raise InputError(
+        f"{path}: expected a GeoJSON FeatureCollection, or a list of features with a geometry each"
+    )
 
 
-def features_table(features: list[Feature], split: Sequence[str], mpp: float, path: Path) -> NucleiTable:
-    """Nuclei of features; those whose geometry is of a type in `split` hold one nucleus in each part."""
+def features_table(
+    features: list[Feature], split: Sequence[str], mpp: float, path: Path
+) -> NucleiTable:
+    """Nuclei of features; those whose geometry is of a type in `split` hold one nucleus in each
+    part.
+    """
     shapes, owner = [], []
     for number, feature in enumerate(features):
         shape = _shape(feature, number, path)
@@ -63,7 +74,9 @@ def features_table(features: list[Feature], split: Sequence[str], mpp: float, pa
         shapes += parts
         owner += [number] * len(parts)
     kinds = [_kind(feature) for feature in features]
-    return outlines_table(np.array(shapes, dtype=object), [kinds[number] for number in owner], mpp, path)
+    return outlines_table(
+        np.array(shapes, dtype=object), [kinds[number] for number in owner], mpp, path
+    )
 
 
 def _content(path: Path) -> bytes:
@@ -72,9 +85,15 @@ def _content(path: Path) -> bytes:
     if path.suffix != ".zip":
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if n.endswith((".geojson", ".json")) and not n.startswith("__MACOSX")]
+        names = [
+            n
+            for n in archive.namelist()
+            if n.endswith((".geojson", ".json")) and not n.startswith("__MACOSX")
+        ]
         if len(names) != 1:
-            raise InputError(f"{path}: expected one .geojson inside, found {archive.namelist()[:10]}")
+            raise InputError(
+                f"{path}: expected one .geojson inside, found {archive.namelist()[:10]}"
+            )
         return archive.read(names[0])
 
 
@@ -85,7 +104,9 @@ def _shape(feature: Feature, number: int, path: Path) -> Any:
     try:
         return shapely.geometry.shape(geometry)
     except Exception as error:  # shapely has its own, and broken coordinates raise almost anything
-        raise InputError(f"{path}: feature {number} has no geometry that can be read ({error})") from error
+        raise InputError(
+            f"{path}: feature {number} has no geometry that can be read ({error})"
+        ) from error
 
 
 def _kind(feature: Feature) -> str:

@@ -13,12 +13,14 @@ from hespotex.histology import DetectorSettings, detect_nuclei
 
 VERSION = 2  # raise it when the same settings find other nuclei
 SETTINGS = DetectorSettings()
-# The local threshold looks half a window away; a long nucleus and the smoothing reach this much further.
+# The local threshold looks half a window away; a long nucleus and the smoothing reach this much
+# further.
 REACH_UM = 30.0
 
 
 class HaematoxylinNuclei(DetectedNuclei):
-    """Nuclei by colour deconvolution, local threshold and splitting by distance (`hespotex.histology.nuclei`).
+    """Nuclei by colour deconvolution, local threshold and splitting by distance
+    (`hespotex.histology.nuclei`).
 
     Args:
         around_um, workers, tile_px: see `DetectedNuclei`.
@@ -27,7 +29,9 @@ class HaematoxylinNuclei(DetectedNuclei):
     name = "haematoxylin"
 
     def __init__(self, around_um: float, workers: int = 2, tile_px: int = 1024) -> None:
-        super().__init__(around_um, SETTINGS.working_mpp, SETTINGS.window_um / 2 + REACH_UM, workers, tile_px)
+        super().__init__(
+            around_um, SETTINGS.working_mpp, SETTINGS.window_um / 2 + REACH_UM, workers, tile_px
+        )
 
     def identity(self, section: Section) -> dict[str, Any]:
         return super().identity(section) | {"version": VERSION, "settings": asdict(SETTINGS)}

@@ -14,10 +14,12 @@ from hespotex.files import file_fingerprint
 
 
 class PublishedMaskCounter:
-    """Distinct labels of a nuclei mask inside the spot's patch, the background among them and cut nuclei whole.
+    """Distinct labels of a nuclei mask inside the spot's patch, the background among them and cut
+    nuclei whole.
 
     Args:
-        folder: holds `{section_id}.npy`, an integer mask with the pixels of the image, 0 for background.
+        folder: holds `{section_id}.npy`, an integer mask with the pixels of the image, 0 for
+          background.
     """
 
     name = "nuclei-published-mask"
@@ -26,13 +28,19 @@ class PublishedMaskCounter:
         self.folder = Path(folder)
 
     def identity(self, section: Section) -> dict[str, Any]:
-        return {"mask": file_fingerprint(self._path(section)), "spot_diameter_um": section.spot_diameter_um}
+        return {
+            "mask": file_fingerprint(self._path(section)),
+            "spot_diameter_um": section.spot_diameter_um,
+        }
 
     def __call__(self, section: Section) -> NDArray[np.float32]:
         mask = open_npy(self._path(section))
         diameter, size = section.spot_diameter_um / section.mpp, (mask.shape[1], mask.shape[0])
         boxes = [published_box(x, y, diameter, size) for x, y in section.pos_px]
-        return np.array([len(np.unique(mask[top:bottom, left:right])) for left, top, right, bottom in boxes], dtype=np.float32)
+        return np.array(
+            [len(np.unique(mask[top:bottom, left:right])) for left, top, right, bottom in boxes],
+            dtype=np.float32,
+        )
 
     def _path(self, section: Section) -> Path:
         return section_file(self.folder, ("ID.npy",), section.section_id, "nuclei.counter.folder")

@@ -16,8 +16,9 @@ Floats = NDArray[np.float64]
 class NucleiTable:
     """The n nuclei of a section.
 
-    `centroids` (n, 2) in full-resolution px, x then y, 0 at the outer edge of the first pixel; `area_um2` (n,), NaN
-    where it is not known; `kind` (n,) strings, such as "Neoplastic", empty where it is not known.
+    `centroids` (n, 2) in full-resolution px, x then y, 0 at the outer edge of the first pixel;
+    `area_um2` (n,), NaN where it is not known; `kind` (n,) strings, such as "Neoplastic", empty
+    where it is not known.
     """
 
     centroids: Floats
@@ -32,12 +33,16 @@ class NucleiTable:
         return NucleiTable(self.centroids[nuclei], self.area_um2[nuclei], self.kind[nuclei])
 
     def moved(self, offset: Sequence[float] | Floats, scale: float) -> "NucleiTable":
-        """The same nuclei on an image `scale` times as large whose corner lies at -`offset` px of the present one."""
+        """The same nuclei on an image `scale` times as large whose corner lies at -`offset` px of
+        the present one.
+        """
         return NucleiTable((self.centroids + np.asarray(offset)) * scale, self.area_um2, self.kind)
 
 
 def nuclei_table(
-    centroids: Floats, area_um2: Floats | None = None, kind: Sequence[str] | NDArray[np.str_] | None = None
+    centroids: Floats,
+    area_um2: Floats | None = None,
+    kind: Sequence[str] | NDArray[np.str_] | None = None,
 ) -> NucleiTable:
     """A table of which area and class need not be known."""
     n = len(centroids)
@@ -50,14 +55,17 @@ def join(tables: Sequence[NucleiTable]) -> NucleiTable:
     """The nuclei of several tables, one after another."""
     if not tables:
         return nuclei_table(np.empty((0, 2)))
-    columns = ([getattr(table, name) for table in tables] for name in ("centroids", "area_um2", "kind"))
+    columns = (
+        [getattr(table, name) for table in tables] for name in ("centroids", "area_um2", "kind")
+    )
     return NucleiTable(*(np.concatenate(column) for column in columns))
 
 
 class NucleiSource(Protocol):
     """Gives the nuclei of a section.
 
-    `around_um`: side of the square around each spot within which all nuclei are given; infinite for the whole section.
+    `around_um`: side of the square around each spot within which all nuclei are given; infinite for
+    the whole section.
     """
 
     name: str

@@ -19,9 +19,9 @@ Box = NDArray[np.int64]  # left, top, right, bottom
 class WorkingGrid:
     """The pixels at which a detector looks: those of a pyramid level, reduced.
 
-    The reduction is a whole number of eighths, so 8 working px are a whole number of level px, and tiles that begin at a
-    multiple of 8 sample the level at the same places. `scale` is level-0 px and `mpp` um per working px; `size` width and
-    height, rounded up to whole tiles' corners.
+    The reduction is a whole number of eighths, so 8 working px are a whole number of level px, and
+    tiles that begin at a multiple of 8 sample the level at the same places. `scale` is level-0 px
+    and `mpp` um per working px; `size` width and height, rounded up to whole tiles' corners.
     """
 
     level: int
@@ -31,14 +31,18 @@ class WorkingGrid:
     size: tuple[int, int]
 
     def read(self, image: RegionReader, box: Box) -> NDArray[np.uint8]:
-        """A box of working px (multiples of 8) as RGB (height, width, 3), mirrored beyond the image."""
+        """A box of working px (multiples of 8) as RGB (height, width, 3), mirrored beyond the
+        image.
+        """
         left, top, right, bottom = (int(edge) for edge in box * self.eighths // ALIGN)
         pixels = read_padded(image, self.level, left, top, right - left, bottom - top)
         return shrink(pixels, (int(box[2] - box[0]), int(box[3] - box[1])), self.eighths / ALIGN)
 
 
 def working_grid(image: RegionReader, mpp: float, wanted_mpp: float) -> WorkingGrid:
-    """The grid nearest to `wanted_mpp` um per px of an image of `mpp`; an image much coarser is taken as it is."""
+    """The grid nearest to `wanted_mpp` um per px of an image of `mpp`; an image much coarser is
+    taken as it is.
+    """
     level = best_level(image, wanted_mpp / mpp)
     downsample = image.downsamples[level]
     reduction = wanted_mpp / (mpp * downsample)
@@ -49,9 +53,11 @@ def working_grid(image: RegionReader, mpp: float, wanted_mpp: float) -> WorkingG
 
 
 def boxes_around(grid: WorkingGrid, pos_px: Floats, around_um: float, tile_px: int) -> Box:
-    """Boxes (n, 4) in working px, of which none overlap and which together hold the squares around all spots.
+    """Boxes (n, 4) in working px, of which none overlap and which together hold the squares around
+    all spots.
 
-    Each is what squares of side `around_um` around `pos_px` (n_spots, 2; level-0 px) span of one tile of `tile_px`.
+    Each is what squares of side `around_um` around `pos_px` (n_spots, 2; level-0 px) span of one
+    tile of `tile_px`.
     """
     half, centre = around_um / 2 / grid.mpp, pos_px / grid.scale
     low = np.maximum(np.floor((centre - half) / ALIGN) * ALIGN, 0).astype(np.int64)
@@ -65,6 +71,8 @@ def boxes_around(grid: WorkingGrid, pos_px: Floats, around_um: float, tile_px: i
         corner = tile[touched] * tile_px
         spans = np.maximum(low[touched], corner), np.minimum(high[touched], corner + tile_px)
         parts.append(np.hstack([corner[:, ::-1], *spans]))
-    table = pd.DataFrame(np.concatenate(parts), columns=["row", "column", "left", "top", "right", "bottom"])
+    table = pd.DataFrame(
+        np.concatenate(parts), columns=["row", "column", "left", "top", "right", "bottom"]
+    )
     edges = {"left": "min", "top": "min", "right": "max", "bottom": "max"}
     return np.asarray(table.groupby(["row", "column"]).agg(edges).to_numpy(np.int64))

@@ -39,10 +39,15 @@ def existing_folder(path: Path, config_key: str) -> Path:
 
 def only(folder: Path, suffixes: tuple[str, ...]) -> Path:
     """The one file with one of these endings in `folder`."""
-    found = sorted(p for p in existing_folder(folder, "data.reader.root").iterdir() if p.suffix.lower() in suffixes)
+    found = sorted(
+        p
+        for p in existing_folder(folder, "data.reader.root").iterdir()
+        if p.suffix.lower() in suffixes
+    )
     if len(found) != 1:
         raise InputError(
-            f"expected one image ({', '.join(suffixes)}) in {folder}, found {len(found)}: {[p.name for p in found]}"
+            f"expected one image ({', '.join(suffixes)}) in {folder}, found {len(found)}:"
+            f" {[p.name for p in found]}"
         )
     return found[0]
 
@@ -53,7 +58,9 @@ def chosen(found: dict[str, Found], sections: Any, folder: Path | str) -> dict[s
         return found
     asked = set(typed_ids(sections, list(found)))
     if missing := sorted(asked - set(found)):
-        raise InputError(f"data.reader.sections names {missing}, but {folder} holds {sorted(found)[:20]}")
+        raise InputError(
+            f"data.reader.sections names {missing}, but {folder} holds {sorted(found)[:20]}"
+        )
     if not asked:
         raise InputError("data.reader.sections=[] chooses no section; null takes all of them")
     return {name: value for name, value in found.items() if name in asked}
@@ -65,7 +72,9 @@ def read_json(path: Path) -> dict[str, Any]:
         raise InputError(f"JSON file not found: {path}")
     try:
         raw = path.read_bytes()
-        value = json.loads((gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig"))
+        value = json.loads(
+            (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+        )
     except (ValueError, OSError, EOFError, RecursionError, zlib.error) as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(value, dict):
@@ -80,7 +89,9 @@ def read_table(path: Path, sep: str | None = "\t", **kwargs: Any) -> pd.DataFram
     try:
         table: pd.DataFrame = pd.read_csv(path, sep=sep, encoding="utf-8-sig", **kwargs)
     except Exception as error:  # gzip, unicode and parser errors all mean the same here
-        raise InputError(f"{path}: cannot be read as a table ({type(error).__name__}: {error})") from error
+        raise InputError(
+            f"{path}: cannot be read as a table ({type(error).__name__}: {error})"
+        ) from error
     if not table.shape[1] or not len(table):
         raise InputError(f"{path}: the table is empty; is the file whole?")
     return table
@@ -94,7 +105,9 @@ def numbers_of(table: pd.DataFrame, column: Any, where: str) -> NDArray[np.float
     """
     if table[column].dtype.kind in "iuf":
         return np.asarray(table[column], dtype=np.float64)
-    cells = [value if isinstance(value, float | int) else plain_id(value) for value in table[column]]
+    cells = [
+        value if isinstance(value, float | int) else plain_id(value) for value in table[column]
+    ]
     blank = [cell == "" for cell in cells]
     numbers = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(np.float64)
     wrong = [cell for cell, number, empty in zip(cells, numbers, blank, strict=True)
@@ -117,11 +130,13 @@ def read_h5ad(path: Path, layer: str | None = None) -> ad.AnnData:
     except InputError:
         raise
     except Exception as error:  # h5py and anndata raise many kinds for a broken file
-        raise InputError(f"{path}: cannot be read as h5ad ({type(error).__name__}: {error}); is the file whole?") from error
+        raise InputError(
+            f"{path}: cannot be read as h5ad ({type(error).__name__}: {error}); is the file whole?"
+        ) from error
     if "spatial" not in adata.obsm:
         raise InputError(
-            f'{path}: expected spot centres (px, x then y) in obsm["spatial"], found obsm keys {list(adata.obsm)}; '
-            'write them with adata.obsm["spatial"] = xy'
+            f'{path}: expected spot centres (px, x then y) in obsm["spatial"], found obsm keys'
+            f' {list(adata.obsm)}; write them with adata.obsm["spatial"] = xy'
         )
     return adata
 
@@ -130,27 +145,40 @@ def check_counts(section_id: str, counts: sparse.csr_matrix, barcodes: Sequence[
     """Refuse whatever is no matrix of raw counts (n_spots, n_genes), one row a barcode.
 
     Raises:
-        InputError: no spots or no genes, negative, broken or non-integer values, or barcodes named twice.
+        InputError: no spots or no genes, negative, broken or non-integer values, or barcodes named
+          twice.
     """
     if 0 in counts.shape:
-        raise InputError(f"{section_id}: the count matrix is empty: {counts.shape[0]} spots x {counts.shape[1]} genes")
+        raise InputError(
+            f"{section_id}: the count matrix is empty: {counts.shape[0]} spots x {counts.shape[1]}"
+            " genes"
+        )
     broken = ~whole(counts.data)
     if broken.any():
         raise InputError(
-            f"{section_id}: expected raw counts, found {broken.sum()} values that are negative or not "
-            f"whole, such as {counts.data[broken][0]:g}; were they normalised? Give the raw matrix "
-            "(of an h5ad in a layer or .raw: data.reader.layer=NAME)"
+            f"{section_id}: expected raw counts, found {broken.sum()} values that are negative or"
+            f" not whole, such as {counts.data[broken][0]:g}; were they normalised? Give the raw"
+            " matrix (of an h5ad in a layer or .raw: data.reader.layer=NAME)"
         )
     if counts.nnz and counts.data.max() > LARGEST:
         raise InputError(
-            f"{section_id}: a count of {counts.data.max():g} is beyond reason (at most {LARGEST:g}); is the file whole?"
+            f"{section_id}: a count of {counts.data.max():g} is beyond reason (at most"
+            f" {LARGEST:g}); is the file whole?"
         )
     if len(set(barcodes)) < len(barcodes):
         twice = pd.Index(barcodes)[pd.Index(barcodes).duplicated()].unique()
-        raise InputError(f"{section_id}: {len(twice)} barcodes occur more than once, such as {list(twice[:3])}")
+        raise InputError(
+            f"{section_id}: {len(twice)} barcodes occur more than once, such as {list(twice[:3])}"
+        )
 
 
 def log_join(section_id: str, n_counts: int, n_spots: int, n_shared: int) -> None:
     """Say how many spots a join has lost."""
     if n_shared < max(n_counts, n_spots):
-        log.info("%s: %d spots with counts, %d with a position, %d with both", section_id, n_counts, n_spots, n_shared)
+        log.info(
+            "%s: %d spots with counts, %d with a position, %d with both",
+            section_id,
+            n_counts,
+            n_spots,
+            n_shared,
+        )

@@ -23,7 +23,9 @@ RAW = "raw"  # the name of `.raw` among layers
 DAMAGED = "the file is damaged or was written wrongly: write the matrix anew from its source"
 
 
-def checked_csr(data: Any, indices: Any, indptr: Any, shape: tuple[int, int], where: str) -> sparse.csr_matrix:
+def checked_csr(
+    data: Any, indices: Any, indptr: Any, shape: tuple[int, int], where: str
+) -> sparse.csr_matrix:
     """A CSR matrix whose parts fit together; indices of a row in order.
 
     Args:
@@ -40,14 +42,22 @@ def checked_csr(data: Any, indices: Any, indptr: Any, shape: tuple[int, int], wh
     return matrix
 
 
-def check_parts(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: tuple[int, int], where: str) -> None:
+def check_parts(
+    data: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    shape: tuple[int, int],
+    where: str,
+) -> None:
     """Refuse parts of a compressed matrix (n_major, n_minor) that do not fit together."""
     if data.ndim != 1 or indices.ndim != 1 or indptr.ndim != 1 or min(shape) < 0:
         raise InputError(f"{where}: expected a sparse matrix of three lists of numbers; {DAMAGED}")
     if data.dtype.kind not in "iufb" or {indices.dtype.kind, indptr.dtype.kind} - set("iu"):
         kinds = f"{data.dtype}, {indices.dtype} and {indptr.dtype}"
         raise InputError(f"{where}: data, indices and indptr are of type {kinds}; {DAMAGED}")
-    problem = _lengths(len(data), len(indices), indptr, shape[0]) or _places(indices, indptr, shape[1])
+    problem = _lengths(len(data), len(indices), indptr, shape[0]) or _places(
+        indices, indptr, shape[1]
+    )
     if problem:
         raise InputError(f"{where}: {problem}; {DAMAGED}")
 
@@ -109,7 +119,8 @@ def as_csr(matrix: Any, where: str) -> sparse.csr_matrix:
 
 
 def check_stored(path: Path, names: Sequence[str]) -> None:
-    """Refuse an h5ad whose sparse matrices of these names (`X`, `layers/counts`) do not fit together.
+    """Refuse an h5ad whose sparse matrices of these names (`X`, `layers/counts`) do not fit
+    together.
 
     Only here the lengths can be seen: SciPy cuts off what is left over, and anndata takes the shape
     on trust.
@@ -135,7 +146,9 @@ def _check_group(group: h5py.Group, where: str) -> None:
         raise InputError(f"{where}: {problem}; {DAMAGED}")
 
 
-def raw_counts(adata: ad.AnnData, path: Path, layer: str | None = None) -> tuple[sparse.csr_matrix, list[str]]:
+def raw_counts(
+    adata: ad.AnnData, path: Path, layer: str | None = None
+) -> tuple[sparse.csr_matrix, list[str]]:
     """Counts (n_spots, n_genes) of an h5ad and the names of its genes.
 
     Args:
@@ -148,7 +161,9 @@ def raw_counts(adata: ad.AnnData, path: Path, layer: str | None = None) -> tuple
     """
     key = "data.reader.layer"
     if layer and layer not in adata.layers and not (layer == RAW and adata.raw is not None):
-        raise InputError(f"{path}: no layer {layer!r}, found {_layers(adata)}; set {key}, or null for X")
+        raise InputError(
+            f"{path}: no layer {layer!r}, found {_layers(adata)}; set {key}, or null for X"
+        )
     if layer and layer in adata.layers:
         return as_csr(adata.layers[layer], f"{path}: layers/{layer}"), _genes(adata)
     if layer != RAW and adata.X is not None:
@@ -156,7 +171,9 @@ def raw_counts(adata: ad.AnnData, path: Path, layer: str | None = None) -> tuple
         if whole(counts.data).all() or adata.raw is None:
             return counts, _genes(adata)
     if adata.raw is None:
-        raise InputError(f"{path}: X is empty, layers are {_layers(adata)}; set {key} to the raw counts")
+        raise InputError(
+            f"{path}: X is empty, layers are {_layers(adata)}; set {key} to the raw counts"
+        )
     counts = as_csr(adata.raw.X, f"{path}: raw/X")
     if layer != RAW:
         log.info("%s: X holds no raw counts: those of .raw are read", path)

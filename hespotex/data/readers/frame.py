@@ -1,4 +1,6 @@
-"""Whether spot positions are px of the image, x then y: what columns, scale factors and image tell."""
+"""Whether spot positions are px of the image, x then y: what columns, scale factors and image
+tell.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -57,12 +59,14 @@ def xy_of(value: Any, where: str) -> Positions:
     try:
         pos = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: expected positions in px, found no numbers ({error})") from error
+        raise InputError(
+            f"{where}: expected positions in px, found no numbers ({error})"
+        ) from error
     flat = pos.ndim == 2 and pos.shape[1] == 3 and len(np.unique(pos[:, 2])) <= 1
     if pos.ndim != 2 or (pos.shape[1] != 2 and not flat):
         raise InputError(
-            f"{where}: expected two columns, x then y, in px of the image, found shape {pos.shape}; "
-            "write one section a file with two columns"
+            f"{where}: expected two columns, x then y, in px of the image, found shape {pos.shape};"
+            " write one section a file with two columns"
         )
     return np.ascontiguousarray(pos[:, :2])
 
@@ -76,8 +80,8 @@ def _columns(table: pd.DataFrame, where: str) -> tuple[Any, Any]:
         first, second = sorted(table, key=lambda name: int(re.findall(r"\d+$", str(name))[0]))
         return first, second
     raise InputError(
-        f"{where}: the columns {names} do not say which is x and which y, in px of the image; name them "
-        "x and y (or pxl_col_in_fullres and pxl_row_in_fullres)"
+        f"{where}: the columns {names} do not say which is x and which y, in px of the image; name"
+        " them x and y (or pxl_col_in_fullres and pxl_row_in_fullres)"
     )
 
 
@@ -85,8 +89,8 @@ def _columns(table: pd.DataFrame, where: str) -> tuple[Any, Any]:
 class Frame:
     """What a file says of the frame of its positions.
 
-    `pos`: (n_spots, 2) px; `obs`: a row a spot; `factors`: of `uns["spatial"]`; `override`: how a user
-    takes the positions all the same.
+    `pos`: (n_spots, 2) px; `obs`: a row a spot; `factors`: of `uns["spatial"]`; `override`: how a
+    user takes the positions all the same.
     """
 
     section_id: str
@@ -113,7 +117,9 @@ class Frame:
         self._check_diameter()
 
     def check_turn(self) -> None:
-        """Refuse positions that mirror the array: x and y were exchanged, or the image is mirrored."""
+        """Refuse positions that mirror the array: x and y were exchanged, or the image is
+        mirrored.
+        """
         array = self._told(ARRAY)
         if self.settled() or array is None or len(array) < 6:
             return
@@ -123,7 +129,10 @@ class Frame:
         turn = np.linalg.lstsq(design, self.pos, rcond=None)[0]
         left = np.abs(design @ turn - self.pos).max()
         if left < 0.5 * max(pitch_px(self.pos), 1e-9) and np.linalg.det(turn[:2]) < 0:
-            self.refuse("the array (obs array_col, array_row) lies mirrored on the image, as where x and y are exchanged")
+            self.refuse(
+                "the array (obs array_col, array_row) lies mirrored on the image, as where x and y"
+                " are exchanged"
+            )
 
     def check_image(self, image: Path, size: tuple[int, int]) -> None:
         """Refuse positions that miss the tissue where another frame would meet it.
@@ -158,7 +167,10 @@ class Frame:
     def _check_places(self) -> None:
         n_places = len(np.unique(self.pos, axis=0))
         if 1 < n_places < len(self.pos):
-            self.refuse(f"{len(self.pos) - n_places} spots lie at the place of another one: are several sections in one file?")
+            self.refuse(
+                f"{len(self.pos) - n_places} spots lie at the place of another one: are several"
+                " sections in one file?"
+            )
 
     def _check_columns(self) -> None:
         for names in (FULLRES, ARRAY):
@@ -170,8 +182,14 @@ class Frame:
             if names == ARRAY and any(np.allclose(t, self.pos) for t in (told, told[:, ::-1])):
                 self.refuse("the positions are those on the array (array_col, array_row), not px")
             ratio = float(np.median(self.pos.sum(axis=1) / np.maximum(told.sum(axis=1), 1e-9)))
-            if names == FULLRES and abs(ratio - 1) > 0.02 and np.allclose(told * ratio, self.pos, atol=1.0 * abs(ratio)):
-                self.refuse(f"the positions are those of obs {names[0]}, {names[1]} times {ratio:.3g}")
+            if (
+                names == FULLRES
+                and abs(ratio - 1) > 0.02
+                and np.allclose(told * ratio, self.pos, atol=1.0 * abs(ratio))
+            ):
+                self.refuse(
+                    f"the positions are those of obs {names[0]}, {names[1]} times {ratio:.3g}"
+                )
 
     def _check_diameter(self) -> None:
         diameter, pitch = as_number(self.factors.get("spot_diameter_fullres")), pitch_px(self.pos)
@@ -181,8 +199,9 @@ class Frame:
             hires = as_number(self.factors.get("tissue_hires_scalef"))
             perhaps = f" (hires: divide them by {hires:g})" if hires and 0 < hires < 1 else ""
             self.refuse(
-                f"neighbouring spots are {pitch:.3g} px apart, but a spot is {diameter:.3g} px wide "
-                f"(spot_diameter_fullres): the positions are of a smaller picture or of the array{perhaps}"
+                f"neighbouring spots are {pitch:.3g} px apart, but a spot is {diameter:.3g} px wide"
+                " (spot_diameter_fullres): the positions are of a smaller picture or of the"
+                f" array{perhaps}"
             )
 
     def _told(self, names: tuple[str, str]) -> Positions | None:
@@ -198,12 +217,14 @@ class Frame:
     def refuse(self, what: str) -> None:
         """Raise what is wrong with the positions, and the way out."""
         raise InputError(
-            f"{self.section_id}: {what}. Expected px of the full-resolution image, x then y; put the "
-            f"positions right, or take them as they are with {self.override}"
+            f"{self.section_id}: {what}. Expected px of the full-resolution image, x then y; put"
+            f" the positions right, or take them as they are with {self.override}"
         )
 
 
-def check_on_tissue(frame: Frame, mask: NDArray[np.bool_], scale: float, size: tuple[int, int]) -> None:
+def check_on_tissue(
+    frame: Frame, mask: NDArray[np.bool_], scale: float, size: tuple[int, int]
+) -> None:
     """Compare the share of spots on tissue with that of other frames.
 
     Args:

@@ -12,13 +12,22 @@ from hespotex.data.readers.spaceranger import find_file
 from hespotex.errors import InputError
 
 PICTURES = (  # what spatial/ holds; none is full resolution
-    "tissue_hires_image", "tissue_lowres_image", "aligned_fiducials", "aligned_tissue_image", "detected_tissue_image",
+    "tissue_hires_image",
+    "tissue_lowres_image",
+    "aligned_fiducials",
+    "aligned_tissue_image",
+    "detected_tissue_image",
     "cytassist_image",
-)  # fmt: skip
+)
 
 
 def check_full_resolution(
-    section_id: str, image: Path, size: tuple[int, int], outs: Path, scale: dict[str, Any], pos_px: NDArray[np.float64]
+    section_id: str,
+    image: Path,
+    size: tuple[int, int],
+    outs: Path,
+    scale: dict[str, Any],
+    pos_px: NDArray[np.float64],
 ) -> None:
     """Refuse Space Ranger's own pictures.
 
@@ -37,9 +46,10 @@ def check_full_resolution(
     small = bool((extent > size).any()) and max(size) < 0.9 * expected.max()
     if named or small:
         raise InputError(
-            f"{section_id}: {image} of {size[0]} x {size[1]} px is a downsampled picture, such as Space Ranger's "
-            f"tissue_hires_image.png: the spots were placed on an image of about {expected[0]:.0f} x {expected[1]:.0f} px"
-            f"{'' if hires else ' or more'}; set {KEY} to that microscope image, the one that spaceranger was given"
+            f"{section_id}: {image} of {size[0]} x {size[1]} px is a downsampled picture, such as"
+            " Space Ranger's tissue_hires_image.png: the spots were placed on an image of about"
+            f" {expected[0]:.0f} x {expected[1]:.0f} px{'' if hires else ' or more'}; set {KEY} to"
+            " that microscope image, the one that spaceranger was given"
         )
 
 

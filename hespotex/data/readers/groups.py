@@ -10,11 +10,13 @@ from hespotex.typed_paths import typed_path
 from hespotex.user_table import read_user_table
 
 log = logging.getLogger(__name__)
-Groups = dict[str, str] | str | None  # {section_id: patient}, a CSV with columns section_id,patient, or unknown
+# {section_id: patient}, a CSV with columns section_id,patient, or unknown
+Groups = dict[str, str] | str | None
 
 
 def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
-    """Group of each section: its patient; where nothing is told, each section is one by itself, with a warning.
+    """Group of each section: its patient; where nothing is told, each section is one by itself,
+    with a warning.
 
     Raises:
         InputError: sections without a patient, or with two.
@@ -22,8 +24,9 @@ def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
     if not groups:
         if len(section_ids) > 1:
             log.warning(
-                "patients are unknown: each of %d sections counts as one, so two of one patient may train and test; "
-                "set data.reader.groups={ID: PATIENT,...} or a CSV with columns section_id,patient",
+                "patients are unknown: each of %d sections counts as one, so two of one patient may"
+                " train and test; set data.reader.groups={ID: PATIENT,...} or a CSV with columns"
+                " section_id,patient",
                 len(section_ids),
             )
         return {section_id: section_id for section_id in section_ids}
@@ -37,7 +40,9 @@ def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
 
 def _from_table(path: Path) -> dict[str, str]:
     table = read_user_table(path, "data.reader.groups", ["section_id", "patient"])
-    pairs = dict.fromkeys(zip(table.text("section_id"), table.text("patient", blank=True), strict=True))
+    pairs = dict.fromkeys(
+        zip(table.text("section_id"), table.text("patient", blank=True), strict=True)
+    )
     ids = [section_id for section_id, _ in pairs]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise InputError(f"{path} (data.reader.groups): sections of two patients: {twice}")
@@ -48,6 +53,6 @@ def _check(known: Mapping[str, str], section_ids: Sequence[str]) -> None:
     missing = [i for i in section_ids if not plain_id(known.get(i, ""))]
     if missing:
         raise InputError(
-            f"data.reader.groups names no patient of {missing}; it holds {sorted(known)[:20]}. Name each section's "
-            "patient, or leave it out with data.reader.sections"
+            f"data.reader.groups names no patient of {missing}; it holds {sorted(known)[:20]}. Name"
+            " each section's patient, or leave it out with data.reader.sections"
         )

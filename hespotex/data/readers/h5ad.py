@@ -1,4 +1,6 @@
-"""Any section: one h5ad with `obsm["spatial"]` and one image; also the released project's flat folder."""
+"""Any section: one h5ad with `obsm["spatial"]` and one image; also the released project's flat
+folder.
+"""
 
 from pathlib import Path
 
@@ -21,16 +23,21 @@ class H5adReader:
 
     Args:
         root: a folder, or a list of files.
-        images: a folder with `{section_id}.tif`, `{section_id: path}`, or the path for one section; by default the
-            image of the same name beside the h5ad.
+        images: a folder with `{section_id}.tif`, `{section_id: path}`, or the path for one section;
+          by default the image of the same name beside the h5ad.
         groups: patients, see `read_groups`; group_key: or the column of `obs` that holds them.
-        mpp: um per px; by default `microns_per_pixel` of `uns["spatial"]`, then what the image says, then the pitch.
-        pitch_um: distance of neighbouring spots, which checks the pixel size; None leaves it unchecked.
+        mpp: um per px; by default `microns_per_pixel` of `uns["spatial"]`, then what the image
+          says, then the pitch.
+        pitch_um: distance of neighbouring spots, which checks the pixel size; None leaves it
+          unchecked.
         spot_diameter_um: side of what a spot covers.
-        layer: layer with the raw counts, or "raw" for `.raw`; None is `X`, or `.raw` where `X` holds none.
+        layer: layer with the raw counts, or "raw" for `.raw`; None is `X`, or `.raw` where `X`
+          holds none.
         sections: ids to use; by default all.
-        in_tissue: column of `obs` that says which spots lie on tissue; the others are left out. None takes all.
-        check_frame: refuse positions that are no px of the image, x then y, and several libraries in one file.
+        in_tissue: column of `obs` that says which spots lie on tissue; the others are left out.
+          None takes all.
+        check_frame: refuse positions that are no px of the image, x then y, and several libraries
+          in one file.
     """
 
     def __init__(
@@ -47,7 +54,12 @@ class H5adReader:
         in_tissue: str | None = COLUMN,
         check_frame: bool = True,
     ) -> None:
-        self.images, self.mpp, self.pitch_um, self.spot_diameter_um = images, mpp, pitch_um, spot_diameter_um
+        self.images, self.mpp, self.pitch_um, self.spot_diameter_um = (
+            images,
+            mpp,
+            pitch_um,
+            spot_diameter_um,
+        )
         self.how = How(layer, in_tissue, check_frame)
         self._files = chosen(_find(root), sections, str(root))
         if group_key and not groups:

@@ -1,4 +1,6 @@
-"""Legacy ST in the her2st layout: ST-cnts, ST-spotfiles, ST-imgs, and labels where they are (Andersson et al. 2021)."""
+"""Legacy ST in the her2st layout: ST-cnts, ST-spotfiles, ST-imgs, and labels where they are
+(Andersson et al. 2021).
+"""
 
 import re
 from pathlib import Path
@@ -8,7 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.data.readers.common import check_counts, chosen, existing_folder, log_join, numbers_of, only, read_table
+from hespotex.data.readers.common import (
+    check_counts,
+    chosen,
+    existing_folder,
+    log_join,
+    numbers_of,
+    only,
+    read_table,
+)
 from hespotex.data.readers.ids import by_id, check_unique
 from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.scale import choose_mpp, pitch_px
@@ -25,8 +35,8 @@ class Her2stReader:
     """Sections `{A1}` of a folder; the patient is the letter.
 
     Args:
-        root: folder with `ST-cnts/`, `ST-spotfiles/` and `ST-imgs/`; of `ST-pat/lbl/` the sections that a pathologist
-            has labelled get their `obs["label"]`.
+        root: folder with `ST-cnts/`, `ST-spotfiles/` and `ST-imgs/`; of `ST-pat/lbl/` the sections
+          that a pathologist has labelled get their `obs["label"]`.
         mpp: um per px; by default read off the spot pitch.
         sections: ids to use; by default all that have counts.
         pitch_um: distance of neighbouring spots: 200 um for ST 1k arrays, 100 um for 2k.
@@ -41,7 +51,12 @@ class Her2stReader:
         pitch_um: float = 200.0,
         spot_diameter_um: float = 100.0,
     ) -> None:
-        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = Path(root), mpp, pitch_um, spot_diameter_um
+        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = (
+            Path(root),
+            mpp,
+            pitch_um,
+            spot_diameter_um,
+        )
         self._counts = self._find(sections)
 
     def section_keys(self) -> list[SectionKey]:
@@ -51,24 +66,34 @@ class Her2stReader:
         counts = _counts(self._counts[section_id])
         spots = read_table(self._spot_file(section_id))
         if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
-            raise InputError(f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found {list(spots)}")
+            raise InputError(
+                f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found"
+                f" {list(spots)}"
+            )
         file = str(self._spot_file(section_id))
         spots.index = _names(spots, file)
         if "selected" in spots:
             where = f"{self._spot_file(section_id)}: selected"
-            spots = spots[yes_or_no(spots["selected"], where, "put the column right, or leave it out")]
+            spots = spots[
+                yes_or_no(spots["selected"], where, "put the column right, or leave it out")
+            ]
         spots = spots.drop_duplicates()
         check_unique(list(spots.index), f"spots of {self._spot_file(section_id)}", ONE_LINE)
         shared = [name for name in counts.index if name in spots.index]
         log_join(section_id, len(counts), len(spots), len(shared))
         if not shared:
-            raise InputError(f"{section_id}: no spot of {self._counts[section_id]} is in {self._spot_file(section_id)}")
+            raise InputError(
+                f"{section_id}: no spot of {self._counts[section_id]} is in"
+                f" {self._spot_file(section_id)}"
+            )
         spots = spots.loc[shared]
         pos = _columns(spots, ("pixel_x", "pixel_y"), file)
         names = ("new_x", "new_y") if {"new_x", "new_y"} <= set(spots) else ("x", "y")
         array = _columns(spots, names, file)
         check_positions(section_id, pos)
-        mpp, source = choose_mpp(section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um)
+        mpp, source = choose_mpp(
+            section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um
+        )
         matrix = sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32))
         check_counts(section_id, matrix, shared)
         adata = make_adata(matrix, shared, [str(g) for g in counts.columns], pos)
@@ -82,7 +107,10 @@ class Her2stReader:
             mpp_source=source,
             pitch_um=self.pitch_um,
             spot_diameter_um=self.spot_diameter_um,
-            image=only(self.root / "ST-imgs" / section_id[0] / section_id, (".jpg", ".jpeg", ".png", ".tif", ".tiff")),
+            image=only(
+                self.root / "ST-imgs" / section_id[0] / section_id,
+                (".jpg", ".jpeg", ".png", ".tif", ".tiff"),
+            ),
         )
 
     def _find(self, wanted: list[str] | None) -> dict[str, Path]:
@@ -120,7 +148,9 @@ def _labels(path: Path) -> pd.Series:
     table.index = _names(table, str(path))
     labels = table["label"].astype(str).str.strip()
     labels = labels[(labels != "") & (labels != UNLABELLED)]
-    labels = labels[~pd.Series(list(zip(labels.index, labels, strict=True))).duplicated().to_numpy()]
+    labels = labels[
+        ~pd.Series(list(zip(labels.index, labels, strict=True))).duplicated().to_numpy()
+    ]
     check_unique(list(labels.index), f"labels of {path}", ONE_LINE)
     return labels
 
@@ -130,7 +160,9 @@ def _counts(path: Path) -> pd.DataFrame:
     genes = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0, 1:]
     counts = read_table(path, header=None, skiprows=1, index_col=0)
     if len(genes) != counts.shape[1]:
-        raise InputError(f"{path}: {len(genes)} genes in the first line, but {counts.shape[1]} columns of counts")
+        raise InputError(
+            f"{path}: {len(genes)} genes in the first line, but {counts.shape[1]} columns of counts"
+        )
     for column in counts:
         if counts[column].dtype.kind not in "iuf":
             counts[column] = numbers_of(counts, column, str(path))

@@ -10,7 +10,13 @@ from hespotex.data.readers.common import chosen, existing_folder
 from hespotex.data.readers.hest_download import download_folders, fetch
 from hespotex.data.readers.hest_meta import Meta, groups, number, read_metadata, spots_um, text
 from hespotex.data.readers.hest_pixels import SOURCES, array_coordinates, find_image
-from hespotex.data.readers.hest_table import Select, read_sample_table, select_ids, selects, table_from_metadata
+from hespotex.data.readers.hest_table import (
+    Select,
+    read_sample_table,
+    select_ids,
+    selects,
+    table_from_metadata,
+)
 from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.readers.measured import How, read_measured
 from hespotex.data.readers.on_tissue import COLUMN
@@ -27,11 +33,13 @@ class HestReader:
 
     Args:
         root: the folder that holds `st/` and `metadata/`.
-        mpp: um per px for all sections; by default the metadata's estimate, then what the image says.
+        mpp: um per px for all sections; by default the metadata's estimate, then what the image
+          says.
         sections: ids to use; by default all in `st/`.
         source: where patches come from: "wsis", "patches", or "auto": the image where there is one.
-        patient_pattern: regular expression with one bracket that finds the patient in `subseries` where HEST-1k leaves
-            `patient` blank; by default a study with a blank patient is one group.
+        patient_pattern: regular expression with one bracket that finds the patient in `subseries`
+          where HEST-1k leaves `patient` blank; by default a study with a blank patient is one
+          group.
         select: filters on the sample table, see `select_ids`.
         download: fetch the chosen sections from the hub where they are missing.
         folders: what to fetch beside `st` and `metadata`; by default what `source` needs.
@@ -57,24 +65,36 @@ class HestReader:
         self.how = How(in_tissue=in_tissue, check_frame=check_frame)
         if download:
             fetch(self.root, download_folders(folders, source), select, sections)
-        folder = existing_folder(existing_folder(self.root, "data.reader.root") / "st", "data.reader.root")
+        folder = existing_folder(
+            existing_folder(self.root, "data.reader.root") / "st", "data.reader.root"
+        )
         found = list(h5ads_in(folder))
         if not found:
-            raise InputError(f"no h5ad file in {folder}: is data.reader.root the folder that holds st/, metadata/ and wsis/?")
+            raise InputError(
+                f"no h5ad file in {folder}: is data.reader.root the folder that holds st/,"
+                " metadata/ and wsis/?"
+            )
         asked = chosen(dict.fromkeys(found), sections, folder)
         self.table = read_sample_table(self.root)
         selected = self._selected(found, select or {}) if selects(select) else found
         names = [name for name in selected if name in asked]
         if not names:
-            raise InputError(f"no section is in both data.reader.sections={sections} and data.select={select}")
-        self._broken: dict[str, InputError] = {}  # raised when the section is read, so that the others can be looked at
+            raise InputError(
+                f"no section is in both data.reader.sections={sections} and data.select={select}"
+            )
+        # raised when the section is read, so that the others can be looked at
+        self._broken: dict[str, InputError] = {}
         self._meta = {name: self._metadata(name) for name in names}
-        keys = [SectionKey(name, group) for name, group in groups(self._meta, patient_pattern).items()]
+        keys = [
+            SectionKey(name, group) for name, group in groups(self._meta, patient_pattern).items()
+        ]
         self._keys = {key.section_id: key for key in merge_groups(keys, known_pairs())}
 
     @property
     def table_fingerprint(self) -> str | None:
-        """Hash of the sample table, None where the folder has none: its patient labels change between versions."""
+        """Hash of the sample table, None where the folder has none: its patient labels change
+        between versions.
+        """
         return self.table.fingerprint if self.table else None
 
     def _metadata(self, section_id: str) -> Meta:
@@ -124,17 +144,32 @@ class HestReader:
         absent = sorted(set(chosen) - set(found))
         if len(absent) == len(chosen) or (absent and selects({"ids": select.get("ids")})):
             raise InputError(
-                f"data.select chooses {len(chosen)} sections, of which {self.root / 'st'} lacks {absent[:20]}; "
-                "data.download=true fetches them"
+                f"data.select chooses {len(chosen)} sections, of which {self.root / 'st'} lacks"
+                f" {absent[:20]}; data.download=true fetches them"
             )
         if absent:
-            log.warning("%d of %d selected sections are not in %s: %s", len(absent), len(chosen), self.root, absent[:20])
+            log.warning(
+                "%d of %d selected sections are not in %s: %s",
+                len(absent),
+                len(chosen),
+                self.root,
+                absent[:20],
+            )
         return sorted(set(chosen) & set(found))
 
     def _mpp(self, meta: Meta, image: Path | None) -> tuple[float, str]:
         embedded = open_image(image).mpp if image else number(meta, "pixel_size_um_embedded")
-        choices = [(self.mpp, "data.reader.mpp"), (number(meta, "pixel_size_um_estimated"), "metadata estimate")]
-        for mpp, source in [*choices, (embedded if believable(embedded) else None, "embedded in the image")]:
+        choices = [
+            (self.mpp, "data.reader.mpp"),
+            (number(meta, "pixel_size_um_estimated"), "metadata estimate"),
+        ]
+        for mpp, source in [
+            *choices,
+            (embedded if believable(embedded) else None, "embedded in the image"),
+        ]:
             if mpp:
                 return mpp, source
-        raise InputError(f"{meta.get('id')}: neither metadata nor image tell the pixel size; set data.reader.mpp (um per px)")
+        raise InputError(
+            f"{meta.get('id')}: neither metadata nor image tell the pixel size; set data.reader.mpp"
+            " (um per px)"
+        )

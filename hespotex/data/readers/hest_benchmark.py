@@ -15,7 +15,8 @@ from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5
 
 PATCH_MPP = 0.5  # um per px of the stored patches
-PATCH_FACTS: dict[str, Callable[[float, int], float]] = {  # attribute: um per px from it and the side of a patch
+# attribute: um per px from it and the side of a patch
+PATCH_FACTS: dict[str, Callable[[float, int], float]] = {
     "downsample": lambda value, _: PATCH_MPP / value,
     "factor": lambda value, _: PATCH_MPP / value,
     "patch_size_src": lambda value, side: PATCH_MPP * side / value,
@@ -29,7 +30,8 @@ class HestBenchmarkReader:
 
     Args:
         root: the task's folder, such as IDC.
-        mpp: um per px of the full-resolution image; by default from the attributes of the patches file.
+        mpp: um per px of the full-resolution image; by default from the attributes of the patches
+          file.
         groups: patients, see `read_groups`; the bundle does not name them, its splits respect them.
         sections: ids to use; by default all.
         pitch_um: 100 um, of Visium and of HEST's pseudo-spots of Xenium.
@@ -50,11 +52,21 @@ class HestBenchmarkReader:
         check_frame: bool = True,
     ) -> None:
         self.how = How(in_tissue=in_tissue, check_frame=check_frame)
-        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = Path(root), mpp, pitch_um, spot_diameter_um
-        folder = existing_folder(existing_folder(self.root, "data.reader.root") / "adata", "data.reader.root")
+        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = (
+            Path(root),
+            mpp,
+            pitch_um,
+            spot_diameter_um,
+        )
+        folder = existing_folder(
+            existing_folder(self.root, "data.reader.root") / "adata", "data.reader.root"
+        )
         self._files = chosen(h5ads_in(folder), sections, folder)
         if not self._files:
-            raise InputError(f"no h5ad file in {folder}: is data.reader.root one task of the bundle, such as IDC?")
+            raise InputError(
+                f"no h5ad file in {folder}: is data.reader.root one task of the bundle, such as"
+                " IDC?"
+            )
         self._groups = read_groups(groups, list(self._files))
 
     def section_keys(self) -> list[SectionKey]:
@@ -64,28 +76,38 @@ class HestBenchmarkReader:
         spots = read_measured(section_id, self._files[section_id], self.how)
         pos = spots.pos
         patches = self.root / "patches" / f"{section_id}.h5"
-        choices = [(self.mpp, "data.reader.mpp"), (patches_mpp(patches), f"attributes of {patches}")]
+        choices = [
+            (self.mpp, "data.reader.mpp"),
+            (patches_mpp(patches), f"attributes of {patches}"),
+        ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
         table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
         key = SectionKey(section_id, self._groups[section_id])
-        return with_patches(Section(key, table, mpp, source, self.pitch_um, self.spot_diameter_um), patches)
+        return with_patches(
+            Section(key, table, mpp, source, self.pitch_um, self.spot_diameter_um), patches
+        )
 
 
 def patches_mpp(path: Path) -> float | None:
     """um per full-resolution px, as the attributes of a patches file tell; None if they do not.
 
-    HEST-1k writes `downsample` and `patch_size_src`, the bundle `factor` and `patch_size`, for the same two numbers:
-    full-resolution px per patch px, and the side of a patch in full-resolution px. They stand at the file or at `img`.
+    HEST-1k writes `downsample` and `patch_size_src`, the bundle `factor` and `patch_size`, for the
+    same two numbers: full-resolution px per patch px, and the side of a patch in full-resolution
+    px. They stand at the file or at `img`.
     """
     if not path.is_file():
-        raise InputError(f"patches not found: {path}; is data.reader.root one whole task of the bundle?")
+        raise InputError(
+            f"patches not found: {path}; is data.reader.root one whole task of the bundle?"
+        )
     try:
         with open_hdf5(path) as file:
             attributes, side = dict(file.attrs) | dict(file["img"].attrs), file["img"].shape[1]
     except InputError:
         raise
     except Exception as error:  # h5py raises many kinds for a broken file
-        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
+        raise InputError(
+            f"{path}: cannot be read as HEST patches ({error}); is the file whole?"
+        ) from error
     for name, length in PATCH_FACTS.items():
         if name in attributes:
             value = as_number(attributes[name])

@@ -5,7 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hespotex.data.readers.hest_table import Select, newest_table, read_sample_table, select_ids, selects
+from hespotex.data.readers.hest_table import (
+    Select,
+    newest_table,
+    read_sample_table,
+    select_ids,
+    selects,
+)
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -17,11 +23,19 @@ ALWAYS = ("st", "metadata")
 
 def download_folders(wanted: Sequence[str] | None, source: str) -> list[str]:
     """Folders to fetch: `st`, `metadata` and the wanted ones: by default what `source` needs."""
-    return list(dict.fromkeys([*ALWAYS, *(wanted or ["patches" if source == "patches" else "wsis"])]))
+    return list(
+        dict.fromkeys([*ALWAYS, *(wanted or ["patches" if source == "patches" else "wsis"])])
+    )
 
 
-def fetch(root: Path, folders: Sequence[str], select: Select | None = None, sections: Sequence[str] | None = None) -> None:
-    """Fetch the chosen sections that `root` lacks, and the sample table first. What is there is not asked for again.
+def fetch(
+    root: Path,
+    folders: Sequence[str],
+    select: Select | None = None,
+    sections: Sequence[str] | None = None,
+) -> None:
+    """Fetch the chosen sections that `root` lacks, and the sample table first. What is there is not
+    asked for again.
 
     Args:
         root: the HEST-1k folder, made where it is missing.
@@ -34,8 +48,9 @@ def fetch(root: Path, folders: Sequence[str], select: Select | None = None, sect
     """
     if not sections and not selects(select):
         raise InputError(
-            "data.download=true without a choice would fetch all of HEST-1k, over a terabyte: choose sections with "
-            "data.select (for example data.select.organ=Bowel) or data.reader.sections=[TENX95,TENX99]"
+            "data.download=true without a choice would fetch all of HEST-1k, over a terabyte:"
+            " choose sections with data.select (for example data.select.organ=Bowel) or"
+            " data.reader.sections=[TENX95,TENX99]"
         )
     root.mkdir(parents=True, exist_ok=True)
     table = read_sample_table(root)
@@ -43,7 +58,9 @@ def fetch(root: Path, folders: Sequence[str], select: Select | None = None, sect
         _fetch_table(root)
         table = read_sample_table(root)
     if table is None:
-        raise InputError(f"no sample table HEST_v*.csv came from {PAGE} into {root}; fetch it by hand")
+        raise InputError(
+            f"no sample table HEST_v*.csv came from {PAGE} into {root}; fetch it by hand"
+        )
     chosen = select_ids(table, select or {})
     if sections:
         chosen = [name for name in select_ids(table, {"ids": list(sections)}) if name in chosen]
@@ -77,11 +94,18 @@ def _fetch_sections(root: Path, ids: list[str], folders: Sequence[str]) -> None:
     import huggingface_hub as hub
 
     wanted = patterns(ids, folders)
-    _asked(hub.snapshot_download, repo_id=REPOSITORY, repo_type="dataset", local_dir=root, allow_patterns=wanted)
+    _asked(
+        hub.snapshot_download,
+        repo_id=REPOSITORY,
+        repo_type="dataset",
+        local_dir=root,
+        allow_patterns=wanted,
+    )
     if missing := [name for name in ids if lacking(root, name, ALWAYS)]:
         raise InputError(
-            f"after the download {root} still lacks st/ or metadata/ of {missing}: either {PAGE} does not hold them, or "
-            "the network failed meanwhile. Run the same command again: it goes on where it stopped"
+            f"after the download {root} still lacks st/ or metadata/ of {missing}: either {PAGE}"
+            " does not hold them, or the network failed meanwhile. Run the same command again: it"
+            " goes on where it stopped"
         )
     for name in ids:
         if empty := lacking(root, name, folders):
@@ -89,19 +113,22 @@ def _fetch_sections(root: Path, ids: list[str], folders: Sequence[str]) -> None:
 
 
 def _asked(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """The answer of the hub client, its errors in words. The client itself resumes and shows progress."""
+    """The answer of the hub client, its errors in words. The client itself resumes and shows
+    progress.
+    """
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
         return call(*args, **kwargs)
-    except (GatedRepoError, RepositoryNotFoundError) as error:  # without a login the hub may hide a gated data set
+    # without a login the hub may hide a gated data set
+    except (GatedRepoError, RepositoryNotFoundError) as error:
         raise InputError(
-            f"no access to HEST-1k: visit {PAGE}, log in, accept its terms (granted at once), then run `hf auth login` "
-            "with a read token and start again"
+            f"no access to HEST-1k: visit {PAGE}, log in, accept its terms (granted at once), then"
+            " run `hf auth login` with a read token and start again"
         ) from error
     except Exception as error:  # the client lets through errors of several network libraries
         raise InputError(
-            f"HEST-1k could not be fetched from {PAGE} ({type(error).__name__}: {error}). Is there a network (and no "
-            "HF_HUB_OFFLINE), and room on the disk? The same command goes on where it stopped; data.download=false "
-            "uses what is there"
+            f"HEST-1k could not be fetched from {PAGE} ({type(error).__name__}: {error}). Is there"
+            " a network (and no HF_HUB_OFFLINE), and room on the disk? The same command goes on"
+            " where it stopped; data.download=false uses what is there"
         ) from error

@@ -11,7 +11,8 @@ from hespotex.data.readers.ids import plain_id
 from hespotex.errors import InputError
 
 Meta = dict[str, Any]
-POOLED_UM = {"visium hd": (128.0, 128.0), "xenium": (100.0, 55.0)}  # pitch and diameter of HEST's pseudo-spots
+# pitch and diameter of HEST's pseudo-spots
+POOLED_UM = {"visium hd": (128.0, 128.0), "xenium": (100.0, 55.0)}
 
 
 def read_metadata(root: Path, section_id: str) -> Meta:
@@ -22,7 +23,9 @@ def read_metadata(root: Path, section_id: str) -> Meta:
     """
     path = root / "metadata" / f"{section_id}.json"
     if not path.is_file():
-        raise InputError(f"metadata not found: {path} (every st/ID.h5ad needs its metadata/ID.json)")
+        raise InputError(
+            f"metadata not found: {path} (every st/ID.h5ad needs its metadata/ID.json)"
+        )
     return read_json(path)
 
 
@@ -43,10 +46,13 @@ def text(value: Any) -> str:
 def groups(meta: dict[str, Meta], pattern: str | None = None) -> dict[str, str]:
     """Patient; with its study where two studies use one label.
 
-    A study in which a patient is blank is one group as a whole: the blank may be any of its patients. `pattern` finds
-    the patient of a blank one in `subseries`.
+    A study in which a patient is blank is one group as a whole: the blank may be any of its
+    patients. `pattern` finds the patient of a blank one in `subseries`.
     """
-    people = {name: (_patient(entry, pattern), text(entry.get("dataset_title"))) for name, entry in meta.items()}
+    people = {
+        name: (_patient(entry, pattern), text(entry.get("dataset_title")))
+        for name, entry in meta.items()
+    }
     studies, blank = defaultdict(set), {study for patient, study in people.values() if not patient}
     for patient, study in people.values():
         studies[patient].add(study)
@@ -66,8 +72,8 @@ def spots_um(meta: Meta, found_um: float) -> tuple[float, float]:
     """Pitch and diameter of the spots, in um.
 
     Args:
-        meta: of the section. For Xenium the pitch is blank, and for Visium HD it is that of the native 2 um bins, while
-            the spots in `st/` are pools of cells or bins.
+        meta: of the section. For Xenium the pitch is blank, and for Visium HD it is that of the
+          native 2 um bins, while the spots in `st/` are pools of cells or bins.
         found_um: distance of neighbouring spots as measured; NaN if there is none.
     """
     pitch, diameter = number(meta, "inter_spot_dist"), number(meta, "spot_diameter")

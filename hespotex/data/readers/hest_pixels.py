@@ -21,12 +21,18 @@ def find_image(root: Path, section_id: str, source: str) -> Path | None:
     paths = [root / "wsis" / f"{section_id}{suffix}" for suffix in IMAGES]
     found = [path for path in paths if source != "patches" and path.is_file()]
     if not found and source == "wsis":
-        raise InputError(f"{section_id}: no image: expected {paths[0]}; or set data.reader.source=patches")
+        raise InputError(
+            f"{section_id}: no image: expected {paths[0]}; or set data.reader.source=patches"
+        )
     return found[0] if found else None
 
 
-def array_coordinates(obs: Any, technology: str) -> tuple[NDArray[np.float64] | None, tuple[float, float]]:
-    """Array columns and rows, and the step between neighbours: Visium spots of one row are 2 columns apart."""
+def array_coordinates(
+    obs: Any, technology: str
+) -> tuple[NDArray[np.float64] | None, tuple[float, float]]:
+    """Array columns and rows, and the step between neighbours: Visium spots of one row are 2
+    columns apart.
+    """
     if not {"array_row", "array_col"} <= set(obs.columns):
         return None, (1.0, 1.0)
     try:

@@ -19,14 +19,24 @@ from hespotex.user_table import BLANK, parse_number
 log = logging.getLogger(__name__)
 
 TABLE = re.compile(r"HEST_v(\d+(?:_\d+)*)\.csv")
-FIELDS = ("organ", "oncotree_code", "st_technology", "species", "disease_state", "preservation_method", "dataset_title")
+FIELDS = (
+    "organ",
+    "oncotree_code",
+    "st_technology",
+    "species",
+    "disease_state",
+    "preservation_method",
+    "dataset_title",
+)
 KEYS = (*FIELDS, "ids", "exclude", "min_spots")
 Select = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class SampleTable:
-    """One row a sample, indexed by id, all columns text. `fingerprint` is a hash of the content: labels change."""
+    """One row a sample, indexed by id, all columns text. `fingerprint` is a hash of the content:
+    labels change.
+    """
 
     name: str
     fingerprint: str
@@ -35,7 +45,9 @@ class SampleTable:
 
 def newest_table(names: Sequence[str]) -> str | None:
     """The `HEST_v*.csv` of the highest version, or None."""
-    versions = {name: [int(n) for n in m[1].split("_")] for name in names if (m := TABLE.fullmatch(name))}
+    versions = {
+        name: [int(n) for n in m[1].split("_")] for name in names if (m := TABLE.fullmatch(name))
+    }
     return max(versions, key=lambda name: versions[name], default=None)
 
 
@@ -47,9 +59,14 @@ def read_sample_table(root: Path) -> SampleTable | None:
     try:
         rows = pd.read_csv(root / name, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except Exception as error:  # pandas' parser errors, and text that is no UTF-8
-        raise InputError(f"{root / name}: cannot be read as the HEST-1k sample table ({error})") from error
+        raise InputError(
+            f"{root / name}: cannot be read as the HEST-1k sample table ({error})"
+        ) from error
     if "id" not in rows:
-        raise InputError(f"{root / name}: expected the HEST-1k sample table with a column id, found {list(rows)[:10]}")
+        raise InputError(
+            f"{root / name}: expected the HEST-1k sample table with a column id, found"
+            f" {list(rows)[:10]}"
+        )
     table = SampleTable(name, digest((root / name).read_bytes()), _by_id(rows))
     log.info("sample table %s, hash %s, %d samples", name, table.fingerprint, len(table.rows))
     return table
@@ -58,9 +75,14 @@ def read_sample_table(root: Path) -> SampleTable | None:
 def table_from_metadata(root: Path) -> SampleTable:
     """The same from `metadata/*.json`, for a folder without the table."""
     ids = sorted(path.stem for path in (root / "metadata").glob("*.json"))
-    records = [{key: text(value) for key, value in read_metadata(root, i).items()} | {"id": i} for i in ids]
+    records = [
+        {key: text(value) for key, value in read_metadata(root, i).items()} | {"id": i} for i in ids
+    ]
     if not records:
-        raise InputError(f"data.select needs the sample table HEST_v*.csv or metadata/*.json, but {root} holds neither")
+        raise InputError(
+            f"data.select needs the sample table HEST_v*.csv or metadata/*.json, but {root} holds"
+            " neither"
+        )
     return SampleTable("metadata/*.json", digest(records), _by_id(pd.DataFrame(records).fillna("")))
 
 
@@ -80,13 +102,17 @@ def select_ids(table: SampleTable, select: Select) -> list[str]:
 
     Args:
         table: the sample table.
-        select: filter to value or list of values; None does not filter. Values match whole, in upper or lower case.
+        select: filter to value or list of values; None does not filter. Values match whole, in
+          upper or lower case.
 
     Raises:
-        InputError: an unknown filter or value, or nothing is left; the message says which filter left nothing.
+        InputError: an unknown filter or value, or nothing is left; the message says which filter
+          left nothing.
     """
     if unknown := set(select) - set(KEYS):
-        raise InputError(f"data.select has no filter {sorted(unknown)}; known are {', '.join(KEYS)}")
+        raise InputError(
+            f"data.select has no filter {sorted(unknown)}; known are {', '.join(KEYS)}"
+        )
     rows, steps = table.rows, []
     for key in KEYS:
         if not selects({key: select.get(key)}):
@@ -95,8 +121,8 @@ def select_ids(table: SampleTable, select: Select) -> list[str]:
         steps.append(f"{key}={select[key]} leaves {len(rows)}")
         if rows.empty:
             raise InputError(
-                f"data.select leaves no section: of {len(table.rows)} in {table.name}, {', then '.join(steps)}; "
-                f"loosen data.select.{key}"
+                f"data.select leaves no section: of {len(table.rows)} in {table.name},"
+                f" {', then '.join(steps)}; loosen data.select.{key}"
             )
     return [str(name) for name in rows.index]
 
@@ -104,9 +130,14 @@ def select_ids(table: SampleTable, select: Select) -> list[str]:
 def _filter(table: SampleTable, rows: pd.DataFrame, key: str, value: Any) -> pd.DataFrame:
     if key == "min_spots":
         return _with_spots(rows, float(value))
-    values = typed_ids(value, list(table.rows.index)) if key in ("ids", "exclude") else _texts(value)
+    values = (
+        typed_ids(value, list(table.rows.index)) if key in ("ids", "exclude") else _texts(value)
+    )
     if key not in ("ids", "exclude") and key not in table.rows:
-        raise InputError(f"data.select.{key}: {table.name} has no column {key}; it has {', '.join(table.rows.columns)}")
+        raise InputError(
+            f"data.select.{key}: {table.name} has no column {key}; it has"
+            f" {', '.join(table.rows.columns)}"
+        )
     column = rows.index.to_series() if key in ("ids", "exclude") else rows[key]
     known = table.rows.index if key in ("ids", "exclude") else table.rows[key].unique()
     _check_known(table, key, values, sorted(str(name) for name in known if name))
@@ -122,17 +153,32 @@ def _check_known(table: SampleTable, key: str, values: list[str], known: list[st
     lower = {name.lower(): name for name in known}
     for value in values:
         if value.lower() not in lower:
-            near = [lower[name] for name in get_close_matches(value.lower(), lower, n=5, cutoff=0.5)]
-            shown = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
+            near = [
+                lower[name] for name in get_close_matches(value.lower(), lower, n=5, cutoff=0.5)
+            ]
+            shown = ", ".join(known[:30]) + (
+                f" and {len(known) - 30} more" if len(known) > 30 else ""
+            )
             hint = f"did you mean {' or '.join(near)}? " if near else ""
-            raise InputError(f"data.select.{key}={value!r} is not in {table.name}; {hint}Known: {shown}")
+            raise InputError(
+                f"data.select.{key}={value!r} is not in {table.name}; {hint}Known: {shown}"
+            )
 
 
 def _with_spots(rows: pd.DataFrame, at_least: float) -> pd.DataFrame:
-    column = rows["spots_under_tissue"] if "spots_under_tissue" in rows else pd.Series("", index=rows.index)
-    spots = pd.Series([_number(str(name), cell) for name, cell in column.items()], rows.index, dtype=float)
+    column = (
+        rows["spots_under_tissue"]
+        if "spots_under_tissue" in rows
+        else pd.Series("", index=rows.index)
+    )
+    spots = pd.Series(
+        [_number(str(name), cell) for name, cell in column.items()], rows.index, dtype=float
+    )
     if blank := int(spots.isna().sum()):
-        log.warning("data.select.min_spots leaves out %d samples whose number of spots is not in the table", blank)
+        log.warning(
+            "data.select.min_spots leaves out %d samples whose number of spots is not in the table",
+            blank,
+        )
     return rows[spots >= at_least]
 
 
@@ -140,5 +186,7 @@ def _number(name: str, cell: str) -> float:
     """A number of spots, NaN where the cell is empty."""
     number = parse_number(cell)
     if number is None and cell.strip().lower() not in BLANK:
-        raise InputError(f"{name}: spots_under_tissue is {cell!r}, expected a number (data.select.min_spots)")
+        raise InputError(
+            f"{name}: spots_under_tissue is {cell!r}, expected a number (data.select.min_spots)"
+        )
     return float("nan") if number is None else number

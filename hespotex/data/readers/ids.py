@@ -13,7 +13,8 @@ SHOWN = 5
 
 
 def plain_id(value: Any) -> str:
-    """An id, a patient or another name as text: `P1`, b"P1", 1, 1.0 and True as they are written in words.
+    """An id, a patient or another name as text: `P1`, b"P1", 1, 1.0 and True as they are written in
+    words.
 
     A whole number is the same name whether a file holds it as 1 or as 1.0; a blank one is "".
     """
@@ -78,7 +79,10 @@ def by_id(pairs: Iterable[tuple[str, Value]], what: str, way_out: str) -> dict[s
     if twice := [name for name, values in held.items() if len(values) > 1]:
         first = twice[0]
         shown = ", ".join(str(value) for value in held[first][:SHOWN])
-        raise InputError(f"{what}: {len(twice)} ids are there more than once, such as {first!r} ({shown}); {way_out}")
+        raise InputError(
+            f"{what}: {len(twice)} ids are there more than once, such as {first!r} ({shown});"
+            f" {way_out}"
+        )
     return {name: values[0] for name, values in held.items()}
 
 
@@ -92,11 +96,14 @@ def check_unique(names: Sequence[str], what: str, way_out: str) -> None:
         return
     seen: set[str] = set()
     twice = dict.fromkeys(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-    raise InputError(f"{what}: {len(twice)} names occur more than once, such as {list(twice)[:3]}; {way_out}")
+    raise InputError(
+        f"{what}: {len(twice)} names occur more than once, such as {list(twice)[:3]}; {way_out}"
+    )
 
 
 def name_files(paths: Sequence[Path], key: str) -> dict[str, Path]:
-    """Files by their names without ending; those of one name get their folder's name before it, such as `P1_adata`.
+    """Files by their names without ending; those of one name get their folder's name before it,
+    such as `P1_adata`.
 
     Args:
         paths: in the user's order; links keep their own names.
@@ -107,7 +114,10 @@ def name_files(paths: Sequence[Path], key: str) -> dict[str, Path]:
     """
     by_id(((os.path.abspath(path), path) for path in paths), f"{key}", "name each file once")  # noqa: PTH100, links stay
     stems = [path.stem for path in paths]
-    named = [path.stem if stems.count(path.stem) == 1 else f"{_folder(path)}_{path.stem}" for path in paths]
+    named = [
+        path.stem if stems.count(path.stem) == 1 else f"{_folder(path)}_{path.stem}"
+        for path in paths
+    ]
     return by_id(
         zip(named, paths, strict=True),
         f"files of one name in {key}",
@@ -116,7 +126,9 @@ def name_files(paths: Sequence[Path], key: str) -> dict[str, Path]:
 
 
 def name_of(folder: Path) -> str:
-    """The name of a folder as the user sees it: of a link its own, of `.` that of the current folder."""
+    """The name of a folder as the user sees it: of a link its own, of `.` that of the current
+    folder.
+    """
     return Path(os.path.abspath(folder)).name  # noqa: PTH100, resolve would follow links
 
 
@@ -125,7 +137,8 @@ def _folder(path: Path) -> str:
 
 
 def files_in(folder: Path, suffix: str) -> list[Path]:
-    """The files of a folder with this ending, in the order of their names; hidden ones are left out.
+    """The files of a folder with this ending, in the order of their names; hidden ones are left
+    out.
 
     Half-written files (`.A.123.part.h5ad`) and those that macOS adds (`._A.h5ad`) are hidden.
     """

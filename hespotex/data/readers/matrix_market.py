@@ -49,15 +49,26 @@ def _head(path: Path, file: IO[str]) -> tuple[tuple[int, int], int]:
     """Rows and columns, and the number of entries; the file stands behind them."""
     words = file.readline().lower().split()
     kinds = {"real", "integer", "double"}
-    if words[:3] != ["%%matrixmarket", "matrix", "coordinate"] or set(words[3:4]) - kinds or words[4:5] != ["general"]:
-        raise InputError(f"{path}: expected %%MatrixMarket matrix coordinate integer general, found {' '.join(words)[:80]!r}")
+    if (
+        words[:3] != ["%%matrixmarket", "matrix", "coordinate"]
+        or set(words[3:4]) - kinds
+        or words[4:5] != ["general"]
+    ):
+        raise InputError(
+            f"{path}: expected %%MatrixMarket matrix coordinate integer general, found"
+            f" {' '.join(words)[:80]!r}"
+        )
     line = file.readline()
     while line.startswith("%") or (line and not line.strip()):
         line = file.readline()
     numbers = line.split()
     if len(numbers) != 3 or not all(number.isdecimal() for number in numbers):
-        raise InputError(f"{path}: expected rows, columns and entries, found {line.strip()[:80]!r}; {TORN}")
+        raise InputError(
+            f"{path}: expected rows, columns and entries, found {line.strip()[:80]!r}; {TORN}"
+        )
     rows, columns, entries = map(int, numbers)
     if max(rows, columns, entries) > 2**40:
-        raise InputError(f"{path}: {line.strip()[:80]} rows, columns and entries are beyond reason; {TORN}")
+        raise InputError(
+            f"{path}: {line.strip()[:80]} rows, columns and entries are beyond reason; {TORN}"
+        )
     return (rows, columns), entries

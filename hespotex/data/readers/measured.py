@@ -1,4 +1,6 @@
-"""Measured spots of one h5ad, for every reader of such files: counts, positions, and what is said of both."""
+"""Measured spots of one h5ad, for every reader of such files: counts, positions, and what is said
+of both.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,8 +30,8 @@ LIBRARY = ("library_id", "library", "sample", "sample_id", "batch")
 class How:
     """How an h5ad is read.
 
-    `layer`: see `raw_counts`; `in_tissue`: column of `obs` that says which spots lie on tissue, None
-    for all spots; `check_frame`: look whether the positions are px of the image.
+    `layer`: see `raw_counts`; `in_tissue`: column of `obs` that says which spots lie on tissue,
+    None for all spots; `check_frame`: look whether the positions are px of the image.
     """
 
     layer: str | None = None
@@ -41,7 +43,9 @@ class How:
 
 @dataclass(frozen=True)
 class Measured:
-    """Spots on tissue: `counts` (n_spots, n_genes), `pos` (n_spots, 2) px, x then y, `factors` of the library."""
+    """Spots on tissue: `counts` (n_spots, n_genes), `pos` (n_spots, 2) px, x then y, `factors` of
+    the library.
+    """
 
     barcodes: list[str]
     genes: list[str]
@@ -64,11 +68,15 @@ def read_measured(section_id: str, path: Path, how: How) -> Measured:
     keep = spots_on_tissue(section_id, adata.obs, how.in_tissue, how.all_spots)
     frame = _frame(section_id, path, adata, keep, how)
     names = [name for name, kept in zip(barcodes, keep, strict=True) if kept]
-    return Measured(names, genes, counts[keep] if not keep.all() else counts, frame.pos, frame.obs, frame)
+    return Measured(
+        names, genes, counts[keep] if not keep.all() else counts, frame.pos, frame.obs, frame
+    )
 
 
 def measured_positions(path: Path, how: How) -> tuple[list[str], Frame]:
-    """Barcodes and positions of the spots of an h5ad that lie on tissue; counts are not looked at."""
+    """Barcodes and positions of the spots of an h5ad that lie on tissue; counts are not looked
+    at.
+    """
     adata = read_h5ad(path)
     keep = spots_on_tissue(path.name, adata.obs, how.in_tissue, how.all_spots)
     names = [str(name) for name, kept in zip(adata.obs_names, keep, strict=True) if kept]
@@ -76,7 +84,9 @@ def measured_positions(path: Path, how: How) -> tuple[list[str], Frame]:
     return names, _frame(path.name, path, adata, keep, how)
 
 
-def library_factors(section_id: str, adata: ad.AnnData, obs: pd.DataFrame, how: How) -> dict[str, Any]:
+def library_factors(
+    section_id: str, adata: ad.AnnData, obs: pd.DataFrame, how: How
+) -> dict[str, Any]:
     """Scale factors of the one library of a file; empty where none is told.
 
     Raises:
@@ -110,16 +120,22 @@ def _of_spots(
     else:
         return libraries
     raise InputError(
-        f"{section_id}: {where}, but a section has one image: write one file for each, such as {split}; "
-        f"or take all spots as one section with {how.override}"
+        f"{section_id}: {where}, but a section has one image: write one file for each, such as"
+        f" {split}; or take all spots as one section with {how.override}"
     )
 
 
-def _library_column(libraries: Mapping[str, Any], obs: pd.DataFrame) -> tuple[str | None, list[str]]:
+def _library_column(
+    libraries: Mapping[str, Any], obs: pd.DataFrame
+) -> tuple[str | None, list[str]]:
     """The column of `obs` that names each spot's library, and its values."""
-    found = {name: sorted({plain_id(v) for v in obs[name].unique()} - {""}) for name in _candidates(obs)}
+    found = {
+        name: sorted({plain_id(v) for v in obs[name].unique()} - {""}) for name in _candidates(obs)
+    }
     for name, values in found.items():
-        if values and (name == LIBRARY[0] or (len(libraries) > 1 and set(values) <= set(libraries))):
+        if values and (
+            name == LIBRARY[0] or (len(libraries) > 1 and set(values) <= set(libraries))
+        ):
             return name, values
     return None, []
 
@@ -129,7 +145,9 @@ def _candidates(obs: pd.DataFrame) -> list[str]:
     return [name for name in (*LIBRARY, *others) if name in obs]
 
 
-def _frame(section_id: str, path: Path, adata: ad.AnnData, keep: NDArray[np.bool_], how: How) -> Frame:
+def _frame(
+    section_id: str, path: Path, adata: ad.AnnData, keep: NDArray[np.bool_], how: How
+) -> Frame:
     pos = xy_of(adata.obsm["spatial"], f'{path}: obsm["spatial"]')[keep]
     check_positions(section_id, pos)
     obs = adata.obs[keep]

@@ -31,7 +31,9 @@ def read_obs(path: Path) -> pd.DataFrame:
     except InputError:
         raise
     except Exception as error:  # h5py and anndata raise many kinds for a broken file
-        raise InputError(f"{path}: obs cannot be read ({type(error).__name__}: {error}); is the file whole?") from error
+        raise InputError(
+            f"{path}: obs cannot be read ({type(error).__name__}: {error}); is the file whole?"
+        ) from error
 
 
 def one_patient(path: Path, group_key: str) -> str:
@@ -44,12 +46,15 @@ def one_patient(path: Path, group_key: str) -> str:
     way_out = "set data.reader.group_key or data.reader.groups, and keep one section a file"
     if group_key not in obs:
         raise InputError(
-            f"{path}: expected one patient in obs[{group_key!r}], found columns {sorted(str(name) for name in obs)}; {way_out}"
+            f"{path}: expected one patient in obs[{group_key!r}], found columns"
+            f" {sorted(str(name) for name in obs)}; {way_out}"
         )
     values = sorted({plain_id(value) for value in obs[group_key].unique()})
     if len(values) != 1 or not values[0]:
         shown = [value or "a blank" for value in values]
-        raise InputError(f"{path}: expected one patient in obs[{group_key!r}], found {shown[:20]}; {way_out}")
+        raise InputError(
+            f"{path}: expected one patient in obs[{group_key!r}], found {shown[:20]}; {way_out}"
+        )
     return values[0]
 
 

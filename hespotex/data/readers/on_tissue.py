@@ -1,4 +1,6 @@
-"""Which spots lie on tissue, as a file says it: `in_tissue` as 1, 1.0, True, "TRUE", "t" or a category."""
+"""Which spots lie on tissue, as a file says it: `in_tissue` as 1, 1.0, True, "TRUE", "t" or a
+category.
+"""
 
 import logging
 from typing import Any
@@ -12,7 +14,9 @@ from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
 COLUMN = "in_tissue"
-WORDS = dict.fromkeys(("1", "1.0", "true", "t", "yes", "y"), True) | dict.fromkeys(("0", "0.0", "false", "f", "no", "n"), False)
+WORDS = dict.fromkeys(("1", "1.0", "true", "t", "yes", "y"), True) | dict.fromkeys(
+    ("0", "0.0", "false", "f", "no", "n"), False
+)
 
 
 def yes_or_no(values: Any, where: str, way_out: str) -> NDArray[np.bool_]:
@@ -34,7 +38,9 @@ def yes_or_no(values: Any, where: str, way_out: str) -> NDArray[np.bool_]:
     return np.array([WORDS[text] for text in texts], dtype=bool)
 
 
-def spots_on_tissue(section_id: str, table: pd.DataFrame, column: str | None, way_out: str) -> NDArray[np.bool_]:
+def spots_on_tissue(
+    section_id: str, table: pd.DataFrame, column: str | None, way_out: str
+) -> NDArray[np.bool_]:
     """Which spots (n_spots,) to keep; says how many are left out.
 
     Args:

@@ -10,7 +10,8 @@ from hespotex.errors import InputError
 
 SUFFIXES = OPENSLIDE | TIFF | PLAIN
 KEY = "data.reader.images"
-Images = dict[str, str] | str | None  # {section_id: path}, a folder of ID.tif, one file for one section, or unknown
+# {section_id: path}, a folder of ID.tif, one file for one section, or unknown
+Images = dict[str, str] | str | None
 
 
 def configured_image(section_id: str, images: Images, section_ids: Collection[str]) -> Path | None:
@@ -27,7 +28,10 @@ def configured_image(section_id: str, images: Images, section_ids: Collection[st
         found = images_of(existing_folder(path, KEY), section_id, section_ids)
         return one_image(section_id, found, path)
     if (n_sections := len(section_ids)) > 1:
-        raise InputError(f"{KEY}={path} is one file, but there are {n_sections} sections; give a folder, or {{ID: PATH,...}}")
+        raise InputError(
+            f"{KEY}={path} is one file, but there are {n_sections} sections; give a folder, or"
+            " {ID: PATH,...}"
+        )
     return _existing(section_id, path)
 
 
@@ -38,7 +42,8 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def images_of(folder: Path, section_id: str, others: Collection[str] = ()) -> list[Path]:
-    """Images named `{section_id}.tif`, `{section_id}.ome.tif` or `{section_id}_image.tif`, of any known format.
+    """Images named `{section_id}.tif`, `{section_id}.ome.tif` or `{section_id}_image.tif`, of any
+    known format.
 
     Where there is none, those whose name goes on after a dot, as `{section_id}.UUID.svs`, unless
     it is the name of one of the `others`: `P1.rep2.tif` is the image of P1.rep2, not of P1.
@@ -78,9 +83,13 @@ def one_image(section_id: str, found: list[Path], folder: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(f"{section_id}: several images in {folder}: {[p.name for p in found]}; choose with {KEY}={{ID: PATH}}")
+        raise InputError(
+            f"{section_id}: several images in {folder}: {[p.name for p in found]}; choose with"
+            f" {KEY}={{ID: PATH}}"
+        )
     raise InputError(
-        f"{section_id}: no image in {folder}: expected {section_id}.tif or another of {', '.join(sorted(SUFFIXES))}; set {KEY}"
+        f"{section_id}: no image in {folder}: expected {section_id}.tif or another of"
+        f" {', '.join(sorted(SUFFIXES))}; set {KEY}"
     )
 
 

@@ -42,7 +42,8 @@ def read_slide(
     grid: str,
     check_frame: bool = True,
 ) -> Section:
-    """A slide ready to predict on; `obs["tissue_fraction"]` is the share of tissue in a square of one pitch.
+    """A slide ready to predict on; `obs["tissue_fraction"]` is the share of tissue in a square of
+    one pitch.
 
     Args:
         path: image file.
@@ -67,9 +68,19 @@ def read_slide(
         _warn_of_pitch(path, pitch_px(pos) * mpp, pitch_um)
     else:
         names, pos = lay_grid(grid, image.size, pitch_um / mpp)
-        names, pos = _on_tissue(path, names, pos, tissue.fraction(pos, pitch_um / mpp) >= min_tissue, min_tissue)
+        names, pos = _on_tissue(
+            path, names, pos, tissue.fraction(pos, pitch_um / mpp) >= min_tissue, min_tissue
+        )
     adata = make_adata(sparse.csr_matrix((len(pos), 0), dtype=np.float32), names, [], pos)
-    section = Section(SectionKey(path.stem, path.stem), adata, mpp, mpp_source, pitch_um, spot_diameter_um, image=path)
+    section = Section(
+        SectionKey(path.stem, path.stem),
+        adata,
+        mpp,
+        mpp_source,
+        pitch_um,
+        spot_diameter_um,
+        image=path,
+    )
     check_spots(section, *image.size)
     adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
     return section
@@ -83,12 +94,17 @@ def pixel_size(path: Path, mpp: float | None) -> tuple[float, str]:
     """
     if mpp is not None:
         if not believable(mpp):
-            raise InputError(f"{path}: mpp={mpp:g} um per px cannot be; expected a number such as mpp=0.5")
+            raise InputError(
+                f"{path}: mpp={mpp:g} um per px cannot be; expected a number such as mpp=0.5"
+            )
         return mpp, "mpp="
     image = open_image(path)
     if image.mpp is None:
         words = f" ({image.mpp_words})" if image.mpp_words else ""
-        raise InputError(f"{path}: the file tells no believable pixel size{words}; set mpp=UM_PER_PX, such as mpp=0.5")
+        raise InputError(
+            f"{path}: the file tells no believable pixel size{words}; set mpp=UM_PER_PX, such as"
+            " mpp=0.5"
+        )
     return image.mpp, "embedded in the image"
 
 
@@ -96,8 +112,8 @@ def read_positions(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     """Names and spot centres (n_spots, 2) px, x then y.
 
     Args:
-        path: CSV or TSV with columns `x,y` (full-resolution px), or those of Visium or her2st; or an `.h5ad` with
-            measured spots in `obsm["spatial"]`.
+        path: CSV or TSV with columns `x,y` (full-resolution px), or those of Visium or her2st; or
+          an `.h5ad` with measured spots in `obsm["spatial"]`.
 
     Raises:
         InputError: no such file, or no positions in it.
@@ -110,16 +126,20 @@ def _frame_of(path: Path, check_frame: bool) -> tuple[list[str], Frame]:
     """Names of the positions of a file, and these with what the file says of their frame."""
     if not path.is_file():
         raise InputError(
-            f"positions not found: {path}; set positions=FILE (columns x,y in full-resolution px), or null for a grid"
+            f"positions not found: {path}; set positions=FILE (columns x,y in full-resolution px),"
+            " or null for a grid"
         )
     if path.suffix.lower() == ".h5ad":
-        return measured_positions(path, How(all_spots=ALL_SPOTS, override=OVERRIDE, check_frame=check_frame))
+        return measured_positions(
+            path, How(all_spots=ALL_SPOTS, override=OVERRIDE, check_frame=check_frame)
+        )
     table = _table(path)
     table = table[spots_on_tissue(path.name, table, COLUMN, ALL_SPOTS)]
     pair = pair_of(list(table))
     if pair is None:
         raise InputError(
-            f"{path}: expected columns x,y (full-resolution px) or {PAIRS[:2]}, found {[str(n) for n in table][:20]}"
+            f"{path}: expected columns x,y (full-resolution px) or {PAIRS[:2]}, found"
+            f" {[str(n) for n in table][:20]}"
         )
     pos = np.stack([numbers_of(table, name, str(path)) for name in pair], axis=1)
     names = _names(table, path)
@@ -142,16 +162,23 @@ def _names(table: pd.DataFrame, path: Path) -> list[str]:
     if "barcode" not in table:
         return [f"{i:06d}" for i in range(len(table))]
     names = [plain_id(name) for name in table["barcode"]]
-    check_unique(names, f"barcodes of {path}", "positions=FILE needs a name of its own for each spot")
+    check_unique(
+        names, f"barcodes of {path}", "positions=FILE needs a name of its own for each spot"
+    )
     return names
 
 
 def _on_tissue(
-    path: Path, names: list[str], pos: NDArray[np.float64], keep: NDArray[np.bool_], min_tissue: float
+    path: Path,
+    names: list[str],
+    pos: NDArray[np.float64],
+    keep: NDArray[np.bool_],
+    min_tissue: float,
 ) -> tuple[list[str], NDArray[np.float64]]:
     if not keep.any():
         raise InputError(
-            f"{path}: no grid position of {len(pos)} has {min_tissue:.0%} tissue; lower min_tissue, or give positions=FILE"
+            f"{path}: no grid position of {len(pos)} has {min_tissue:.0%} tissue; lower min_tissue,"
+            " or give positions=FILE"
         )
     return [name for name, kept in zip(names, keep, strict=True) if kept], pos[keep]
 
@@ -159,5 +186,8 @@ def _on_tissue(
 def _warn_of_pitch(path: Path, found_um: float, pitch_um: float) -> None:
     if np.isfinite(found_um) and abs(found_um / pitch_um - 1) > PITCH_WARNING:
         log.warning(
-            "%s: positions are %.0f um apart, the model was trained at %.0f um: is mpp right?", path, found_um, pitch_um
+            "%s: positions are %.0f um apart, the model was trained at %.0f um: is mpp right?",
+            path,
+            found_um,
+            pitch_um,
         )

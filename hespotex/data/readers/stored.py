@@ -22,12 +22,14 @@ def with_patches(section: Section, path: Path) -> Section:
     except InputError:
         raise
     except Exception as error:  # h5py raises many kinds for a broken file
-        raise InputError(f"{path}: cannot be read as HEST patches ({error}); is the file whole?") from error
+        raise InputError(
+            f"{path}: cannot be read as HEST patches ({error}); is the file whole?"
+        ) from error
     keep = np.array([barcode in stored for barcode in section.barcodes])
     if not keep.any():
         raise InputError(
-            f"{section.section_id}: no barcode of {path}, such as {sorted(stored)[:2]}, is among the spots of the h5ad, "
-            f"such as {section.barcodes[:2]}"
+            f"{section.section_id}: no barcode of {path}, such as {sorted(stored)[:2]}, is among"
+            f" the spots of the h5ad, such as {section.barcodes[:2]}"
         )
     log.info("%s: %d of %d spots have a stored patch", section.section_id, keep.sum(), len(keep))
     return replace(section.keep(keep), patches=path)

@@ -1,4 +1,6 @@
-"""Visium: Space Ranger `outs/` folders (versions 1 to 4, CytAssist included) and the microscope images beside them."""
+"""Visium: Space Ranger `outs/` folders (versions 1 to 4, CytAssist included) and the microscope
+images beside them.
+"""
 
 from pathlib import Path
 
@@ -8,7 +10,14 @@ from hespotex.data.readers.frame import as_number
 from hespotex.data.readers.fullres import PICTURES, check_full_resolution
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import by_id, name_of
-from hespotex.data.readers.pictures import KEY, Images, configured_image, images_in, images_of, one_image
+from hespotex.data.readers.pictures import (
+    KEY,
+    Images,
+    configured_image,
+    images_in,
+    images_of,
+    one_image,
+)
 from hespotex.data.readers.spaceranger import MATRIX, Spots, find_file, need_file, read_spots
 from hespotex.data.scale import believable, choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_spots, make_adata
@@ -20,8 +29,8 @@ class VisiumReader:
 
     Args:
         root: that folder; the section's id is the name of the folder, or of the one around `outs`.
-        images: microscope images: a folder with `{section_id}.tif`, `{section_id: path}`, or the path for one section;
-            by default the one image beside or in `outs/`.
+        images: microscope images: a folder with `{section_id}.tif`, `{section_id: path}`, or the
+          path for one section; by default the one image beside or in `outs/`.
         groups: patients, see `read_groups`.
         mpp: um per px; by default what the image says, else read off the spot pitch.
         sections: ids to use; by default all.
@@ -50,7 +59,9 @@ class VisiumReader:
         outs = self._outs[section_id]
         folder, spots = self._spots(section_id, outs)
         scale = read_json(need_file(folder, "scalefactors_json.json"))
-        image = configured_image(section_id, self.images, self._outs) or self._beside(section_id, outs)
+        image = configured_image(section_id, self.images, self._outs) or self._beside(
+            section_id, outs
+        )
         size, embedded = image_facts(image)
         check_full_resolution(section_id, image, size, folder, scale, spots.pos_px)
         told = as_number(scale.get("microns_per_pixel"))  # Visium HD has it
@@ -76,7 +87,11 @@ class VisiumReader:
 
     def _find(self, root: Path) -> dict[str, Path]:
         existing_folder(root, "data.reader.root")
-        folders = [root, root / "outs", *(p for f in sorted(root.iterdir()) if f.is_dir() for p in (f, f / "outs"))]
+        folders = [
+            root,
+            root / "outs",
+            *(p for f in sorted(root.iterdir()) if f.is_dir() for p in (f, f / "outs")),
+        ]
         outs = [folder for folder in folders if folder.is_dir() and self._is_outs(folder)]
         found = by_id(
             ((_name(folder), folder) for folder in outs),
@@ -84,20 +99,35 @@ class VisiumReader:
             "rename one, or set data.reader.root to one of them",
         )
         if not found:
-            raise InputError(f"no {self._layout()} in {root} or in folders inside it; set data.reader.root=PATH")
+            raise InputError(
+                f"no {self._layout()} in {root} or in folders inside it; set data.reader.root=PATH"
+            )
         return found
 
     def _layout(self) -> str:
-        return f"Space Ranger outs/ ({MATRIX}.h5 or {MATRIX}/, and spatial/; for Visium HD use data=visium_hd)"
+        return (
+            f"Space Ranger outs/ ({MATRIX}.h5 or {MATRIX}/, and spatial/; for Visium HD use"
+            " data=visium_hd)"
+        )
 
     def _beside(self, section_id: str, outs: Path) -> Path:
-        """The one image in `outs/` or in the sample folder around it, or the one of the section's name further up."""
-        found = [*images_in(outs), *(images_in(outs.parent) if outs.name == "outs" else images_of(outs.parent, section_id))]
+        """The one image in `outs/` or in the sample folder around it, or the one of the section's
+        name further up.
+        """
+        found = [
+            *images_in(outs),
+            *(
+                images_in(outs.parent)
+                if outs.name == "outs"
+                else images_of(outs.parent, section_id)
+            ),
+        ]
         found = [path for path in found if not path.stem.endswith(PICTURES)]
         if not found:
             raise InputError(
-                f"{section_id}: outs/ does not hold the full-resolution microscope image, and there is none beside {outs}; "
-                f"set {KEY} to the image that spaceranger was given (a folder with {section_id}.tif, {{ID: PATH}}, or one path)"
+                f"{section_id}: outs/ does not hold the full-resolution microscope image, and there"
+                f" is none beside {outs}; set {KEY} to the image that spaceranger was given (a"
+                f" folder with {section_id}.tif, {{ID: PATH}}, or one path)"
             )
         return one_image(section_id, found, outs)
 

@@ -1,4 +1,6 @@
-"""Visium HD: Space Ranger `outs/binned_outputs/square_016um/`, whose bins, or pools of them, are the spots."""
+"""Visium HD: Space Ranger `outs/binned_outputs/square_016um/`, whose bins, or pools of them, are
+the spots.
+"""
 
 from pathlib import Path
 
@@ -8,7 +10,13 @@ from scipy import sparse
 from hespotex.data.readers.common import read_json
 from hespotex.data.readers.groups import Groups
 from hespotex.data.readers.pictures import Images
-from hespotex.data.readers.spaceranger import Spots, find_file, need_file, read_positions, read_spots
+from hespotex.data.readers.spaceranger import (
+    Spots,
+    find_file,
+    need_file,
+    read_positions,
+    read_spots,
+)
 from hespotex.data.readers.visium import VisiumReader
 from hespotex.errors import InputError
 
@@ -20,7 +28,8 @@ class VisiumHDReader(VisiumReader):
         root, images, groups, sections: see `VisiumReader`.
         mpp: um per px; by default the `microns_per_pixel` of the scale factors.
         bin_um: side of the bins to read: 16 or 8 (2 needs much memory).
-        pool: this many bins along each side become one spot: counts are summed, the position is the block's middle.
+        pool: this many bins along each side become one spot: counts are summed, the position is the
+          block's middle.
     """
 
     step = (1.0, 1.0)
@@ -36,7 +45,9 @@ class VisiumHDReader(VisiumReader):
         pool: int = 1,
     ) -> None:
         if pool < 1:
-            raise InputError(f"data.reader.pool={pool}: expected 1 or more bins along each side of a spot")
+            raise InputError(
+                f"data.reader.pool={pool}: expected 1 or more bins along each side of a spot"
+            )
         super().__init__(root, images, groups, mpp, sections)
         self.bin_um, self.pool = bin_um, pool
         self.pitch_um = self.spot_diameter_um = float(bin_um * pool)
@@ -46,22 +57,40 @@ class VisiumHDReader(VisiumReader):
         folder = binned / f"square_{self.bin_um:03d}um"
         if not folder.is_dir():
             found = sorted(p.name for p in binned.iterdir())
-            raise InputError(f"{section_id}: no {folder.name} in {binned}, found {found}; set data.reader.bin_um")
-        told = read_json(need_file(folder, "scalefactors_json.json")).get("bin_size_um", self.bin_um)
+            raise InputError(
+                f"{section_id}: no {folder.name} in {binned}, found {found}; set data.reader.bin_um"
+            )
+        told = read_json(need_file(folder, "scalefactors_json.json")).get(
+            "bin_size_um", self.bin_um
+        )
         if told != self.bin_um:
-            raise InputError(f"{folder}: expected bins of {self.bin_um} um, but the scale factors say {told} um")
+            raise InputError(
+                f"{folder}: expected bins of {self.bin_um} um, but the scale factors say {told} um"
+            )
         spots = read_spots(section_id, folder)
         return folder, spots if self.pool == 1 else self._pooled(spots, folder)
 
     def _pooled(self, spots: Spots, folder: Path) -> Spots:
-        """Blocks of pool x pool bins; their middle is the mean over all bins of the block, also those off the tissue."""
-        table = read_positions(need_file(folder, "tissue_positions.parquet", "tissue_positions.csv"))
+        """Blocks of pool x pool bins; their middle is the mean over all bins of the block, also
+        those off the tissue.
+        """
+        table = read_positions(
+            need_file(folder, "tissue_positions.parquet", "tissue_positions.csv")
+        )
         names = ["pxl_col_in_fullres", "pxl_row_in_fullres"]
-        middle = table[names].groupby([table["array_row"] // self.pool, table["array_col"] // self.pool]).mean()
-        blocks, block_of = np.unique(spots.array[:, ::-1] // self.pool, axis=0, return_inverse=True)  # rows, then columns
+        middle = (
+            table[names]
+            .groupby([table["array_row"] // self.pool, table["array_col"] // self.pool])
+            .mean()
+        )
+        # rows, then columns
+        blocks, block_of = np.unique(spots.array[:, ::-1] // self.pool, axis=0, return_inverse=True)
         entries = (np.ones(len(spots.array)), (block_of.ravel(), np.arange(len(spots.array))))
         counts = sparse.csr_matrix(sparse.csr_matrix(entries) @ spots.counts)
-        barcodes = [f"s_{self.bin_um * self.pool:03d}um_{row:05.0f}_{column:05.0f}-1" for row, column in blocks]
+        barcodes = [
+            f"s_{self.bin_um * self.pool:03d}um_{row:05.0f}_{column:05.0f}-1"
+            for row, column in blocks
+        ]
         pos = middle.loc[list(map(tuple, blocks))].to_numpy(float)
         return Spots(barcodes, spots.genes, counts, pos, blocks[:, ::-1])
 

@@ -19,7 +19,8 @@ __all__ = ["Frame", "Tissue", "find_tissue", "read_tissue", "slide_tissue", "tis
 
 
 def slide_tissue(path: Path, mpp: float, mask: str | None = None, **how: Any) -> Tissue:
-    """Tissue of the slide at `path`: from `mask` (a file, or a folder with one file a slide), else found (see `find_tissue`).
+    """Tissue of the slide at `path`: from `mask` (a file, or a folder with one file a slide), else
+    found (see `find_tissue`).
 
     Raises:
         InputError: a slide or a mask that cannot be used.
@@ -36,10 +37,13 @@ def slide_tissue(path: Path, mpp: float, mask: str | None = None, **how: Any) ->
 def _warn_of_glass(given: Tissue, found: Tissue, file: Path) -> None:
     """Say so where the user's mask holds less of what is stained than of the rest."""
     height, width = found.mask.shape
-    marked = cv2.resize(given.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    marked = (
+        cv2.resize(given.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        > 0
+    )
     if found.mask.any() and marked[found.mask].mean() < LEAST_STAINED * marked.mean():
         log.warning(
-            "%s: the mask leaves out %.0f%% of what is stained and marks %.0f%% of the slide: is it the wrong way round, or "
-            "of another slide?",
+            "%s: the mask leaves out %.0f%% of what is stained and marks %.0f%% of the slide: is it"
+            " the wrong way round, or of another slide?",
             *(file, 100 * (1 - marked[found.mask].mean()), 100 * marked.mean()),
         )

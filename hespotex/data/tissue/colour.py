@@ -8,14 +8,18 @@ from hespotex.data.tissue.mask import Mask
 
 Picture = NDArray[np.uint8]  # RGB (rows, columns, 3)
 OTSU_SHARE = 0.75  # of Otsu's threshold: pale stroma lies between glass and the rest
-SATURATION = (12, 45)  # of 255: below the first there is no colour to tell tissue by, above the second it is no glass
-INK_RATIO, INK_OFFSET = 1.2, 0.03  # H and E both absorb green most; ink that absorbs red more is green, cyan or blue
+# of 255: below the first there is no colour to tell tissue by, above the second it is no glass
+SATURATION = (12, 45)
+# H and E both absorb green most; ink that absorbs red more is green, cyan or blue
+INK_RATIO, INK_OFFSET = 1.2, 0.03
 BLACK_VALUE, BLACK_CHROMA = 80, 20  # of 255: darker and greyer than the densest nuclei
 _OPTICAL_DENSITY = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)
 
 
 def ink(picture: Picture) -> Mask:
-    """Pixels of green, blue or black ink, and of black borders. Red ink is not told from blood and eosin."""
+    """Pixels of green, blue or black ink, and of black borders. Red ink is not told from blood and
+    eosin.
+    """
     red, green = _OPTICAL_DENSITY[picture[..., 0]], _OPTICAL_DENSITY[picture[..., 1]]
     value, lowest = picture.max(axis=2), picture.min(axis=2)
     black = (value < BLACK_VALUE) & (value - lowest < BLACK_CHROMA)

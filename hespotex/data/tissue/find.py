@@ -17,7 +17,11 @@ INK_RIM_UM = 24.0  # faint around a stroke
 
 
 def find_tissue(
-    image: RegionReader, mpp: float, um_per_px: float = 8.0, min_piece_um2: float = 50_000, max_hole_um2: float = 10_000
+    image: RegionReader,
+    mpp: float,
+    um_per_px: float = 8.0,
+    min_piece_um2: float = 50_000,
+    max_hole_um2: float = 10_000,
 ) -> Tissue:
     """Stained areas less ink; a blank slide gives an empty mask.
 

@@ -21,8 +21,9 @@ PICTURES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
 
 @dataclass(frozen=True)
 class Frame:
-    """The scanned area of a slide, from whose corner QuPath counts: `origin` (x, y) and `size` (width, height), in
-    full-resolution px of the canvas. It is the canvas but for some scanners (Leica SCN, MIRAX).
+    """The scanned area of a slide, from whose corner QuPath counts: `origin` (x, y) and `size`
+    (width, height), in full-resolution px of the canvas. It is the canvas but for some scanners
+    (Leica SCN, MIRAX).
     """
 
     origin: tuple[int, int]
@@ -33,26 +34,38 @@ def read_tissue(path: Path, size: tuple[int, int], frame: Frame | None = None) -
     """A user's mask for a slide of `size` (width, height in full-resolution px).
 
     Args:
-        path: GeoJSON with polygons in full-resolution px as QuPath exports them, which counts from the corner of the
-            scanned area; or a picture of any scale that covers the whole slide, or its scanned area (see `marked`).
+        path: GeoJSON with polygons in full-resolution px as QuPath exports them, which counts from
+          the corner of the scanned area; or a picture of any scale that covers the whole slide, or
+          its scanned area (see `marked`).
         frame: the scanned area, where it is not the whole canvas.
 
     Raises:
-        InputError: no such file, nothing in it that is an area, or one of another shape or place than the slide.
+        InputError: no such file, nothing in it that is an area, or one of another shape or place
+          than the slide.
     """
     if not path.is_file():
-        raise InputError(f"mask not found: {path}; set tissue.mask=FILE (GeoJSON or a picture), or null to find the tissue")
+        raise InputError(
+            f"mask not found: {path}; set tissue.mask=FILE (GeoJSON or a picture), or null to find"
+            " the tissue"
+        )
     area = frame or Frame((0, 0), size)
     if path.suffix.lower() in GEOJSON:
         scale = min(1.0, LONGEST_PX / max(size))
         if area.origin != (0, 0):
-            log.info("%s: taken from the corner of the scanned area at %d, %d px, as QuPath counts", path, *area.origin)
+            log.info(
+                "%s: taken from the corner of the scanned area at %d, %d px, as QuPath counts",
+                path,
+                *area.origin,
+            )
         mask = fill(read_areas(path), size, scale, area.origin, path)
     else:
         mask = _picture(path, size, area)
         scale = mask.shape[1] / size[0]
     if not mask.any():
-        raise InputError(f"{path}: marks no tissue inside the slide of {size[0]} x {size[1]} px; is it of this slide?")
+        raise InputError(
+            f"{path}: marks no tissue inside the slide of {size[0]} x {size[1]} px; is it of this"
+            " slide?"
+        )
     return Tissue(mask, scale, path.name)
 
 
@@ -64,29 +77,37 @@ def mask_file(mask: Path, slide: str) -> Path:
     """
     if not mask.is_dir():
         return mask
-    found = [path for path in sorted(mask.glob("*")) if path.stem == slide and path.suffix.lower() in GEOJSON | PICTURES]
+    found = [
+        path
+        for path in sorted(mask.glob("*"))
+        if path.stem == slide and path.suffix.lower() in GEOJSON | PICTURES
+    ]
     if len(found) != 1:
         raise InputError(
-            f"tissue.mask={mask}: expected one file {slide}.geojson or {slide}.png for the slide {slide}, "
-            f"found {[path.name for path in found]}"
+            f"tissue.mask={mask}: expected one file {slide}.geojson or {slide}.png for the slide"
+            f" {slide}, found {[path.name for path in found]}"
         )
     return found[0]
 
 
 def _picture(path: Path, size: tuple[int, int], area: Frame) -> Mask:
-    """A picture of the canvas, or of the scanned area, which is then put in its place; at most 5000 px long."""
+    """A picture of the canvas, or of the scanned area, which is then put in its place; at most 5000
+    px long.
+    """
     mask = marked(path)
     on_canvas, on_area = _fits(mask, size), _fits(mask, area.size)
     height, width = mask.shape
     if not on_canvas and not on_area:
         raise InputError(
-            f"{path}: the mask of {width} x {height} px has not the shape of the slide of {size[0]} x {size[1]} px"
+            f"{path}: the mask of {width} x {height} px has not the shape of the slide of {size[0]}"
+            f" x {size[1]} px"
         )
     check_not_all(mask, path)
     if on_canvas and on_area and area.size != size:
         raise InputError(
-            f"{path}: whether the mask covers the canvas of {size[0]} x {size[1]} px or the scanned area of "
-            f"{area.size[0]} x {area.size[1]} px is not clear, as both have its shape; give GeoJSON instead"
+            f"{path}: whether the mask covers the canvas of {size[0]} x {size[1]} px or the scanned"
+            f" area of {area.size[0]} x {area.size[1]} px is not clear, as both have its shape;"
+            " give GeoJSON instead"
         )
     if on_canvas:
         return _smaller(mask, min(1.0, LONGEST_PX / max(width, height)))
@@ -99,7 +120,14 @@ def _fits(mask: Mask, size: tuple[int, int]) -> bool:
 
 
 def _smaller(mask: Mask, shrink: float) -> Mask:
-    return np.asarray(cv2.resize(mask.astype(np.uint8), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_NEAREST)) > 0
+    return (
+        np.asarray(
+            cv2.resize(
+                mask.astype(np.uint8), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_NEAREST
+            )
+        )
+        > 0
+    )
 
 
 def _placed(mask: Mask, size: tuple[int, int], area: Frame) -> Mask:

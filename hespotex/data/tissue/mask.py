@@ -14,7 +14,8 @@ Ring = NDArray[np.float64]  # closed outline (n, 2), the last point is not repea
 class Tissue:
     """Tissue of one slide.
 
-    `mask`: (rows, columns) over the whole slide; `scale`: px of the mask per full-resolution px; `source`: how it was found.
+    `mask`: (rows, columns) over the whole slide; `scale`: px of the mask per full-resolution px;
+    `source`: how it was found.
     """
 
     mask: Mask
@@ -22,7 +23,9 @@ class Tissue:
     source: str
 
     def fraction(self, pos_px: NDArray[np.float64], side_px: float) -> NDArray[np.float64]:
-        """Share of tissue in a square of `side_px` around each position (n_spots, 2), both in full-resolution px."""
+        """Share of tissue in a square of `side_px` around each position (n_spots, 2), both in
+        full-resolution px.
+        """
         return tissue_fraction(self.mask, self.scale, pos_px, side_px)
 
     def area_mm2(self, mpp: float) -> float:
@@ -32,19 +35,27 @@ class Tissue:
     def pieces(self) -> list[list[Ring]]:
         """Outlines in full-resolution px, a list for each piece: its border first, then its holes.
 
-        They run through the middles of the border's px, so that filling them gives the mask again. A line of px has none.
+        They run through the middles of the border's px, so that filling them gives the mask again.
+        A line of px has none.
         """
-        found, tree = cv2.findContours(self.mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        found, tree = cv2.findContours(
+            self.mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
+        )
         pieces: dict[int, list[Ring]] = {}
-        for i in sorted(range(len(found)), key=lambda i: tree[0, i, 3]):  # parents (-1) before their holes
+        # parents (-1) before their holes
+        for i in sorted(range(len(found)), key=lambda i: tree[0, i, 3]):
             if len(found[i]) < 3:
                 continue
             parent = int(tree[0, i, 3])
-            pieces.setdefault(i if parent < 0 else parent, []).append((found[i][:, 0] + 0.5) / self.scale)
+            pieces.setdefault(i if parent < 0 else parent, []).append(
+                (found[i][:, 0] + 0.5) / self.scale
+            )
         return list(pieces.values())
 
 
-def tissue_fraction(mask: Mask, scale: float, pos_px: NDArray[np.float64], side_px: float) -> NDArray[np.float64]:
+def tissue_fraction(
+    mask: Mask, scale: float, pos_px: NDArray[np.float64], side_px: float
+) -> NDArray[np.float64]:
     """Share of tissue in a square of `side_px` level-0 px around each position, (n_spots,)."""
     total = cv2.integral(mask.astype(np.uint8)).astype(np.float64)
     low = np.clip(np.round((pos_px - side_px / 2) * scale), 0, None).astype(int)

@@ -33,7 +33,9 @@ FARTHEST = 100.0  # sides of the slide; coordinates beyond are of no slide
 
 @dataclass(frozen=True)
 class Area:
-    """One polygon: its border first, then its holes, in full-resolution px; and the class of its annotation."""
+    """One polygon: its border first, then its holes, in full-resolution px; and the class of its
+    annotation.
+    """
 
     rings: list[Ring]
     name: str
@@ -45,7 +47,8 @@ class Area:
 
 
 def read_areas(path: Path) -> list[Area]:
-    """The polygons of a GeoJSON file, as QuPath exports them; only the annotations where there are any beside cells.
+    """The polygons of a GeoJSON file, as QuPath exports them; only the annotations where there are
+    any beside cells.
 
     Raises:
         InputError: no GeoJSON, or no polygon in it.
@@ -59,27 +62,38 @@ def read_areas(path: Path) -> list[Area]:
     try:
         found = list(_areas(content, "", ""))
     except (ValueError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: a polygon whose coordinates are not lists of [x, y] ({error})") from error
+        raise InputError(
+            f"{path}: a polygon whose coordinates are not lists of [x, y] ({error})"
+        ) from error
     if not found:
         raise InputError(f"{path}: expected GeoJSON with a Polygon or MultiPolygon, found none")
     annotations = [area for kind, area in found if kind not in ("detection", "cell", "tile")]
     areas = annotations or [area for _, area in found]
     if all(area.is_cut for area in areas):
         names = sorted({area.name for area in areas})
-        raise InputError(f"{path}: all its areas are of classes that are cut out of the tissue: {', '.join(names)}")
+        raise InputError(
+            f"{path}: all its areas are of classes that are cut out of the tissue:"
+            f" {', '.join(names)}"
+        )
     if cut := sorted({area.name for area in areas if area.is_cut}):
         log.info("%s: areas of %s are cut out of the tissue", path, ", ".join(cut))
     return areas
 
 
-def fill(areas: list[Area], size: tuple[int, int], scale: float, origin: tuple[int, int], path: Path) -> Mask:
+def fill(
+    areas: list[Area], size: tuple[int, int], scale: float, origin: tuple[int, int], path: Path
+) -> Mask:
     """Mask at a lower power: the areas that are tissue, less those that are cut out.
 
     Args:
-        size: of the slide, width and height in full-resolution px; scale: px of the mask per such px.
+        size: of the slide, width and height in full-resolution px; scale: px of the mask per such
+          px.
         origin: where the outlines' corner lies on the slide.
     """
-    masks = [np.zeros((max(1, round(size[1] * scale)), max(1, round(size[0] * scale))), dtype=np.uint8) for _ in range(2)]
+    masks = [
+        np.zeros((max(1, round(size[1] * scale)), max(1, round(size[0] * scale))), dtype=np.uint8)
+        for _ in range(2)
+    ]
     for area in areas:
         rings = [ring + np.asarray(origin) for ring in area.rings]
         _check_near(rings, size, path)
@@ -92,12 +106,15 @@ def _check_near(rings: list[Ring], size: tuple[int, int], path: Path) -> None:
     farthest = max(float(np.abs(ring).max()) for ring in rings)
     if farthest > FARTHEST * max(size):
         raise InputError(
-            f"{path}: coordinates up to {farthest:.3g}, the slide has {size[0]} x {size[1]} px; expected full-resolution px"
+            f"{path}: coordinates up to {farthest:.3g}, the slide has {size[0]} x {size[1]} px;"
+            " expected full-resolution px"
         )
 
 
 def _areas(node: Any, kind: str, name: str) -> Iterator[tuple[str, Area]]:
-    """All polygons of a GeoJSON value with their object type; a list of features is what QuPath writes without a collection."""
+    """All polygons of a GeoJSON value with their object type; a list of features is what QuPath
+    writes without a collection.
+    """
     if isinstance(node, list):
         for entry in node:
             yield from _areas(entry, kind, name)

@@ -27,8 +27,8 @@ AS_GREY = "save it as a grey PNG, 0 where there is no tissue"
 def marked(path: Path) -> Mask:
     """Where a picture marks tissue, (rows, columns).
 
-    Above 0 is tissue, also in label masks; of indexed pictures by index, of transparent ones where they are not; of JPEG
-    above half.
+    Above 0 is tissue, also in label masks; of indexed pictures by index, of transparent ones where
+    they are not; of JPEG above half.
 
     Raises:
         InputError: no picture, one that could be meant in two ways, or one that is not clear.
@@ -39,22 +39,28 @@ def marked(path: Path) -> Mask:
         raise
     except Exception as error:  # Pillow, tifffile and the codecs have their own
         raise InputError(
-            f"{path}: cannot be read as a mask ({type(error).__name__}: {error}); expected GeoJSON (.geojson, .json) or a "
-            "picture such as PNG"
+            f"{path}: cannot be read as a mask ({type(error).__name__}: {error}); expected GeoJSON"
+            " (.geojson, .json) or a picture such as PNG"
         ) from error
 
 
 def check_not_all(tissue: Mask, path: Path) -> None:
-    """Refuse a mask that marks the whole slide: nobody draws one, and a background that is not 0 looks so."""
+    """Refuse a mask that marks the whole slide: nobody draws one, and a background that is not 0
+    looks so.
+    """
     if tissue.all():
         raise InputError(
-            f"{path}: the mask marks the whole slide: is its background not 0? Else {AS_GREY}, or set tissue.mask=null"
+            f"{path}: the mask marks the whole slide: is its background not 0? Else {AS_GREY}, or"
+            " set tissue.mask=null"
         )
 
 
 def _check_size(width: int, height: int, path: Path) -> None:
     if width * height > MOST_PX:
-        raise InputError(f"{path}: a mask of {width} x {height} px is too large to be read; save the mask at a lower power")
+        raise InputError(
+            f"{path}: a mask of {width} x {height} px is too large to be read; save the mask at a"
+            " lower power"
+        )
 
 
 def _of_plain(path: Path) -> Mask:
@@ -69,7 +75,8 @@ def _of_plain(path: Path) -> Mask:
         elif file.mode in ("1", "L", "I", "I;16", "I;16B", "LA", "RGBA"):
             values = np.asarray(file)
         elif file.mode == "RGB":
-            values = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))  # all 16 bits, where there are
+            # all 16 bits, where there are
+            values = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
         else:
             raise InputError(f"{path}: a mask in Pillow's mode {file.mode} is not clear; {AS_GREY}")
     return _by_value(values, has_alpha=values.ndim == 3 and values.shape[2] in (2, 4), path=path)
@@ -102,13 +109,13 @@ def _of_tiff(path: Path) -> Mask:
         return _indexed(values, rgb, np.full(len(rgb), 255, np.uint8), path)
     if photometric == WHITE_IS_ZERO:
         raise InputError(
-            f"{path}: white is zero in this TIFF, so that 1 looks black: whether black or white is tissue is not clear; "
-            f"{AS_GREY} (of a NumPy array: mask.astype('uint8'))"
+            f"{path}: white is zero in this TIFF, so that 1 looks black: whether black or white is"
+            f" tissue is not clear; {AS_GREY} (of a NumPy array: mask.astype('uint8'))"
         )
     if photometric not in (BLACK_IS_ZERO, RGB) or extras > 1 or values.dtype.kind not in "bui":
         raise InputError(
-            f"{path}: a mask of {getattr(page.photometric, 'name', photometric)}, {values.dtype}, {page.samplesperpixel} "
-            f"channels is not clear; {AS_GREY}"
+            f"{path}: a mask of {getattr(page.photometric, 'name', photometric)}, {values.dtype},"
+            f" {page.samplesperpixel} channels is not clear; {AS_GREY}"
         )
     return _by_value(values, has_alpha=extras == 1, path=path)
 
@@ -128,13 +135,20 @@ def _by_value(values: NDArray[Any], has_alpha: bool, path: Path) -> Mask:
     return np.asarray(opaque & coloured)
 
 
-def _indexed(index: NDArray[Any], rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], path: Path) -> Mask:
-    """Index 0 is the background, and so is what is transparent; black must be no other than index 0."""
+def _indexed(
+    index: NDArray[Any], rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], path: Path
+) -> Mask:
+    """Index 0 is the background, and so is what is transparent; black must be no other than index
+    0.
+    """
     used = np.unique(index)
     if (alpha[used] == 0).any() and (alpha[used] > 0).any():
         return np.asarray(alpha[index] > 0)
     black = (rgb[used] == 0).all(axis=1)
     if black.any() and not np.array_equal(black, used == 0):
         shown = ", ".join(f"{i}: {tuple(int(v) for v in rgb[i])}" for i in used[:4])
-        raise InputError(f"{path}: of an indexed mask index 0 is the background, but so is black, found {shown}; {AS_GREY}")
+        raise InputError(
+            f"{path}: of an indexed mask index 0 is the background, but so is black, found {shown};"
+            f" {AS_GREY}"
+        )
     return np.asarray(index > 0)

@@ -17,7 +17,9 @@ MAX_SPOTS = 3000  # of a section that are read, evenly spaced
 
 
 def calibration(folder: Path, section_id: str) -> list[Curve] | None:
-    """Curves of values, and of differences to each gene's mean in the section; None where no predictions are stored."""
+    """Curves of values, and of differences to each gene's mean in the section; None where no
+    predictions are stored.
+    """
     files = [prediction_file(folder, section_id, name) for name in ("predicted", "measured")]
     if not all(file.is_file() for file in files):
         return None
@@ -28,7 +30,10 @@ def calibration(folder: Path, section_id: str) -> list[Curve] | None:
         return None
     known = np.isfinite(measured).all(axis=0)
     predicted, measured = predicted[:, known], measured[:, known]
-    return [curve(predicted, measured), curve(predicted - predicted.mean(axis=0), measured - measured.mean(axis=0))]
+    return [
+        curve(predicted, measured),
+        curve(predicted - predicted.mean(axis=0), measured - measured.mean(axis=0)),
+    ]
 
 
 def _spots(file: Path) -> Array:
@@ -42,5 +47,8 @@ def curve(predicted: Array, measured: Array) -> Curve:
     """Means in up to 20 bins of equal size by the predicted value."""
     order = np.argsort(predicted, axis=None, kind="stable")
     parts = [part for part in np.array_split(order, N_BINS) if len(part)]
-    p, m = (np.array([values.ravel()[part].mean() for part in parts]) for values in (predicted, measured))
+    p, m = (
+        np.array([values.ravel()[part].mean() for part in parts])
+        for values in (predicted, measured)
+    )
     return p, m

@@ -15,7 +15,10 @@ from hespotex.results.runs import Runs
 from hespotex.results.tables import Tables
 
 MAX_GENES = 2000  # rows of a gene table; `genes.csv` has all
-TRUTH = [("moran_measured", "Moran's I, measured", ".3f"), ("mean_measured", "mean, measured", ".3f")]
+TRUTH = [
+    ("moran_measured", "Moran's I, measured", ".3f"),
+    ("mean_measured", "mean, measured", ".3f"),
+]
 GENE = [("pcc", "mean PCC", ".3f"), ("n_sections", "sections", ".0f"), ("q", "q", ".2g")]
 GAIN = [("gain", "gain over ridge", "+.3f"), ("gain_q", "q of the gain", ".2g")]
 SECONDS = ("embed", "teacher", "fit", "predict")
@@ -38,7 +41,9 @@ class Cells:
 
 def headline(tables: Tables) -> Cells:
     """The cross-validation table."""
-    return Cells(HEADLINE, headline_rows(tables.models), n_words=2, kinds=list(tables.models["role"]))
+    return Cells(
+        HEADLINE, headline_rows(tables.models), n_words=2, kinds=list(tables.models["role"])
+    )
 
 
 def per_model(tables: Tables, columns: Sequence[Column]) -> Cells:
@@ -47,38 +52,61 @@ def per_model(tables: Tables, columns: Sequence[Column]) -> Cells:
 
 
 def places(tables: Tables, words: list[str]) -> Cells:
-    """PCC of each section (`words`: section_id, group) or group (group) down, models across; seeds averaged first."""
+    """PCC of each section (`words`: section_id, group) or group (group) down, models across; seeds
+    averaged first.
+    """
     sections, models = tables.sections, [str(name) for name in tables.models["model"]]
     own = sections.groupby(["model", "section_id", "group"])["pcc_gene"].mean()
     mean = own.groupby([*words, "model"]).mean().unstack("model")
     spots = sections.drop_duplicates("section_id").groupby(words, as_index=False)["n_spots"].sum()
     table: Any = spots.merge(mean, on=words)
     rows = [
-        [*(str(row[word]) for word in words), f"{row['n_spots']:,}", *(number(row[model]) for model in models)]
+        [
+            *(str(row[word]) for word in words),
+            f"{row['n_spots']:,}",
+            *(number(row[model]) for model in models),
+        ]
         for row in table.to_dict("records")
     ]
-    return Cells([*(word.removesuffix("_id") for word in words), "spots", *models], rows, len(words))
+    return Cells(
+        [*(word.removesuffix("_id") for word in words), "spots", *models], rows, len(words)
+    )
 
 
 def genes(tables: Tables, model: str) -> Cells:
     """Genes down, the best first."""
     own = tables.genes[tables.genes["model"] == model].set_index("gene")
-    table = own.join(tables.gene_means(model).drop(columns="pcc")).sort_values("pcc", ascending=False, kind="stable")
+    table = own.join(tables.gene_means(model).drop(columns="pcc")).sort_values(
+        "pcc", ascending=False, kind="stable"
+    )
     gain = GAIN if model != reference(model) else []
-    shown = [column for column in [*GENE, *gain, *TRUTH] if column[0] in table and table[column[0]].notna().any()]
+    shown = [
+        column
+        for column in [*GENE, *gain, *TRUTH]
+        if column[0] in table and table[column[0]].notna().any()
+    ]
     rows = [
-        [str(gene), "yes" if row["found"] else "no", *(number(row[name], form) for name, _, form in shown)]
+        [
+            str(gene),
+            "yes" if row["found"] else "no",
+            *(number(row[name], form) for name, _, form in shown),
+        ]
         for gene, row in zip(table.index[:MAX_GENES], table.to_dict("records"), strict=False)
     ]
     return Cells(["gene", "found", *(title for _, title, _ in shown)], rows, n_words=2)
 
 
 def worst(tables: Tables, section_ids: Sequence[str]) -> Cells:
-    """PCC of some sections for the main model, ridge and the ceiling, and how much there is to find in them."""
+    """PCC of some sections for the main model, ridge and the ceiling, and how much there is to find
+    in them.
+    """
     ceilings = tables.models[tables.models["role"] == "ceiling"]["model"]
     wanted = [tables.main, reference(tables.main), *ceilings]
     models = [name for name in dict.fromkeys(wanted) if name in set(tables.models["model"])]
-    pcc = {name: by_section(tables.sections, name).set_index("section_id")["pcc_gene"] for name in models}
+    pcc = {
+        name: by_section(tables.sections, name).set_index("section_id")["pcc_gene"]
+        for name in models
+    }
     facts: Any = tables.sections.drop_duplicates("section_id").set_index("section_id")
     truth: Any = tables.section_means(tables.main)
     shown = [column for column in TRUTH if column[0] in truth]
@@ -90,13 +118,25 @@ def worst(tables: Tables, section_ids: Sequence[str]) -> Cells:
         ]
         for section in section_ids
     ]
-    return Cells(["section", "group", "spots", *models, *(title for _, title, _ in shown)], rows, n_words=2)
+    return Cells(
+        ["section", "group", "spots", *models, *(title for _, title, _ in shown)], rows, n_words=2
+    )
 
 
 def runs_table(runs: Runs, root: Path) -> Cells:
     """Each run with its fold, test sections, seed, folder, fingerprint, commit and audit."""
     audited = audits(runs)
-    header = ["model", "folds", "fold", "test sections", "seed", "folder", "data fingerprint", "commit", "audit"]
+    header = [
+        "model",
+        "folds",
+        "fold",
+        "test sections",
+        "seed",
+        "folder",
+        "data fingerprint",
+        "commit",
+        "audit",
+    ]
     rows = [
         [
             *(run["model"], run["fold_strategy"], str(run["split"]["index"])),
@@ -113,8 +153,19 @@ def runs_table(runs: Runs, root: Path) -> Cells:
 def cost(tables: Tables) -> Cells:
     """Means over the runs of each model."""
     rows = [
-        {"model": run["model"], **run["cost"], **run["cost"]["seconds"], "seconds": sum(run["cost"]["seconds"].values())}
+        {
+            "model": run["model"],
+            **run["cost"],
+            **run["cost"]["seconds"],
+            "seconds": sum(run["cost"]["seconds"].values()),
+        }
         for run in tables.runs
     ]
-    means = pd.DataFrame(rows).groupby("model").mean(numeric_only=True).reindex(tables.models["model"]).reset_index()
+    means = (
+        pd.DataFrame(rows)
+        .groupby("model")
+        .mean(numeric_only=True)
+        .reindex(tables.models["model"])
+        .reset_index()
+    )
     return Cells(*number_cells(means, [*COST, *((name, f"{name}, s", ".2f") for name in SECONDS)]))

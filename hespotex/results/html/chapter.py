@@ -53,7 +53,10 @@ class Chapter:
 
 def chapters(tables: Tables) -> list[Chapter]:
     """A chapter for each fold strategy, those without a leak in the main model first."""
-    return sorted((chapter(tables.of(strategy)) for strategy in tables.strategies), key=lambda found: bool(found.leak))
+    return sorted(
+        (chapter(tables.of(strategy)) for strategy in tables.strategies),
+        key=lambda found: bool(found.leak),
+    )
 
 
 def chapter(tables: Tables) -> Chapter:
@@ -88,8 +91,17 @@ def chapter(tables: Tables) -> Chapter:
         metrics=cells.per_model(tables, further(tables.models)),
         genes={model: cells.genes(tables, model) for model in _with_genes(tables)},
         worst=cells.worst(tables, low),
-        worst_maps=[picture for section in low for picture in maps(homes[section], section, ("median", "named"))],
-        maps=[picture for section in typical if section not in low for picture in maps(homes[section], section)],
+        worst_maps=[
+            picture
+            for section in low
+            for picture in maps(homes[section], section, ("median", "named"))
+        ],
+        maps=[
+            picture
+            for section in typical
+            if section not in low
+            for picture in maps(homes[section], section)
+        ],
         cost=cells.cost(tables),
     )
 
@@ -103,10 +115,15 @@ def verdict(tables: Tables) -> str:
     text += f" (95 % interval {row['low']:.3f} to {row['high']:.3f})" if row["n_groups"] > 1 else ""
     if tables.main != reference(tables.main) and math.isfinite(row["gain"]):
         text += f", {row['gain']:+.3f} against ridge"
-        interval = f"{row['gain_low']:+.3f} to {row['gain_high']:+.3f}, " if row["n_groups"] > 1 else ""
+        interval = (
+            f"{row['gain_low']:+.3f} to {row['gain_high']:+.3f}, " if row["n_groups"] > 1 else ""
+        )
         text += f" ({interval}p = {row['gain_p']:.2g} over {row['n_paired']} sections)"
     few = f" {few_groups(row['n_groups'])}" if row["n_groups"] < FEW_GROUPS else ""
-    return f"{text}. {row['genes_found']} of {row['genes_tested']} genes found at a false discovery rate of 5 %.{few}"
+    return (
+        f"{text}. {row['genes_found']} of {row['genes_tested']} genes found at a false discovery"
+        f" rate of 5 %.{few}"
+    )
 
 
 def leak(tables: Tables) -> str:

@@ -29,7 +29,9 @@ class Drawing:
 
 
 def drawings(tables: Tables, curves: dict[str, list[Curve]]) -> list[Drawing]:
-    """All figures of one fold strategy for which there are numbers; `curves` by section, of the main model."""
+    """All figures of one fold strategy for which there are numbers; `curves` by section, of the
+    main model.
+    """
     means = tables.gene_means(tables.main)
     drawn = [_by_section(tables), _by_gene(tables)]
     if curves:
@@ -68,16 +70,38 @@ def _by_section(tables: Tables) -> Drawing:
     figure, axis, rows = _model_rows(tables)
     for i, row in rows:
         colour, pcc = COLOURS[row["role"]], by_section(tables.sections, row["model"])["pcc_gene"]
-        axis.plot(pcc, np.full(len(pcc), i), "o", color=colour, alpha=0.45, markersize=5, markeredgewidth=0)
+        axis.plot(
+            pcc,
+            np.full(len(pcc), i),
+            "o",
+            color=colour,
+            alpha=0.45,
+            markersize=5,
+            markeredgewidth=0,
+        )
         axis.plot([row["low"], row["high"]], [i, i], color=colour, lw=2)
-        axis.plot(row["pcc_gene"], i, "D", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.8)
-    caption = "Dots: test sections, mean over genes. Diamond and bar: mean over groups and its 95 % interval."
+        axis.plot(
+            row["pcc_gene"],
+            i,
+            "D",
+            color=colour,
+            markersize=6,
+            markeredgecolor="white",
+            markeredgewidth=0.8,
+        )
+    caption = (
+        "Dots: test sections, mean over genes. Diamond and bar: mean over groups and its 95 %"
+        " interval."
+    )
     return Drawing("sections", "PCC of test sections", caption, figure)
 
 
 def _by_gene(tables: Tables) -> Drawing:
     figure, axis, rows = _model_rows(tables)
-    pcc = {row["model"]: tables.genes[tables.genes["model"] == row["model"]]["pcc"].dropna() for _, row in rows}
+    pcc = {
+        row["model"]: tables.genes[tables.genes["model"] == row["model"]]["pcc"].dropna()
+        for _, row in rows
+    }
     every = np.concatenate([np.zeros(1), *pcc.values()])
     edges = np.linspace(every.min() - 0.01, every.max() + 0.01, N_BINS + 1)
     for i, row in rows:
@@ -85,9 +109,19 @@ def _by_gene(tables: Tables) -> Drawing:
         if own.empty:
             continue
         counts = np.histogram(own, edges)[0]
-        axis.stairs(i - 0.85 * counts / counts.max(), edges, baseline=i, fill=True, color=COLOURS[row["role"]], alpha=0.75)
+        axis.stairs(
+            i - 0.85 * counts / counts.max(),
+            edges,
+            baseline=i,
+            fill=True,
+            color=COLOURS[row["role"]],
+            alpha=0.75,
+        )
         axis.plot([own.median()] * 2, [i - 0.85, i], color="black", lw=1.2)
-    caption = "Histograms of the genes' mean PCC over sections, each scaled to its highest bar. Line: median gene."
+    caption = (
+        "Histograms of the genes' mean PCC over sections, each scaled to its highest bar. Line:"
+        " median gene."
+    )
     return Drawing("genes", "PCC of genes", caption, figure)
 
 
@@ -99,19 +133,30 @@ def _calibration(curves: dict[str, list[Curve]], which: int) -> Drawing:
     low, high = np.inf, -np.inf
     for predicted, measured in (own[which] for own in curves.values()):
         axis.plot(predicted, measured, "-o", color=MAIN, lw=1, markersize=3, alpha=0.6)
-        low, high = min(low, predicted.min(), measured.min()), max(high, predicted.max(), measured.max())
+        low, high = (
+            min(low, predicted.min(), measured.min()),
+            max(high, predicted.max(), measured.max()),
+        )
     axis.plot([low, high], [low, high], color=LINE, lw=0.8, ls="--", zorder=0)
     what = "" if which == 0 else ", less the gene's mean"
     axis.set_xlabel(f"predicted{what}", fontsize=9)
     axis.set_ylabel(f"measured{what}", fontsize=9)
-    text = "Mean measured in bins of equal size of the predicted value, all genes together; a line a section. Dashed: perfect."
+    text = (
+        "Mean measured in bins of equal size of the predicted value, all genes together; a line a"
+        " section. Dashed: perfect."
+    )
     if which == 1:
-        text = "The same less each gene's mean in the section: how far a predicted difference between spots holds."
+        text = (
+            "The same less each gene's mean in the section: how far a predicted difference between"
+            " spots holds."
+        )
     return Drawing(f"calibration_{LEVELS[which]}", f"Calibration of {LEVELS[which]}", text, figure)
 
 
 def _scatter(axis: Any, x: pd.Series, y: pd.Series) -> None:
-    axis.plot(x, y, "o", color=MAIN, markersize=3, alpha=0.4, markeredgewidth=0, rasterized=len(x) > 1500)
+    axis.plot(
+        x, y, "o", color=MAIN, markersize=3, alpha=0.4, markeredgewidth=0, rasterized=len(x) > 1500
+    )
 
 
 def _variance(means: pd.DataFrame, model: str) -> Drawing:
@@ -122,7 +167,10 @@ def _variance(means: pd.DataFrame, model: str) -> Drawing:
     axis.axhline(1, color=LINE, lw=0.8, ls="--", zorder=0)
     axis.set_xlabel("mean measured expression", fontsize=9)
     axis.set_ylabel("variance, predicted : measured", fontsize=9)
-    caption = f"A dot a gene, {model}. At 1 a prediction spreads as the truth does; far below, it has collapsed to the mean."
+    caption = (
+        f"A dot a gene, {model}. At 1 a prediction spreads as the truth does; far below, it has"
+        " collapsed to the mean."
+    )
     return Drawing("variance_ratio", "Variance ratio", caption, figure)
 
 
@@ -133,5 +181,8 @@ def _moran(means: pd.DataFrame, model: str) -> Drawing:
     axis.plot(ends, ends, color=LINE, lw=0.8, ls="--", zorder=0)
     axis.set_xlabel("Moran's I, measured", fontsize=9)
     axis.set_ylabel("Moran's I, predicted", fontsize=9)
-    caption = f"A dot a gene, {model}. Above the dashed line, a predicted map is smoother than the measured one."
+    caption = (
+        f"A dot a gene, {model}. Above the dashed line, a predicted map is smoother than the"
+        " measured one."
+    )
     return Drawing("moran", "Spatial autocorrelation", caption, figure)

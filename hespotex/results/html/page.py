@@ -20,18 +20,25 @@ from hespotex.results.tables import Tables
 def write_page(path: Path, tables: Tables, chapters: list[Chapter], root: Path) -> None:
     """Write the page of the sweep in the folder `root`, atomically."""
     first = tables.runs_of(chapters[0].main)[0]
-    text = _environment().get_template("index.html.j2").render(
-        name=root.resolve().name,
-        data=first["data"],
-        facts=facts(tables.runs),
-        chapters=chapters,
-        explanation=EXPLANATION,
-        runs=runs_table(tables.runs, root),
-        versions=versions(tables.runs),
-        config=yaml.safe_dump(config(first), sort_keys=False, allow_unicode=True),
-        config_of=f"{first['model']}, {first['fold_strategy']}, fold {first['split']['index']}, seed {first['seed']}",
-        made_by=f"HESpotEx {hespotex.__version__}, commit {git_commit() or 'unknown'}",
-    )  # fmt: skip
+    text = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            name=root.resolve().name,
+            data=first["data"],
+            facts=facts(tables.runs),
+            chapters=chapters,
+            explanation=EXPLANATION,
+            runs=runs_table(tables.runs, root),
+            versions=versions(tables.runs),
+            config=yaml.safe_dump(config(first), sort_keys=False, allow_unicode=True),
+            config_of=(
+                f"{first['model']}, {first['fold_strategy']}, fold {first['split']['index']},"
+                f" seed {first['seed']}"
+            ),
+            made_by=f"HESpotEx {hespotex.__version__}, commit {git_commit() or 'unknown'}",
+        )
+    )
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
 

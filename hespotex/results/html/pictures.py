@@ -43,7 +43,11 @@ def svg(figure: Figure) -> str:
 def maps(folder: Path, section_id: str, labels: Sequence[str] = tuple(LABELS)) -> list[Picture]:
     """The maps that a run has drawn of a section."""
     return [
-        Picture(_shrunk(path), f"{section_id}, {path.stem.partition(f'_{label}_')[2]}: {LABELS[label]}", path)
+        Picture(
+            _shrunk(path),
+            f"{section_id}, {path.stem.partition(f'_{label}_')[2]}: {LABELS[label]}",
+            path,
+        )
         for label in labels
         for path in map_files(folder, section_id, label)
     ]
@@ -62,8 +66,12 @@ def _shrunk(path: Path) -> str:
     picture = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = picture.shape[:2]
     scale = min(1.0, MAP_PX / width)
-    small = cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-    return _uri("webp", cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes())
+    small = cv2.resize(
+        picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA
+    )
+    return _uri(
+        "webp", cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()
+    )
 
 
 def _uri(kind: str, data: bytes) -> str:

@@ -29,21 +29,27 @@ def read_gmt(path: Path) -> dict[str, list[str]]:
         genes = list(dict.fromkeys(gene for gene in rest[1:] if gene))
         if not name or not genes:
             raise InputError(
-                f"{path}, line {number}: expected NAME, DESCRIPTION and genes with tabs between, found {line[:60]!r}"
+                f"{path}, line {number}: expected NAME, DESCRIPTION and genes with tabs between,"
+                f" found {line[:60]!r}"
             )
         if name in sets:
-            raise InputError(f"{path}, line {number}: the set {name} is there already; names must differ")
+            raise InputError(
+                f"{path}, line {number}: the set {name} is there already; names must differ"
+            )
         sets[name] = genes
     if not sets:
-        raise InputError(f"{path}: no gene sets; expected lines of NAME, DESCRIPTION and genes with tabs between")
+        raise InputError(
+            f"{path}: no gene sets; expected lines of NAME, DESCRIPTION and genes with tabs between"
+        )
     return sets
 
 
 def score_gene_sets(table: ad.AnnData, sets: dict[str, list[str]]) -> None:
-    """Add the score of each set: the mean, over its genes in the panel, of expression as z-scores over the slide's spots.
+    """Add the score of each set: the mean, over its genes in the panel, of expression as z-scores
+    over the slide's spots.
 
-    Fills `obsm["gene_sets"]` (n_spots, n_sets) and `uns["gene_sets"]` (names, genes present, genes missing). Sets of
-    which no gene is in the panel are left out.
+    Fills `obsm["gene_sets"]` (n_spots, n_sets) and `uns["gene_sets"]` (names, genes present, genes
+    missing). Sets of which no gene is in the panel are left out.
 
     Raises:
         InputError: that is so for all of them.
@@ -53,16 +59,23 @@ def score_gene_sets(table: ad.AnnData, sets: dict[str, list[str]]) -> None:
     kept = {name: genes for name, genes in present.items() if genes}
     if not kept:
         raise InputError(
-            f"no gene of the sets {', '.join(list(sets)[:3])}... is predicted; the panel has names such as "
-            f"{', '.join(table.var_names[:3])}. Are they of the same kind (symbols, Ensembl) and species?"
+            f"no gene of the sets {', '.join(list(sets)[:3])}... is predicted; the panel has names"
+            f" such as {', '.join(table.var_names[:3])}. Are they of the same kind (symbols,"
+            " Ensembl) and species?"
         )
     if len(kept) < len(sets):
-        log.warning("%d of %d gene sets have no gene in the panel and are left out", len(sets) - len(kept), len(sets))
+        log.warning(
+            "%d of %d gene sets have no gene in the panel and are left out",
+            len(sets) - len(kept),
+            len(sets),
+        )
     scores = np.zeros((table.n_obs, len(kept)), dtype=np.float32)
     for column, genes in enumerate(kept.values()):
         for feature in gene_features(table, genes):
             spread = float(feature.values.std())
-            scores[:, column] += (feature.values - feature.values.mean()) / (spread or 1) / len(genes)
+            scores[:, column] += (
+                (feature.values - feature.values.mean()) / (spread or 1) / len(genes)
+            )
     table.obsm[SETS] = scores
     table.uns[SETS] = {
         "names": np.array(list(kept), dtype=object),

@@ -24,10 +24,17 @@ def draw_tissue(tissue: Tissue, section: Section, path: Path) -> None:
         for ring in rings:
             axis.fill(*(ring * scale).T, facecolor="none", edgecolor=COLOUR, linewidth=1.5)
     diameter = max(section.spot_diameter_um / section.mpp * scale, LEAST_PX)
-    circles(axis, section.pos_px * scale, diameter, facecolors="none", edgecolors="black", linewidths=0.7)
+    circles(
+        axis,
+        section.pos_px * scale,
+        diameter,
+        facecolors="none",
+        edgecolors="black",
+        linewidths=0.7,
+    )
     figure.suptitle(
-        f"{section.section_id}: {tissue.area_mm2(section.mpp):.3g} mm² of tissue ({tissue.source}), "
-        f"{len(section.adata):,} spots {section.pitch_um:g} um apart",
+        f"{section.section_id}: {tissue.area_mm2(section.mpp):.3g} mm² of tissue ({tissue.source}),"
+        f" {len(section.adata):,} spots {section.pitch_um:g} um apart",
         fontsize=10,
     )
     frame(axis, (0, 0, picture.shape[1], picture.shape[0]), scale / section.mpp)

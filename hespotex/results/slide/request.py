@@ -1,4 +1,6 @@
-"""What a slide was predicted with, kept in its table, so that an older prediction is not taken for that of another request."""
+"""What a slide was predicted with, kept in its table, so that an older prediction is not taken for
+that of another request.
+"""
 
 import json
 import logging
@@ -40,7 +42,9 @@ def slide_request(config: Mapping[str, Any], image: Path, mpp: float | None) -> 
         image: the slide's file.
         mpp: um per px of the list of slides, which goes before the config's.
     """
-    request = {name: config[name] for name in WORDS} | {"mpp": config["mpp"] if mpp is None else mpp}
+    request = {name: config[name] for name in WORDS} | {
+        "mpp": config["mpp"] if mpp is None else mpp
+    }
     request |= {name: _fingerprint(config[name]) for name in FILES}
     masks = _masks(config["tissue"]["mask"], image.stem)
     return request | {"image": _fingerprint(image), "mask": masks}
@@ -58,10 +62,14 @@ def _masks(mask: str | None, slide: str) -> list[str | None]:
 
 
 def facts_of(table: Path) -> dict[str, Any] | None:
-    """What made the table of a predicted slide, read without the prediction; None where it cannot be read."""
+    """What made the table of a predicted slide, read without the prediction; None where it cannot
+    be read.
+    """
     try:
         with open_hdf5(table) as file:
-            return {str(name): value for name, value in ad.io.read_elem(file["uns/hespotex"]).items()}
+            return {
+                str(name): value for name, value in ad.io.read_elem(file["uns/hespotex"]).items()
+            }
     except Exception as error:
         log.warning("%s: cannot be read (%s)", table, failure_of(error).reason)
         return None
@@ -74,13 +82,18 @@ def check_model(tables: Iterable[Path], model: str) -> None:
         tables: `SLIDE.h5ad`; those that are not there, or cannot be read, will be made.
         model: fingerprints of the checkpoints, a space between them.
     """
-    others = {table: facts for table in tables if table.is_file() and (facts := facts_of(table)) and not _made_by(facts, model)}
+    others = {
+        table: facts
+        for table in tables
+        if table.is_file() and (facts := facts_of(table)) and not _made_by(facts, model)
+    }
     if others:
         table, facts = next(iter(others.items()))
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise InputError(
-            f"{table}{more}: predicted by another model ({_named(facts)}, checkpoint {facts.get(MODEL, 'unknown')}; the one "
-            f"given is {model}); choose output=NEW, or restart=true to replace them"
+            f"{table}{more}: predicted by another model ({_named(facts)}, checkpoint"
+            f" {facts.get(MODEL, 'unknown')}; the one given is {model}); choose output=NEW, or"
+            " restart=true to replace them"
         )
 
 
@@ -113,4 +126,7 @@ def _differing(facts: Mapping[str, Any], request: Mapping[str, Any]) -> list[str
 
 
 def _named(facts: Mapping[str, Any]) -> str:
-    return f"{facts.get('model', 'unknown')} on {facts.get('data', 'unknown')}, encoder {facts.get('encoder', 'unknown')}"
+    return (
+        f"{facts.get('model', 'unknown')} on {facts.get('data', 'unknown')}, encoder"
+        f" {facts.get('encoder', 'unknown')}"
+    )

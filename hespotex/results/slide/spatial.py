@@ -14,7 +14,8 @@ SPOTS, PICTURE = "spots", "thumbnail"
 
 
 def write_spatialdata(table: ad.AnnData, path: Path) -> None:
-    """Spots as circles with the table that annotates them, and the thumbnail; coordinates in full-resolution px.
+    """Spots as circles with the table that annotates them, and the thumbnail; coordinates in
+    full-resolution px.
 
     Raises:
         InputError: the package spatialdata is not installed.
@@ -22,8 +23,15 @@ def write_spatialdata(table: ad.AnnData, path: Path) -> None:
     try:
         from spatialdata import SpatialData
     except ImportError as error:
-        raise InputError(f"spatialdata=true needs the package spatialdata ({error}); run `pip install spatialdata`") from error
-    content = SpatialData(images={PICTURE: _picture(table)}, shapes={SPOTS: _circles(table)}, tables={"table": _table(table)})
+        raise InputError(
+            f"spatialdata=true needs the package spatialdata ({error}); run `pip install"
+            " spatialdata`"
+        ) from error
+    content = SpatialData(
+        images={PICTURE: _picture(table)},
+        shapes={SPOTS: _circles(table)},
+        tables={"table": _table(table)},
+    )
     with atomic_path(path) as part:
         content.write(part)
 
@@ -35,14 +43,18 @@ def _picture(table: ad.AnnData) -> Any:
     picture = next(iter(table.uns["spatial"].values()))["images"]["hires"]
     up = 1 / scale_factors(table)["tissue_hires_scalef"]
     scale = Scale([up, up], axes=("x", "y"))
-    return Image2DModel.parse(np.moveaxis(picture, 2, 0), dims=("c", "y", "x"), transformations={"global": scale})
+    return Image2DModel.parse(
+        np.moveaxis(picture, 2, 0), dims=("c", "y", "x"), transformations={"global": scale}
+    )
 
 
 def _circles(table: ad.AnnData) -> Any:
     from spatialdata.models import ShapesModel
 
     radius = scale_factors(table)["spot_diameter_fullres"] / 2
-    return ShapesModel.parse(table.obsm["spatial"], geometry=0, radius=radius, index=table.obs_names)
+    return ShapesModel.parse(
+        table.obsm["spatial"], geometry=0, radius=radius, index=table.obs_names
+    )
 
 
 def _table(table: ad.AnnData) -> Any:
@@ -50,7 +62,10 @@ def _table(table: ad.AnnData) -> Any:
     from spatialdata.models import TableModel
 
     tied = ad.AnnData(
-        X=table.X, obs=table.obs.assign(region=SPOTS, instance=table.obs_names), var=table.var, layers=dict(table.layers)
+        X=table.X,
+        obs=table.obs.assign(region=SPOTS, instance=table.obs_names),
+        var=table.var,
+        layers=dict(table.layers),
     )
     tied.obs["region"] = tied.obs["region"].astype("category")
     tied.obsm.update(table.obsm)

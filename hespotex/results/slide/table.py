@@ -13,7 +13,8 @@ from hespotex.data.section import Section
 from hespotex.results.predictions import spot_table
 
 FOLD_STD = "fold_std"  # layer: standard deviation over the predictions of several checkpoints
-SETS = "gene_sets"  # obsm: scores (n_spots, n_sets); uns: names, and how many genes of each set the panel has and lacks
+# obsm: scores (n_spots, n_sets); uns: names, and how many genes of each set the panel has and lacks
+SETS = "gene_sets"
 SET_UNIT = "mean z-score"
 BLOCK = 256  # genes at a time, so that no second copy of a whole slide is made
 
@@ -45,7 +46,9 @@ def slide_table(
         spots: further columns of `obs` such as nuclei and strangeness, (n_spots,) each.
     """
     table = spot_table(section, genes, expression, about)
-    table.obs = section.adata.obs.assign(**{name: np.asarray(values) for name, values in (spots or {}).items()})
+    table.obs = section.adata.obs.assign(
+        **{name: np.asarray(values) for name, values in (spots or {}).items()}
+    )
     if fold_std is not None:
         table.layers[FOLD_STD] = np.asarray(fold_std, dtype=np.float32)
     return table
@@ -55,7 +58,9 @@ def positions(table: ad.AnnData) -> pd.DataFrame:
     """Spot centres: columns x_px, y_px (full resolution) and x_um, y_um."""
     px = np.asarray(table.obsm["spatial"], dtype=np.float64)
     um = px * scale_factors(table)["microns_per_pixel"]
-    return pd.DataFrame(np.hstack([px, um]), index=table.obs_names, columns=["x_px", "y_px", "x_um", "y_um"])
+    return pd.DataFrame(
+        np.hstack([px, um]), index=table.obs_names, columns=["x_px", "y_px", "x_um", "y_um"]
+    )
 
 
 def scale_factors(table: ad.AnnData) -> dict[str, float]:
@@ -68,13 +73,20 @@ def gene_features(table: ad.AnnData, genes: Iterable[str]) -> Iterator[Feature]:
     """The predicted genes of these names, one after another."""
     unit = str(table.uns["hespotex"]["unit"])
     for gene in genes:
-        yield Feature(gene, "gene", unit, np.asarray(table.X[:, table.var_names.get_loc(gene)], dtype=np.float32))
+        yield Feature(
+            gene,
+            "gene",
+            unit,
+            np.asarray(table.X[:, table.var_names.get_loc(gene)], dtype=np.float32),
+        )
 
 
 def set_features(table: ad.AnnData) -> Iterator[Feature]:
     """The scores of the gene sets, if there are any."""
     for i, name in enumerate(table.uns[SETS]["names"] if SETS in table.obsm else ()):
-        yield Feature(str(name), "gene set", SET_UNIT, np.asarray(table.obsm[SETS][:, i], dtype=np.float32))
+        yield Feature(
+            str(name), "gene set", SET_UNIT, np.asarray(table.obsm[SETS][:, i], dtype=np.float32)
+        )
 
 
 def spot_features(table: ad.AnnData) -> Iterator[Feature]:
@@ -86,5 +98,7 @@ def spot_features(table: ad.AnnData) -> Iterator[Feature]:
 def by_variance(table: ad.AnnData) -> list[str]:
     """All genes, those that differ most between spots first."""
     starts = range(0, table.n_vars, BLOCK)
-    variance = np.concatenate([np.var(table.X[:, start : start + BLOCK], axis=0, dtype=np.float64) for start in starts])
+    variance = np.concatenate(
+        [np.var(table.X[:, start : start + BLOCK], axis=0, dtype=np.float64) for start in starts]
+    )
     return [str(gene) for gene in table.var_names[np.argsort(-variance, kind="stable")]]

@@ -21,8 +21,8 @@ KINDS = np.array(["Neoplastic", "Inflammatory", "Connective"])
 
 @dataclass(frozen=True)
 class Known:
-    """Rectangles of whole pixels, so that outlines and masks have the same centroids: `box` (n, 4) left, top, right, bottom
-    in px of an image of `size` (width, height), `kind` (n,)."""
+    """Rectangles of whole pixels, so that outlines and masks have the same centroids: `box` (n, 4)
+    left, top, right, bottom in px of an image of `size` (width, height), `kind` (n,)."""
 
     box: NDArray[np.int64]
     kind: NDArray[np.str_]
@@ -63,7 +63,9 @@ def label_mask(known: Known, dtype: Any = np.int32) -> NDArray[Any]:
 
 
 def write_cellvit_parquet(known: Known, folder: Path, section_id: str = "S1") -> None:
-    outlines = shapely.to_wkb(np.array([shapely.Polygon(ring) for ring in known.rings], dtype=object))
+    outlines = shapely.to_wkb(
+        np.array([shapely.Polygon(ring) for ring in known.rings], dtype=object)
+    )
     table = {
         "geometry": pa.array(outlines.tolist(), pa.binary()),
         "class": known.kind.tolist(),
@@ -79,9 +81,15 @@ def write_cellvit_geojson(known: Known, folder: Path, section_id: str = "S1") ->
         rings = [[ring] for ring, own in zip(known.rings, known.kind == kind, strict=True) if own]
         properties = {"classification": {"name": str(kind), "color": [255, 0, 0]}}
         features.append(
-            {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": rings}, "properties": properties}
+            {
+                "type": "Feature",
+                "geometry": {"type": "MultiPolygon", "coordinates": rings},
+                "properties": properties,
+            }
         )
-    with zipfile.ZipFile(folder / f"{section_id}_cellvit_seg.geojson.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(
+        folder / f"{section_id}_cellvit_seg.geojson.zip", "w", zipfile.ZIP_DEFLATED
+    ) as archive:
         archive.writestr(f"{section_id}_cellvit_seg.geojson", json.dumps(features))
 
 
@@ -118,17 +126,30 @@ def write_npy(known: Known, folder: Path, section_id: str = "S1") -> None:
 
 def write_tif(known: Known, folder: Path, section_id: str = "S1") -> None:
     """Tiles, so that nuclei are cut by them."""
-    tifffile.imwrite(folder / f"{section_id}.tif", label_mask(known, np.uint16), tile=(64, 48), compression="deflate")
+    tifffile.imwrite(
+        folder / f"{section_id}.tif",
+        label_mask(known, np.uint16),
+        tile=(64, 48),
+        compression="deflate",
+    )
 
 
 def write_strips(known: Known, folder: Path, section_id: str = "S1") -> None:
-    tifffile.imwrite(folder / f"{section_id}_mask.tif", label_mask(known, np.uint32), rowsperstrip=7)
+    tifffile.imwrite(
+        folder / f"{section_id}_mask.tif", label_mask(known, np.uint32), rowsperstrip=7
+    )
 
 
 def write_csv(known: Known, folder: Path, section_id: str = "S1", mpp: float = 1.0) -> None:
     """Another order of columns, and one too many."""
     xy = known.centroids
-    columns = {"class": known.kind, "y": xy[:, 1], "score": 1.0, "x": xy[:, 0], "area_um2": known.area_px * mpp**2}
+    columns = {
+        "class": known.kind,
+        "y": xy[:, 1],
+        "score": 1.0,
+        "x": xy[:, 0],
+        "area_um2": known.area_px * mpp**2,
+    }
     pd.DataFrame(columns).to_csv(folder / f"{section_id}.csv", index=False)
 
 

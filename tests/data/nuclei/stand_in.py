@@ -23,8 +23,14 @@ class Asked:
 
 
 def replace_cellpose(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """A CellposeModel that takes every dark component for a nucleus; settings that the real one lacks are refused."""
-    asked, init, evaluate = Asked(), inspect.signature(models.CellposeModel), inspect.signature(models.CellposeModel.eval)
+    """A CellposeModel that takes every dark component for a nucleus; settings that the real one
+    lacks are refused.
+    """
+    asked, init, evaluate = (
+        Asked(),
+        inspect.signature(models.CellposeModel),
+        inspect.signature(models.CellposeModel.eval),
+    )
 
     class StandIn:
         def __init__(self, **settings: Any) -> None:
@@ -33,7 +39,9 @@ def replace_cellpose(monkeypatch: pytest.MonkeyPatch) -> Asked:
                 raise RuntimeError("not a checkpoint")
             asked.built.append(settings)
 
-        def eval(self, pixels: NDArray[np.float32], **settings: Any) -> tuple[NDArray[np.int32], None, None]:
+        def eval(
+            self, pixels: NDArray[np.float32], **settings: Any
+        ) -> tuple[NDArray[np.int32], None, None]:
             evaluate.bind(self, pixels, **settings)
             asked.calls.append((pixels, settings))
             return cv2.connectedComponents((pixels[..., 0] < 0.5).astype(np.uint8))[1], None, None

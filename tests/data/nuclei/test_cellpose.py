@@ -44,7 +44,9 @@ def spots(tmp_path: Path) -> Section:
 
 @pytest.mark.parametrize("tile_px", [64, 256, 1024])
 def test_counts(asked: Asked, weights: Path, spots: Section, tile_px: int) -> None:
-    counter = NucleiPerSpot(CellposeNuclei(112.0, weights=str(weights), device="cpu", tile_px=tile_px))
+    counter = NucleiPerSpot(
+        CellposeNuclei(112.0, weights=str(weights), device="cpu", tile_px=tile_px)
+    )
     assert counter(spots).tolist() == within(POS, 112).tolist()
     assert len(counter.source.nuclei(spots)) < within(POS, 112).sum()  # squares overlap
     assert len(asked.built) == 1
@@ -56,10 +58,16 @@ def test_one_normalisation_for_all_tiles(asked: Asked, weights: Path, spots: Sec
     CellposeNuclei(112.0, weights=str(weights), device="cpu", tile_px=256).nuclei(spots)
     assert len(asked.calls) > 4
     for pixels, settings in asked.calls:
-        assert settings["normalize"] is False and settings["min_size"] == 40 and settings["channel_axis"] == -1
+        assert (
+            settings["normalize"] is False
+            and settings["min_size"] == 40
+            and settings["channel_axis"] == -1
+        )
         assert pixels.dtype == np.float32
         levels = np.unique(pixels[..., 0].round(3))
-        assert levels.min() == pytest.approx(0, abs=0.01) and levels.max() == pytest.approx(1, abs=0.01)
+        assert levels.min() == pytest.approx(0, abs=0.01) and levels.max() == pytest.approx(
+            1, abs=0.01
+        )
 
 
 @pytest.mark.usefixtures("asked")
@@ -72,7 +80,10 @@ def test_without_a_gpu_it_warns(
         420 * (0.589 + 0.128) * (0.515 + 0.128), rel=0.05
     )  # megapixels of the squares, with 64 px around them
     source.nuclei(spots)
-    assert "Cellpose without a GPU takes about" in caplog.text and "GPU is strongly advised" in caplog.text
+    assert (
+        "Cellpose without a GPU takes about" in caplog.text
+        and "GPU is strongly advised" in caplog.text
+    )
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert CellposeNuclei(112.0, weights=str(weights)).expected_seconds(spots) is None
 
@@ -82,25 +93,47 @@ def test_weights(weights: Path, spots: Section, monkeypatch: pytest.MonkeyPatch)
     """A file that is not there is never replaced by another."""
     missing = CellposeNuclei(112.0, weights="nowhere")
     for ask in (missing.identity, missing.nuclei):
-        with pytest.raises(InputError, match=r"Cellpose weights not found: .*nowhere; set nuclei.counter.source.weights"):
+        with pytest.raises(
+            InputError,
+            match=r"Cellpose weights not found: .*nowhere; set nuclei.counter.source.weights",
+        ):
             ask(spots)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *names: str(weights) if names[1] == "mine" else 1 / 0)
+    monkeypatch.setattr(
+        huggingface_hub,
+        "hf_hub_download",
+        lambda *names: str(weights) if names[1] == "mine" else 1 / 0,
+    )
     with pytest.raises(
-        InputError, match=r"could not fetch cpsam_v2 of mouseland/cellpose-sam .* set nuclei.counter.source.weights"
+        InputError,
+        match=(
+            r"could not fetch cpsam_v2 of mouseland/cellpose-sam .* set"
+            r" nuclei.counter.source.weights"
+        ),
     ):
         CellposeNuclei(112.0).identity(spots)
-    by_name, by_file = CellposeNuclei(112.0, model="mine"), CellposeNuclei(112.0, weights=str(weights))
+    by_name, by_file = (
+        CellposeNuclei(112.0, model="mine"),
+        CellposeNuclei(112.0, weights=str(weights)),
+    )
     before = by_name.identity(spots)
     assert before == by_file.identity(spots)
     weights.write_bytes(b"broken")
     assert before != by_file.identity(spots)
-    with pytest.raises(InputError, match=r"no weights of Cellpose 4 \(RuntimeError: not a checkpoint"):
+    with pytest.raises(
+        InputError, match=r"no weights of Cellpose 4 \(RuntimeError: not a checkpoint"
+    ):
         by_file.nuclei(spots)
 
 
-def test_the_doctor_does_not_try_it_without_a_gpu(asked: Asked, weights: Path, spots: Section) -> None:
+def test_the_doctor_does_not_try_it_without_a_gpu(
+    asked: Asked, weights: Path, spots: Section
+) -> None:
     counter = NucleiPerSpot(CellposeNuclei(112.0, weights=str(weights), device="cpu"))
-    split, panel, store = Split(0, 1, ["a"], [], ["b"]), GeneList(["A", "B"]), EmbeddingStore("unused")
+    split, panel, store = (
+        Split(0, 1, ["a"], [], ["b"]),
+        GeneList(["A", "B"]),
+        EmbeddingStore("unused"),
+    )
     recipe = Recipe(MeanColour(), counter, panel, LogNormalised(), ImageInputs(), store, Batching())
     costs = estimate({"a": spots, "b": spots}, [split], recipe, 10, 4.0)
     assert costs.nuclei_seconds == 2 * (counter.expected_seconds(spots) or 0) > 100

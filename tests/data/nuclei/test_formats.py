@@ -18,7 +18,12 @@ from hespotex.data.section import Section
 from .formats import WRITERS, Known, known_nuclei, label_mask
 
 MPP = 0.5
-SOURCES = {"cellvit": CellvitNuclei, "qupath": QupathNuclei, "mask": LabelMaskNuclei, "csv": CentroidNuclei}
+SOURCES = {
+    "cellvit": CellvitNuclei,
+    "qupath": QupathNuclei,
+    "mask": LabelMaskNuclei,
+    "csv": CentroidNuclei,
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +66,9 @@ def test_places_areas_and_classes(name: str, spots: Section, known: Known, tmp_p
 def test_same_counts(shape: str, spots: Section, known: Known, tmp_path: Path) -> None:
     counts = {}
     for number, name in enumerate(WRITERS):
-        counter = NucleiPerSpot(source(name, tmp_path / str(number), known), count_um=30.0, shape=shape)
+        counter = NucleiPerSpot(
+            source(name, tmp_path / str(number), known), count_um=30.0, shape=shape
+        )
         counts[name] = counter(spots)
     gap = known.centroids[None] - spots.pos_px[:, None]
     distance = np.abs(gap).max(axis=2) if shape == "square" else np.linalg.norm(gap, axis=2)
@@ -84,22 +91,32 @@ def test_nuclei_cut_by_blocks_are_one(rows: int, columns: int, known: Known) -> 
 
 
 def points(coordinates: NDArray[np.float64] | list[list[float]], kind: object) -> Feature:
-    return {"geometry": {"type": "MultiPoint", "coordinates": coordinates}, "properties": {"classification": kind}}
+    return {
+        "geometry": {"type": "MultiPoint", "coordinates": coordinates},
+        "properties": {"classification": kind},
+    }
 
 
 def test_other_shapes_of_qupath() -> None:
-    """Points, holes, nuclei in two pieces, classes of several words, objects without class or shape."""
+    """Points, holes, nuclei in two pieces, classes of several words, objects without class or
+    shape.
+    """
     square: list[list[int]] = [[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]
     hole = [[1, 1], [1, 3], [3, 3], [3, 1], [1, 1]]
     far = [[[10 + x, y] for x, y in square]]
     features: list[Feature] = [
         points([[1.5, 2.5], [3, 4]], {"names": ["Tumor", "Positive"]}),
-        {"geometry": {"type": "Polygon", "coordinates": [square, hole]}, "properties": {"classification": "Stroma"}},
+        {
+            "geometry": {"type": "Polygon", "coordinates": [square, hole]},
+            "properties": {"classification": "Stroma"},
+        },
         {"geometry": {"type": "MultiPolygon", "coordinates": [[square], far]}, "properties": None},
         {"geometry": None, "properties": {}},
     ]
     table = features_table(features, ("MultiPoint",), 2.0, Path("a.geojson"))
-    np.testing.assert_allclose(table.centroids, np.array([[1.5, 2.5], [3.0, 4.0], [2.0, 2.0], [7.0, 2.0]]))
+    np.testing.assert_allclose(
+        table.centroids, np.array([[1.5, 2.5], [3.0, 4.0], [2.0, 2.0], [7.0, 2.0]])
+    )
     assert np.isnan(table.area_um2).tolist() == [True, True, False, False]
     assert table.area_um2[2:].tolist() == [12 * 4, 32 * 4]
     assert table.kind.tolist() == ["Tumor: Positive", "Tumor: Positive", "Stroma", ""]

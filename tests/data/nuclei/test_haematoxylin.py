@@ -16,7 +16,8 @@ from hespotex.errors import InputError
 
 CENTRES = [(x, y) for x in range(30, 1000, 60) for y in range(30, 1000, 60)]
 MPP = 0.5
-POS = np.array([[295.0, 303.0], [415.0, 358.0], [415.0, 480.0], [660.0, 594.0]])  # squares of 112 um overlap, and cut no disc
+# squares of 112 um overlap, and cut no disc
+POS = np.array([[295.0, 303.0], [415.0, 358.0], [415.0, 480.0], [660.0, 594.0]])
 
 
 def lattice() -> NDArray[np.uint8]:
@@ -55,9 +56,12 @@ def test_counts_centres_inside_the_square(image: Path, workers: int) -> None:
     counter, spots = NucleiPerSpot(source, count_um=56.0), section(image=image, pos=pos, mpp=MPP)
     assert counter(spots).tolist() == within(pos, 56).tolist()
     table = source.nuclei(spots)
-    distance = np.linalg.norm(table.centroids[:, None] - (np.array(CENTRES) + 0.5), axis=2).min(axis=1)
+    distance = np.linalg.norm(table.centroids[:, None] - (np.array(CENTRES) + 0.5), axis=2).min(
+        axis=1
+    )
     assert distance.max() < 1.0  # px
-    np.testing.assert_allclose(table.area_um2, np.pi * 4**2, rtol=0.65)  # the smoothing widens sharp discs
+    # the smoothing widens sharp discs
+    np.testing.assert_allclose(table.area_um2, np.pi * 4**2, rtol=0.65)
     assert set(table.kind) == {""}
     assert len(table) == len(np.unique(table.centroids.round(), axis=0)) == within(pos, 56).sum()
 
@@ -71,18 +75,25 @@ def test_nuclei_of_overlapping_squares_are_found_once(image: Path) -> None:
 
 def test_other_areas_and_settings_have_another_identity(image: Path) -> None:
     spots = section(image=image, mpp=MPP)
-    assert HaematoxylinNuclei(56.0).identity(spots) == HaematoxylinNuclei(56.0, workers=7, tile_px=64).identity(spots)
+    assert HaematoxylinNuclei(56.0).identity(spots) == HaematoxylinNuclei(
+        56.0, workers=7, tile_px=64
+    ).identity(spots)
     assert HaematoxylinNuclei(56.0).identity(spots) != HaematoxylinNuclei(57.0).identity(spots)
 
 
 def test_spots_outside_the_image(image: Path) -> None:
     with pytest.raises(InputError, match="1 of 1 spots lie outside the image of 1000 x 1000 px"):
-        HaematoxylinNuclei(56.0).nuclei(section(image=image, pos=np.array([[1200.0, 10.0]]), mpp=MPP))
+        HaematoxylinNuclei(56.0).nuclei(
+            section(image=image, pos=np.array([[1200.0, 10.0]]), mpp=MPP)
+        )
 
 
 def test_white_glass_has_no_nuclei(tmp_path: Path) -> None:
     Image.fromarray(np.full((400, 400, 3), 244, dtype=np.uint8)).save(tmp_path / "w.png")
-    assert NucleiPerSpot(HaematoxylinNuclei(112.0))(section(image=tmp_path / "w.png")).tolist() == [0.0] * 25
+    assert (
+        NucleiPerSpot(HaematoxylinNuclei(112.0))(section(image=tmp_path / "w.png")).tolist()
+        == [0.0] * 25
+    )
 
 
 def test_stored_patches_that_overlap(image: Path, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""A model that was trained on nuclei from files predicts on a bare slide, whose nuclei come from a file too."""
+"""A model that was trained on nuclei from files predicts on a bare slide, whose nuclei come from a
+file too.
+"""
 
 from pathlib import Path
 
@@ -26,17 +28,27 @@ def write_nuclei(slides: dict[str, Path], folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("option", SETTINGS)
-def test_nuclei_of_the_slide(train: Run, small_demo: Path, store: Path, tmp_path: Path, option: str) -> None:
+def test_nuclei_of_the_slide(
+    train: Run, small_demo: Path, store: Path, tmp_path: Path, option: str
+) -> None:
     from hespotex.inference import predict
 
     reader = HestReader(str(small_demo), sections=["DEMO1", "DEMO3", "DEMO5"])
     training = write_nuclei(
-        {key.section_id: reader.read(key.section_id).pixels for key in reader.section_keys()}, tmp_path / "a"
+        {key.section_id: reader.read(key.section_id).pixels for key in reader.section_keys()},
+        tmp_path / "a",
     )
     chosen = "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
-    folder = train("model.max_epochs=1", f"nuclei={option}", f"{SETTINGS[option]}={training}", chosen)
+    folder = train(
+        "model.max_epochs=1", f"nuclei={option}", f"{SETTINGS[option]}={training}", chosen
+    )
     slide = small_demo / "slides" / "bare.tif"
-    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={slide}", f"output={tmp_path}/out", f"paths.store={store}"]
+    words = [
+        f"checkpoint={folder}/checkpoints/best.ckpt",
+        f"slides={slide}",
+        f"output={tmp_path}/out",
+        f"paths.store={store}",
+    ]
     with pytest.raises(InputError, match=r"1 slides failed: bare.tif"):
         predict(compose_config("predict", words, tmp_path))
     of_slides = write_nuclei({"bare": slide}, tmp_path / "b")
@@ -49,6 +61,13 @@ def test_a_folder_for_nuclei_that_need_none(train: Run, tmp_path: Path) -> None:
 
     folder = train("model=ridge", "nuclei=none")
     (tmp_path / "x.tif").touch()
-    words = [f"checkpoint={folder}/checkpoints/best.ckpt", f"slides={tmp_path}/x.tif", "nuclei_folder=x"]
-    with pytest.raises(InputError, match="nuclei_folder=x: the checkpoint's nuclei do not come from files; leave it null"):
+    words = [
+        f"checkpoint={folder}/checkpoints/best.ckpt",
+        f"slides={tmp_path}/x.tif",
+        "nuclei_folder=x",
+    ]
+    with pytest.raises(
+        InputError,
+        match="nuclei_folder=x: the checkpoint's nuclei do not come from files; leave it null",
+    ):
         predict(compose_config("predict", words, tmp_path))

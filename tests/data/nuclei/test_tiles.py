@@ -25,15 +25,33 @@ def field(side: int, mpp: float, seed: int = 0) -> NDArray[np.uint8]:
     inside = np.zeros((side, side), dtype=np.uint8)
     for x, y in rng.uniform(0, side, (round((side * mpp) ** 2 / 150), 2)):
         axes = tuple(int(16 * um / mpp) for um in rng.uniform(2.0, 5.0, 2))
-        cv2.ellipse(inside, (int(16 * x), int(16 * y)), axes, rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA, 4)
+        cv2.ellipse(
+            inside,
+            (int(16 * x), int(16 * y)),
+            axes,
+            rng.uniform(0, 180),
+            0,
+            360,
+            255,
+            -1,
+            cv2.LINE_AA,
+            4,
+        )
     uneven = cv2.resize(rng.uniform(0.6, 1.4, (9, 9)), (side, side), interpolation=cv2.INTER_CUBIC)
     weight = inside / 255.0 * uneven
-    return paint(*(ground + (nucleus - ground) * weight for nucleus, ground in zip(NUCLEUS, GROUND, strict=True)))
+    return paint(
+        *(
+            ground + (nucleus - ground) * weight
+            for nucleus, ground in zip(NUCLEUS, GROUND, strict=True)
+        )
+    )
 
 
 @pytest.fixture(scope="module")
 def fields(tmp_path_factory: pytest.TempPathFactory) -> dict[float, Section]:
-    """300 um of drawn tissue at several pixel sizes, one of them with a pyramid; spots up to the border."""
+    """300 um of drawn tissue at several pixel sizes, one of them with a pyramid; spots up to the
+    border.
+    """
     folder, sections = tmp_path_factory.mktemp("fields"), {}
     for mpp in (0.23, 0.499, 0.7, 1.1):
         image, side = folder / f"{mpp}.png", round(300 / mpp)
@@ -67,7 +85,9 @@ def test_seams(fields: dict[float, Section], mpp: float, tile: int) -> None:
     eighths=st.integers(8, 30),
 )
 @settings(max_examples=100, deadline=None)
-def test_boxes_cover_every_square_once(spots: list[tuple[float, float]], around: float, tile: int, eighths: int) -> None:
+def test_boxes_cover_every_square_once(
+    spots: list[tuple[float, float]], around: float, tile: int, eighths: int
+) -> None:
     scale, size = eighths / 8, (-(-900 // eighths) * 8, -(-700 // eighths) * 8)
     grid = WorkingGrid(0, eighths, scale, 0.5 * scale, size)
     boxes = boxes_around(grid, np.array(spots), around, tile)
@@ -78,13 +98,18 @@ def test_boxes_cover_every_square_once(spots: list[tuple[float, float]], around:
     assert times.max() == 1 and (boxes % 8 == 0).all()
     half = around / 2 / grid.mpp
     for x, y in np.array(spots) / scale:
-        square = times[max(int(y - half), 0) : int(np.ceil(y + half)), max(int(x - half), 0) : int(np.ceil(x + half))]
+        square = times[
+            max(int(y - half), 0) : int(np.ceil(y + half)),
+            max(int(x - half), 0) : int(np.ceil(x + half)),
+        ]
         assert square.all()
 
 
 @given(st.floats(0.1, 3.0), st.integers(0, 9), st.integers(0, 9))
 @settings(max_examples=60, deadline=None)
-def test_a_part_reads_like_the_whole(fields: dict[float, Section], mpp: float, x: int, y: int) -> None:
+def test_a_part_reads_like_the_whole(
+    fields: dict[float, Section], mpp: float, x: int, y: int
+) -> None:
     """Byte for byte, at any reduction."""
     image = open_image(fields[0.499].pixels)
     grid = working_grid(image, mpp, 0.7)

@@ -26,23 +26,30 @@ OWN_BYTES = 30_000  # of the page itself, generously
 FACTS = ("model", "encoder", "data")  # of uns["hespotex"], shown on the page
 
 
-def write_viewer(table: ad.AnnData, section: Section, genes: list[str], path: Path, max_mb: float = 15.0) -> None:
+def write_viewer(
+    table: ad.AnnData, section: Section, genes: list[str], path: Path, max_mb: float = 15.0
+) -> None:
     """The slide with its spots: pan and zoom, choose what colours the spots, read their values.
 
     Args:
         table: see `slide_table`.
-        genes: those that are on the page in any case and come first; others follow by decreasing variance.
+        genes: those that are on the page in any case and come first; others follow by decreasing
+          variance.
         max_mb: the page holds as many genes as fit; what was left out is said on it.
     """
     picture, scale = section_picture(section, PICTURE_PX)
-    jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[
+        1
+    ].tobytes()
     data = _spots(table, scale) | {
         "picture": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode(),
         "width": picture.shape[1],
         "height": picture.shape[0],
         "colours": _colours(),
     }
-    data["features"], left_out = chosen_features(table, genes, int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES)
+    data["features"], left_out = chosen_features(
+        table, genes, int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
+    )
     page = _template().render(
         title=section.section_id,
         facts=_facts(table, section),
@@ -55,7 +62,9 @@ def write_viewer(table: ad.AnnData, section: Section, genes: list[str], path: Pa
     )
     with atomic_path(path) as part:
         part.write_text(page, encoding="utf-8")
-    log.info("%s: %d maps, %d left out, %.1f MB", path, len(data["features"]), left_out, len(page) / 1e6)
+    log.info(
+        "%s: %d maps, %d left out, %.1f MB", path, len(data["features"]), left_out, len(page) / 1e6
+    )
 
 
 def _spots(table: ad.AnnData, scale: float) -> dict[str, Any]:
@@ -72,7 +81,9 @@ def _spots(table: ad.AnnData, scale: float) -> dict[str, Any]:
 
 
 def _facts(table: ad.AnnData, section: Section) -> dict[str, str]:
-    about = {name: str(table.uns["hespotex"][name]) for name in FACTS if table.uns["hespotex"].get(name)}
+    about = {
+        name: str(table.uns["hespotex"][name]) for name in FACTS if table.uns["hespotex"].get(name)
+    }
     spots = f"{table.n_obs:,} of {section.spot_diameter_um:g} µm, {section.pitch_um:g} µm apart"
     return {"spots": spots, "pixel size": f"{section.mpp:.4g} µm ({section.mpp_source})"} | about
 
@@ -91,7 +102,9 @@ def _base64(values: NDArray[Any]) -> str:
 
 def _template() -> Any:
     source = files(__package__).joinpath("viewer.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    return Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(source)
 
 
 def _part(name: str) -> Markup:

@@ -1,1 +1,3 @@
-"""A user's own package: one file for each thing that HESpotEx can be given, and nothing of HESpotEx edited."""
+"""A user's own package: one file for each thing that HESpotEx can be given, and nothing of HESpotEx
+edited.
+"""

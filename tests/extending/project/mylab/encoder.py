@@ -9,11 +9,19 @@ from torch import Tensor
 class MeanColour:
     batch_size = 256  # patches that one call gets
 
-    def __init__(self, name: str, patch_um: list[float], patch_px: int, patch_cut: str = "padded") -> None:
-        self.name, self.patch_um, self.patch_px, self.patch_cut = name, patch_um, patch_px, patch_cut
+    def __init__(
+        self, name: str, patch_um: list[float], patch_px: int, patch_cut: str = "padded"
+    ) -> None:
+        self.name, self.patch_um, self.patch_px, self.patch_cut = (
+            name,
+            patch_um,
+            patch_px,
+            patch_cut,
+        )
 
     def identity(self) -> dict[str, Any]:
-        return {"name": self.name, "version": 1}  # key of the stored numbers: raise it when they change
+        # key of the stored numbers: raise it when they change
+        return {"name": self.name, "version": 1}
 
     def __call__(self, patches: Tensor, mpp: float) -> Tensor:
         pixels = patches.flatten(1, 2) / 255  # (n, px * px, 3)

@@ -11,5 +11,7 @@ class TopSpots:
 
     def __call__(self, predicted: Tensor, measured: Tensor, layout: Layout) -> Tensor:
         k = max(1, round(self.share * len(measured)))
-        found, wanted = predicted.topk(k, dim=0).indices, measured.topk(k, dim=0).indices  # (k, n_genes)
-        return (found[:, None] == wanted).any(0).double().mean(0)  # (n_genes,): one number a gene; a single one would do too
+        # each with a row for every one of the k spots
+        found, wanted = predicted.topk(k, dim=0).indices, measured.topk(k, dim=0).indices
+        # (n_genes,): one number a gene; a single one would do too
+        return (found[:, None] == wanted).any(0).double().mean(0)

@@ -12,14 +12,18 @@ from hespotex.nn.losses import mean_over_genes
 class TwoLayers(ExpressionModule):
     def __init__(self, d_image: int, n_genes: int, width: int, optimizer: Any) -> None:
         super().__init__(d_image, n_genes)
-        self.network = nn.Sequential(nn.Linear(d_image, width), nn.ReLU(), nn.Linear(width, n_genes))
+        self.network = nn.Sequential(
+            nn.Linear(d_image, width), nn.ReLU(), nn.Linear(width, n_genes)
+        )
         self.optimizer = optimizer
 
     def expression(self, batch: Batch) -> Tensor:
         return self.network(batch.image_embedding) * self.gene_std + self.gene_mean
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return mean_over_genes(((self.expression(batch) - measured(batch)) / self.gene_std).square())
+        return mean_over_genes(
+            ((self.expression(batch) - measured(batch)) / self.gene_std).square()
+        )
 
     def configure_optimizers(self) -> Any:
         return self.optimizer(self.parameters())

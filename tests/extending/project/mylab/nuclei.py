@@ -1,4 +1,6 @@
-"""A source of nuclei: `FOLDER/SECTION.npy`, an array (n, 2) of centroids in full-resolution px, x then y."""
+"""A source of nuclei: `FOLDER/SECTION.npy`, an array (n, 2) of centroids in full-resolution px, x
+then y.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A reader: `ROOT/PATIENT_NUMBER.csv`, a row a spot with barcode, x, y (px) and the counts, and a tif of the same name."""
+"""A reader: `ROOT/PATIENT_NUMBER.csv`, a row a spot (barcode, x, y in px, counts), and its tif."""
 
 from pathlib import Path
 
@@ -13,11 +13,15 @@ class CsvReader:
         self.root, self.mpp, self.pitch_um = Path(root), mpp, pitch_um
 
     def section_keys(self) -> list[SectionKey]:
-        return [SectionKey(path.stem, group=path.stem.split("_")[0]) for path in sorted(self.root.glob("*.csv"))]
+        stems = sorted(path.stem for path in self.root.glob("*.csv"))
+        return [SectionKey(stem, group=stem.split("_")[0]) for stem in stems]
 
     def read(self, section_id: str) -> Section:
         table = pd.read_csv(self.root / f"{section_id}.csv", index_col="barcode")
+        pos = table[["x", "y"]].to_numpy()
         counts = table.drop(columns=["x", "y"])
-        adata = make_adata(csr_matrix(counts.to_numpy()), list(table.index), list(counts.columns), table[["x", "y"]].to_numpy())
-        key, image = SectionKey(section_id, section_id.split("_")[0]), self.root / f"{section_id}.tif"
-        return Section(key, adata, self.mpp, "the config", self.pitch_um, spot_diameter_um=55, image=image)
+        matrix = csr_matrix(counts.to_numpy())
+        adata = make_adata(matrix, list(counts.index), list(counts.columns), pos)
+        key = SectionKey(section_id, section_id.split("_")[0])
+        image = self.root / f"{section_id}.tif"
+        return Section(key, adata, self.mpp, "the config", self.pitch_um, 55, image=image)
