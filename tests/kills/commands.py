@@ -38,7 +38,7 @@ def commands(demo: Path, sweep: Path, work: Path) -> dict[str, Command]:
     return {
         "train": Command(
             "hespotex.train",
-            ["model.max_epochs=3", "model.select_on=validation", "name=made", *data],
+            ["model=mlp", "model.max_epochs=3", "name=made", *data],
         ),
         "embed": Command("hespotex.embed", data),
         "sweep": Command("hespotex.train", sweeping, SUMMARY),
