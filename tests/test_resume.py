@@ -108,3 +108,20 @@ def test_a_checkpoint_needs_no_other_folder_and_has_the_same_bytes(
     WholeCheckpointIO().save_checkpoint(content, again)
     WholeCheckpointIO().save_checkpoint(torch.load(again, weights_only=True), whole)
     assert again.read_bytes() == whole.read_bytes()
+
+
+def test_equal_content_has_equal_bytes(tmp_path: Path) -> None:
+    """Whether its words are the same objects, as in a run, or not, as in one that was resumed."""
+    state = torch.nn.Linear(2, 2).state_dict()
+
+    def saved(name: str, word: str) -> bytes:
+        moments = ("step", [word, {word: torch.ones(2), "step": {}}])
+        content = {"state_dict": state, "epoch": 1, "moments": moments, word: word}
+        WholeCheckpointIO().save_checkpoint(content, tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    one, other = saved("one", "step"), saved("other", "".join(["st", "ep"]))
+    assert one == other
+    loaded = torch.load(tmp_path / "one", weights_only=True)
+    assert loaded["state_dict"]._metadata == state._metadata  # type: ignore[attr-defined]
+    assert loaded["moments"][1]["step"]["step"] == {} and loaded["epoch"] == 1

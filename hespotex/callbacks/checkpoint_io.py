@@ -1,7 +1,9 @@
 """Checkpoints on disk: whole or absent, and looked through before a run goes on from one."""
 
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import torch
@@ -31,7 +33,26 @@ class WholeCheckpointIO(TorchCheckpointIO):
     ) -> None:
         """Write `checkpoint` as `path`."""
         with atomic_path(Path(path)) as part, part.open("wb") as file:
-            torch.save(checkpoint, file)  # to an open file: a name would stand inside the archive
+            # to an open file: a name would stand inside the archive
+            torch.save(equal_bytes(checkpoint), file)
+
+
+def equal_bytes(content: Any) -> Any:
+    """A copy whose containers are its own and whose equal words are one object.
+
+    A pickle writes a word once and then refers to it, if it is the same object: without this, what
+    a run wrote after it was killed and resumed had the same values and other bytes.
+    """
+    if type(content) is str:
+        return intern(content)
+    if type(content) in (list, tuple):
+        return type(content)(equal_bytes(value) for value in content)
+    if type(content) not in (dict, OrderedDict):
+        return content
+    copy = type(content)((equal_bytes(key), equal_bytes(value)) for key, value in content.items())
+    if isinstance(content, OrderedDict):
+        vars(copy).update(equal_bytes(vars(content)))  # the versions in a network's state
+    return copy
 
 
 def why_torn(path: Path) -> str | None:
