@@ -14,6 +14,7 @@ log = logging.getLogger("hespotex.doctor")
 
 @command("doctor")
 def main(cfg: DictConfig) -> None:
+    """Look a data set through before anything is trained on it."""
     from hespotex.checkup.walk import check_up
 
     findings = check_up(cfg)

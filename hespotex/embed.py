@@ -9,6 +9,7 @@ from hespotex.cli import command
 
 @command("embed")
 def main(cfg: DictConfig) -> None:
+    """Fill the store with the embeddings of all sections."""
     from hespotex.fill import fill_store
 
     fill_store(cfg)

@@ -9,6 +9,7 @@ from hespotex.cli import command
 
 @command("predict")
 def main(cfg: DictConfig) -> None:
+    """Predict slides, or score a trained model on sections with expression (evaluate=true)."""
     if cfg.evaluate:
         from hespotex.external import evaluate
 

@@ -9,6 +9,7 @@ from hespotex.cli import command
 
 @command("train")
 def main(cfg: DictConfig) -> float:
+    """Train, test and record one run; the score that a search maximises."""
     from hespotex.run import train
 
     return train(cfg)

@@ -1,0 +1,1 @@
+"""Lightning callbacks: provenance, seeds, progress, the training log, whole checkpoints."""

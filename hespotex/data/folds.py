@@ -178,6 +178,7 @@ def _partition(keys: Sequence[SectionKey], test: set[SectionKey]) -> Fold:
 
 
 def section_ids(keys: Sequence[SectionKey]) -> list[str]:
+    """The keys' section ids, in the same order."""
     return [key.section_id for key in keys]
 
 

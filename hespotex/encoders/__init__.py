@@ -1,0 +1,1 @@
+"""Frozen image encoders: a patch to an embedding."""
