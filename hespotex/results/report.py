@@ -64,6 +64,7 @@ COST = [
     ("parameters", "parameters", ",.0f"),
     ("seconds", "seconds a run", ".1f"),
     ("spots_per_second", "spots/s (predict)", ",.0f"),
+    ("threads", "threads", ".0f"),
     ("peak_memory_gb", "peak memory, GB", ".2f"),
     ("peak_gpu_gb", "peak GPU memory, GB", ".2f"),
 ]

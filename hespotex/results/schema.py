@@ -90,6 +90,7 @@ MODELS = {
     "leaks": "what was seen of test sections, in words",
     "seconds": "a run, all stages, mean over runs",
     "spots_per_second": "prediction from embeddings",
+    "threads": "of torch",
     "parameters": "numbers fitted and kept",
     "peak_memory_gb": "of the process so far",
     "peak_gpu_gb": "of the process so far; null without a GPU",

@@ -12,8 +12,10 @@ import pytest
 
 from hespotex.data.folds import LEAK
 from hespotex.errors import InputError
-from hespotex.results.report import across, headline, notes, render, title
+from hespotex.results.cost import cost
+from hespotex.results.report import COST, across, headline, notes, render, title
 from hespotex.results.runs import PER_GENE, Runs, read_genes, read_runs
+from hespotex.results.schema import MODELS
 from hespotex.results.tables import Tables
 from hespotex.summary import summarise
 
@@ -246,3 +248,9 @@ def test_the_summary_writes_all_tables(folder: Path) -> None:
         assert part in text
     assert "ARI" not in text  # nobody has labels here
     assert "GPU" not in text
+
+
+def test_no_cost_is_taken_for_a_metric() -> None:
+    """What no list of ours knows is shown as a metric of the user's own."""
+    assert set(cost(10, {"fit": 2.0, "predict": 1.0}, 50)) <= set(MODELS)
+    assert {name for name, *_ in COST} <= set(MODELS)
