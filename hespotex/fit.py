@@ -66,7 +66,7 @@ def fit(
     trainer.fit(module, datamodule=datamodule, ckpt_path=folder.last_checkpoint, weights_only=True)
     # a closed form takes no optimiser step, so Lightning sees nothing to save
     if not checkpoint.best_model_path:
-        trainer.save_checkpoint(folder.checkpoints / "best.ckpt", weights_only=False)
+        trainer.save_checkpoint(folder.checkpoints / "best.ckpt")
         return trainer, float(trainer.callback_metrics.get("val/pcc_gene", torch.nan))
     load_weights(module, Path(checkpoint.best_model_path))
     return trainer, float(

@@ -3,6 +3,7 @@ counts.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     import anndata as ad
 
 CURE = "it would bring in bytes of other files; write it anew with the data inside"
+# a collection of words, as the HDF5 file format writes it ("global heap", version 1)
+HEAP = b"GCOL\x01\0\0\0"
+HEAP_AT = 8  # bytes; collections begin at multiples of it
+HEAP_HEAD = 16  # bytes of a collection's and of an object's header
+LOOKED_AT = 2**28  # bytes of a file in which collections are looked for
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -24,10 +30,12 @@ def open_hdf5(path: Path) -> h5py.File:
         OSError: it is no HDF5 file, or damaged.
     """
     file = h5py.File(path, "r")
+    stat = path.stat()
     try:
+        check_heaps(path, stat.st_size, stat.st_mtime_ns)
         for where, what in _foreign(file):
             raise InputError(f"{path}: {where} is {what}: {CURE}")
-    except InputError:
+    except (InputError, OSError):
         file.close()
         raise
     except Exception as error:  # a damaged group raises many kinds
@@ -46,6 +54,46 @@ def read_anndata(path: Path) -> "ad.AnnData":
 
     open_hdf5(path).close()
     return ad.read_h5ad(path)
+
+
+@lru_cache(maxsize=1024)
+def check_heaps(path: Path, size: int, changed: int) -> None:  # noqa: ARG001, a key of the cache
+    """Refuse a file whose words lie in a collection that the HDF5 library would walk for ever.
+
+    The library (as of 1.14) takes the size of free space as it stands in the file; where that is 0,
+    as in a file that was not written to its end, it never gets past it.
+
+    Args:
+        size: bytes of the file.
+        changed: when it was changed; a file is looked through once.
+
+    Raises:
+        OSError: there is such a collection.
+    """
+    with path.open("rb") as file:
+        content = file.read(min(size, LOOKED_AT))
+    start = content.find(HEAP)
+    while start >= 0:
+        if start % HEAP_AT == 0 and _is_endless(content, start):
+            raise OSError(f"damaged (a collection of words at byte {start} is broken)")
+        start = content.find(HEAP, start + 1)
+
+
+def _is_endless(content: bytes, start: int) -> bool:
+    """Whether free space of no size lies in the collection that begins at `start`."""
+    end = min(start + _number(content, start + 8, 8), len(content))
+    place = start + HEAP_HEAD
+    while place + HEAP_HEAD <= end:
+        index = _number(content, place, 2)
+        size = _number(content, place + 8, 8)
+        if index == 0:
+            return size == 0
+        place += HEAP_HEAD + -(-size // 8) * 8
+    return False
+
+
+def _number(content: bytes, start: int, width: int) -> int:
+    return int.from_bytes(content[start : start + width], "little")
 
 
 def _foreign(file: h5py.File) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from hespotex.data.rows import StoredRows
 from hespotex.data.store_check import why_damaged
 from hespotex.data.store_files import DAMAGED, stored_files, why_unusable
 from hespotex.errors import InputError
-from hespotex.hdf5 import open_hdf5, read_anndata
+from hespotex.hdf5 import HEAP, open_hdf5, read_anndata
 from hespotex.results.html.calibration import calibration
 
 SECRET = "secret.h5"
@@ -132,3 +132,22 @@ def test_no_hdf5(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.h5").write_bytes(content)
     with pytest.raises(OSError):
         open_hdf5(tmp_path / "a.h5")
+
+
+def test_words_that_would_be_walked_for_ever(folder: Path) -> None:
+    """The library hangs in C where nobody can stop it; so this is not tried on it."""
+    path = folder / "words.h5ad"
+    with h5py.File(path, "w") as file:
+        file.attrs["encoding"] = "anndata"
+        file.create_dataset("words", data=["one", "two"], dtype=h5py.string_dtype())
+    open_hdf5(path).close()
+    content = bytearray(path.read_bytes())
+    heap = content.index(HEAP)
+    for place in (heap + 16, content.index(b"two") - 16):
+        broken = content.copy()
+        broken[place : place + 16] = bytes(16)
+        path.write_bytes(broken)
+        with pytest.raises(OSError, match="damaged"):
+            open_hdf5(path)
+    path.write_bytes(content)
+    open_hdf5(path).close()

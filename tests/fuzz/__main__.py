@@ -2,9 +2,12 @@
 crashes and hangs are seen.
 """
 
+import logging
 import multiprocessing
+import os
 import sys
 import tempfile
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 if __package__ != "fuzz":
@@ -15,6 +18,7 @@ BATCH, SECONDS = 100, 300
 
 def batch(folder: str, name: str, first: int, last: int, log: str) -> None:
     """Trials of one data set; what goes wrong, and where it stands, goes to the file `log`."""
+    logging.disable(logging.WARNING)
     from fuzz.trial import attempt
 
     with Path(log).open("a", encoding="utf-8") as file:
@@ -26,30 +30,37 @@ def batch(folder: str, name: str, first: int, last: int, log: str) -> None:
 
 
 def main(n: int = 10_000, first: int = 0) -> int:
-    """Number of trials that went wrong."""
+    """Number of trials that went wrong; each is told as it is found."""
     from fuzz.sets import DATA_SETS
     from fuzz.trial import sound
 
-    wrong: list[str] = []
     each = -(-n // len(DATA_SETS))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ThreadPool(os.cpu_count()) as pool:
         sound(Path(folder))
-        for name in DATA_SETS:
-            for start in range(first, first + each, BATCH):
-                wrong += _run(folder, name, start, min(start + BATCH, first + each))
-            sys.stdout.write(f"{name}: {each} damages, {len(wrong)} wrong so far\n")
-            sys.stdout.flush()
-    sys.stdout.write(
-        "\n".join([*wrong, f"{each * len(DATA_SETS)} damages, {len(wrong)} wrong", ""])
-    )
-    return len(wrong)
+        tries = [(folder, name, first, first + each) for name in DATA_SETS]
+        wrong = sum(pool.starmap(_tried, tries))
+    sys.stdout.write(f"{each * len(DATA_SETS)} damages, {wrong} wrong\n")
+    return wrong
+
+
+def _tried(folder: str, name: str, first: int, last: int) -> int:
+    """Number of trials of one data set that went wrong."""
+    n_wrong = 0
+    for start in range(first, last, BATCH):
+        wrong = _run(folder, name, start, min(start + BATCH, last))
+        sys.stdout.write("".join(f"{line}\n" for line in wrong))
+        sys.stdout.flush()
+        n_wrong += len(wrong)
+    sys.stdout.write(f"{name}: {last - first} damages, {n_wrong} wrong\n")
+    sys.stdout.flush()
+    return n_wrong
 
 
 def _run(folder: str, name: str, first: int, last: int) -> list[str]:
     """The wrong ones of a batch; after a crash or a hang it goes on behind it."""
     wrong: list[str] = []
     while first < last:
-        log = Path(folder) / "log"
+        log = Path(folder) / f"{name}.log"
         log.write_text("")
         process = multiprocessing.Process(target=batch, args=(folder, name, first, last, str(log)))
         process.start()
