@@ -11,6 +11,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from hespotex.config_numbers import check_numbers
 from hespotex.data.fold import Fold, Recipe
 from hespotex.data.folds import FoldStrategy
 from hespotex.data.prepare import label_duplicates, prepare_fold
@@ -44,7 +45,8 @@ def build_list(group: Config) -> list[Any]:
 
 
 def build_sections(config: Config) -> Sections:
-    """The sections of the data set."""
+    """The sections of the data set; numbers of the config that are out of bounds are refused."""
+    check_numbers(config)
     data = config["data"]
     return Sections(
         build(data["reader"]), build(data["genes"]), data["min_counts"], data["keep_gib"]

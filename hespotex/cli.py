@@ -12,7 +12,9 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hespotex.endings import Sweep, ended, report, stoppable
+from hespotex.endings import REFUSED, Sweep, ended, report, stoppable
+from hespotex.errors import InputError
+from hespotex.typed_names import check_names
 from hespotex.typed_paths import typed_options, typed_words
 
 NAMES = ("name", "output", "data.name", "model.name")  # values are names, whatever they look like
@@ -62,6 +64,7 @@ def _start(task: Main, config_name: str) -> None:
     # of helpers whose parent was stopped
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     register_help()
+    _check_names()
     sys.argv[1:] = typed_words([as_typed(word) for word in sys.argv[1:]])
     hydras = utils.run_and_report
     utils.run_and_report = partial(report, otherwise=hydras)
@@ -78,6 +81,15 @@ def _start(task: Main, config_name: str) -> None:
         sys.exit(f"{Path(sys.argv[0]).name}: {error}")
     finally:
         utils.run_and_report = hydras
+
+
+def _check_names() -> None:
+    """Hydra makes the folder of a run before its task is asked: names are looked at here."""
+    try:
+        check_names(sys.argv[1:])
+    except InputError as error:
+        sys.stderr.write(f"{Path(sys.argv[0]).name}: {error}\n")
+        sys.exit(REFUSED)
 
 
 def _in_hydra(task: Main) -> Main:

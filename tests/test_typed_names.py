@@ -1,8 +1,14 @@
 """Names of digits on the command line stay what was typed."""
 
+import os
+from pathlib import Path
+
 import pytest
+from conftest import CHECKOUT, command
 
 from hespotex.cli import as_typed
+from hespotex.errors import InputError
+from hespotex.typed_names import check_names
 
 
 @pytest.mark.parametrize("word", ["name=2026_05_01", "output=1_0", "name=1e5", "name=1.10"])
@@ -14,3 +20,27 @@ def test_names_are_kept(word: str) -> None:
 @pytest.mark.parametrize("word", ["seed=1_000", "name=mine", "name='2026_05_01'", "name=3", "-m"])
 def test_everything_else_is_left_alone(word: str) -> None:
     assert as_typed(word) == word
+
+
+OUTSIDE = ["../x", "/tmp/x", "", "''", "..", ".", "a/../../x", "a,../x", "choice(a,../x)", "a\nb"]
+
+
+@pytest.mark.parametrize("key", ["name", "+name", "data.name"])
+@pytest.mark.parametrize("name", [*OUTSIDE, "~/x", "null", "a\0b", "..\\x"])
+def test_names_outside_the_outputs_are_refused(key: str, name: str) -> None:
+    with pytest.raises(InputError, match=r"name=.*expected a name .*paths\.outputs=DIR"):
+        check_names(["seed=1", f"{key}={name}"])
+
+
+@pytest.mark.parametrize("name", ["mine", "a/b", "a,b", "'choice(a,b)'", "..a", "${data.name}_x"])
+def test_names_inside_are_taken(name: str) -> None:
+    check_names([f"name={name}", "output=../x", "paths.outputs=/x"])
+
+
+def test_nothing_is_made_for_a_name_outside(tmp_path: Path) -> None:
+    place = tmp_path / "inner"
+    place.mkdir()
+    done = command("-m", "hespotex.train", "name=../../x", cwd=place, PYTHONPATH=str(CHECKOUT))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "paths.outputs=DIR" in done.stderr
+    assert os.listdir(tmp_path) == ["inner"] and not os.listdir(place)  # noqa: PTH208
