@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
 from hespotex.config_numbers import check_numbers
 from hespotex.data.fold import Fold, Recipe
@@ -96,10 +97,21 @@ def build_teacher(config: Config, n_genes: int) -> ExpressionAutoencoderModule:
 
 def build_trainer(config: Config, **kwargs: Any) -> pl.Trainer:
     """A Trainer as `trainer` says, with these callbacks and loggers."""
+    plugins = [*kwargs.pop("plugins", []), *_cluster()]
     trainer: pl.Trainer = build(
-        config["trainer"], **{"precision": precision(config["trainer"]), **kwargs}
+        config["trainer"],
+        **{"precision": precision(config["trainer"]), "plugins": plugins, **kwargs},
     )
     return trainer
+
+
+def _cluster() -> list[SLURMEnvironment]:
+    """Inside a SLURM job, SLURM without Lightning's requeueing: its handler would swallow SIGTERM
+    and requeue on SIGUSR1, where `hespotex.endings` and the launcher see to both.
+    """
+    if not SLURMEnvironment.detect() or TorchElasticEnvironment.detect():
+        return []
+    return [SLURMEnvironment(auto_requeue=False)]
 
 
 def precision(trainer: Config) -> str:
