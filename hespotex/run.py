@@ -196,7 +196,9 @@ def _look_up(
     if rank_zero_only.rank == 0:
         write_facts(folder.checkpoints / "best.ckpt", fold, about)
     clock.lap("fit")
-    return Result(reference(fold), nan, 0)
+    predictions = reference(fold)
+    check_finite(predictions, "are the counts of its neighbours whole? See model.reference")
+    return Result(predictions, nan, 0)
 
 
 def _leaks(config: Config, fold: Fold, teacher: Config | None) -> list[str]:

@@ -1,6 +1,8 @@
 """Numbers that are none must not become a result."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,3 +26,18 @@ def check_finite(predicted: Mapping[str, Tensor], way_out: str) -> None:
                 f"{section_id}: {wrong:,} of {values.numel():,} predicted values are not finite"
                 f" numbers; {way_out}"
             )
+
+
+def check_scores(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse infinite scores of sections; NaN is "no value", as of a constant gene.
+
+    Raises:
+        InputError: naming the first section and score.
+    """
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, float) and math.isinf(value):
+                raise InputError(
+                    f"{row['section_id']}: expected a finite number for the score {name}, found"
+                    f" {value}; a metric of your own has to give NaN where it has no value"
+                )

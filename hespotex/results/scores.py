@@ -28,6 +28,7 @@ from hespotex.metrics import (
 )
 from hespotex.progress import progress
 from hespotex.results.about import brief
+from hespotex.results.finite import check_scores
 from hespotex.results.guide import guide_run
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
@@ -107,6 +108,7 @@ def write_sections(
     rows, frames, names = [], [], safe_names(predictions)
     for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
         row, table = _scored(fold, section_id, predicted, metrics)
+        check_scores([row])
         rows.append(row)
         frames.append(table)
         files = folder / names[section_id]
