@@ -6,7 +6,9 @@ where the measured gene is constant in the section, unless the docstring says ot
 (MSE, RMSE, MAE) have a value for constant genes.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
@@ -90,7 +92,36 @@ def average_ranks(values: Tensor) -> Tensor:
     """Ranks of each column from 1, ties averaged, float64; NaN throughout a column that holds a
     NaN.
     """
-    return torch.from_numpy(rankdata(values.detach().cpu().numpy(), axis=0)).to(values.device)
+    table = values.detach().cpu().numpy()
+    if table.dtype != np.float32:
+        return torch.from_numpy(rankdata(table, axis=0)).to(values.device)
+    ranks = np.empty(table.shape[::-1])
+    for gene, column in enumerate(np.ascontiguousarray(table.T)):
+        ranks[gene] = np.nan if np.isnan(column).any() else _ranks_around_zero(column)
+    return torch.from_numpy(ranks.T).to(values.device)
+
+
+def _ranks_around_zero(column: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Only what is not zero is sorted: zeros, most of a measured gene, share one rank."""
+    other = np.flatnonzero(column)
+    rest = column[other]
+    n_zero, n_below = len(column) - len(other), np.count_nonzero(rest < 0)
+    ranks = np.full(len(column), n_below + (n_zero + 1) / 2)
+    ranks[other] = _sorted_ranks(rest) + np.where(rest > 0, n_zero, 0)
+    return ranks
+
+
+def _sorted_ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """By one sort of whole numbers: the value's bits, in its order, above its place."""
+    bits = values.view(np.uint32)
+    ordered = np.where(values < 0, ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)
+    keys = np.sort(ordered << np.uint64(32) | np.arange(len(values), dtype=np.uint64))
+    place, value = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64), keys >> np.uint64(32)
+    edge = np.flatnonzero(np.diff(value)) + 1
+    bounds = np.concatenate([[0], edge, [len(values)]])
+    ranks = np.empty(len(values))
+    ranks[place] = np.repeat((bounds[:-1] + bounds[1:] + 1) / 2, np.diff(bounds))
+    return ranks
 
 
 def variance(values: Tensor) -> Tensor:
