@@ -15,7 +15,9 @@ from sphinx.application import Sphinx
 
 import hespotex
 
-project, author, release = "HESpotEx", "the HESpotEx authors", hespotex.__version__
+project = "HESpotEx"
+author = "the HESpotEx authors"
+release = hespotex.__version__
 extensions = ["mathml", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["generated/tables"]  # included in other pages
 

@@ -51,7 +51,8 @@ def read_options() -> list[Option]:
 def read_option(path: Path) -> Option:
     """One file: the comment lines at its head, what it takes over, and its own keys."""
     text = path.read_text(encoding="utf-8")
-    lines, node = text.splitlines(), yaml.compose(text)
+    lines = text.splitlines()
+    node = yaml.compose(text)
     group = path.parent.relative_to(CONF).as_posix().removeprefix(".")
     named = next(
         (line.split()[-1] for line in lines if line.startswith("# @package ")), _package(group)
@@ -113,12 +114,14 @@ def _keys(
             continue
         path = prefix + name.value
         if isinstance(value, yaml.MappingNode) and not value.flow_style:
-            built, comment = _target(value), _comment(lines[name.end_mark.line])
+            built = _target(value)
+            comment = _comment(lines[name.end_mark.line])
             if built or comment:
                 yield Key(path, built.rpartition(".")[2], comment)
             yield from _keys(value, lines, f"{path}.")
         else:
-            start, end = value.start_mark, value.end_mark
+            start = value.start_mark
+            end = value.end_mark
             yield Key(
                 path,
                 lines[start.line][start.column : end.column],

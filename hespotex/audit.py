@@ -42,7 +42,8 @@ def main() -> None:
     for shown in (log, logging.getLogger("hespotex.progress")):
         shown.setLevel(logging.INFO)
     data_sets = None if arguments.quick else DataSets()
-    broken, unread = False, Failures("run")
+    broken = False
+    unread = Failures("run")
     for folder in arguments.folders:
         with unread.of(str(folder)):
             findings = audit_run(folder, data_sets, progress(list(RULES), "rule", str(folder)))

@@ -37,10 +37,14 @@ def compare(
         InputError: no finished run, no model to compare, or no gene of a section that both have
           scored.
     """
-    runs_a, runs_b = read_runs(a), read_runs(b)
-    lines, notes, pairs = [], [], []
+    runs_a = read_runs(a)
+    runs_b = read_runs(b)
+    lines = []
+    notes = []
+    pairs = []
     for one, other in _models(runs_a, runs_b, model_a, model_b):
-        scores_a, scores_b = comparison.scores(runs_a, one), comparison.scores(runs_b, other)
+        scores_a = comparison.scores(runs_a, one)
+        scores_b = comparison.scores(runs_b, other)
         paired = comparison.pair(scores_a, scores_b)
         lines += comparison.rows(paired, one, other)
         pairs.append(paired.assign(model_a=one, model_b=other))

@@ -124,7 +124,8 @@ class Sweep:
         Args:
             error: what ended the sweeper, where it did not end by itself.
         """
-        folder, cls.folder = cls.folder, None
+        folder = cls.folder
+        cls.folder = None
         failed = read_failed(folder, JOBS) if folder else {}
         if not failed:
             return

@@ -205,13 +205,16 @@ class RunningSpread:
     """Mean and standard deviation of tables that come one after the other (Welford 1962)."""
 
     def __init__(self) -> None:
-        self.n, self.mean, self.squares = 0, torch.empty(0), torch.empty(0)
+        self.n = 0
+        self.mean = torch.empty(0)
+        self.squares = torch.empty(0)
 
     def add(self, values: Tensor) -> None:
         """One table more."""
         self.n += 1
         if self.n == 1:
-            self.mean, self.squares = values, torch.zeros(1)
+            self.mean = values
+            self.squares = torch.zeros(1)
             return
         away = values - self.mean
         self.mean = self.mean + away / self.n

@@ -51,7 +51,8 @@ def evaluate(cfg: DictConfig) -> None:
     _check_words(cfg)
     config = _without_trained_parts(cfg)
     folder = Path(config["output"])
-    predictor, metrics = Predictor(config), build_metrics(config)
+    predictor = Predictor(config)
+    metrics = build_metrics(config)
     with alone_in(folder, "choose output=NEW"):
         if not _finished(folder, predictor, config):
             _score(config, folder, predictor, metrics)
@@ -125,7 +126,8 @@ def describe(config: Config, predictor: Predictor, fold: Fold) -> dict[str, Any]
     """What a reader of these scores must know: the facts of training, less what is of this data
     set.
     """
-    about, ensemble = predictor.about, predictor.ensemble
+    about = predictor.about
+    ensemble = predictor.ensemble
     seen = {
         side: sorted({i for m in ensemble.members for i in m["split"][side]})
         for side in ("train", "val")

@@ -117,7 +117,8 @@ def check_facts(path: Path, about: Any, state: Any) -> None:
     except InputError as error:
         raise InputError(f"{error}; {CURE}") from error
     if about["sizes"]["n_genes"] != len(about["genes"]):
-        n_named, n_predicted = len(about["genes"]), about["sizes"]["n_genes"]
+        n_named = len(about["genes"])
+        n_predicted = about["sizes"]["n_genes"]
         raise InputError(
             f"{path}: sizes.n_genes is {n_predicted}, but {n_named} genes are named; {CURE}"
         )

@@ -35,7 +35,8 @@ class Failure:
 
 def failure_of(error: Exception) -> Failure:
     """The error in words."""
-    kind, text = type(error).__name__, disk_words(error) or " ".join(str(error).split())
+    kind = type(error).__name__
+    text = disk_words(error) or " ".join(str(error).split())
     return Failure(
         kind,
         text
@@ -53,7 +54,8 @@ class Failures:
     """
 
     def __init__(self, what: str, folder: Path | None = None) -> None:
-        self.what, self.folder = what, folder
+        self.what = what
+        self.folder = folder
         self.found: dict[str, Failure] = {}
         self.tried: set[str] = set()
 

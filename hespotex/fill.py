@@ -38,12 +38,14 @@ class Filler:
     """Fills the store section by section, and keeps the score."""
 
     def __init__(self, config: Config) -> None:
-        data, share = config["data"], own_share(config)
+        data = config["data"]
+        share = own_share(config)
         self.sections = Sections(
             build(data["reader"]), build(data["genes"]), data["min_counts"], keep_gib=0.0
         )
         self.views = data["inputs"]["views"]
-        self.encoder, self.nuclei = build(config["encoder"]), build(config["nuclei"]["counter"])
+        self.encoder = build(config["encoder"])
+        self.nuclei = build(config["nuclei"]["counter"])
         self.store = build(config["store"])
         self.section_ids = list(self.sections.keys)[share]
         self.done = self.skipped = self.patches = 0

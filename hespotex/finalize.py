@@ -66,7 +66,8 @@ def finalize(
     genes = cross_validated_genes(chosen.runs, about["genes"])
     facts = final_facts(sweep, chosen.name, chosen.runs, chosen.every_run, about)
     write_final(folder, genes, facts | {"epochs": settings["model"]["max_epochs"]})
-    n_scored, n_sections = int(genes["scored"].sum()), len(about["section_facts"])
+    n_scored = int(genes["scored"].sum())
+    n_sections = len(about["section_facts"])
     log.info(
         "%s: %s on all %d sections, %d genes, %d with a score",
         folder,

@@ -33,11 +33,9 @@ def benchmark(cfg: DictConfig) -> str:
     from hespotex.provenance import git_commit, versions
 
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    output, encoder, store = (
-        Path(config["output"]),
-        build(config["encoder"]),
-        build(config["store"]),
-    )
+    output = Path(config["output"])
+    encoder = build(config["encoder"])
+    store = build(config["store"])
     about = {
         "encoder": config["encoder"],
         "identity": encoder.identity(),

@@ -37,7 +37,8 @@ def predict(cfg: DictConfig) -> None:
         )
     slides = find_slides(config["slides"])[own_share(config)]
     output = Path(config["output"])
-    write, failures = SlideWriter(config, Predictor(config)), Failures("slide", output)
+    write = SlideWriter(config, Predictor(config))
+    failures = Failures("slide", output)
     write.check(slides)
     with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
         for slide in slides:

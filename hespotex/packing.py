@@ -27,7 +27,8 @@ from hespotex.results.tables import Tables
 from hespotex.spreadsheet import write_csv
 
 log = logging.getLogger("hespotex.bundle")
-CARD, FACTS = "README.md", "facts.json"
+CARD = "README.md"
+FACTS = "facts.json"
 SHARED = (
     "role",
     "data",
@@ -142,7 +143,8 @@ def _scores(runs: Runs, own: Runs) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The model's row of the summary, in which the other models stand for the gain, and its test
     sections.
     """
-    strategy, model = own[0]["fold_strategy"], own[0]["model"]
+    strategy = own[0]["fold_strategy"]
+    model = own[0]["model"]
     tables = Tables.make([run for run in runs if run["fold_strategy"] == strategy])
     return (
         tables.models[tables.models["model"] == model],
@@ -160,7 +162,8 @@ def _names(runs: Runs) -> dict[str, dict[str, Any]]:
 
 
 def _facts(ensemble: Ensemble, runs: Runs, row: pd.DataFrame) -> dict[str, Any]:
-    about, names = ensemble.about, list(_names(runs))
+    about = ensemble.about
+    names = list(_names(runs))
     known = [member.get("section_facts", {}) for member in ensemble.members]
     scores = row[["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]].to_dict(
         "records"

@@ -32,14 +32,13 @@ class Predictor:
 
     def __init__(self, config: Config) -> None:
         self.ensemble = Ensemble(find_checkpoints(config["checkpoint"], bool(config.get("folds"))))
-        self.about, self.genes = self.ensemble.about, self.ensemble.genes
+        self.about = self.ensemble.about
+        self.genes = self.ensemble.genes
         for key in ("map_genes", "genes"):
             check_markers(config[key] or [], self.genes, key)
         with facts_in_use(next(iter(self.ensemble.fingerprints))):
-            self.encoder, self.nuclei = (
-                _encoder(self.about, config["weights"]),
-                _nuclei(self.about, config["nuclei_folder"]),
-            )
+            self.encoder = _encoder(self.about, config["weights"])
+            self.nuclei = _nuclei(self.about, config["nuclei_folder"])
             self.inputs = ImageInputs(**self.about["image_inputs"])
             self.batching: Batching = rebuild(self.about["config"], "data.batching")
         self.store: EmbeddingStore = build(config["store"])

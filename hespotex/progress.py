@@ -8,7 +8,9 @@ from typing import Any, Protocol, Self, TypeVar
 
 from tqdm import tqdm
 
-TERMINAL_SECONDS, LOG_SECONDS = 0.2, 30.0  # between two signs of life
+# between two signs of life
+TERMINAL_SECONDS = 0.2
+LOG_SECONDS = 30.0
 SHORT = 1.0  # seconds; what takes no longer leaves no line in a log
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -27,9 +29,15 @@ class LogBar:
     """
 
     def __init__(self, total: int, unit: str, description: str, initial: int = 0) -> None:
-        self.total, self.unit, self.description, self.initial = total, unit, description, initial
-        self.n, self.facts, self.started = initial, "", monotonic()
-        self.shown_at, self.shown_n = self.started, -1
+        self.total = total
+        self.unit = unit
+        self.description = description
+        self.initial = initial
+        self.n = initial
+        self.facts = ""
+        self.started = monotonic()
+        self.shown_at = self.started
+        self.shown_n = -1
 
     def update(self, n: int = 1) -> None:
         """So many more are done."""
@@ -47,8 +55,10 @@ class LogBar:
             self._show()
 
     def _show(self) -> None:
-        self.shown_at, self.shown_n = monotonic(), self.n
-        seconds, done = self.shown_at - self.started, self.n - self.initial
+        self.shown_at = monotonic()
+        self.shown_n = self.n
+        seconds = self.shown_at - self.started
+        done = self.n - self.initial
         left = (
             tqdm.format_interval(seconds * (self.total - self.n) / done) if done else "unknown time"
         )

@@ -69,13 +69,15 @@ def train(cfg: DictConfig) -> float:
 
 
 def _every_fold(cfg: DictConfig) -> float:
-    scores, folder = [], Path(cfg.paths.run)
+    scores = []
+    folder = Path(cfg.paths.run)
     failures = Failures("fold", folder)
     config = resolved(cfg)
     sections = build_sections(config)
     for index in _possible_folds(config, sections):
         one = cfg.copy()
-        one.fold.index, one.paths.run = index, str(folder / f"fold{index}")
+        one.fold.index = index
+        one.paths.run = str(folder / f"fold{index}")
         with failures.of(str(index)):
             scores.append(train_fold(resolved(one), sections))
     failures.check()
@@ -138,7 +140,8 @@ def _run(
     sections: Sections | None,
     leaks: Sequence[str],
 ) -> float:
-    clock, metrics = Laps(), build_metrics(config)
+    clock = Laps()
+    metrics = build_metrics(config)
     fold = build_fold(config, sections)
     if rank_zero_only.rank == 0:
         write_json(folder.path / "split.json", fold.split.to_dict())

@@ -43,7 +43,8 @@ class SlideWriter:
     """
 
     def __init__(self, config: Config, predictor: Predictor) -> None:
-        self.config, self.predictor = config, predictor
+        self.config = config
+        self.predictor = predictor
         self.genes: list[str] = config["genes"] or predictor.genes
         self.drawn: list[str] = list(dict.fromkeys(config["map_genes"]))
         if left_out := [gene for gene in self.drawn if gene not in set(self.genes)]:
@@ -96,7 +97,8 @@ class SlideWriter:
         )
 
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
-        config, about = self.config, self.predictor.about
+        config = self.config
+        about = self.predictor.about
         mpp, source = pixel_size(slide.path, config["mpp"] if slide.mpp is None else slide.mpp)
         tissue = slide_tissue(slide.path, mpp, **config["tissue"])
         section = read_slide(

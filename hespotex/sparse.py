@@ -16,10 +16,8 @@ def from_scipy(matrix: sparse.csr_matrix) -> Tensor:
     """The same as a torch tensor, with 32-bit numbers of columns, as CPU and GPU libraries want
     them.
     """
-    starts, columns = (
-        torch.from_numpy(matrix.indptr.astype(np.int32)),
-        torch.from_numpy(matrix.indices.astype(np.int32)),
-    )
+    starts = torch.from_numpy(matrix.indptr.astype(np.int32))
+    columns = torch.from_numpy(matrix.indices.astype(np.int32))
     values = torch.from_numpy(matrix.data.astype(np.float32))
     return torch.sparse_csr_tensor(starts, columns, values, matrix.shape, check_invariants=False)
 
@@ -42,7 +40,9 @@ class Edges:
     def __init__(self, edge_index: Tensor, n: int) -> None:
         source, target = edge_index
         order = torch.argsort(target, stable=True)
-        self.n, self.source, self.target = n, source[order], target[order]
+        self.n = n
+        self.source = source[order]
+        self.target = target[order]
         # of the sorted edges, by the spot they leave
         self.back = torch.argsort(self.source, stable=True)
         self.into = row_starts(self.target, n), self.source.int()
@@ -97,7 +97,8 @@ class WeightedSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
-        (x, values), edges = ctx.saved_tensors, ctx.edges
+        x, values = ctx.saved_tensors
+        edges = ctx.edges
         to_x = _product(edges.transposed(values), grad) if ctx.needs_input_grad[0] else None
         to_values = None
         if ctx.needs_input_grad[1]:

@@ -36,7 +36,8 @@ def write_csv(table: "pd.DataFrame", path: Path, **how: Any) -> None:
     """Write a table whose text, in cells, index and heading, is marked; see `DataFrame.to_csv`."""
     from pandas.api.types import is_numeric_dtype
 
-    shown, texts = table.rename(columns=_cell), [*map(str, table.columns)]
+    shown = table.rename(columns=_cell)
+    texts = [*map(str, table.columns)]
     for place, kind in enumerate(table.dtypes):
         if not is_numeric_dtype(kind):
             column = table.iloc[:, place].astype(object).map(_cell).to_numpy()

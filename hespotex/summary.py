@@ -54,7 +54,8 @@ def summarise(folder: Path) -> None:
         text = render(tables.models, tables.sections, tables.runs, folder)
         part.write_text(f"{text}\n{audit}\n{_left_out(unread)}", encoding="utf-8")
     _show(folder, tables, audit)
-    page, found = folder / "report" / "index.html", chapters(tables)
+    page = folder / "report" / "index.html"
+    found = chapters(tables)
     write_page(page, tables, found, folder)
     log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
     guide_sweep(folder, tables)

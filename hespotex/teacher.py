@@ -111,7 +111,8 @@ def _expression_graph(fold: Fold, section_id: str, k: int, directions: Direction
     """Expression and stage 1 graph of a section: k nearest neighbours, undirected, with self
     loops.
     """
-    graph, target = fold.graph(section_id), fold.sections[section_id].target
+    graph = fold.graph(section_id)
+    target = fold.sections[section_id].target
     edges = undirected_with_loops(knn_edges(graph.pos, k), len(graph))
     return SpotGraph(section_id, graph.pos, edges, {"expression": directions(target)})
 

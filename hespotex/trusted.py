@@ -23,7 +23,9 @@ TRUST = "HESPOTEX_TRUST"  # environment: the user's own packages, with commas be
 OURS = "hespotex"
 DEEPEST = 30  # containers inside each other; a list may hold itself
 MOST = 100_000  # values; a few shared lists can stand for billions
-TARGET, PARTIAL, ARGUMENTS = "_target_", "_partial_", "_args_"
+TARGET = "_target_"
+PARTIAL = "_partial_"
+ARGUMENTS = "_args_"
 HYDRA = (TARGET, PARTIAL, ARGUMENTS, "_recursive_", "_convert_")
 
 

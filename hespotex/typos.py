@@ -30,7 +30,9 @@ FLAGS = [
 UNKNOWN_KEY = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
 UNKNOWN_FLAG = 2  # exit code of argparse
 BASE = "base"  # a file that other options build on, and no option itself
-WIDTH, INDENT = 110, 11  # of the list of options in a help text
+# of the list of options in a help text
+WIDTH = 110
+INDENT = 11
 CUTOFF = 0.6  # of difflib: above, two words are alike
 
 

@@ -261,7 +261,8 @@ def _split(
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
     )
-    rows, numbers = [], []
+    rows = []
+    numbers = []
     try:
         for row in reader:
             if any(cell.strip() for cell in row) and not (told and reader.line_num == 1):

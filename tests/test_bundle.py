@@ -105,7 +105,8 @@ def test_the_card_tells_the_scores(sweep: Path, tmp_path: Path) -> None:
         for row in json.loads((sweep / str(i) / "metrics.json").read_text())["sections"]
     ]
     groups = pd.DataFrame(rows).groupby("group")["pcc_gene"].mean()
-    mean, (low, high) = groups.mean(), bootstrap_interval(groups.to_numpy())
+    mean = groups.mean()
+    low, high = bootstrap_interval(groups.to_numpy())
     pack(sweep, tmp_path / "bundle")
     card = (tmp_path / "bundle" / "README.md").read_text()
     assert f" {mean:.3f} " in card and f"{low:.3f} to {high:.3f}" in card

@@ -117,8 +117,10 @@ def test_gene_sets_are_z_scores_over_slides(folder: Path, caplog: pytest.LogCapt
     scores = signature_scores(
         pseudobulk(folder), {"AB": ["A", "B", "ABSENT"], "NONE": ["ABSENT"]}
     ).set_index("slide")
-    a, b = np.array([1, 3, 6]), np.array([2, 6])
-    za, zb = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
+    a = np.array([1, 3, 6])
+    b = np.array([2, 6])
+    za = (a - a.mean()) / a.std()
+    zb = (b - b.mean()) / b.std()
     np.testing.assert_allclose(
         scores.loc[["x1", "x2", "y1"], "AB"], [(za[0] + zb[0]) / 2, (za[1] + zb[1]) / 2, za[2]]
     )
@@ -248,7 +250,9 @@ def test_lists_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
 
 def test_the_command(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("lifelines")
-    rng, lines, bulk = np.random.default_rng(0), ["slide,patient,time,event"], {}
+    rng = np.random.default_rng(0)
+    lines = ["slide,patient,time,event"]
+    bulk = {}
     for i in range(20):
         level = float(rng.uniform(0, 5))
         write(folder, f"c{i:02d}", [[level, 1.0], [level, 1.0]])

@@ -57,7 +57,8 @@ def test_cross_validation_summary_and_prediction(
     assert (folder / "1" / "metrics.json").is_file()
 
     store = next(word for word in words if word.startswith("paths.store"))
-    slide, output = small_demo / "slides" / "bare.tif", tmp_path / "predicted"
+    slide = small_demo / "slides" / "bare.tif"
+    output = tmp_path / "predicted"
     checkpoint = folder / "1" / "checkpoints" / "best.ckpt"
     done = command(
         "predict.py", f"checkpoint={checkpoint}", f"slides={slide}", f"output={output}", store

@@ -70,7 +70,8 @@ def test_every_option_trains(train: Run, option: str) -> None:
 @pytest.fixture(scope="module")
 def nuclei_folder(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nuclei of the demo in every format, and weights that stand in for Cellpose's."""
-    folder, reader = tmp_path_factory.mktemp("nuclei"), HestReader(str(small_demo))
+    folder = tmp_path_factory.mktemp("nuclei")
+    reader = HestReader(str(small_demo))
     (folder / "weights").write_bytes(b"fine")
     for key in reader.section_keys():
         known = known_nuclei(open_image(reader.read(key.section_id).pixels).size, pitch=28)

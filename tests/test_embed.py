@@ -74,10 +74,8 @@ def test_a_broken_section_is_named_at_the_end(
 
 
 def test_two_at_the_same_time_end_with_one_store(small: list[str], tmp_path: Path) -> None:
-    line, env = (
-        [sys.executable, *EMBED, *words(small, tmp_path / "both")],
-        os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    line = [sys.executable, *EMBED, *words(small, tmp_path / "both")]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
     jobs = [
         subprocess.Popen(
             line, cwd=CHECKOUT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

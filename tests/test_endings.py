@@ -129,7 +129,8 @@ def test_a_library_that_was_stopped_is_no_failure_of_a_slide(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_handlers_of_others_stay(number: signal.Signals) -> None:
-    before, got = signal.getsignal(number), []
+    before = signal.getsignal(number)
+    got = []
     signal.signal(number, lambda *_: got.append(1))
     try:
         with stoppable():

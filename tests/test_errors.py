@@ -20,14 +20,16 @@ def tied(first: BaseException, *behind: BaseException) -> BaseException:
 
 
 def test_an_error_behind_itself_comes_to_an_end() -> None:
-    first, second = ValueError("a"), KeyError("b")
+    first = ValueError("a")
+    second = KeyError("b")
     assert list(chain(tied(first, second, first))) == [first, second]
     assert stopped_by(first) is None and disk_words(first) is None
     assert list(chain(None)) == []
 
 
 def test_what_stands_behind_is_found() -> None:
-    stop, full = Stopped(signal.SIGTERM), OSError(errno.ENOSPC, "No space left", "/x/y")
+    stop = Stopped(signal.SIGTERM)
+    full = OSError(errno.ENOSPC, "No space left", "/x/y")
     assert stopped_by(tied(ValueError("a"), KeyError("b"), stop)) is stop
     assert (disk_words(tied(ValueError("a"), full)) or "").startswith("/x/y: the disk is full")
 

@@ -45,7 +45,8 @@ class Commands:
     """predict.py in this process."""
 
     def __init__(self, store: Path, folder: Path) -> None:
-        self.store, self.folder = store, folder
+        self.store = store
+        self.folder = folder
 
     def __call__(
         self, checkpoint: object, root: Path | None, *words: str, name: str = "out"
@@ -78,7 +79,8 @@ def test_held_out_sections_get_the_scores_of_the_run(
     found = score(
         folder / "checkpoints" / "best.ckpt", small_demo, "data.reader.sections=[DEMO1,DEMO2]"
     )
-    one, two = pd.read_csv(folder / "per_gene.csv"), pd.read_csv(found / "per_gene.csv")
+    one = pd.read_csv(folder / "per_gene.csv")
+    two = pd.read_csv(found / "per_gene.csv")
     pd.testing.assert_frame_equal(one, two, atol=1e-5)
     for section in ("DEMO1", "DEMO2"):
         for kind in ("measured", "predicted"):

@@ -77,11 +77,13 @@ def test_any_fact(content: dict[str, Any], store: Path, tmp_path: Path) -> None:
         f"paths.store={store}",
     ]
     config: Any = OmegaConf.to_container(compose_config("predict", words, tmp_path), resolve=True)
-    about, draw = content["hespotex"], random.Random(0)
+    about = content["hespotex"]
+    draw = random.Random(0)
     places = list(paths(about))
     refused = 0
     for _ in range(ROUNDS):
-        place, new = draw.choice(places), draw.choice(STRANGE)
+        place = draw.choice(places)
+        new = draw.choice(STRANGE)
         changed = copy.deepcopy(about)
         put(changed, place, new)
         torch.save(content | {"hespotex": changed}, tmp_path / "x.ckpt")

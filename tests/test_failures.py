@@ -38,7 +38,8 @@ def raiser(error: Exception) -> Any:
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 class TestAnyKind:
     def test_is_kept_with_its_kind(self, tmp_path: Path, error: Exception) -> None:
-        failures, done = Failures("slide", tmp_path), []
+        failures = Failures("slide", tmp_path)
+        done = []
         for name in "abc":
             with failures.of(name):
                 if name == "b":

@@ -68,7 +68,8 @@ PID = DEAD.stdout.strip()  # of a process that has ended
 
 @pytest.mark.parametrize("target", ["a.h5ad", "a.ome.tif", "last.ckpt", "bundle", "a.zarr"])
 def test_what_killed_processes_left_goes_with_the_next_write(tmp_path: Path, target: str) -> None:
-    stem, suffix = Path(target).stem, Path(target).suffix
+    stem = Path(target).stem
+    suffix = Path(target).suffix
     dead = [f".{stem}.{pid}.part{suffix}" for pid in (PID, os.getpid())]
     others = [
         f".{stem}.{os.getppid()}.part{suffix}",

@@ -244,7 +244,8 @@ def test_it_is_the_model_to_predict_with(sweep: Path) -> None:
     assert (
         find_checkpoints(str(final)) == find_checkpoints(str(sweep / "final" / "ridge")) == [final]
     )
-    earned, genes = earned_pcc([final]), read_final_genes(sweep / "final" / "ridge")
+    earned = earned_pcc([final])
+    genes = read_final_genes(sweep / "final" / "ridge")
     assert list(earned.index) == list(genes.index)
     assert {"test_pcc", "test_sections", "low", "high", "found"} == set(earned)
     (sweep / "final" / "ridge" / "metrics.json").unlink()  # not finished

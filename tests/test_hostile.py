@@ -85,7 +85,9 @@ class Hostile:
     """A finished run whose every `_target_` is another one."""
 
     def __init__(self, run: Path, tmp_path: Path) -> None:
-        self.run, self.mark, self.bad = run, tmp_path / "marks" / "mark", tmp_path / "bad.pickle"
+        self.run = run
+        self.mark = tmp_path / "marks" / "mark"
+        self.bad = tmp_path / "bad.pickle"
         self.mark.parent.mkdir()
         self.bad.write_bytes(pickle.dumps(Touch(self.mark)))
 
@@ -131,7 +133,8 @@ def test_what_a_run_folder_names(
     hostile: Hostile, small: list[str], name: str, place: Any, tmp_path: Path
 ) -> None:
     hostile.rewrite(name, place)
-    run, out = hostile.run, tmp_path / "out"
+    run = hostile.run
+    out = tmp_path / "out"
     checkpoint = [
         f"checkpoint={run}/checkpoints/best.ckpt",
         f"output={out}",
@@ -166,7 +169,8 @@ def test_one_run_of_many_does_not_end_the_summary(hostile: Hostile) -> None:
 
 
 def test_a_checkpoint_that_is_a_pickle(hostile: Hostile, small: list[str], tmp_path: Path) -> None:
-    run, best = hostile.run, hostile.run / "checkpoints" / "best.ckpt"
+    run = hostile.run
+    best = hostile.run / "checkpoints" / "best.ckpt"
     whole = torch.load(best, weights_only=True)
     for content in (Touch(hostile.mark), whole | {"extra": (Touch(hostile.mark),)}):
         torch.save(content, best)

@@ -31,7 +31,8 @@ NAMES = ["..", "x/../../../0", "a\0b", "n" * 300, "CON", ".h", "<b>"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_store_keeps_to_its_folder(tmp_path: Path, name: str) -> None:
-    store, request = EmbeddingStore(str(tmp_path / "store")), Request(name, name, {"a": 1}, ["s"])
+    store = EmbeddingStore(str(tmp_path / "store"))
+    request = Request(name, name, {"a": 1}, ["s"])
     rows = store.load(request, lambda _: [np.ones((1, 2), np.float32)])
     assert rows[:].tolist() == [[1, 1]]
     assert len(list(tmp_path.glob("store/*/*.h5"))) == len(list(tmp_path.rglob("*.h5"))) == 1
@@ -41,7 +42,8 @@ class Renamed:
     """A reader's sections and genes under other names."""
 
     def __init__(self, reader: Any, sections: list[str]) -> None:
-        self.reader, self.keys = reader, dict(zip(sections, reader.section_keys(), strict=True))
+        self.reader = reader
+        self.keys = dict(zip(sections, reader.section_keys(), strict=True))
 
     def section_keys(self) -> list[SectionKey]:
         return [SectionKey(name, key.group) for name, key in self.keys.items()]

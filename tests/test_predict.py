@@ -30,7 +30,8 @@ class Commands:
     """predict.py in this process."""
 
     def __init__(self, store: Path, folder: Path) -> None:
-        self.store, self.folder = store, folder
+        self.store = store
+        self.folder = folder
 
     def __call__(
         self,
@@ -265,7 +266,8 @@ class TestSlidesThatFail:
         """The header is whole and the overview too: only the px of some patches cannot be had."""
         content = bytearray(bare.read_bytes())
         with tifffile.TiffFile(bare) as tiff:
-            offsets, sizes = tiff.pages[0].dataoffsets, tiff.pages[0].databytecounts
+            offsets = tiff.pages[0].dataoffsets
+            sizes = tiff.pages[0].databytecounts
         for offset, size in zip(offsets, sizes, strict=True):
             content[offset : offset + size] = bytes(size)
         path = tmp_path / "bad.tif"
@@ -334,10 +336,8 @@ class TestWarnings:
         tmp_path: Path,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        slide, positions = (
-            small_demo / "wsis" / "DEMO1.tif",
-            f"positions={small_demo}/st/DEMO1.h5ad",
-        )
+        slide = small_demo / "wsis" / "DEMO1.tif"
+        positions = f"positions={small_demo}/st/DEMO1.h5ad"
         alike = ad.read_h5ad(go(ridge_run, slide, positions) / "DEMO1.h5ad").obs["strangeness"]
         assert (alike < 1).mean() > 0.75 and "look unlike" not in caplog.text
         cv2.imwrite(str(tmp_path / "inverted.png"), 255 - pixels(slide)[..., ::-1])

@@ -120,7 +120,8 @@ def test_equal_content_has_equal_bytes(tmp_path: Path) -> None:
         WholeCheckpointIO().save_checkpoint(content, tmp_path / name)
         return (tmp_path / name).read_bytes()
 
-    one, other = saved("one", "step"), saved("other", "".join(["st", "ep"]))
+    one = saved("one", "step")
+    other = saved("other", "".join(["st", "ep"]))
     assert one == other
     loaded = torch.load(tmp_path / "one", weights_only=True)
     assert loaded["state_dict"]._metadata == state._metadata  # type: ignore[attr-defined]

@@ -78,13 +78,12 @@ def test_bare_slide_against_its_truth(
         f"output={tmp_path / 'out'}",
     ]
     predict(compose_config("predict", [*words, f"paths.store={tmp_path}/store"], tmp_path))
-    found, truth = (
-        ad.read_h5ad(tmp_path / "out" / "bare.h5ad"),
-        ad.read_h5ad(demo / "slides" / "bare_truth.h5ad"),
-    )
+    found = ad.read_h5ad(tmp_path / "out" / "bare.h5ad")
+    truth = ad.read_h5ad(demo / "slides" / "bare_truth.h5ad")
     distance, nearest = cKDTree(truth.obsm["spatial"]).query(found.obsm["spatial"])
     near = distance * 0.7 < 40  # um: the square grid and the hexagonal truth do not coincide
     genes = [gene for gene in truth.var_names if gene in set(found.var_names)]
-    a, b = np.asarray(found[near, genes].X), np.asarray(truth[nearest[near], genes].X)
+    a = np.asarray(found[near, genes].X)
+    b = np.asarray(truth[nearest[near], genes].X)
     assert near.sum() > 20
     assert np.mean([np.corrcoef(a[:, i], b[:, i])[0, 1] for i in range(len(genes))]) > 0.5

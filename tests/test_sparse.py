@@ -43,7 +43,8 @@ def test_no_edges() -> None:
 @pytest.mark.parametrize(("n", "n_edges"), [(9, 30), (40, 25)])
 def test_weighted_sum_is_the_dense_product(n: int, n_edges: int) -> None:
     index = random_edges(n, n_edges)
-    edges, x = Edges(index, n), torch.randn(n, 5, dtype=torch.float64, requires_grad=True)
+    edges = Edges(index, n)
+    x = torch.randn(n, 5, dtype=torch.float64, requires_grad=True)
     values = torch.rand(n_edges, dtype=torch.float64, requires_grad=True)
     sorted_index = torch.stack([edges.source, edges.target])
     torch.testing.assert_close(edges.weighted_sum(x, values), dense(sorted_index, values, n) @ x)
@@ -62,7 +63,8 @@ def test_softmax_over_the_edges_into_a_spot() -> None:
 
 def test_fixed_product() -> None:
     matrix = sparse.random(7, 9, 0.4, format="csr", random_state=0)
-    a, back = from_scipy(matrix), from_scipy(matrix.T.tocsr())
+    a = from_scipy(matrix)
+    back = from_scipy(matrix.T.tocsr())
     x = torch.randn(9, 3, requires_grad=True)
     product: Tensor = FixedProduct.apply(x, a, back)
     torch.testing.assert_close(product, torch.from_numpy(matrix.toarray()).float() @ x)

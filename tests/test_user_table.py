@@ -275,10 +275,8 @@ def test_a_mutated_table_is_read_or_refused(tmp_path: Path, kind: str) -> None:
         "positions": "barcode,x,y\nA,1.5,2\nB,3,4\n",
         "split": "fold,section_id,split\n0,A,test\n0,B,train\n",
     }
-    data, rng = (
-        text.get(kind, "gene,P1,P2\nA,1,2\nB,3,4\n").encode(),
-        np.random.default_rng(len(kind)),
-    )
+    data = text.get(kind, "gene,P1,P2\nA,1,2\nB,3,4\n").encode()
+    rng = np.random.default_rng(len(kind))
     for number in range(150):
         content = bytearray(data)
         for _ in range(int(rng.integers(1, 4))):

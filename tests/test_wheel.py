@@ -18,7 +18,8 @@ NO_BYTECODE = shutil.ignore_patterns("__pycache__", "local")
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the unpacked wheel, built without a network from a copy of the sources."""
-    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    source = tmp_path_factory.mktemp("source")
+    folder = tmp_path_factory.mktemp("installed")
     for name in SOURCES:
         path = CHECKOUT / name
         shutil.copytree(path, source / name, ignore=NO_BYTECODE) if path.is_dir() else shutil.copy(

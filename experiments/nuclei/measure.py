@@ -20,7 +20,8 @@ from hespotex.data.nuclei.haematoxylin import HaematoxylinNuclei
 from hespotex.data.section import Section, SectionKey, make_adata
 from hespotex.histology import detect_nuclei, label_nuclei
 
-MPP, REACH_UM = 0.5, 3.0
+MPP = 0.5
+REACH_UM = 3.0
 OTHER_MPPS = (0.25, 1.0, 1.6)
 # The masks come without a scale: it is set so that the median true nucleus has this area.
 ASSUMED_AREA_UM2 = 40.0
@@ -129,10 +130,8 @@ def speed(image: Image, mpp: float) -> tuple[float, float]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "large.tif"
         tifffile.imwrite(path, large, tile=(512, 512), photometric="rgb", compression="jpeg")
-        source, section = (
-            HaematoxylinNuclei(2 * max(large.shape) * mpp, workers=1),
-            as_section(path, large.shape, mpp),
-        )
+        source = HaematoxylinNuclei(2 * max(large.shape) * mpp, workers=1)
+        section = as_section(path, large.shape, mpp)
         in_memory = min(seconds(lambda: detect_nuclei(large, mpp)) for _ in range(5))
         from_file = min(seconds(lambda: _fresh(source, section)) for _ in range(5))
     return large.size / 3e6 / in_memory, large.size / 3e6 / from_file

@@ -14,7 +14,10 @@ from measuring import HEADER, Stages
 from whole import measure
 
 log = logging.getLogger("speed")
-SECTIONS, SPOTS, GENES, PUBLISHED_HOURS = 10, 42_212, 2_468, 15
+SECTIONS = 10
+SPOTS = 42_212
+GENES = 2_468
+PUBLISHED_HOURS = 15
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from json import dumps, loads
 from pathlib import Path
 from time import process_time
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
 NOT_RUN = "not run"
 
 
@@ -61,7 +62,10 @@ class Stages:
     """Rows of one process, in the order in which they were measured."""
 
     def __init__(self, spots: int, genes: int, clock: Callable[[], float] = process_time) -> None:
-        self.spots, self.genes, self.clock, self.rows = spots, genes, clock, list[Row]()
+        self.spots = spots
+        self.genes = genes
+        self.clock = clock
+        self.rows = list[Row]()
 
     @contextmanager
     def stage(self, name: str, unit_spots: int, rounds: int = 1, note: str = "") -> Iterator[None]:
@@ -114,12 +118,11 @@ def in_own_process(
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, timeout=time_limit, check=False
         )
-        out, problem = (
-            done.stdout,
-            f"the process ended with {done.returncode}" if done.returncode else "",
-        )
+        out = done.stdout
+        problem = f"the process ended with {done.returncode}" if done.returncode else ""
     except subprocess.TimeoutExpired as error:
-        out, problem = (error.stdout or b"").decode(), f"over the limit of {time_limit:.0f} s"
+        out = (error.stdout or b"").decode()
+        problem = f"over the limit of {time_limit:.0f} s"
     rows = [Row(**loads(line)) for line in out.splitlines() if line.startswith("{")]
     return (
         [*rows, Row(Path(script).stem, spots, genes, note=f"{NOT_RUN} ({problem})")]

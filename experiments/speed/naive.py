@@ -28,8 +28,11 @@ from hespotex.nn.autoencoder import ExpressionAutoencoder
 from hespotex.nn.losses import latent_alignment
 from hespotex.nn.published import PublishedDecoder, PublishedGraphLayer, published_nuclei_factor
 
-D_IMAGE, K_TEACHER, K = 512, 8, 4
-MEMORY_LIMIT_GIB, SECONDS_LIMIT = 16.0, 900.0
+D_IMAGE = 512
+K_TEACHER = 8
+K = 4
+MEMORY_LIMIT_GIB = 16.0
+SECONDS_LIMIT = 900.0
 ASSUMED_FLOPS = 60e9  # only to leave out what would take too long
 
 
@@ -143,7 +146,8 @@ class NaiveSection:
         self.encoder = open_clip.create_model(
             "ViT-B-32", pretrained=None, force_quick_gelu=True
         ).visual.eval()
-        self.autoencoder, self.decoder = ReleasedAutoencoder(n_genes), dense_decoder(n_genes)
+        self.autoencoder = ReleasedAutoencoder(n_genes)
+        self.decoder = dense_decoder(n_genes)
         self.adjacency = torch.empty(0)
 
     def graph(self) -> None:
@@ -192,7 +196,8 @@ class NaiveSection:
 
 def measure(stages: Stages, n_patches: int) -> None:
     """One section of `stages.spots`; the second round of each piece is the one that counts."""
-    n, section = stages.spots, NaiveSection(stages.spots, stages.genes, n_patches)
+    n = stages.spots
+    section = NaiveSection(stages.spots, stages.genes, n_patches)
     with stages.stage("naive: dense graph", n):
         section.graph()
     encode(section.encoder, section.patches[:8])

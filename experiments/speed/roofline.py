@@ -19,8 +19,16 @@ from measuring import Row
 from synthetic import assay_of
 
 log = logging.getLogger("speed")
-D_IMAGE, D_HIDDEN, D_LATENT, N_LAYERS, K, RANK = 512, 256, 64, 2, 18, 12  # of model=strict
-TEACHER_HIDDEN, TEACHER_EDGES = 512, 11  # k = 8 made undirected, with self loops
+# of model=strict
+D_IMAGE = 512
+D_HIDDEN = 256
+D_LATENT = 64
+N_LAYERS = 2
+K = 18
+RANK = 12
+# k = 8 made undirected, with self loops
+TEACHER_HIDDEN = 512
+TEACHER_EDGES = 11
 VIT_B32_FLOPS = 2 * 4.37e9  # multiply-adds of a patch of 224 px, twice
 
 
@@ -83,12 +91,15 @@ def fastest(work: Callable[[], object], rounds: int = 5) -> float:
 
 def measure_machine(n: int = 8192, genes: int = 2500, density: float = 0.15) -> Machine:
     """Rates at the shapes of stage 2, into memory that is there already."""
-    x, w, out = torch.randn(n, D_IMAGE), torch.randn(D_IMAGE, D_HIDDEN), torch.empty(n, D_HIDDEN)
+    x = torch.randn(n, D_IMAGE)
+    w = torch.randn(D_IMAGE, D_HIDDEN)
+    out = torch.empty(n, D_HIDDEN)
     dense = 2 * x.numel() * D_HIDDEN / fastest(lambda: torch.mm(x, w, out=out))
     y = (torch.rand(n, genes) < density).float().to_sparse_csr()
     f = torch.randn(genes, 2 * D_LATENT)
     sparse = 2 * len(y.values()) * f.shape[1] / fastest(lambda: y @ f)
-    source, target = torch.ones(1 << 26), torch.ones(1 << 26)
+    source = torch.ones(1 << 26)
+    target = torch.ones(1 << 26)
     return Machine(dense, sparse, 2 * 4 * len(source) / fastest(lambda: target.copy_(source)))
 
 

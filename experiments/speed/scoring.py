@@ -34,9 +34,11 @@ def measure(spots: int, genes: int) -> str:
     layout = Layout(Raster.of(pos, 1.0), knn_edges(pos, 6))
     predicted = torch.randn(spots, genes, generator=generator)
     measured = Dense((predicted + torch.randn(spots, genes, generator=generator)).clamp(min=0))
-    wall, cpu = perf_counter(), process_time()
+    wall = perf_counter()
+    cpu = process_time()
     gene_metrics(predicted, measured, layout)
-    wall, cpu = perf_counter() - wall, process_time() - cpu
+    wall = perf_counter() - wall
+    cpu = process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return f"| {spots:,} | {genes:,} | {wall:.1f} | {cpu:.1f} | {peak:.2f} |\n"
 

@@ -11,7 +11,10 @@ from scipy import sparse
 
 from hespotex.data.section import Section, SectionKey, make_adata
 
-MPP, TILE, PITCH_UM, MARGIN_PX = 0.5, 256, 100.0, 500
+MPP = 0.5
+TILE = 256
+PITCH_UM = 100.0
+MARGIN_PX = 500
 
 
 def make_slide(tissue: Path, side_px: int, path: Path) -> Section:

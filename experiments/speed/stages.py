@@ -40,8 +40,10 @@ from hespotex.results.scores import write_scores
 from hespotex.teacher import attach_latents
 
 CONF = Path(__file__).parents[2] / "conf"
-MEASURED_GENES, HELD_OUT = 6000, 10_000
-HD_PATCH_UM, VISIUM_PATCH_UM = 32.0, 112.0
+MEASURED_GENES = 6000
+HELD_OUT = 10_000
+HD_PATCH_UM = 32.0
+VISIUM_PATCH_UM = 112.0
 SPLIT = "fold,section_id,split\n0,TRAIN,train\n0,VAL,val\n0,TEST,test\n"
 
 
@@ -60,7 +62,8 @@ def make_config(root: Path, run: Path, overrides: list[str], encoder: dict[str, 
             return_hydra_config=True,
         )
     with open_dict(config):
-        config.paths.run, config.encoder = str(run), encoder
+        config.paths.run = str(run)
+        config.encoder = encoder
         config.pop("hydra")
     resolved: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     return resolved
@@ -85,7 +88,8 @@ def drawn(
     section: Section, _: PatchSpec, encoder: PixelEncoder, start: int = 0, **__: Any
 ) -> Iterator[np.ndarray]:
     """Embeddings as wide as the encoder's, without an image."""
-    rng, n = np.random.default_rng(0), len(section.adata)
+    rng = np.random.default_rng(0)
+    n = len(section.adata)
     for first in range(start, n, encoder.batch_size):
         yield rng.standard_normal((min(encoder.batch_size, n - first), D_IMAGE), dtype=np.float32)
 
@@ -154,7 +158,9 @@ class Clock(pl.Callback):
     """Seconds of each epoch's training and of its validation."""
 
     def __init__(self) -> None:
-        self.train, self.validate, self.started = list[float](), list[float](), 0.0
+        self.train = list[float]()
+        self.validate = list[float]()
+        self.started = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.started = process_time()
@@ -199,7 +205,8 @@ def embed(stages: Stages, root: Path, run: Path, patches: int) -> None:
     config = make_config(root, run / "vit", [], vit_b32(patch_um(assay_of(stages.spots))))
     n = min(patches, stages.spots)
     part = build(config["data"]["reader"]).read("TRAIN").keep(list(range(n)))
-    encoder, store = build(config["encoder"]), build(config["store"])
+    encoder = build(config["encoder"])
+    store = build(config["store"])
     embedding.encode_spots = encode_spots
     encoder(torch.zeros(1, 224, 224, 3, dtype=torch.uint8), 0.5)  # builds the network
     with stages.stage(

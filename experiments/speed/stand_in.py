@@ -20,10 +20,13 @@ class PixelEncoder:
         patch_um: side of the patch (um).
     """
 
-    patch_px, patch_cut, batch_size = 8, "padded", 4096
+    patch_px = 8
+    patch_cut = "padded"
+    batch_size = 4096
 
     def __init__(self, name: str, patch_um: float) -> None:
-        self.name, self.patch_um = name, [patch_um]
+        self.name = name
+        self.patch_um = [patch_um]
         generator = torch.Generator().manual_seed(0)
         self.weight = torch.randn(self.patch_px**2 * 3, D_IMAGE, generator=generator)
 

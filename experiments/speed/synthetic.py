@@ -26,7 +26,8 @@ class Assay:
     density: float
 
 
-VISIUM, VISIUM_HD = Assay(100.0, True, 0.15), Assay(16.0, False, 0.04)
+VISIUM = Assay(100.0, True, 0.15)
+VISIUM_HD = Assay(16.0, False, 0.04)
 
 
 def assay_of(n_spots: int) -> Assay:
@@ -46,7 +47,8 @@ def write_sections(
     done = folder / "spots.json"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        pieces, rates = drawn_tiles(), gene_rates(n_genes, assay.density, seed)
+        pieces = drawn_tiles()
+        rates = gene_rates(n_genes, assay.density, seed)
         for number, (name, n) in enumerate(spots.items()):
             pos_px = positions(n, assay)
             write_mosaic(

@@ -95,10 +95,8 @@ def ratios(ours: list[Row], naive: list[Row]) -> list[str]:
                 f"- {name}, {one.genes:,} genes: {one.rate / other.rate:.1f} times as many spots a"
                 f" second as released ({one.spots:,} spots; released: {other.spots:,})"
             )
-    one, other = (
-        _find(ours, "whole: five sections, each left out once"),
-        _find(naive, "naive: five sections, each left out once"),
-    )
+    one = _find(ours, "whole: five sections, each left out once")
+    other = _find(naive, "naive: five sections, each left out once")
     if one and other and one.seconds and other.seconds:
         lines.append(
             f"- whole, {one.spots:,} spots, {one.genes:,} genes: {other.seconds / one.seconds:.0f}"
@@ -118,7 +116,8 @@ def growth(rows: list[Row]) -> list[str]:
     lines = []
     for one, other in pairwise(fits):
         if one.genes == other.genes:
-            spots, seconds = other.spots / one.spots, (other.seconds or 0) / (one.seconds or 1)
+            spots = other.spots / one.spots
+            seconds = (other.seconds or 0) / (one.seconds or 1)
             lines.append(
                 f"- {one.genes:,} genes, {one.spots:,} to {other.spots:,} spots: spots x"
                 f" {spots:.0f}, epoch x {seconds:.1f}, {seconds / spots:.2f} a spot"

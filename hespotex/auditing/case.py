@@ -42,7 +42,8 @@ class Case:
     """
 
     def __init__(self, record: RunRecord, data_sets: DataSets | None) -> None:
-        self.record, self._data_sets = record, data_sets
+        self.record = record
+        self._data_sets = data_sets
         self._prepared: dict[str, PreparedSection] = {}
         self._predicted: dict[str, Tensor] = {}
 
@@ -80,7 +81,8 @@ class Case:
     @cached_property
     def recipe(self) -> Recipe:
         """How the run prepared its sections; embeddings come from the store and from there only."""
-        about, config = self.record.about, self.record.config
+        about = self.record.about
+        config = self.record.config
         counter: NucleiCounter | None = rebuild(config, "nuclei.counter")
         return Recipe(
             encoder=KnownEncoder(config["encoder"], about["encoder_identity"]),
@@ -166,17 +168,16 @@ class KnownEncoder:
     """
 
     def __init__(self, settings: dict[str, Any], identity: dict[str, Any]) -> None:
-        self.name, self._identity = str(settings["name"]), identity
+        self.name = str(settings["name"])
+        self._identity = identity
         if has_parts(settings):
             own = part_settings(settings)
             self.parts = [
                 KnownEncoder(own[name], known) for name, known in part_identities(identity).items()
             ]
             return
-        self.patch_um, self.patch_px = (
-            [float(um) for um in settings["patch_um"]],
-            int(settings["patch_px"]),
-        )
+        self.patch_um = [float(um) for um in settings["patch_um"]]
+        self.patch_px = int(settings["patch_px"])
         self.batch_size = 1
         # a user's encoder may leave it out
         self.patch_cut = str(settings.get("patch_cut", PatchSpec.cut))

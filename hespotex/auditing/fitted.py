@@ -41,7 +41,8 @@ def rederived(rule: str, compare: Callable[[], Finding]) -> Finding:
 
 def check_panel(case: Case) -> Finding:
     """The rule picks the checkpoint's genes from the training sections alone."""
-    about, config = case.record.about, case.record.config["data"]["panel"]
+    about = case.record.about
+    config = case.record.config["data"]["panel"]
     asked = "data/panel=published" if config["_target_"].endswith("PublishedGenes") else None
 
     def compare() -> Finding:
@@ -77,7 +78,8 @@ def check_target(case: Case) -> Finding:
     def compare() -> Finding:
         target = fresh_target(case.record.config)
         target.fit([case.data_set.section(i) for i in sorted(case.record.ids("train"))], case.panel)
-        again, found = target.state(), about["expression_state"]
+        again = target.state()
+        found = about["expression_state"]
         wrong = [name for name in found if not np.allclose(found[name], again[name], rtol=1e-5)]
         if wrong:
             return Finding(
@@ -131,7 +133,8 @@ def check_closed_form(case: Case) -> Finding:
         return Finding("closed form", PASS, "a reference fits nothing")
 
     def compare() -> Finding:
-        (again, untouched), state = _fitted_again(case), case.record.checkpoint["state_dict"]
+        again, untouched = _fitted_again(case)
+        state = case.record.checkpoint["state_dict"]
         if case.record.checkpoint["global_step"] == 0:
             strange = [
                 name
@@ -193,7 +196,8 @@ def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 def check_teacher(case: Case) -> Finding:
     """The teacher's file names the training sections only, and its inputs were theirs."""
-    teacher, settings = case.record.about.get("teacher"), case.record.config["model"]["teacher"]
+    teacher = case.record.about.get("teacher")
+    settings = case.record.config["model"]["teacher"]
     if not settings or not settings["fit"]:
         return Finding("teacher", PASS, "there is none")
     if teacher is None:

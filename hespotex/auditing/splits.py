@@ -18,7 +18,8 @@ def check_split(case: Case) -> Finding:
     """split.json, metrics.json and the checkpoint tell one split with disjoint sides, and the
     strategy gives it again.
     """
-    record, split = case.record, case.record.about["split"]
+    record = case.record
+    split = case.record.about["split"]
     told = {"split.json": record.split_file, "metrics.json": record.metrics["split"]}
     for name, other in told.items():
         if differing := [side for side in SIDES if sorted(other[side]) != sorted(split[side])]:
@@ -58,9 +59,11 @@ def check_groups(case: Case) -> Finding:
     """No group (patient) of a test section trains or validates."""
     record = case.record
     try:
-        groups, unsure = {i: key.group for i, key in case.data_set.keys.items()}, ""
+        groups = {i: key.group for i, key in case.data_set.keys.items()}
+        unsure = ""
     except InputError as error:
-        groups, unsure = {i: known["group"] for i, known in record.known.items()}, str(error)
+        groups = {i: known["group"] for i, known in record.known.items()}
+        unsure = str(error)
     rest = {groups.get(i) for i in record.ids("train", "val") if i not in record.ids("test")} - {
         None
     }
@@ -88,7 +91,8 @@ def check_duplicates(case: Case) -> Finding:
     pairs = [pair for a in test for b in rest if (pair := _recorded_pair(case, a, b))]
     try:
         looks = [(case.data_set.look(a), case.data_set.look(b)) for a in test for b in rest]
-        pairs, unsure = pairs or [pair for a, b in looks if (pair := compare(a, b))], ""
+        pairs = pairs or [pair for a, b in looks if (pair := compare(a, b))]
+        unsure = ""
     except InputError as error:
         unsure = str(error)
     if pairs:

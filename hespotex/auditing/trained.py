@@ -18,7 +18,8 @@ from hespotex.results.predictions import prediction_file
 
 SHORTENED = ("limit_train_batches", "accumulate_grad_batches", "fast_dev_run", "max_steps")
 # of a Pearson; mixed precision rounds, and this is repeated in single precision
-SCORE, SCORE_MIXED = 2e-3, 2e-2
+SCORE = 2e-3
+SCORE_MIXED = 2e-2
 
 
 def tolerance(case: Case) -> float:
@@ -33,8 +34,10 @@ def _equal(a: float, b: float, within: float) -> bool:
 
 def check_training(case: Case) -> Finding:
     """The optimiser has taken as many steps as the training sections make, not one more."""
-    checkpoint, config = case.record.checkpoint, case.record.config
-    steps, n_train = int(checkpoint["global_step"]), len(case.record.ids("train"))
+    checkpoint = case.record.checkpoint
+    config = case.record.config
+    steps = int(checkpoint["global_step"])
+    n_train = len(case.record.ids("train"))
     if steps == 0:
         return Finding("training", PASS, "no epochs: the model is fitted in closed form")
     if set_ := [
@@ -64,7 +67,8 @@ def check_epoch(case: Case) -> Finding:
     tested.
     """
     record = case.record
-    val, test = record.ids("val"), record.ids("test")
+    val = record.ids("val")
+    test = record.ids("test")
     asked = "model.select_on=test" if record.config["model"]["select_on"] == "test" else None
     if shared := set(val) & set(test):
         return Finding("epoch", FAIL, f"chosen on test sections: {' '.join(sorted(shared))}", asked)
@@ -74,7 +78,8 @@ def check_epoch(case: Case) -> Finding:
         return Finding("epoch", FAIL, wrong, asked)
 
     def compare() -> Finding:
-        score, again = float(record.metrics["val_score"]), case.epoch_score(val)
+        score = float(record.metrics["val_score"])
+        again = case.epoch_score(val)
         if _equal(score, again, tolerance(case)):
             return Finding(
                 "epoch", PASS, f"the validation sections give its score again: {again:.3f}"
@@ -92,7 +97,8 @@ def check_epoch(case: Case) -> Finding:
 
 def _last_epoch(case: Case) -> Finding:
     """Without validation sections nothing may choose."""
-    checkpoint, planned = case.record.checkpoint, case.record.config["trainer"]["max_epochs"]
+    checkpoint = case.record.checkpoint
+    planned = case.record.config["trainer"]["max_epochs"]
     if checkpoint["global_step"] and checkpoint["epoch"] + 1 != planned:
         reason = (
             f"no validation sections, yet epoch {checkpoint['epoch'] + 1} of {planned} was kept:"
@@ -149,13 +155,12 @@ def _predicted_again(case: Case, section_id: str) -> bool:
     """Whether the stored prediction is repeated, up to rounding, as a share of its spread over
     spots.
     """
-    again, stored = case.predicted(section_id), _stored(case, section_id, "predicted")
+    again = case.predicted(section_id)
+    stored = _stored(case, section_id, "predicted")
     if again.shape != stored.shape:
         return False
-    error, spread = (
-        (again - stored).square().mean().sqrt(),
-        (stored - stored.mean(0)).square().mean().sqrt(),
-    )
+    error = (again - stored).square().mean().sqrt()
+    spread = (stored - stored.mean(0)).square().mean().sqrt()
     return bool(error <= (1e-3 if case.precise else 0.1) * spread + 1e-6)
 
 

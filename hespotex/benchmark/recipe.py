@@ -12,7 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from hespotex.metrics import gene_pearson
 
-N_COMPONENTS, SEED, MAX_ITER = 256, 1, 1000
+N_COMPONENTS = 256
+SEED = 1
+MAX_ITER = 1000
 Floats = NDArray[np.floating]
 
 
@@ -48,10 +50,8 @@ def score_fold(x_train: Floats, y_train: Floats, x_test: Floats, y_test: Floats)
     """
     n_components = min(N_COMPONENTS, *x_train.shape)
     reduce = make_pipeline(StandardScaler(), PCA(n_components, random_state=SEED))
-    train, test = (
-        reduce.fit_transform(x_train).astype(np.float32),
-        reduce.transform(x_test).astype(np.float32),
-    )
+    train = reduce.fit_transform(x_train).astype(np.float32)
+    test = reduce.transform(x_test).astype(np.float32)
     alpha = 100 / (n_components * y_train.shape[1])
     ridge = Ridge(
         alpha, solver="lsqr", fit_intercept=False, max_iter=MAX_ITER, random_state=SEED

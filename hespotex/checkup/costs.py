@@ -22,7 +22,9 @@ from hespotex.data.split import Split
 from hespotex.data.store import PRECISION
 from hespotex.errors import InputError
 
-FEW, MANY = 8, 32  # spots that are timed; the difference leaves out what is done once
+# spots that are timed; the difference leaves out what is done once
+FEW = 8
+MANY = 32
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,20 @@ def estimate(
         n_genes: of the panel.
         keep_gib: memory for counts.
     """
-    views, trained = recipe.inputs.views, {i for split in splits for i in split.train}
+    views = recipe.inputs.views
+    trained = {i for split in splits for i in split.train}
     sizes = {i: len(section.adata) for i, section in sections.items()}
     encoded = sum(n * (views if i in trained else 1) for i, n in sizes.items())
-    specs, first = patch_specs(recipe.encoder), next(iter(sections.values()))
+    specs = patch_specs(recipe.encoder)
+    first = next(iter(sections.values()))
     widths: list[int] = []
 
     def encode(section: Section) -> None:
         widths[:] = [_width(encode_spots(section, spec, part)) for part, spec in specs]
 
     encode_seconds = encoded * seconds_per_spot(encode, first)
-    width, nuclei = sum(widths), recipe.nuclei
+    width = sum(widths)
+    nuclei = recipe.nuclei
     numbers = encoded * width + (sum(sizes.values()) if nuclei else 0)
     memory = [
         fold_memory(sections, split, recipe.batching, width, n_genes, views, keep_gib)

@@ -45,12 +45,15 @@ class SectionCheck:
         nuclei: NucleiCounter | None,
         folder: Path | None,
     ) -> None:
-        self.sections, self.encoder, self.nuclei = sections, encoder, nuclei
+        self.sections = sections
+        self.encoder = encoder
+        self.nuclei = nuclei
         self.folder = folder
 
     def __call__(self, key: SectionKey, findings: Findings) -> tuple[Section | None, list[str]]:
         """The section as training sees it, None if it is broken, and its line of the table."""
-        name, before = key.section_id, len(findings.problems)
+        name = key.section_id
+        before = len(findings.problems)
         read = findings.attempt(lambda: self.sections.named(name), name)
         if read is None:
             return None, [name, key.group, *["-"] * (len(HEADER) - 3), "BROKEN"]

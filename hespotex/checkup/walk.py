@@ -83,8 +83,12 @@ class Walk:
         findings: Findings,
         folder: Path | None,
     ) -> None:
-        self.config, self.data, self.fold, self.recipe = config, sections, fold, recipe
-        self.findings, self.folder = findings, folder
+        self.config = config
+        self.data = sections
+        self.fold = fold
+        self.recipe = recipe
+        self.findings = findings
+        self.folder = folder
 
     def __call__(self) -> None:
         keys = list(self.data.keys.values())
@@ -107,7 +111,8 @@ class Walk:
     def _sections(self, keys: Sequence[SectionKey]) -> dict[str, list[str]]:
         """The genes of the sound sections, by id; logs the table of all."""
         check = SectionCheck(self.data, self.recipe.encoder, self.recipe.nuclei, self.folder)
-        names, lines = {}, []
+        names = {}
+        lines = []
         with progress_bar(len(keys), "section", "sections") as bar:
             for key in keys:
                 section, line = check(key, self.findings)

@@ -67,7 +67,8 @@ def _numbers(path: Path, table: pd.DataFrame, comma: bool) -> pd.DataFrame:
     for at, cell in np.ndenumerate(table.to_numpy()):
         value = parse_number(cell, comma=comma)
         if value is None and cell.lower() not in BLANK:
-            row, column = table.index[at[0]], table.columns[at[1]]
+            row = table.index[at[0]]
+            column = table.columns[at[1]]
             raise InputError(
                 f"{path}, row {row}, column {column}: expected numbers, found {cell[:40]!r}"
                 " (--bulk)"
@@ -95,16 +96,19 @@ def correlations(predicted: pd.DataFrame, bulk: pd.DataFrame, by: str) -> pd.Dat
         a.intersection(b)
         for a, b in ((predicted.index, bulk.index), (predicted.columns, bulk.columns))
     )
-    one, two = predicted.loc[patients, genes], bulk.loc[patients, genes]
+    one = predicted.loc[patients, genes]
+    two = bulk.loc[patients, genes]
     if by == "patient":
-        one, two = one.T, two.T
+        one = one.T
+        two = two.T
     rows = [{by: name, **_pair(one[name].to_numpy(), two[name].to_numpy())} for name in one]
     return pd.DataFrame(rows).sort_values("pearson", ascending=False, ignore_index=True)
 
 
 def _pair(a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float]:
     both = np.isfinite(a) & np.isfinite(b)
-    a, b = a[both], b[both]
+    a = a[both]
+    b = b[both]
     told = len(a) >= LEAST and np.ptp(a) > 0 and np.ptp(b) > 0
     return {
         "pearson": float(stats.pearsonr(a, b)[0]) if told else float("nan"),

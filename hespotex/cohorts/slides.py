@@ -25,7 +25,9 @@ LEVELLED = (
     " cohort train with data.inputs.standardize=none"
 )
 log = logging.getLogger(__name__)
-DONE, FAILED, MISSING = "predicted", "failed", "missing"
+DONE = "predicted"
+FAILED = "failed"
+MISSING = "missing"
 
 
 def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -107,7 +109,8 @@ def _tissue_mm2(file: Path, table: ad.AnnData) -> float:
     outline = file.with_name(f"{file.stem}_tissue.geojson")
     if not outline.is_file():
         return float("nan")
-    factors, library = scale_factors(table), next(iter(table.uns["spatial"].values()))
+    factors = scale_factors(table)
+    library = next(iter(table.uns["spatial"].values()))
     height, width = library["images"]["hires"].shape[:2]
     size = (
         round(width / factors["tissue_hires_scalef"]),

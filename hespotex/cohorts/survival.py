@@ -9,7 +9,8 @@ import pandas as pd
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
-FOLDS, REPEATS = 5, 10
+FOLDS = 5
+REPEATS = 10
 PENALTY = 0.1  # ridge on the log hazard ratio, so that a fold with few events still converges
 
 
@@ -123,7 +124,8 @@ def _fold(train: pd.DataFrame, test: pd.DataFrame) -> float | None:
     from lifelines import CoxPHFitter
     from lifelines.utils import concordance_index
 
-    mean, std = train["score"].mean(), train["score"].std()
+    mean = train["score"].mean()
+    std = train["score"].std()
     if not std > 0:
         return None
     scaled = train.assign(score=(train["score"] - mean) / std)

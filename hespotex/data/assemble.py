@@ -104,6 +104,7 @@ def standardize(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Over the spots (first axis) to mean 0 and standard deviation 1, clipped at 6; what is
     constant becomes 0.
     """
-    mean, std = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
+    mean = values.mean(axis=0, dtype=np.float64)
+    std = values.std(axis=0, dtype=np.float64)
     scaled = (values - mean) / np.where(std > CONSTANT, std, np.inf)
     return np.clip(scaled, -LARGEST, LARGEST).astype(np.float32)

@@ -25,18 +25,18 @@ class BlockTarget:
     def __init__(
         self, by_spot: Tensor, by_gene: Tensor, known: Tensor, mean: Tensor, variance: Tensor
     ) -> None:
-        self.by_spot, self.by_gene, self.known, self.mean, self.variance = (
-            by_spot,
-            by_gene,
-            known,
-            mean,
-            variance,
-        )
+        self.by_spot = by_spot
+        self.by_gene = by_gene
+        self.known = known
+        self.mean = mean
+        self.variance = variance
 
     @classmethod
     def of_counts(cls, values: sparse.csr_matrix, known: NDArray[np.bool_]) -> "BlockTarget":
         """Of a sparse table (n, n_genes)."""
-        n, total, squares = values.shape[0], _sums(values), _sums(values.multiply(values))
+        n = values.shape[0]
+        total = _sums(values)
+        squares = _sums(values.multiply(values))
         return cls(
             from_scipy(values),
             from_scipy(values.T.tocsr()),
@@ -49,7 +49,8 @@ class BlockTarget:
         """Of a dense one; a gene with a NaN is not known."""
         known = ~values.isnan().any(0)
         y = torch.nan_to_num(values)
-        total, squares = y.sum(0, dtype=torch.float64), y.double().square().sum(0)
+        total = y.sum(0, dtype=torch.float64)
+        squares = y.double().square().sum(0)
         spread = _spread(len(y), total.numpy(), squares.numpy(), known.numpy())
         return cls(y, y.T, known, *spread)
 

@@ -25,10 +25,8 @@ class BundleSplit(FoldStrategy):
     path: str = ""
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
-        by_id, folder = (
-            {key.section_id: key for key in keys},
-            existing_folder(Path(self.path) / "splits", "fold.path"),
-        )
+        by_id = {key.section_id: key for key in keys}
+        folder = existing_folder(Path(self.path) / "splits", "fold.path")
         numbers = sorted(
             int(match[1]) for p in folder.iterdir() if (match := TRAIN.fullmatch(p.name))
         )

@@ -11,7 +11,8 @@ Numbers = NDArray[np.int64]
 # gradients
 BYTES_PER_VALUE = 64
 # spots of a block; beyond, sparse products miss the cache (experiments/speed)
-FEWEST, MOST = 16, 8192
+FEWEST = 16
+MOST = 8192
 
 
 def block_spots(gib: float, n_genes: int) -> int:
@@ -71,7 +72,9 @@ def _share(n: int, n_parts: int, of: int) -> int:
 
 def _with_halo(graph: sparse.csr_matrix, inner: Numbers, n_hops: int) -> Block:
     """Every spot that an inner spot sees in `n_hops` steps, and the edges that lead there."""
-    spots, ring, complete = inner, inner, 0
+    spots = inner
+    ring = inner
+    complete = 0
     for _ in range(n_hops):
         complete = len(spots)
         ring = np.setdiff1d(graph[ring].indices, spots)

@@ -68,7 +68,8 @@ def duplicate_leaks(
     Raises:
         InputError: there is one, and leaks were not asked for.
     """
-    looks, tested = map(look_at, train), map(look_at, test)
+    looks = map(look_at, train)
+    tested = map(look_at, test)
     pairs = [pair for a, b in product(tested, looks) if (pair := compare(a, b))]
     leaks = [
         f"{pair.a} (test) and {pair.b} (training) look like the same tissue: {pair.reason}"
@@ -96,7 +97,8 @@ def merge_groups(keys: Sequence[SectionKey], pairs: Iterable[DuplicatePair]) -> 
     parent = {name: name for name in group.values()}
     for pair in pairs:
         if pair.a in group and pair.b in group:
-            a, b = _root(parent, group[pair.a]), _root(parent, group[pair.b])
+            a = _root(parent, group[pair.a])
+            b = _root(parent, group[pair.b])
             if a != b:
                 parent[max(a, b)] = min(a, b)
                 log.info(

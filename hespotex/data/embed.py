@@ -104,7 +104,8 @@ def count_nuclei(
 
 def _counted(section: Section, counter: NucleiCounter) -> NDArray[np.float32]:
     """What a counter gave, if it is a number a spot, as a column."""
-    counts, n = np.asarray(counter(section)), len(section.adata)
+    counts = np.asarray(counter(section))
+    n = len(section.adata)
     if counts.shape != (n,):
         raise InputError(
             f"{counter.name} of {section.section_id}: expected counts ({n},), one a spot, got"

@@ -51,7 +51,8 @@ class LogRaw:
     target.
     """
 
-    unit, lowest = "log(1 + counts)", 0.0
+    unit = "log(1 + counts)"
+    lowest = 0.0
 
     def __init__(self) -> None:
         self.fitted_on: list[str] = []
@@ -85,7 +86,8 @@ class LogNormalised(LogRaw):
         super().__init__()
         if library not in ("all", "panel"):
             raise InputError(f"data.expression.library: expected all or panel, got {library!r}")
-        self.target_sum, self.library = target_sum, library
+        self.target_sum = target_sum
+        self.library = library
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
@@ -110,10 +112,13 @@ class PearsonResiduals:
         clip: largest absolute residual; None takes sqrt(number of training spots).
     """
 
-    unit, lowest = "Pearson residual", -float("inf")
+    unit = "Pearson residual"
+    lowest = -float("inf")
 
     def __init__(self, theta: float = THETA, clip: float | None = None) -> None:
-        self.theta, self.clip, self.fitted_on = theta, clip, list[str]()
+        self.theta = theta
+        self.clip = clip
+        self.fitted_on = list[str]()
 
     def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
         self.limit = float(self.clip or np.sqrt(sum(len(section.adata) for section in sections)))
@@ -123,7 +128,8 @@ class PearsonResiduals:
         return {"limit": self.limit}
 
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
-        self.limit, self.fitted_on = float(state["limit"]), list(fitted_on)
+        self.limit = float(state["limit"])
+        self.fitted_on = list(fitted_on)
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
@@ -139,7 +145,8 @@ def panel_counts(section: Section, panel: GenePanel) -> tuple[sparse.csr_matrix,
     the others have none.
     """
     measured = section.adata.var_names.get_indexer(panel.genes)
-    known, place = measured >= 0, np.flatnonzero(measured >= 0)
+    known = measured >= 0
+    place = np.flatnonzero(measured >= 0)
     pick = sparse.csr_matrix(
         (np.ones(len(place)), (measured[known], place)), shape=(section.adata.n_vars, len(measured))
     )

@@ -72,8 +72,11 @@ class FittedExpression:
     """
 
     def __init__(self, target: Expression, genes: list[str]) -> None:
-        self.target, self.genes = target, genes
-        self.unit, self.lowest, self.fitted_on = target.unit, target.lowest, target.fitted_on
+        self.target = target
+        self.genes = genes
+        self.unit = target.unit
+        self.lowest = target.lowest
+        self.fitted_on = target.fitted_on
 
     def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
         """Nothing: that is the point."""

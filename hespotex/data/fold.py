@@ -153,7 +153,8 @@ class Fold:
 
     def familiarity(self) -> Familiarity:
         """What the training patches look like, to tell when a slide does not."""
-        encoder, store = self.recipe.encoder, self.recipe.store
+        encoder = self.recipe.encoder
+        store = self.recipe.store
         training = [self.sections[i].section for i in self.split.train]
         return Familiarity.fit([embed_section(section, encoder, store) for section in training])
 
@@ -166,7 +167,8 @@ class Fold:
         """Name of each encoder, and the widths of its patch sizes, in the order of the embedding's
         columns.
         """
-        encoder, store = self.recipe.encoder, self.recipe.store
+        encoder = self.recipe.encoder
+        store = self.recipe.store
         section = self.sections[self.section_ids[0]].section
         columns = embed_section(section, encoder, store).parts
         found: dict[str, tuple[int, ...]] = {}

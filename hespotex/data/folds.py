@@ -54,7 +54,8 @@ class FoldStrategy:
                 " takes all"
             )
         if not 0 <= self.index < len(folds):
-            n, last = len(folds), len(folds) - 1
+            n = len(folds)
+            last = len(folds) - 1
             raise InputError(
                 f"fold.index={self.index}, but there are {n} folds, 0..{last}; sweep with"
                 f" fold.index='range({n})'"
@@ -161,7 +162,8 @@ def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
     """A fold, if its two sides are sections of the data set that do not meet."""
     try:
         rest, test = map(list, fold)
-        strangers, both = {*rest, *test} - set(keys), set(rest) & set(test)
+        strangers = {*rest, *test} - set(keys)
+        both = set(rest) & set(test)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{name}.folds: expected pairs of lists of section keys, training and test, got"

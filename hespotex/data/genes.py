@@ -77,7 +77,8 @@ class RankedGenes:
         rank.
         """
         ranks = np.stack([_ranks(score) for score in scores])
-        often, median = (ranks < self.n_top).sum(axis=0), np.median(ranks, axis=0)
+        often = (ranks < self.n_top).sum(axis=0)
+        median = np.median(ranks, axis=0)
         return np.lexsort((genes, median, -often))
 
     def by_mean(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:

@@ -36,7 +36,8 @@ def lay_grid(
         np.arange(pitch_px / 2 + shift * (row % 2), width, pitch_px) for row in range(len(rows))
     ]
     names = [f"{row}x{column}" for row, line in enumerate(lines) for column in range(len(line))]
-    x, y = np.concatenate([*lines, []]), np.repeat(rows, [len(line) for line in lines])
+    x = np.concatenate([*lines, []])
+    y = np.repeat(rows, [len(line) for line in lines])
     return names, np.stack([x, y], axis=1)
 
 

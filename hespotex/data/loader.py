@@ -46,7 +46,8 @@ class Batching:
             epochs: they are gone through many times, so that keeping blocks pays.
             order: see `BlockLoader`.
         """
-        most, keep = block_spots(self.block_gib, n_genes), self.keep_gib if epochs else 0.0
+        most = block_spots(self.block_gib, n_genes)
+        keep = self.keep_gib if epochs else 0.0
         return BlockLoader(graphs, most, n_hops, batch_blocks=self.blocks, keep_gib=keep, **order)
 
     def n_steps(self, sizes: Sequence[int], n_genes: int) -> int:
@@ -91,9 +92,13 @@ class BlockLoader:
         self.blocks = [
             (graph, block) for graph in graphs for block in graph.blocks(block_spots, n_hops)
         ]
-        self.batch_blocks, self.seed, self.epoch = batch_blocks, seed, epoch
-        self.rank, self.world_size = rank, world_size
-        self._kept, self._room = dict[int, Data](), keep_gib * 2**30
+        self.batch_blocks = batch_blocks
+        self.seed = seed
+        self.epoch = epoch
+        self.rank = rank
+        self.world_size = world_size
+        self._kept = dict[int, Data]()
+        self._room = keep_gib * 2**30
 
     def __len__(self) -> int:
         return -(-len(self.blocks) // self.batch_blocks)
@@ -103,10 +108,8 @@ class BlockLoader:
 
     def _steps(self) -> Iterator[tuple[NDArray[np.int64], float, list[int]]]:
         """Of each step: this rank's blocks, their weight, and a seed of the step's own."""
-        order, drawn = (
-            np.arange(len(self.blocks)),
-            [] if self.seed is None else [self.seed, self.epoch()],
-        )
+        order = np.arange(len(self.blocks))
+        drawn = [] if self.seed is None else [self.seed, self.epoch()]
         if drawn:
             order = np.random.default_rng(drawn).permutation(order)
         for start in range(0, len(order), self.batch_blocks):
@@ -118,10 +121,8 @@ class BlockLoader:
     def _own(self, step: NDArray[np.int64]) -> NDArray[np.int64]:
         """The blocks of this rank, in the order of the step."""
         sizes = [self.blocks[i][1].n_inner for i in step]
-        load, rank_of = (
-            np.zeros(self.world_size, dtype=np.int64),
-            np.zeros(len(step), dtype=np.int64),
-        )
+        load = np.zeros(self.world_size, dtype=np.int64)
+        rank_of = np.zeros(len(step), dtype=np.int64)
         for place in np.argsort(sizes, kind="stable")[::-1]:
             rank_of[place] = load.argmin()
             load[rank_of[place]] += sizes[place]
@@ -129,7 +130,8 @@ class BlockLoader:
 
     def _batch(self, step: tuple[NDArray[np.int64], float, list[int]]) -> Batch:
         numbers, weight, seed = step
-        views, entries = np.random.default_rng(seed), []
+        views = np.random.default_rng(seed)
+        entries = []
         for number in numbers:
             entry = copy(self._data(number))
             entry.weight = torch.tensor([weight])

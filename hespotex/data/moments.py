@@ -16,7 +16,10 @@ def moments(pieces: Iterable[NDArray[np.float32]]) -> tuple[Floats, Floats]:
     Sums are of the distance to the first row, which keeps them exact for columns that are constant.
     A column without a value has mean and standard deviation NaN.
     """
-    shift, n, total, squares = np.empty(0), np.zeros(1), np.zeros(1), np.zeros(1)
+    shift = np.empty(0)
+    n = np.zeros(1)
+    total = np.zeros(1)
+    squares = np.zeros(1)
     for piece in pieces:
         shift = (
             shift if shift.size or not len(piece) else np.nan_to_num(piece[0].astype(np.float64))
@@ -24,11 +27,9 @@ def moments(pieces: Iterable[NDArray[np.float32]]) -> tuple[Floats, Floats]:
         away = piece.astype(np.float64) - shift
         known = ~np.isnan(away)
         away = np.where(known, away, 0.0)
-        n, total, squares = (
-            n + known.sum(axis=0),
-            total + away.sum(axis=0),
-            squares + (away**2).sum(axis=0),
-        )
+        n = n + known.sum(axis=0)
+        total = total + away.sum(axis=0)
+        squares = squares + (away**2).sum(axis=0)
     with np.errstate(invalid="ignore"):
         mean = total / n
         return mean + shift, np.sqrt(np.maximum(squares / n - mean**2, 0))

@@ -13,7 +13,9 @@ log = logging.getLogger(__name__)
 ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")  # a gene id of any species
 HUMAN_SYMBOL = re.compile(r"^[A-Z][A-Z0-9.-]*(orf\d+)?$")
 MOUSE_SYMBOL = re.compile(r"^[A-Z0-9][a-z0-9]*[a-z][A-Za-z0-9.-]*$")
-MIN_NAMES, MOST = 10, 0.7  # fewer names, or a smaller share of one kind, give no verdict
+# fewer names, or a smaller share of one kind, give no verdict
+MIN_NAMES = 10
+MOST = 0.7
 
 
 def naming(names: Sequence[str]) -> str | None:

@@ -44,14 +44,17 @@ class ImagePatches:
     """Cut out of the image, by bands: neighbours share decoded tiles."""
 
     def __init__(self, section: Section, spec: PatchSpec) -> None:
-        self.image, self.spec, self.pos = open_image(section.pixels), spec, section.pos_px
+        self.image = open_image(section.pixels)
+        self.spec = spec
+        self.pos = section.pos_px
         check_spots(section, *self.image.size)
         self.size = patch_size(spec, section.mpp, self.image)
         self.order = np.lexsort((self.pos[:, 0], self.pos[:, 1] // BAND_PX))
 
     def __call__(self, spots: Spots) -> Patches:
         if self.spec.cut == "published":
-            side, px = self.size.level0_px, self.spec.px
+            side = self.size.level0_px
+            px = self.spec.px
             return np.stack(
                 [published_patch(self.image, x, y, side, px) for x, y in self.pos[spots]]
             )
@@ -64,7 +67,8 @@ class StoredPatches:
     """
 
     def __init__(self, section: Section, spec: PatchSpec) -> None:
-        self.path, self.spec = section.pixels, spec
+        self.path = section.pixels
+        self.spec = spec
         with open_hdf5(self.path) as file:
             side = file["img"].shape[1]
             row = {name: i for i, name in enumerate(stored_barcodes(file))}

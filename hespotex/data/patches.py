@@ -57,7 +57,8 @@ def cut_patch(image: RegionReader, size: PatchSize, x: float, y: float) -> NDArr
     border.
     """
     scale = image.downsamples[size.level]
-    left, top = round(x / scale - size.level_px / 2), round(y / scale - size.level_px / 2)
+    left = round(x / scale - size.level_px / 2)
+    top = round(y / scale - size.level_px / 2)
     return resize(
         read_padded(image, size.level, left, top, size.level_px, size.level_px), size.wanted_px
     )
@@ -69,7 +70,9 @@ def published_box(
     """Left, top, right and bottom of the released patch: half the diameter, floored, around the
     integer centre.
     """
-    half, column, row = int(diameter_px // 2), int(x), int(y)
+    half = int(diameter_px // 2)
+    column = int(x)
+    row = int(y)
     return (
         max(column - half, 0),
         max(row - half, 0),

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 THETA = 100.0  # overdispersion of technical replicates, as in the paper
-BLOCK, VALUES = 500, 4_000_000  # genes at a time, and spots times genes: what is dense at once
+# genes at a time, and spots times genes: what is dense at once
+BLOCK = 500
+VALUES = 4_000_000
 
 
 def pearson_residuals(

@@ -29,7 +29,8 @@ class StoredRows:
     def __init__(self, path: Path, barcodes: Sequence[str]) -> None:
         with open_hdf5(path) as file:
             names = [name.decode() for name in file["barcode"][:]]
-            data, offset = file["embedding"], file["embedding"].id.get_offset()
+            data = file["embedding"]
+            offset = file["embedding"].id.get_offset()
             whole = offset is None  # compressed or in chunks: a file of an older version
             self.rows = data[:] if whole else np.memmap(path, data.dtype, "r", offset, data.shape)
         place = {name: i for i, name in enumerate(names)}
@@ -71,14 +72,13 @@ class ImageRows:
     def __init__(
         self, embeddings: Embeddings, standardize: bool, order: NDArray[np.int64] | None = None
     ) -> None:
-        self.embeddings, self.standardize = embeddings, standardize
+        self.embeddings = embeddings
+        self.standardize = standardize
         self.order = np.arange(len(embeddings)) if order is None else order
         if standardize:
             mean, std = moments(embeddings.chunks())
-            self.mean, self.std = (
-                mean.astype(np.float32),
-                np.where(std > CONSTANT, std, np.inf).astype(np.float32),
-            )
+            self.mean = mean.astype(np.float32)
+            self.std = np.where(std > CONSTANT, std, np.inf).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -46,7 +46,8 @@ class Section:
 
     def __post_init__(self) -> None:
         """Refuse what no reader may give, whoever wrote it."""
-        pos, n = np.asarray(self.adata.obsm.get("spatial", ())), len(self.adata)
+        pos = np.asarray(self.adata.obsm.get("spatial", ()))
+        n = len(self.adata)
         if pos.shape != (n, 2):
             raise InputError(
                 f'{self.section_id}: expected obsm["spatial"] of shape ({n}, 2), px, x then y, got'
@@ -151,7 +152,8 @@ def make_adata(
     """
     counts, unique = sum_columns(counts, [str(gene) for gene in genes])
     adata = ad.AnnData(X=sparse.csr_matrix(counts, dtype=np.float32))
-    adata.obs_names, adata.var_names = [str(b) for b in barcodes], unique
+    adata.obs_names = [str(b) for b in barcodes]
+    adata.var_names = unique
     adata.obsm["spatial"] = np.asarray(pos_px, dtype=np.float64)
     return adata
 

@@ -25,7 +25,8 @@ class FileSplit(FoldStrategy):
     path: str = ""
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
-        table, by_id = self._table(), {key.section_id: key for key in keys}
+        table = self._table()
+        by_id = {key.section_id: key for key in keys}
         if unknown := sorted(set(table["section_id"]) - set(by_id)):
             raise InputError(
                 f"{self.path} names sections that the data set lacks: {unknown}; it holds"

@@ -61,7 +61,8 @@ class SpotGraph:
         (n_inner,), the spots' numbers in the section; `n_inner` and `n_spots` (1,), sizes of
         block and section.
         """
-        spots, own = torch.from_numpy(block.spots), torch.from_numpy(block.spots[: block.n_inner])
+        spots = torch.from_numpy(block.spots)
+        own = torch.from_numpy(block.spots[: block.n_inner])
         return Data(
             **{name: rows[spots] for name, rows in self.inputs.items()},
             **{name: rows[own] for name, rows in self.outcomes.items()},

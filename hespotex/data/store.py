@@ -60,7 +60,9 @@ class EmbeddingStore:
             raise InputError(
                 f"store.precision: expected {' or '.join(PRECISION)}, got {precision!r}"
             )
-        self.root, self.precision, self.read_workers = Path(root), precision, read_workers
+        self.root = Path(root)
+        self.precision = precision
+        self.read_workers = read_workers
 
     def path(self, request: Request) -> Path:
         key = digest({**request.identity, "precision": self.precision})
@@ -153,7 +155,8 @@ def _write(blocks: Blocks, dtype: Any, barcodes: list[str], identity: str, path:
     if dtype is np.float16 and (largest := blocks.largest()) > float(np.finfo(dtype).max):
         log.info("%s: numbers up to %.3g do not fit in 16 bits, kept in 32", path.name, largest)
         dtype = np.float32
-    whole, width = blocks.folder / "whole.h5", blocks.width
+    whole = blocks.folder / "whole.h5"
+    width = blocks.width
     with h5py.File(whole, "w") as file:
         rows = file.create_dataset(
             "embedding", (len(barcodes), width), dtype, track_times=False

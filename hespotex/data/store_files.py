@@ -45,7 +45,8 @@ def _finished(path: Path) -> StoredFile:
     try:
         shape, words = _content(path)
     except Exception:  # damaged HDF5 raises many kinds; it is listed, and can be removed
-        shape, words = (0, 0), DAMAGED
+        shape = (0, 0)
+        words = DAMAGED
     stat = path.stat()
     return StoredFile(
         path, path.parent.name, _name(path), words, shape, stat.st_size, _days(stat.st_mtime), True
@@ -55,8 +56,10 @@ def _finished(path: Path) -> StoredFile:
 def _content(path: Path) -> tuple[tuple[int, int], str]:
     """Shape, and the patch in words."""
     with open_hdf5(path) as file:
-        identity, shape = json.loads(file.attrs.get("identity", "{}")), file["embedding"].shape
-    patch, view = identity.get("patch", {}), identity.get("view", 0)
+        identity = json.loads(file.attrs.get("identity", "{}"))
+        shape = file["embedding"].shape
+    patch = identity.get("patch", {})
+    view = identity.get("view", 0)
     words = (
         f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "")
         if patch

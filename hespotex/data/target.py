@@ -57,10 +57,8 @@ class Target:
     """
 
     def __init__(self, values: sparse.csr_matrix, known: NDArray[np.bool_]) -> None:
-        self.values, self.known = (
-            sparse.csr_matrix(values, dtype=np.float32).sorted_indices(),
-            known,
-        )
+        self.values = sparse.csr_matrix(values, dtype=np.float32).sorted_indices()
+        self.known = known
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -132,7 +130,10 @@ class ResidualTarget(Target):
         limit: float,
     ) -> None:
         super().__init__(counts, known)
-        self.library, self.share, self.theta, self.limit = library, share, theta, limit
+        self.library = library
+        self.share = share
+        self.theta = theta
+        self.limit = limit
 
     def select(self, genes: Numbers) -> Target:
         return ResidualTarget(

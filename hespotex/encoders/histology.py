@@ -35,12 +35,10 @@ class HistologyEncoder:
         patch_cut: str = "padded",
         workers: int = 2,
     ) -> None:
-        self.name, self.patch_um, self.patch_px, self.patch_cut = (
-            name,
-            list(patch_um),
-            patch_px,
-            patch_cut,
-        )
+        self.name = name
+        self.patch_um = list(patch_um)
+        self.patch_px = patch_px
+        self.patch_cut = patch_cut
         self.workers = workers
 
     def identity(self) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class OpenClipEncoder(HubEncoder):
     def __init__(self, architecture: str, quick_gelu: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         checked_architecture(architecture)
-        self.architecture, self.quick_gelu = architecture, quick_gelu
+        self.architecture = architecture
+        self.quick_gelu = quick_gelu
 
     def architecture_identity(self) -> dict[str, Any]:
         return {"architecture": self.architecture, "quick_gelu": self.quick_gelu}

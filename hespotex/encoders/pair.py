@@ -22,10 +22,8 @@ class SideBySide:
     def __init__(
         self, name: str, parts: dict[str, Any], patch_um: list[float] | None = None
     ) -> None:
-        self.name, self.by_name = (
-            name,
-            {key: part for key, part in parts.items() if part is not None},
-        )
+        self.name = name
+        self.by_name = {key: part for key, part in parts.items() if part is not None}
         if not self.by_name:
             raise InputError(
                 "encoder.parts is empty; name at least one encoder, such as"

@@ -58,7 +58,8 @@ class Pooled(nn.Module):
 
     def __init__(self, n_prefix: int, pooling: str) -> None:
         super().__init__()
-        self.n_prefix, self.pooling = n_prefix, check_pooling(pooling, n_prefix > 0)
+        self.n_prefix = n_prefix
+        self.pooling = check_pooling(pooling, n_prefix > 0)
 
     def tokens(self, pixels: Tensor) -> Tensor:
         """(n, 3, px, px) -> (n, n_prefix + side * side, d)."""

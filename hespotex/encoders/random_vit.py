@@ -15,7 +15,10 @@ class RandomViTEncoder(TorchEncoder):
         self, seed: int = 0, width: int = 64, depth: int = 2, token_px: int = 16, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.seed, self.width, self.depth, self.token_px = seed, width, depth, token_px
+        self.seed = seed
+        self.width = width
+        self.depth = depth
+        self.token_px = token_px
 
     def identity(self) -> dict[str, Any]:
         own = {

@@ -48,7 +48,8 @@ class TimmEncoder(HubEncoder):
         super().__init__(**kwargs)
         self.model_kwargs = checked_architecture(architecture, model_kwargs)
         self.architecture = architecture
-        self.pooling, self.block = pooling, block
+        self.pooling = pooling
+        self.block = block
 
     def architecture_identity(self) -> dict[str, Any]:
         return {
@@ -121,7 +122,8 @@ class _Tokens(nn.Module):
     def __init__(self, network: Any, pooling: str, block: int | list[int] | None) -> None:
         super().__init__()
         self.n_prefix = getattr(network, "num_prefix_tokens", 0)
-        self.network, self.pooling = network, check_pooling(pooling, self.n_prefix > 0)
+        self.network = network
+        self.pooling = check_pooling(pooling, self.n_prefix > 0)
         self.blocks = None if block is None else [block] if isinstance(block, int) else list(block)
 
     def features(self, pixels: Tensor) -> list[Tensor]:

@@ -47,15 +47,16 @@ class TorchEncoder:
         compile_network: bool = False,
         resize_px: int | None = None,
     ) -> None:
-        self.name, self.patch_um, self.patch_px, self.patch_cut = (
-            name,
-            list(patch_um),
-            patch_px,
-            patch_cut,
-        )
-        self.input_px, self.raw_pixels, self.l2_normalize = input_px, raw_pixels, l2_normalize
+        self.name = name
+        self.patch_um = list(patch_um)
+        self.patch_px = patch_px
+        self.patch_cut = patch_cut
+        self.input_px = input_px
+        self.raw_pixels = raw_pixels
+        self.l2_normalize = l2_normalize
         self.resize_px = _checked_resize(resize_px, input_px)
-        self.mean, self.std = list(mean), list(std)
+        self.mean = list(mean)
+        self.std = list(std)
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.compile_network = compile_network
@@ -111,7 +112,8 @@ class TorchEncoder:
         if self._network is None:
             network = self.build().eval().requires_grad_(False).float().to(self.device)
             self._network = network.to(memory_format=torch.channels_last)
-            self._scale, self._shift = self._scale.to(self.device), self._shift.to(self.device)
+            self._scale = self._scale.to(self.device)
+            self._shift = self._shift.to(self.device)
             if self.compile_network:
                 self._network.compile()
         return self._network

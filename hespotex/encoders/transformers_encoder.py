@@ -42,7 +42,8 @@ class TransformersEncoder(HubEncoder):
         self, architecture: str, model_kwargs: dict[str, Any], pooling: str = "cls", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.architecture, self.pooling = architecture, pooling
+        self.architecture = architecture
+        self.pooling = pooling
         self.model_kwargs = checked_architecture(architecture, model_kwargs)
         if architecture not in ARCHITECTURES:
             raise InputError(

@@ -17,9 +17,11 @@ def band_features(stains: Floats, mpp: float) -> dict[str, float]:
         # Variances of Gaussians add, so each smoothing goes on from the last.
         coarse = blur(fine, float(np.sqrt(um**2 - before**2)), mpp)
         features.update(_band(i, fine - coarse))
-        fine, before = coarse, um
+        fine = coarse
+        before = um
         if um > 2 * mpp:  # smooth enough to go on with a quarter of the pixels
-            fine, mpp = halve(coarse), 2 * mpp
+            fine = halve(coarse)
+            mpp = 2 * mpp
     return {**features, **_band(len(BANDS_UM) - 1, fine)}
 
 

@@ -7,8 +7,10 @@ from scipy.spatial import cKDTree
 from hespotex.histology.patch import Floats, Mask, Patch, mean_where, ratio
 
 # Of breast: lymphocytes are 5-8 um across and dense, most tumour nuclei are above 9 um.
-SMALL_UM2, LARGE_UM2 = 40.0, 80.0
-ROUND, LONG = 1.5, 2.2
+SMALL_UM2 = 40.0
+LARGE_UM2 = 80.0
+ROUND = 1.5
+LONG = 2.2
 DENSE = 0.45
 CYTOPLASM_UM = 2.5
 
@@ -57,7 +59,8 @@ def _summary(values: Floats) -> list[float]:
 def _kinds(patch: Patch) -> dict[str, float]:
     """How many are of a kind; soft limits, so that one pixel more does not move a nucleus."""
     n = patch.nuclei
-    small, dense = _above(SMALL_UM2 - n.area_um2, 6.0), _above(n.haematoxylin - DENSE, 0.05)
+    small = _above(SMALL_UM2 - n.area_um2, 6.0)
+    dense = _above(n.haematoxylin - DENSE, 0.05)
     kinds = {
         "lymphoid": small * dense * _above(ROUND - n.elongation, 0.15),
         "large": _above(n.area_um2 - LARGE_UM2, 10.0),

@@ -31,7 +31,8 @@ def _density(name: str, density: Floats) -> dict[str, float]:
 
 
 def _tissue(patch: Patch) -> dict[str, float]:
-    h, e = patch.haematoxylin, patch.eosin
+    h = patch.haematoxylin
+    e = patch.eosin
     (mean_h, std_h), (mean_e, std_e) = (np.ravel(cv2.meanStdDev(c)) for c in (h, e))
     covariance = float(np.mean(h * e) - mean_h * mean_e)
     return {
@@ -57,7 +58,9 @@ def _spaces(patch: Patch) -> dict[str, float]:
 
 
 def _materials(patch: Patch) -> dict[str, float]:
-    h, e, white = patch.haematoxylin, patch.eosin, patch.white
+    h = patch.haematoxylin
+    e = patch.eosin
+    white = patch.white
     side = max(2 * round(4 / patch.mpp) + 1, 3)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     holes = cv2.morphologyEx(white.view(np.uint8), cv2.MORPH_OPEN, disc)

@@ -19,7 +19,8 @@ def co_occurrence(grey: NDArray[np.uint8], levels: int, step: int) -> NDArray[np
     diagonal = round(step * np.sqrt(0.5))
     pairs = np.zeros(levels**2)
     for down, right in ((0, step), (diagonal, diagonal), (step, 0), (diagonal, -diagonal)):
-        left, end = max(-right, 0), width - max(right, 0)
+        left = max(-right, 0)
+        end = width - max(right, 0)
         first = grey[: max(height - down, 0), left : max(end, left)]
         second = grey[down:, left + right : max(end, left) + right]
         if first.size:

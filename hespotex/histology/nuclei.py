@@ -132,7 +132,8 @@ def _split(
         1 - seeds, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
     )
     _, component = cv2.connectedComponents(mask, connectivity=4)
-    at, at_seed = np.flatnonzero(mask.view(np.bool_)), np.flatnonzero(seeds.view(np.bool_))
+    at = np.flatnonzero(mask.view(np.bool_))
+    at_seed = np.flatnonzero(seeds.view(np.bool_))
     owner = np.zeros(int(nearest.max()) + 1, dtype=np.int32)
     owner[nearest.ravel()[at_seed]] = component.ravel()[at_seed]
     part = np.asarray(nearest.ravel()[at], dtype=np.int32)

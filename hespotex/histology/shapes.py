@@ -43,8 +43,12 @@ def measure_nuclei(labels: NDArray[np.int32], density: Floats, mpp: float) -> Nu
     def mean(weights: NDArray[np.generic]) -> NDArray[np.float64]:
         return np.bincount(label, weights, minlength=count) / np.maximum(area, 1)
 
-    centre_x, centre_y, level = mean(x), mean(y), mean(value)
-    dx, dy, dv = x - centre_x[label], y - centre_y[label], value - level[label]
+    centre_x = mean(x)
+    centre_y = mean(y)
+    level = mean(value)
+    dx = x - centre_x[label]
+    dy = y - centre_y[label]
+    dv = value - level[label]
     columns = (
         np.stack([centre_x, centre_y], axis=1),
         area * mpp**2,

@@ -10,7 +10,9 @@ from hespotex.histology.patch import Floats, Patch, blur, halve
 
 GLCM_LEVELS = 12
 GLCM_STEP_UM = 2.0
-LBP_STEP_UM, LBP_SMOOTH_UM = 4.0, 1.5  # half a nucleus: about edges of nuclei, not grain
+# half a nucleus: about edges of nuclei, not grain
+LBP_STEP_UM = 4.0
+LBP_SMOOTH_UM = 1.5
 # Where a grey level of co-occurrence is full: nearly all densities are below.
 TOP_DENSITY = {"h": 0.8, "e": 0.6}
 
@@ -37,9 +39,12 @@ def _orientation(name: str, density: Floats, mpp: float) -> dict[str, float]:
     """Structure tensor: gradient energy, and how far gradients agree locally and overall."""
     smooth = blur(density, 1.0, mpp)
     dx, dy = (cv2.Sobel(smooth, cv2.CV_32F, i, 1 - i, scale=0.125 / mpp) for i in (1, 0))
-    energy, cosine, sine = dx * dx + dy * dy, dx * dx - dy * dy, 2 * dx * dy
+    energy = dx * dx + dy * dy
+    cosine = dx * dx - dy * dy
+    sine = 2 * dx * dy
     if mpp < 1:
-        mpp, tensor = 2 * mpp, [halve(t) for t in (energy, cosine, sine)]
+        mpp = 2 * mpp
+        tensor = [halve(t) for t in (energy, cosine, sine)]
     else:
         tensor = [energy, cosine, sine]
     local = [blur(t, 6.0, mpp) for t in tensor]
@@ -73,5 +78,6 @@ def _binary_patterns(density: Floats, mpp: float) -> dict[str, float]:
 
 def _shifted(image: Floats, row: int, column: int, step: int) -> NDArray[np.float32]:
     height, width = image.shape
-    top, left = step * (1 + row), step * (1 + column)
+    top = step * (1 + row)
+    left = step * (1 + column)
     return image[top : height - 2 * step + top, left : width - 2 * step + left]

@@ -18,7 +18,8 @@ def morans_i(values: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[
     Returns:
         (n_genes,); NaN for genes that are constant or not measured, and everywhere without edges.
     """
-    n, n_edges = len(values), edges.shape[1]
+    n = len(values)
+    n_edges = edges.shape[1]
     z = np.asarray(values, dtype=np.float64)
     z = z - z.mean(axis=0)
     squares = (z**2).sum(axis=0)

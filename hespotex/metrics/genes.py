@@ -19,8 +19,10 @@ def gene_pearson(predicted: Tensor, measured: Tensor) -> Tensor:
     """Pearson correlation: cov(p, m) / (std p * std m). NaN also where the prediction is
     constant.
     """
-    p, m = predicted.double(), measured.double()
-    p, m = p - p.mean(0), m - m.mean(0)
+    p = predicted.double()
+    m = measured.double()
+    p = p - p.mean(0)
+    m = m - m.mean(0)
     norm = (p.square().sum(0) * m.square().sum(0)).sqrt()
     constant = (p.square().mean(0) < TINY) | (m.square().mean(0) < TINY)
     return torch.where(constant, torch.nan, (p * m).sum(0) / norm.clamp(min=TINY))
@@ -59,7 +61,8 @@ def gene_ccc(predicted: Tensor, measured: Tensor) -> Tensor:
     """Concordance (Lin 1989): 2 cov(p, m) / (var p + var m + (mean p - mean m)^2); 0 for a constant
     prediction.
     """
-    p, m = predicted.double(), measured.double()
+    p = predicted.double()
+    m = measured.double()
     covariance = ((p - p.mean(0)) * (m - m.mean(0))).mean(0)
     spread = variance(p) + variance(m) + (p.mean(0) - m.mean(0)).square()
     return _where_it_varies(2 * covariance / spread, measured)
@@ -74,7 +77,8 @@ def gene_auc(predicted_ranks: Tensor, measured: Tensor, lowest: float = 0.0) -> 
     does not tell where counts are.
     """
     present = measured > lowest
-    n_present, n_absent = present.sum(0).double(), (~present).sum(0).double()
+    n_present = present.sum(0).double()
+    n_absent = (~present).sum(0).double()
     rank_sum = torch.where(present, predicted_ranks, 0.0).sum(0)
     # 0 / 0 is the NaN that is promised
     auc = (rank_sum - n_present * (n_present + 1) / 2) / (n_present * n_absent)
@@ -105,7 +109,8 @@ def _ranks_around_zero(column: NDArray[np.float32]) -> NDArray[np.float64]:
     """Only what is not zero is sorted: zeros, most of a measured gene, share one rank."""
     other = np.flatnonzero(column)
     rest = column[other]
-    n_zero, n_below = len(column) - len(other), np.count_nonzero(rest < 0)
+    n_zero = len(column) - len(other)
+    n_below = np.count_nonzero(rest < 0)
     ranks = np.full(len(column), n_below + (n_zero + 1) / 2)
     ranks[other] = _sorted_ranks(rest) + np.where(rest > 0, n_zero, 0)
     return ranks
@@ -116,7 +121,8 @@ def _sorted_ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
     bits = values.view(np.uint32)
     ordered = np.where(values < 0, ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)
     keys = np.sort(ordered << np.uint64(32) | np.arange(len(values), dtype=np.uint64))
-    place, value = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64), keys >> np.uint64(32)
+    place = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    value = keys >> np.uint64(32)
     edge = np.flatnonzero(np.diff(value)) + 1
     bounds = np.concatenate([[0], edge, [len(values)]])
     ranks = np.empty(len(values))

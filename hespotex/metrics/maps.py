@@ -11,7 +11,9 @@ from hespotex.metrics.genes import TINY
 
 Array = NDArray[np.float64]
 WINDOW = 7  # px, side of the square in which two maps are compared
-K1, K2 = 0.01, 0.03  # Wang et al. 2004
+# Wang et al. 2004
+K1 = 0.01
+K2 = 0.03
 # pitches: on square and hexagonal grids every place between spots is nearer than this to one
 REACH = 0.75
 NEXT = 1.25  # pitches: nearer spots are neighbours on the grid, not the diagonal ones of a square
@@ -60,7 +62,8 @@ def ssim(predicted: Array, measured: Array, raster: Raster) -> Array:
     target's unit, so a prediction that is shrunk towards the mean scores lower. NaN where the
     measured gene is constant or not measured.
     """
-    span, known = np.ptp(measured, axis=0), measured.var(axis=0) >= TINY
+    span = np.ptp(measured, axis=0)
+    known = measured.var(axis=0) >= TINY
     p, m = (raster.draw(values) for values in (predicted, measured))
     covered = _window_mean(raster.tissue[None].astype(np.float64)).clip(1e-12)
     mean_p, mean_m = (_window_mean(x) / covered for x in (p, m))

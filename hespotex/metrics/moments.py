@@ -47,8 +47,10 @@ class GeneMoments:
     @classmethod
     def of(cls, predicted: Tensor, measured: Tensor) -> "GeneMoments":
         """Of two tables (n, n_genes)."""
-        mean_p, mean_m = predicted.mean(0), measured.mean(0)
-        p, m = predicted - mean_p, measured - mean_m
+        mean_p = predicted.mean(0)
+        mean_m = measured.mean(0)
+        p = predicted - mean_p
+        m = measured - mean_m
         return cls(len(p), mean_p, mean_m, p.square().mean(0), m.square().mean(0), (p * m).mean(0))
 
     @classmethod
@@ -69,18 +71,25 @@ class GeneMoments:
         """
         # differences of large sums want single precision
         with torch.autocast(features.device.type, enabled=False):
-            features, weight, bias = features.float(), weight.float(), bias.float()
+            features = features.float()
+            weight = weight.float()
+            bias = bias.float()
             mean_f = features.mean(0)
-            f, n = features - mean_f, len(features)
-            spread, cross = f.T @ f / n, target.times(f) / n
-            var_p, cov = ((weight @ spread) * weight).sum(1), (weight * cross).sum(1)
+            f = features - mean_f
+            n = len(features)
+            spread = f.T @ f / n
+            cross = target.times(f) / n
+            var_p = ((weight @ spread) * weight).sum(1)
+            cov = (weight * cross).sum(1)
             return cls(n, weight @ mean_f + bias, target.mean, var_p, target.variance, cov)
 
     def __add__(self, other: "GeneMoments") -> "GeneMoments":
         """Of the spots of both (Chan et al. 1979)."""
         n = self.n + other.n
-        a, b = self.n / n, other.n / n
-        p, m = other.mean_p - self.mean_p, other.mean_m - self.mean_m
+        a = self.n / n
+        b = other.n / n
+        p = other.mean_p - self.mean_p
+        m = other.mean_m - self.mean_m
         return GeneMoments(
             n,
             self.mean_p + b * p,

@@ -31,7 +31,8 @@ from hespotex.progress import progress_bar
 PerGene = dict[str, NDArray[np.float64]]
 Row = dict[str, float | int]
 # genes at a time, and how many such blocks side by side: both bound the memory
-BLOCK, THREADS = 250, 4
+BLOCK = 250
+THREADS = 4
 VALUES = 2_000_000  # spots times genes of a block, at most
 SHARES = (0.1, 0.3, 0.5)  # of genes with a Pearson above this
 ORACLE = 50  # genes
@@ -111,7 +112,8 @@ def _block(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float) -
         "variance_ratio": gene_variance_ratio(predicted, measured),
         "mean_measured": measured.double().mean(0),
     }
-    p, m = predicted.double().numpy(), measured.double().numpy()
+    p = predicted.double().numpy()
+    m = measured.double().numpy()
     maps = {
         "ssim": ssim(p, m, layout.raster),
         "moran_measured": morans_i(m, layout.edges),

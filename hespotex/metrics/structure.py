@@ -55,12 +55,10 @@ class _Correlation:
     """
 
     def __init__(self, d: int) -> None:
-        self.n, self.first, self.x, self.xx = (
-            0,
-            torch.zeros(0),
-            torch.zeros(d).double(),
-            torch.zeros(d, d).double(),
-        )
+        self.n = 0
+        self.first = torch.zeros(0)
+        self.x = torch.zeros(d).double()
+        self.xx = torch.zeros(d, d).double()
 
     def add(self, values: Tensor) -> None:
         self.first = self.first if self.n else values[0].double()

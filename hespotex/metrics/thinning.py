@@ -51,7 +51,8 @@ def split_counts(counts: csr_matrix, rng: np.random.Generator) -> tuple[csr_matr
     if not ((whole.data >= 0) & (whole.data == np.floor(whole.data))).all():
         raise ValueError("thinning wants counts: whole numbers, none below 0")
     number = whole.data.astype(np.int64)
-    first, second = whole.copy(), whole.copy()
+    first = whole.copy()
+    second = whole.copy()
     first.data = rng.binomial(number, 0.5).astype(np.float64)
     second.data = (number - first.data).astype(np.float64)
     return first, second

@@ -19,7 +19,8 @@ class SectionScores(Metric):
 
     def update(self, section_id: str, block: GeneMoments) -> None:
         """Add some spots of a section."""
-        known, block = self.moments.get(section_id), block.double()
+        known = self.moments.get(section_id)
+        block = block.double()
         self.moments[section_id] = block if known is None else known + block
 
     def compute(self) -> dict[str, Tensor]:

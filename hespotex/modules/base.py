@@ -75,10 +75,8 @@ class ExpressionModule(pl.LightningModule):
 
     def moments(self, batch: Batch) -> list[tuple[str, GeneMoments]]:
         """Of each block: its section, and the moments of its predicted and measured expression."""
-        predicted, parts = (
-            self._checked(batch).float(),
-            zip(batch.section_id, blocks(batch), batch.target, strict=True),
-        )
+        predicted = self._checked(batch).float()
+        parts = zip(batch.section_id, blocks(batch), batch.target, strict=True)
         return [
             (section_id, GeneMoments.of(predicted[spots], target.dense()))
             for section_id, spots, target in parts
@@ -111,7 +109,8 @@ class ExpressionModule(pl.LightningModule):
 
     def _checked(self, batch: Batch) -> Tensor:
         """`expression`, if it has the shape that it should have."""
-        predicted, wanted = self.expression(batch), (len(batch.spot), self.n_genes)
+        predicted = self.expression(batch)
+        wanted = (len(batch.spot), self.n_genes)
         if tuple(predicted.shape) != wanted:
             found = tuple(predicted.shape)
             raise InputError(

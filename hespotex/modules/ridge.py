@@ -150,7 +150,8 @@ class HestRidgeModule(ClosedFormModule):
 
     def __init__(self, d_image: int, n_genes: int, n_components: int = 256, seed: int = 1) -> None:
         super().__init__(d_image, n_genes)
-        self.n_components, self.seed = n_components, seed
+        self.n_components = n_components
+        self.seed = seed
         self.register_buffer("mean", torch.zeros(d_image))
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
 

@@ -30,7 +30,9 @@ class NeighbourLayer(nn.Module):
 
     def __init__(self, d: int, dropout: float) -> None:
         super().__init__()
-        self.norm, self.own, self.neighbours = nn.LayerNorm(d), nn.Linear(d, d), nn.Linear(d, d)
+        self.norm = nn.LayerNorm(d)
+        self.own = nn.Linear(d, d)
+        self.neighbours = nn.Linear(d, d)
         self.activation = nn.Sequential(nn.GELU(), Dropout(dropout))
 
     def forward(self, h: Tensor, edges: Edges) -> Tensor:
@@ -73,7 +75,8 @@ class DualStreamDecoder(nn.Module):
         )
         self.layers = nn.ModuleList(NeighbourLayer(d_latent, dropout) for _ in range(n_layers))
         self.readout = nn.Linear(d_latent, n_genes)
-        self.gene_norm, self.gene_head = nn.LayerNorm(d_latent), nn.Linear(d_latent, n_genes)
+        self.gene_norm = nn.LayerNorm(d_latent)
+        self.gene_head = nn.Linear(d_latent, n_genes)
 
     def forward(
         self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL
@@ -82,7 +85,8 @@ class DualStreamDecoder(nn.Module):
         default.
         """
         latent = self.latent_head(image_embedding)
-        h, edges = latent, Edges(edge_index, len(latent))
+        h = latent
+        edges = Edges(edge_index, len(latent))
         for layer in self.layers:
             h = layer(h, edges)
         latent = latent[inner]

@@ -10,7 +10,8 @@ def row_pearson(a: Tensor, b: Tensor) -> Tensor:
     """Pearson correlation of matching rows.  (n, d), (n, d) -> (n,); about 0 where a row is
     constant.
     """
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    a = a - a.mean(1, keepdim=True)
+    b = b - b.mean(1, keepdim=True)
     return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + EPS)
 
 

@@ -26,7 +26,8 @@ class Rigid:
 
     def __call__(self, pos: Array) -> Array:
         """(n, 2) -> (n, 2)"""
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        cos = np.cos(self.angle)
+        sin = np.sin(self.angle)
         return pos @ np.array([[cos, sin], [-sin, cos]]) + [self.x, self.y]
 
 
@@ -48,7 +49,8 @@ def register(moving: Picture, fixed: Picture, pitch: float) -> tuple[Array, floa
     for unrelated ones. Rotations about the centroids are tried all round, and the best are refined
     in angle and shift.
     """
-    start, tree = moving.pos - moving.pos.mean(axis=0), cKDTree(fixed.pos - fixed.pos.mean(axis=0))
+    start = moving.pos - moving.pos.mean(axis=0)
+    tree = cKDTree(fixed.pos - fixed.pos.mean(axis=0))
 
     def agreement(move: Rigid) -> float:
         distance, nearest = tree.query(move(start), distance_upper_bound=pitch)
@@ -60,14 +62,16 @@ def register(moving: Picture, fixed: Picture, pitch: float) -> tuple[Array, floa
     turns = [Rigid(2 * np.pi * i / TURNS) for i in range(TURNS)]
     best: dict[Rigid, float] = {}
     for move in sorted(turns, key=agreement, reverse=True)[:BEST]:
-        angle, shift = np.pi / TURNS, 2 * pitch
+        angle = np.pi / TURNS
+        shift = 2 * pitch
         for _ in range(ROUNDS):
             tried = [
                 Rigid(move.angle + a * angle, move.x + x * shift, move.y + y * shift)
                 for a, x, y in STEPS
             ]
             move = max(tried, key=agreement)
-            angle, shift = angle / 2, shift / 2
+            angle = angle / 2
+            shift = shift / 2
         best[move] = agreement(move)
     move = max(best, key=best.__getitem__)
     return move(start) + fixed.pos.mean(axis=0), best[move]

@@ -32,8 +32,10 @@ class Retrieval(nn.Module):
 
     def fit(self, x: Tensor, y: Tensor) -> None:
         """Keep embeddings (n, d_image) and expression (n, n_genes) of the training spots."""
-        self.mean, self.std = x.mean(0), x.std(0, correction=0).clamp(min=1e-6)
-        self.keys, self.values = self._direction(x), y.clone()
+        self.mean = x.mean(0)
+        self.std = x.std(0, correction=0).clamp(min=1e-6)
+        self.keys = self._direction(x)
+        self.values = y.clone()
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d_image) -> (n, n_genes)"""

@@ -34,7 +34,9 @@ class RidgeSums:
 
         A gene that was not measured counts as 0.
         """
-        x, mean, variance = x.double(), mean.double().nan_to_num(), variance.double().nan_to_num()
+        x = x.double()
+        mean = mean.double().nan_to_num()
+        variance = variance.double().nan_to_num()
         n = len(x)
         return cls(n, x.sum(0), n * mean, n * (variance + mean.square()), x.T @ x, cross.double().T)
 

@@ -36,10 +36,8 @@ def section_table(runs: Runs, scores: pd.DataFrame) -> pd.DataFrame:
         for run in runs
         for section in run["sections"]
     ]
-    place, run_of = (
-        ["fold_strategy", "section_id"],
-        ["fold_strategy", "section_id", "model", "seed"],
-    )
+    place = ["fold_strategy", "section_id"]
+    run_of = ["fold_strategy", "section_id", "model", "seed"]
     genes = scores.dropna(subset="pcc")
     n_models = genes.groupby([*place, "gene"])["model"].transform("nunique")
     wanted = genes.groupby(place)["model"].transform("nunique")
@@ -133,10 +131,8 @@ def _gain(own: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
 
 def _about(runs: Runs) -> dict[str, Any]:
     """Seeds, folds and leaks of one model, and its cost a run."""
-    done, planned = (
-        {run["split"]["index"] for run in runs},
-        max(run["split"]["n_folds"] for run in runs),
-    )
+    done = {run["split"]["index"] for run in runs}
+    planned = max(run["split"]["n_folds"] for run in runs)
     count = Counter(leak for run in runs for leak in run["leaks"])
     costs = pd.DataFrame(
         [{**run["cost"], "seconds": sum(run["cost"]["seconds"].values())} for run in runs]

@@ -145,7 +145,8 @@ def _leaks(runs: Runs) -> list[str]:
 
 
 def _alone(what: str, a: "pd.Series[Any]", b: "pd.Series[Any]") -> str:
-    one, other = set(a), set(b)
+    one = set(a)
+    other = set(b)
     if one == other:
         return ""
     return (
@@ -159,7 +160,8 @@ def _truth(a: pd.DataFrame, b: pd.DataFrame) -> str:
     if not {"mean_measured"} <= set(a) & set(b):
         return ""
     both = a.merge(b, on=[*PLACE, "gene"], suffixes=("_a", "_b"))
-    one, other = both["mean_measured_a"], both["mean_measured_b"]
+    one = both["mean_measured_a"]
+    other = both["mean_measured_b"]
     differing = both[(one - other).abs() > SAME * np.maximum(one.abs(), other.abs())]
     sections = ", ".join(sorted(set(differing["section_id"])))
     return (

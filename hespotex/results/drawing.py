@@ -56,11 +56,13 @@ def box_around(xy: NDArray[np.float64], picture: NDArray[np.uint8], margin: floa
 def frame(axis: Any, box: Box, px_per_um: float) -> None:
     """Limits of the axis, no ticks, and a scale bar in um, at most half as wide as the box."""
     x0, y0, x1, y1 = box
-    width, height = x1 - x0, y1 - y0
+    width = x1 - x0
+    height = y1 - y0
     um = next(
         (length for length in SCALE_BARS_UM if length * px_per_um <= width / 2), SCALE_BARS_UM[-1]
     )
-    left, bottom = x0 + 0.04 * width, y0 + 0.96 * height
+    left = x0 + 0.04 * width
+    bottom = y0 + 0.96 * height
     bar = {"color": "black", "lw": 3, "solid_capstyle": "butt", "path_effects": halo()}
     axis.plot([left, left + um * px_per_um], [bottom] * 2, **bar)
     axis.text(

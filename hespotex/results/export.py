@@ -25,7 +25,8 @@ def write_results(folder: Path, tables: Tables) -> None:
 
     Each row of a CSV names its sweep, so those of several sweeps can be put one after the other.
     """
-    sections, genes = _sections(tables, folder), _genes(tables, folder)
+    sections = _sections(tables, folder)
+    genes = _genes(tables, folder)
     for name, table in (("sections", sections), ("genes", genes)):
         with atomic_path(folder / f"{name}.csv") as part:
             write_csv(table, part, index=False, float_format="%.6g")

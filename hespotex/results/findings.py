@@ -7,7 +7,9 @@ from pathlib import Path
 from hespotex.files import read_json, write_json
 from hespotex.shapes import Rule, check_shape
 
-PASS, FAIL, UNCHECKED = "PASS", "FAIL", "NOT CHECKED"
+PASS = "PASS"
+FAIL = "FAIL"
+UNCHECKED = "NOT CHECKED"
 VERDICT = Rule("a verdict", lambda value: value in (PASS, FAIL, UNCHECKED))
 AUDIT = {"rules": [{"rule": str, "verdict": VERDICT, "reason": str}]}
 RECORDED = "the recorded facts show no leak; not re-derived: "

@@ -193,7 +193,8 @@ def _runs(tables: Tables, folder: Path) -> list[str]:
 
 def guide_slides(folder: Path, checkpoint: Any) -> None:
     """The guide of a folder of predicted slides; none where there is no slide."""
-    slides, home = visible(folder, "*.h5ad"), _shown(folder)
+    slides = visible(folder, "*.h5ad")
+    home = _shown(folder)
     if not slides:
         return
     then = {
@@ -220,7 +221,8 @@ def _made_by(table: Path) -> tuple[str, str]:
 
 def _shown(folder: Path) -> Path:
     """As one would type it in the folder where the command was given."""
-    here, path = Path.cwd(), folder.absolute()
+    here = Path.cwd()
+    path = folder.absolute()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

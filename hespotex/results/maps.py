@@ -33,7 +33,8 @@ def draw_maps(
     limits = np.nanpercentile(np.concatenate(list(maps.values())), [1, 99])
     figure, axes = panels(len(maps) + 1, 4.2 * (len(maps) + 1), 4.2)
     library = next(iter(table.uns["spatial"].values()))
-    picture, factors = library["images"]["hires"], library["scalefactors"]
+    picture = library["images"]["hires"]
+    factors = library["scalefactors"]
     axes[0].imshow(picture)
     axes[0].set_title("H&E", fontsize=10)
     for axis, (heading, values) in zip(axes[1:], maps.items(), strict=True):

@@ -41,7 +41,8 @@ def cell(text: str) -> str:
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
     """A table as Markdown, columns aligned; whatever its cells hold is text."""
-    header, rows = [cell(text) for text in header], [[cell(text) for text in row] for row in rows]
+    header = [cell(text) for text in header]
+    rows = [[cell(text) for text in row] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"

@@ -15,9 +15,13 @@ from hespotex.data.section import Section
 from hespotex.results.drawing import circles, frame, halo, panels, save
 from hespotex.results.predictions import section_picture
 
-OVERVIEW_PX, DETAIL_PX, DETAIL_PITCHES = 1400, 800, 4
+OVERVIEW_PX = 1400
+DETAIL_PX = 800
+DETAIL_PITCHES = 4
 PANEL_INCHES = 7.0
-SPOT, PATCH = "#00c040", "#c03000"  # neither is a colour of H&E
+# neither is a colour of H&E
+SPOT = "#00c040"
+PATCH = "#c03000"
 
 
 def draw_overlay(section: Section, patch_um: Sequence[float], path: Path) -> None:
@@ -70,7 +74,8 @@ def _detail(section: Section) -> tuple[NDArray[np.uint8], float, NDArray[np.floa
     full-resolution px.
     """
     assert section.image is not None
-    image, pos = open_image(section.image), section.pos_px
+    image = open_image(section.image)
+    pos = section.pos_px
     centre = pos[np.linalg.norm(pos - np.median(pos, axis=0), axis=1).argmin()]
     side = DETAIL_PITCHES * section.pitch_um / section.mpp
     level = best_level(image, side / DETAIL_PX)

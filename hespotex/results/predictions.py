@@ -25,7 +25,8 @@ def spot_table(
     made it.
     """
     table = ad.AnnData(X=np.asarray(expression, dtype=np.float32))
-    table.obs_names, table.var_names = section.barcodes, genes
+    table.obs_names = section.barcodes
+    table.var_names = genes
     table.obsm["spatial"] = section.pos_px
     table.uns["spatial"] = {safe_name(section.section_id): _library(section)}
     table.uns["hespotex"] = about

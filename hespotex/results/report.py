@@ -198,7 +198,8 @@ def notes(models: pd.DataFrame) -> list[str]:
         for row in models.to_dict("records")
         if row["without_value"]
     ]
-    n_groups, n_sections = models["n_groups"].max(), models["n_paired"].max()
+    n_groups = models["n_groups"].max()
+    n_sections = models["n_paired"].max()
     found += [few_groups(int(n_groups))] if n_groups < FEW_GROUPS else []
     return (
         [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."]

@@ -45,7 +45,8 @@ class RunFolder:
         Raises:
             InputError: the folder holds a run of another config; the message names what differs.
         """
-        wanted, file = _settings(config), self.path / "config.json"
+        wanted = _settings(config)
+        file = self.path / "config.json"
         if file.is_file() and self._holds_work() and not config["restart"]:
             found = _settings(read_json(file, AGAIN))
             differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]

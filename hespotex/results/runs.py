@@ -20,7 +20,9 @@ from hespotex.spreadsheet import unmarked
 log = logging.getLogger(__name__)
 Run = dict[str, Any]
 Runs = list[Run]
-METRICS, CONFIG, PER_GENE = "metrics.json", "config.json", "per_gene.csv"
+METRICS = "metrics.json"
+CONFIG = "config.json"
+PER_GENE = "per_gene.csv"
 BEST = "checkpoints/best.ckpt"
 # folder of a sweep with the model on all sections, and the name of its fold strategy
 FINAL = "final"
@@ -84,7 +86,8 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
         raise InputError(
             f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo"
         )
-    failures, runs = failures or Failures("run"), []
+    failures = failures or Failures("run")
+    runs = []
     for home in sorted(homes(folder, METRICS), key=lambda home: (home / METRICS).stat().st_mtime):
         with failures.of(str(home)):
             runs.append(read_run(home))
@@ -210,7 +213,8 @@ def _differ(a: Run, b: Run) -> bool:
         return True
     if _place(a) == _place(b) and a.get("data_fingerprint") != b.get("data_fingerprint"):
         return True
-    one, other = a.get("section_facts", {}), b.get("section_facts", {})
+    one = a.get("section_facts", {})
+    other = b.get("section_facts", {})
     shared = [(one[i], other[i]) for i in one.keys() & other.keys()]
     # older runs know less
     return any(x[key] != y[key] for x, y in shared for key in x.keys() & y.keys())
@@ -236,7 +240,8 @@ def read_genes(folder: Path) -> pd.DataFrame:
     Raises:
         InputError: it is missing, not as it was written, or no such table.
     """
-    path, words = folder / PER_GENE, {"gene": str, "section_id": str}
+    path = folder / PER_GENE
+    words = {"gene": str, "section_id": str}
     check_files(folder, PER_GENE)
     try:
         table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])

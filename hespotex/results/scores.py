@@ -105,7 +105,9 @@ def write_sections(
     """Write AnnData, maps and per-gene scores of every test section; returns the per-section
     metrics.
     """
-    rows, frames, names = [], [], safe_names(predictions)
+    rows = []
+    frames = []
+    names = safe_names(predictions)
     for section_id, predicted in progress(predictions.items(), "section", "scores and maps"):
         row, table = _scored(fold, section_id, predicted, metrics)
         check_scores([row])
@@ -122,8 +124,10 @@ def _scored(
     fold: Fold, section_id: str, predicted: Tensor, metrics: Mapping[str, Metric]
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """A section's row of the table, and its scores per gene."""
-    genes, known = fold.panel.genes, fold.sections[section_id]
-    measured, where = known.target, layout(known.section)
+    genes = fold.panel.genes
+    known = fold.sections[section_id]
+    measured = known.target
+    where = layout(known.section)
     per_gene = gene_metrics(predicted, measured, where, fold.expression.lowest)
     facts = (section_id, fold.group(section_id), len(predicted), len(genes))
     of_sets = gene_set_metrics(per_gene["pcc"], genes, fold.gene_sets.sets)
@@ -136,7 +140,8 @@ def _scored(
         own, means = own_metrics(
             metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS]
         )
-        per_gene, row = per_gene | own, row | means
+        per_gene = per_gene | own
+        row = row | means
     return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene})
 
 
@@ -154,7 +159,8 @@ def _write_expression(
     Args:
         files: the run's folder and the section's name in it.
     """
-    known, mapped = fold.sections[section_id], {}
+    known = fold.sections[section_id]
+    mapped = {}
     for name, values in (("measured", known.target.dense), ("predicted", lambda: predicted)):
         table = spot_table(known.section, fold.panel.genes, values().numpy(), about)
         write_h5ad(table, files.parent / "predictions" / f"{files.name}_{name}.h5ad")

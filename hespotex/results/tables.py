@@ -39,7 +39,8 @@ class Tables:
     def make(cls, runs: Runs) -> "Tables":
         """Tables of these runs."""
         scores = gene_scores(runs)
-        sections, genes = section_table(runs, scores), gene_table(scores)
+        sections = section_table(runs, scores)
+        genes = gene_table(scores)
         return cls(runs, scores, sections, genes, model_table(sections, runs, genes))
 
     @property

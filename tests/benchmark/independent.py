@@ -58,7 +58,8 @@ def side(
     """Embeddings and log counts of all spots of one side of a split, in the order of the
     patches.
     """
-    xs, ys = [], []
+    xs = []
+    ys = []
     with (task / "splits" / name).open() as file:
         samples = [(row["sample_id"], row["expr_path"]) for row in csv.DictReader(file)]
     for sample, expression in samples:

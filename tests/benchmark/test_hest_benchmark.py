@@ -20,7 +20,9 @@ from hespotex.hest_benchmark import benchmark
 from .independent import score_task
 
 GENES = [f"G{i}" for i in range(6)]
-SIDE, PX = 16, 32  # spots a side, px of the small stored patches
+# spots a side, px of the small stored patches
+SIDE = 16
+PX = 32
 
 
 def write_bundle(root: Path, samples: int = 3) -> Path:
@@ -38,7 +40,8 @@ def write_bundle(root: Path, samples: int = 3) -> Path:
         colour = patches.mean(axis=(1, 2))
         counts = rng.poisson(colour @ rng.random((3, len(GENES))) / 30).astype(np.float32)
         table = ad.AnnData(sparse.csr_matrix(counts))
-        table.obs_names, table.var_names = [f"b{i:03d}" for i in range(SIDE**2)], GENES
+        table.obs_names = [f"b{i:03d}" for i in range(SIDE**2)]
+        table.var_names = GENES
         table.obsm["spatial"] = (
             50.0 * np.stack(np.divmod(np.arange(SIDE**2), SIDE)[::-1], axis=1) + 100
         )
@@ -116,7 +119,8 @@ def test_a_split_with_one_tissue_on_both_sides_is_labelled(bundle: Path, tmp_pat
 
 def test_constant_genes_and_narrow_embeddings_are_told() -> None:
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(40, 5)), rng.poisson(3, (40, 3)).astype(float)
+    x = rng.normal(size=(40, 5))
+    y = rng.poisson(3, (40, 3)).astype(float)
     y[20:, 1] = 0
     score = score_fold(x[:20], y[:20], x[20:], y[20:])
     assert np.isnan(score.pcc).tolist() == [False, True, False]
@@ -160,7 +164,8 @@ def test_each_encoder_runs_as_the_benchmark_runs_it(name: str, tmp_path: Path) -
 def test_the_table_says_how_each_encoder_was_computed() -> None:
     fold = {"leaks": [], "n_genes_scored": 1, "n_components": 256}
     result = {"pcc_mean": 0.5, "pcc_std": 0.1, "folds": [fold], "genes": {"A": 1}}
-    half, cut = {"precision": "fp16"}, {"precision": "fp32", "resize_px": 256}
+    half = {"precision": "fp16"}
+    cut = {"precision": "fp32", "resize_px": 256}
     identities = {
         "uni": half,
         "gigapath": cut,

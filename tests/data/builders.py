@@ -223,13 +223,12 @@ class MeanColour:
     def __init__(
         self, patch_um: Sequence[float] = (100.0,), patch_px: int = 16, version: int = 1
     ) -> None:
-        self.patch_um, self.patch_px, self.version, self.calls = (
-            list(patch_um),
-            patch_px,
-            version,
-            0,
-        )
-        self.patch_cut, self.batch_size = "padded", 64
+        self.patch_um = list(patch_um)
+        self.patch_px = patch_px
+        self.version = version
+        self.calls = 0
+        self.patch_cut = "padded"
+        self.batch_size = 64
 
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version}

@@ -14,8 +14,11 @@ from .builders import Pixels, halves, write_pyramid
 
 SLIDE_MPP = 4.0  # um per px
 # each with its centre, x then y, and its radius, in px
-TISSUE, HOLE, DUST = ((300, 220), 150), ((300, 220), 40), ((560, 60), 10)
-EOSIN, NUCLEI = (225, 150, 190), (110, 70, 150)
+TISSUE = ((300, 220), 150)
+HOLE = ((300, 220), 40)
+DUST = ((560, 60), 10)
+EOSIN = (225, 150, 190)
+NUCLEI = (110, 70, 150)
 INKS = {
     "green": (40, 140, 70),
     "blue": (40, 60, 180),
@@ -31,7 +34,8 @@ def glass(width: int = 640, height: int = 480, seed: int = 0) -> Pixels:
 
 def drawn_slide(seed: int = 0) -> Pixels:
     """Glass with one round piece of tissue around a hole, and dust."""
-    picture, rng = glass(seed=seed), np.random.default_rng(seed)
+    picture = glass(seed=seed)
+    rng = np.random.default_rng(seed)
     for (centre, radius), colour in ((TISSUE, EOSIN), (DUST, EOSIN)):
         cv2.circle(picture, centre, radius, colour, -1)
     for x, y in rng.uniform(-1, 1, (800, 2)) * TISSUE[1] + TISSUE[0]:

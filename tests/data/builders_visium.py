@@ -20,7 +20,9 @@ from scipy.io import mmwrite
 
 from .builders import GENES, MPP, halves, picture, random_counts, write_pyramid
 
-WIDTH, HEIGHT = 400, 320  # px of the image
+# px of the image
+WIDTH = 400
+HEIGHT = 320
 SIDE = 6  # rows, and spots a row
 HIRES = 0.25  # hires px per full-resolution px
 HEADER = [
@@ -64,10 +66,8 @@ def write_matrix(
     types: Sequence[str] = (),
 ) -> None:
     """Feature matrix as h5, or as a folder where the name has no ending."""
-    matrix, kinds = (
-        sparse.csc_matrix(np.asarray(counts).T),
-        list(types) or ["Gene Expression"] * len(genes),
-    )
+    matrix = sparse.csc_matrix(np.asarray(counts).T)
+    kinds = list(types) or ["Gene Expression"] * len(genes)
     ids = [f"ENSG{i:05d}" for i in range(len(genes))]
     if path.suffix == ".h5":
         with h5py.File(path, "w") as file:
@@ -174,7 +174,8 @@ def write_flat(
     table = as_adata(spots or truth()) if table is None else table
     table.write_h5ad(root / f"{section_id}.h5ad")
     write_image(root / f"{section_id}.tif")
-    rows, columns = np.arange(HEIGHT)[:, None] // 10, np.arange(WIDTH) // 10
+    rows = np.arange(HEIGHT)[:, None] // 10
+    columns = np.arange(WIDTH) // 10
     np.save(root / f"{section_id}.npy", (rows * 100 + columns).astype(np.int32))
     return root / f"{section_id}.h5ad"
 

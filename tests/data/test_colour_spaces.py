@@ -75,7 +75,9 @@ def with_alpha(pixels: Pixels) -> Pixels:
     return np.dstack([pixels, ALPHA])
 
 
-WHITE, DEEP, WIDE = "miniswhite", deep(RGB, 65535), [(341, "H", 1, 4095, True)]
+WHITE = "miniswhite"
+DEEP = deep(RGB, 65535)
+WIDE = [(341, "H", 1, 4095, True)]
 SAME: dict[str, tuple[Write, Pixels, float]] = {
     "cmyk": (pil("CMYK"), RGB, 0.5),
     "cmyk deflated": (pil("CMYK", compression="tiff_deflate"), RGB, 0.5),
@@ -281,7 +283,8 @@ def test_ome_images_of_any_order(tmp_path: Path, order: tuple[int, ...]) -> None
 def test_a_picture_to_be_turned_is_told(
     tmp_path: Path, suffix: str, orientation: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path, exif = tmp_path / f"a{suffix}", Image.Exif()
+    path = tmp_path / f"a{suffix}"
+    exif = Image.Exif()
     exif[274] = orientation
     if suffix == ".tif":
         tifffile.imwrite(

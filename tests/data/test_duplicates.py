@@ -102,7 +102,8 @@ def test_merging_is_idempotent_and_the_finest_that_joins_all_pairs(
 
 def reachable(start: str, nodes: set[str], edges: set[frozenset[str]]) -> set[str]:
     """Plain search, to compare with."""
-    seen, todo = {start}, [start]
+    seen = {start}
+    todo = [start]
     while todo:
         here = todo.pop()
         fresh = {node for node in nodes - seen if frozenset((here, node)) in edges}
@@ -175,7 +176,8 @@ def test_grid_is_known_again(
     lost: bool,
 ) -> None:
     """Turned, shifted, in other px, with jitter, fewer genes, and one spot less."""
-    folder, rng = tmp_path_factory.mktemp("grid"), np.random.default_rng(seed)
+    folder = tmp_path_factory.mktemp("grid")
+    rng = np.random.default_rng(seed)
     a = tissue(folder, "a", seed, full)
     moved = (a.pos_px @ ORIENTATIONS[turn] + shift) * 1.7 + rng.normal(0, 2, a.pos_px.shape)
     order = rng.permutation(len(moved))[1 if lost else 0 :]
@@ -192,7 +194,8 @@ def test_other_tissue_on_the_same_array_is_not_taken_for_it(
     tmp_path_factory: pytest.TempPathFactory, seed: int, full: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("grid")
-    a, b = tissue(folder, "a", seed, full), tissue(folder, "b", seed + 5000, full)
+    a = tissue(folder, "a", seed, full)
+    b = tissue(folder, "b", seed + 5000, full)
     assert not same_grid(look_at(a), look_at(b))
     # nothing but the grid is left
     assert same_grid(look_at(a.without_counts()), look_at(b.without_counts())) == full
@@ -206,7 +209,8 @@ def test_few_spots_or_another_pitch_are_no_evidence(tmp_path: Path) -> None:
 
 
 def test_leaks_in_words(tmp_path: Path) -> None:
-    a, b = tissue(tmp_path, "a", 0), replace(tissue(tmp_path, "a", 0), key=SectionKey("b", "P2"))
+    a = tissue(tmp_path, "a", 0)
+    b = replace(tissue(tmp_path, "a", 0), key=SectionKey("b", "P2"))
     other = tissue(tmp_path, "c", 1)
     assert (
         duplicate_leaks([a], [other], allow_leak=False)

@@ -71,7 +71,8 @@ def test_pearson_residuals_by_hand(spots: Section) -> None:
         "T1",
         np.zeros((2, 2)),
     )
-    panel, target = GenePanel(["CCC", "AAA"], []), PearsonResiduals(theta=50, clip=3)
+    panel = GenePanel(["CCC", "AAA"], [])
+    target = PearsonResiduals(theta=50, clip=3)
     target.fit([train], panel)
     library = COUNTS.sum(axis=1, keepdims=True)
     mu = library * COUNTS[:, [2, 0]].sum(axis=0) / library.sum()
@@ -85,7 +86,8 @@ def test_pearson_residuals_by_hand(spots: Section) -> None:
 
 
 def test_residuals_are_cut_at_the_root_of_the_training_spots(spots: Section) -> None:
-    target, panel = PearsonResiduals(), GenePanel(["BBB", "NEW"], [])
+    target = PearsonResiduals()
+    panel = GenePanel(["BBB", "NEW"], [])
     target.fit([spots], GenePanel(["BBB", "AAA"], []))
     assert target.limit == pytest.approx(3**0.5)
     target.limit = 0.5
@@ -98,14 +100,10 @@ def test_depth_is_no_part_of_the_residuals() -> None:
     0.
     """
     counts = np.outer([10, 100, 1000], [0.5, 0.3, 0.2]).astype(np.float32)
-    one, panel = (
-        section(counts, ["AAA", "BBB", "CCC"], pos=np.zeros((3, 2))),
-        GenePanel(["AAA", "BBB"], []),
-    )
-    target, other = (
-        PearsonResiduals(),
-        section(counts[:, ::-1].copy(), ["AAA", "BBB", "CCC"], "T1", np.zeros((3, 2))),
-    )
+    one = section(counts, ["AAA", "BBB", "CCC"], pos=np.zeros((3, 2)))
+    panel = GenePanel(["AAA", "BBB"], [])
+    target = PearsonResiduals()
+    other = section(counts[:, ::-1].copy(), ["AAA", "BBB", "CCC"], "T1", np.zeros((3, 2)))
     target.fit([other], panel)
     np.testing.assert_allclose(target(one, panel).dense(), 0, atol=1e-5)
 
@@ -123,10 +121,12 @@ def test_rows_genes_and_selections_are_parts_of_one_table(
 ) -> None:
     counts = np.random.default_rng(0).poisson(1.0, (30, 4)).astype(np.float32)
     one = section(counts, ["AAA", "BBB", "CCC", "DDD"], pos=np.zeros((30, 2)))
-    panel, expression = GenePanel(["DDD", "NEW", "AAA", "BBB"], []), make()
+    panel = GenePanel(["DDD", "NEW", "AAA", "BBB"], [])
+    expression = make()
     expression.fit([one], GenePanel(["DDD", "AAA", "BBB", "CCC"], []))
     target = expression(one, panel)
-    whole, spots = target.dense(), torch.tensor([7, 2, 29])
+    whole = target.dense()
+    spots = torch.tensor([7, 2, 29])
     assert (
         whole.dtype == torch.float32
         and whole[:, 1].isnan().all()

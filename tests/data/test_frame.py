@@ -31,7 +31,8 @@ def read(root: Path, table: Table, **options: Any) -> Section:
 
 
 def frame_of(x: str, y: str, first: str = "y") -> pd.DataFrame:
-    pos, index = truth().pos, truth().barcodes
+    pos = truth().pos
+    index = truth().barcodes
     columns = {y: pos[:, 1], x: pos[:, 0]} if first == "y" else {x: pos[:, 0], y: pos[:, 1]}
     return pd.DataFrame(columns, index=index)
 

@@ -116,10 +116,8 @@ def test_genes_that_look_like_it_stay(gene: str) -> None:
     ("mitochondrial", "ribosomal"), [(True, False), (False, True), (True, True), (False, False)]
 )
 def test_mitochondrial_and_ribosomal_genes_if_asked(mitochondrial: bool, ribosomal: bool) -> None:
-    mt, rp = (
-        ["MT-CO1", "mt-Nd1"],
-        ["RPS6", "RPL3", "RPS27A", "RPLP0", "RPSA", "Rpl13a", "RPS4Y1", "RPL36AL"],
-    )
+    mt = ["MT-CO1", "mt-Nd1"]
+    rp = ["RPS6", "RPL3", "RPS27A", "RPLP0", "RPSA", "Rpl13a", "RPS4Y1", "RPL36AL"]
     found = GeneNames(drop_mitochondrial=mitochondrial, drop_ribosomal=ribosomal)(
         named("AAA", *mt, *rp)
     )

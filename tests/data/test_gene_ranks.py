@@ -22,7 +22,8 @@ RULES: list[type[RankedGenes]] = [PearsonVariableGenes, HighestMeanGenes, Spatia
 def test_residual_variance_gene_by_gene() -> None:
     counts = tissue(0).adata.X.toarray().astype(np.float64)
     counts[:, 3], counts[0, 5] = 0, 900  # not seen; clipped
-    library, total = counts.sum(axis=1), counts.sum()
+    library = counts.sum(axis=1)
+    total = counts.sum()
     expected = []
     for x in counts.T:
         mu = library * x.sum() / total
@@ -34,7 +35,8 @@ def test_residual_variance_gene_by_gene() -> None:
 
 def test_morans_i_gene_by_gene() -> None:
     one = tissue(0)
-    values, edges = one.adata.X.toarray().astype(np.float64), knn_edges(one.pos, 6)
+    values = one.adata.X.toarray().astype(np.float64)
+    edges = knn_edges(one.pos, 6)
     values[:, 4] = 3
     expected = []
     for x in values.T:
@@ -74,7 +76,8 @@ def test_ties_go_by_name(rule: type[RankedGenes]) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_section_that_is_not_passed_has_no_say(rule: type[RankedGenes]) -> None:
-    train, test = [tissue(0), tissue(1)], tissue(2)
+    train = [tissue(0), tissue(1)]
+    test = tissue(2)
     before = rule(n_top=12).fit(train)
     test.adata.X[:, 20:40] *= 50
     assert rule(n_top=12).fit(train) == before

@@ -18,7 +18,8 @@ from hespotex.errors import InputError
 
 from .builders import section
 
-N_SPOTS, N_GENES = 60, 80
+N_SPOTS = 60
+N_GENES = 80
 Counts = NDArray[np.float32]
 
 
@@ -37,7 +38,8 @@ def slow_normalised_variance(counts: NDArray[np.float64]) -> NDArray[np.float64]
     from skmisc.loess import loess
 
     n = len(counts)
-    mean, variance = counts.mean(axis=0), counts.var(axis=0, ddof=1)
+    mean = counts.mean(axis=0)
+    variance = counts.var(axis=0, ddof=1)
     varies = variance > 0
     model = loess(np.log10(mean[varies]), np.log10(variance[varies]), span=0.3, degree=2)
     model.fit()
@@ -124,7 +126,8 @@ def tissue_in_another_order(original: Section) -> Section:
 
 
 def test_a_section_that_is_not_passed_has_no_say() -> None:
-    train, test = [tissue(0), tissue(1)], tissue(2)
+    train = [tissue(0), tissue(1)]
+    test = tissue(2)
     before = HighlyVariableGenes(n_top=12).fit(train)
     test.adata.X[:, 20:40] *= 50
     assert HighlyVariableGenes(n_top=12).fit(train) == before

@@ -65,7 +65,8 @@ def layouts(root: Path, spots: Truth) -> dict[str, Section]:
 def test_one_section_through_every_layout(tmp_path: Path) -> None:
     """Identical spots, patches and expression, wherever they were read from."""
     sections = layouts(tmp_path, truth())
-    visium, panel = sections["visium"], GenePanel(GENES[::-1], [])
+    visium = sections["visium"]
+    panel = GenePanel(GENES[::-1], [])
     for name, section in sections.items():
         assert section.barcodes == visium.barcodes, name
         assert list(section.adata.var_names) == list(visium.adata.var_names), name
@@ -92,7 +93,8 @@ def test_flat_folder_with_its_masks(tmp_path: Path) -> None:
     config = compose_config("train", [*options, "data.reader.groups={F1: P1, F2: P2}"], tmp_path)
     reader = build(config.data.reader)
     assert reader.section_keys() == [SectionKey("F1", "P1"), SectionKey("F2", "P2")]
-    section, counter = reader.read("F1"), build(config.nuclei.counter)
+    section = reader.read("F1")
+    counter = build(config.nuclei.counter)
     assert section.mpp == pytest.approx(MPP) and isinstance(counter, PublishedMaskCounter)
     assert counter(section).min() > 1
 

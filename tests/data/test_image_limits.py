@@ -141,7 +141,8 @@ def sound(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_mutated_image_is_read_or_refused(tmp_path: Path, kind: str) -> None:
     path = sound(tmp_path, kind)
-    data, rng = path.read_bytes(), np.random.default_rng(len(kind))
+    data = path.read_bytes()
+    rng = np.random.default_rng(len(kind))
     for number in range(N_MUTATIONS):
         broken = path.with_name(f"{number}.{kind}")
         broken.write_bytes(mutated(data, rng))

@@ -16,7 +16,8 @@ from hespotex.errors import InputError
 
 from .builders import Pixels, halves, picture, write_pyramid
 
-WIDTH, HEIGHT = 300, 200
+WIDTH = 300
+HEIGHT = 200
 REGIONS = [
     (0, 0, 300, 200),
     (0, 0, 1, 1),
@@ -38,8 +39,10 @@ def assert_regions_equal(
 ) -> None:
     scale = reader.downsamples[level]
     for x, y, width, height in REGIONS:
-        x, y = int(x / scale), int(y / scale)
-        width, height = max(1, int(width / scale)), max(1, int(height / scale))
+        x = int(x / scale)
+        y = int(y / scale)
+        width = max(1, int(width / scale))
+        height = max(1, int(height / scale))
         region = reader.read(level, x, y, width, height)
         assert region.shape == (height, width, 3) and region.dtype == np.uint8
         difference = np.abs(region.astype(int) - expected[y : y + height, x : x + width])
@@ -306,7 +309,8 @@ def test_real_svs_equals_openslide(shared: Path) -> None:
     import openslide
 
     path = shared / "data" / "slides" / "cmu-1-small-region.svs"
-    reader, slide = open_image(path), openslide.OpenSlide(path)
+    reader = open_image(path)
+    slide = openslide.OpenSlide(path)
     assert reader.size == (2220, 2967) and reader.mpp == pytest.approx(0.499, abs=1e-3)
     assert all(a < b for a, b in pairwise(reader.downsamples))
     for x, y in [(0, 0), (1000, 1500), (2100, 2860)]:

@@ -46,7 +46,8 @@ def test_mean_over_ranks_is_the_mean_over_sections(
     assert len({len(batches) for batches in ranks}) == 1  # no rank waits for another
     seen: list[str] = []
     for step in zip(*ranks, strict=True):
-        sums, loss = [], {}
+        sums = []
+        loss = {}
         for batch in step:
             total = 0.0
             for section_id, weight in zip(batch.section_id, batch.weight.tolist(), strict=True):
@@ -114,7 +115,8 @@ def test_kept_blocks_are_the_same_blocks(keep_gib: float) -> None:
 def test_order_by_seed_and_epoch() -> None:
     epoch = 0
     loader = BlockLoader(sections(12), batch_blocks=2, seed=3, epoch=lambda: epoch)
-    first, again = ids(loader), ids(loader)
+    first = ids(loader)
+    again = ids(loader)
     epoch = 1
     second = ids(loader)
     assert first == again != second

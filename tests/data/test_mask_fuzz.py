@@ -70,7 +70,8 @@ def changed(data: bytes, suffix: str, rng: np.random.Generator) -> bytes:
 
 @pytest.mark.parametrize("suffix", [".geojson", ".png", ".indexed.png", ".tif", ".jpg", ".bmp"])
 def test_mutated_masks_of_tissue(tmp_path: Path, suffix: str) -> None:
-    data, rng = sound(tmp_path, suffix), np.random.default_rng(len(suffix))
+    data = sound(tmp_path, suffix)
+    rng = np.random.default_rng(len(suffix))
     for number in range(N_MUTATIONS):
         path = tmp_path / f"{number}{suffix}"
         path.write_bytes(changed(data, suffix, rng))
@@ -94,7 +95,8 @@ NUCLEI: list[tuple[type[FileNuclei], str]] = [
 def test_mutated_files_of_nuclei(tmp_path: Path, kind: type[FileNuclei], suffix: str) -> None:
     Image.fromarray(np.zeros((SIZE[1], SIZE[0], 3), np.uint8)).save(tmp_path / "image.png")
     spots = section(image=tmp_path / "image.png")
-    data, rng = sound(tmp_path, suffix), np.random.default_rng(len(suffix))
+    data = sound(tmp_path, suffix)
+    rng = np.random.default_rng(len(suffix))
     for _ in range(N_MUTATIONS):
         (tmp_path / f"S1{suffix}").write_bytes(changed(data, suffix, rng))
         try:

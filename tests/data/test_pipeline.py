@@ -36,7 +36,8 @@ def store(tmp_path: Path) -> EmbeddingStore:
 
 @pytest.mark.parametrize("workers", [1, 3, 8])
 def test_read_ahead_keeps_the_order_and_stays_close(workers: int) -> None:
-    reading, lock = [], threading.Lock()
+    reading = []
+    lock = threading.Lock()
 
     def read(item: int) -> int:
         time.sleep(0.002 * (item % 3))
@@ -147,7 +148,8 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> No
         job.join()
         assert not list(broken.root.rglob("*.h5"))
     embed_section(spots, MeanColour(), broken)
-    (one,), (other,) = list(whole.root.rglob("*.h5")), list(broken.root.rglob("*.h5"))
+    (one,) = list(whole.root.rglob("*.h5"))
+    (other,) = list(broken.root.rglob("*.h5"))
     assert one.read_bytes() == other.read_bytes()
     assert {path.suffix for path in broken.root.rglob("*") if path.is_file()} == {".h5", ".lock"}
 
@@ -175,7 +177,9 @@ def test_training_draws_views_by_seed_and_epoch(spots: Section, store: Embedding
             assert "image_views" not in batch
             yield batch.image_embedding.numpy()
 
-    (first,), (again,), (other,) = list(drawn(0)), list(drawn(0)), list(drawn(1))
+    (first,) = list(drawn(0))
+    (again,) = list(drawn(0))
+    (other,) = list(drawn(1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     of = (data.image_views.numpy() == first[:, None]).all(axis=2)

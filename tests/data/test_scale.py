@@ -28,11 +28,13 @@ def disturb(grid: Grid, how: str) -> Grid:
     rng = np.random.default_rng(0)
     if "gaps" in how:  # no spot keeps more than a few of its neighbours
         keep = rng.permutation(len(pos))[: len(pos) // 5]
-        pos, array = pos[keep], array[keep]
+        pos = pos[keep]
+        array = array[keep]
     if "jitter" in how:
         pos = pos + rng.normal(0, 6, pos.shape)
     if "rotated" in how:
-        c, s = np.cos(0.5), np.sin(0.5)
+        c = np.cos(0.5)
+        s = np.sin(0.5)
         pos = pos @ [[c, s], [-s, c]] + 1000
     return pos, array
 

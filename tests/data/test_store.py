@@ -29,7 +29,8 @@ ROWS = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 class Counted:
     def __init__(self, rows: Rows = ROWS) -> None:
-        self.rows, self.calls = rows, 0
+        self.rows = rows
+        self.calls = 0
 
     def __call__(self, start: int) -> list[Rows]:
         self.calls += 1
@@ -52,7 +53,8 @@ def test_computed_once(tmp_path: Path) -> None:
 
 
 def test_other_identity_section_or_name_is_another_file(tmp_path: Path) -> None:
-    store, compute = EmbeddingStore(str(tmp_path)), Counted()
+    store = EmbeddingStore(str(tmp_path))
+    compute = Counted()
     asked = [
         request(identity={"v": 1, "w": "x"}),
         request(identity={"v": 2, "w": "x"}),
@@ -67,7 +69,8 @@ def test_other_identity_section_or_name_is_another_file(tmp_path: Path) -> None:
 
 def test_rows_come_in_the_order_of_the_barcodes(tmp_path: Path) -> None:
     """Whatever order they were made in, and asked for."""
-    store, compute = EmbeddingStore(str(tmp_path)), Counted()
+    store = EmbeddingStore(str(tmp_path))
+    compute = Counted()
     backwards = np.array([2, 1, 0])
     np.testing.assert_array_equal(store.load(request(), compute, lambda: backwards)[:], ROWS[::-1])
     np.testing.assert_array_equal(
@@ -79,7 +82,8 @@ def test_rows_are_mapped_and_cannot_be_changed(tmp_path: Path) -> None:
     """What several processes read is in memory once; a file in chunks, of an older version, is read
     as well.
     """
-    store, wanted = EmbeddingStore(str(tmp_path)), request()
+    store = EmbeddingStore(str(tmp_path))
+    wanted = request()
     rows = store.load(wanted, Counted()).rows
     assert isinstance(rows, np.memmap) and not rows.flags.writeable
     with h5py.File(store.path(wanted), "r+") as file:
@@ -91,7 +95,8 @@ def test_rows_are_mapped_and_cannot_be_changed(tmp_path: Path) -> None:
 
 def test_half_precision_unless_the_numbers_are_too_large(tmp_path: Path) -> None:
     rows = ROWS + np.float32(0.0001)
-    half, full = EmbeddingStore(str(tmp_path)), EmbeddingStore(str(tmp_path), "full")
+    half = EmbeddingStore(str(tmp_path))
+    full = EmbeddingStore(str(tmp_path), "full")
     np.testing.assert_array_equal(full.load(request(), Counted(rows))[:], rows)
     np.testing.assert_array_equal(half.load(request(), Counted(rows))[:], rows.astype(np.float16))
     np.testing.assert_array_equal(
@@ -128,10 +133,8 @@ def test_an_interrupted_fill_goes_on_and_gives_the_same_bytes(tmp_path: Path) ->
         if stop < 1000:
             raise KeyboardInterrupt
 
-    whole, broken = (
-        EmbeddingStore(str(tmp_path / "whole")),
-        EmbeddingStore(str(tmp_path / "broken")),
-    )
+    whole = EmbeddingStore(str(tmp_path / "whole"))
+    broken = EmbeddingStore(str(tmp_path / "broken"))
     whole.load(wanted, compute)
     for stop in (300, 700):
         with pytest.raises(KeyboardInterrupt):
@@ -177,8 +180,10 @@ def hold_the_lock(path: Path, held: Any) -> None:
 
 
 def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
-    store, context = EmbeddingStore(str(tmp_path)), get_context("fork")
-    path, held = store.path(request()), context.Event()
+    store = EmbeddingStore(str(tmp_path))
+    context = get_context("fork")
+    path = store.path(request())
+    held = context.Event()
     path.parent.mkdir()
     holder = context.Process(target=hold_the_lock, args=(path.with_suffix(".lock"), held))
     holder.start()
@@ -194,11 +199,9 @@ def image(tmp_path: Path) -> Path:
 
 
 def test_embeddings_of_a_section(tmp_path: Path, image: Path) -> None:
-    spots, store, encoder = (
-        section(image=image),
-        EmbeddingStore(str(tmp_path / "store")),
-        MeanColour([40.0, 100.0]),
-    )
+    spots = section(image=image)
+    store = EmbeddingStore(str(tmp_path / "store"))
+    encoder = MeanColour([40.0, 100.0])
     found = embed_section(spots, encoder, store)[:]
     assert found.shape == (25, 6) and encoder.calls == 2
     pixels = picture(340, 340)
@@ -213,7 +216,8 @@ def test_embeddings_of_a_section(tmp_path: Path, image: Path) -> None:
     "change", ["encoder", "patch_px", "patch_um", "mpp", "positions", "image", "nothing"]
 )
 def test_whatever_made_the_numbers_is_in_the_key(tmp_path: Path, image: Path, change: str) -> None:
-    store, before = EmbeddingStore(str(tmp_path / "store")), MeanColour()
+    store = EmbeddingStore(str(tmp_path / "store"))
+    before = MeanColour()
     spots = section(image=image)
     embed_section(spots, before, store)
     after = MeanColour()
@@ -234,11 +238,9 @@ def test_whatever_made_the_numbers_is_in_the_key(tmp_path: Path, image: Path, ch
 
 
 def test_fewer_spots_are_embedded_anew_and_alike(tmp_path: Path, image: Path) -> None:
-    spots, store, encoder = (
-        section(image=image),
-        EmbeddingStore(str(tmp_path / "store")),
-        MeanColour(),
-    )
+    spots = section(image=image)
+    store = EmbeddingStore(str(tmp_path / "store"))
+    encoder = MeanColour()
     whole = embed_section(spots, encoder, store)[:]
     np.testing.assert_allclose(
         embed_section(spots.keep([3, 8, 20]), encoder, store)[:], whole[[3, 8, 20]]
@@ -248,11 +250,9 @@ def test_fewer_spots_are_embedded_anew_and_alike(tmp_path: Path, image: Path) ->
 @pytest.mark.parametrize("corrected", [True, False])
 def test_other_barcodes_at_the_same_places(tmp_path: Path, image: Path, corrected: bool) -> None:
     """Barcodes do not change what the image shows at a position."""
-    spots, store, encoder = (
-        section(image=image),
-        EmbeddingStore(str(tmp_path / "store")),
-        MeanColour(),
-    )
+    spots = section(image=image)
+    store = EmbeddingStore(str(tmp_path / "store"))
+    encoder = MeanColour()
     before = embed_section(spots, encoder, store)[:]
     renamed = section(image=image)
     renamed.adata.obs_names = (

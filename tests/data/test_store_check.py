@@ -110,7 +110,8 @@ def test_a_damaged_block_costs_its_rows_only(
         yield from list(compute(start))[:8]
         raise KeyboardInterrupt
 
-    store, starts = EmbeddingStore(str(tmp_path)), []
+    store = EmbeddingStore(str(tmp_path))
+    starts = []
     with pytest.raises(KeyboardInterrupt):
         store.load(ASKED, killed)
     harm(store.path(ASKED).with_suffix(".part") / f"{block:09d}.npy")

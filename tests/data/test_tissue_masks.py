@@ -48,7 +48,9 @@ def pil(mode: str, suffix: str = ".png", **options: Any) -> Write:
     )
 
 
-WHITE, RED, BLACK = (255, 255, 255), (200, 0, 0), (0, 0, 0)
+WHITE = (255, 255, 255)
+RED = (200, 0, 0)
+BLACK = (0, 0, 0)
 MEANT: dict[str, Write] = {
     "white background, indexed": indexed([WHITE, RED]),
     "black background, indexed": indexed([BLACK, WHITE]),
@@ -220,7 +222,8 @@ class TestScannedArea:
     there.
     """
 
-    size, frame = (2400, 2000), Frame((800, 600), (1200, 1200))
+    size = (2400, 2000)
+    frame = Frame((800, 600), (1200, 1200))
 
     def test_an_outline_counts_from_its_corner(self, tmp_path: Path) -> None:
         tissue = outlined(

@@ -40,7 +40,8 @@ def test_bins_of_8_um(tmp_path: Path) -> None:
 def test_pooled_bins_are_the_larger_bins(tmp_path: Path, n: int) -> None:
     """Also where some bins of a block are off the tissue: the block's middle stays where it is."""
     write_visium_hd(tmp_path / "H1" / "outs", n, image=tmp_path / "H1" / "he.tif")
-    whole, pooled = read(tmp_path), read(tmp_path, bin_um=8, pool=2)
+    whole = read(tmp_path)
+    pooled = read(tmp_path, bin_um=8, pool=2)
     assert pooled.adata.n_obs == n**2 // 4 and pooled.barcodes[0] == "s_016um_00000_00000-1"
     pd.testing.assert_frame_equal(table(whole), table(pooled).loc[whole.barcodes])
     assert sparse.isspmatrix_csr(pooled.adata.X) and pooled.pitch_um == whole.pitch_um == 16

@@ -110,7 +110,8 @@ def _hydra(config: str, line: Line) -> None:
 
 def _overrides(words: list[str]) -> list[str]:
     """The words that change the config."""
-    kept, rest = [], iter(words)
+    kept = []
+    rest = iter(words)
     for word in rest:
         if word == "--cfg":
             next(rest)
@@ -135,7 +136,8 @@ class _Parsed(BaseException):
 
 
 def _script(path: Path, words: list[str]) -> None:
-    real, beside = ArgumentParser.parse_args, {file.stem for file in path.parent.glob("*.py")}
+    real = ArgumentParser.parse_args
+    beside = {file.stem for file in path.parent.glob("*.py")}
 
     def parse(parser: ArgumentParser, *_: object) -> None:
         real(parser, words)

@@ -113,7 +113,8 @@ def _words(page: Path, folder: Path | None, demo: Path, store: Path) -> list[str
 def _as_tables(demo: Path, root: Path) -> Path:
     reader = HestReader(str(demo))
     for key in reader.section_keys():
-        section, folder = reader.read(key.section_id), root / f"{key.group}-{key.section_id}"
+        section = reader.read(key.section_id)
+        folder = root / f"{key.group}-{key.section_id}"
         folder.mkdir(parents=True)
         _frame(section.adata, list(section.adata.var_names), section.adata.X.toarray()).to_csv(
             folder / "counts.csv"

@@ -105,7 +105,8 @@ def test_weights_from_the_hub(
     settings: dict[str, Any], patches: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: settings["weights"])
-    local, hub = OpenClipEncoder(**settings), OpenClipEncoder(**settings | {"weights": None})
+    local = OpenClipEncoder(**settings)
+    hub = OpenClipEncoder(**settings | {"weights": None})
     assert local.identity() == hub.identity()
     assert local(patches, 0.5).equal(hub(patches, 0.5))
 

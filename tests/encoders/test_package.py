@@ -52,7 +52,8 @@ def test_the_user_s_own_copy_or_its_folder(file: Path) -> None:
 def test_an_installed_package_is_found_without_being_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    about, content = tmp_path / "stand_in-1.0.dist-info", tmp_path / "stand_in"
+    about = tmp_path / "stand_in-1.0.dist-info"
+    content = tmp_path / "stand_in"
     about.mkdir()
     content.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stand-in\nVersion: 1.0\n")
@@ -109,7 +110,8 @@ def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_weights_in_their_order(file: Path) -> None:
-    state, empty = network().state_dict(), network()
+    state = network().state_dict()
+    empty = network()
     load_strictly(empty, in_order_of(empty, renamed(state)), file, "it")
     for key, value in empty.state_dict().items():
         torch.testing.assert_close(value, state[key])

@@ -44,10 +44,8 @@ def test_the_command_line_chooses_the_parts(
 
 
 def test_parts_keep_their_own_patches_and_identities() -> None:
-    histology, vit = (
-        HistologyEncoder("histology", [150.0, 350.0]),
-        RandomViTEncoder(name="vit", patch_um=[112.0], patch_px=64),
-    )
+    histology = HistologyEncoder("histology", [150.0, 350.0])
+    vit = RandomViTEncoder(name="vit", patch_um=[112.0], patch_px=64)
     encoder = SideBySide("pair", {"first": histology, "second": vit})
     assert encoder.parts == [histology, vit]
     assert encoder.identity()["parts"] == {"first": histology.identity(), "second": vit.identity()}

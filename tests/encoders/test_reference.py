@@ -340,7 +340,8 @@ def as_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
         "patch_embed.proj": "embeddings.patch_embeddings.projection",
         "norm": "layernorm",
     }
-    block, layer = "blocks.0", "encoder.layer.0"
+    block = "blocks.0"
+    layer = "encoder.layer.0"
     names |= {
         f"{block}.norm1": f"{layer}.layernorm_before",
         f"{block}.norm2": f"{layer}.layernorm_after",

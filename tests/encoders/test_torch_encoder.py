@@ -31,7 +31,8 @@ class Small(TorchEncoder):
 
 
 def test_pixels_are_scaled_as_published(patches: Tensor) -> None:
-    mean, std = (0.7, 0.58, 0.7), (0.21, 0.23, 0.18)
+    mean = (0.7, 0.58, 0.7)
+    std = (0.21, 0.23, 0.18)
     expected = (
         (patches.permute(0, 3, 1, 2) / 255).double() - torch.tensor(mean).view(3, 1, 1)
     ) / torch.tensor(std).view(3, 1, 1)
@@ -94,7 +95,8 @@ def test_patches_of_another_side_reach_the_network_in_its_own(patches: Tensor) -
 
 
 def test_half_precision_changes_the_numbers_a_little_and_the_identity(patches: Tensor) -> None:
-    full, half = Small(device="cpu"), Small(device="cpu", precision="bf16")
+    full = Small(device="cpu")
+    half = Small(device="cpu", precision="bf16")
     assert full.identity()["precision"] == "fp32"
     assert half.identity()["precision"] == "bf16"
     difference = (full(patches, 0.5) - half(patches, 0.5)).abs().max()

@@ -127,7 +127,8 @@ def test_loading_says_nothing(
     state.pop("embeddings.mask_token", None)
     mask = {"embeddings.mask_token": torch.full((1, 32), 0.5)} if with_mask else {}
     save_file(state | mask, tmp_path / "model.safetensors", {"format": "pt"})
-    before, records = transformers.utils.logging.get_verbosity(), Records()
+    before = transformers.utils.logging.get_verbosity()
+    records = Records()
     logging.getLogger("transformers").addHandler(records)
     try:
         encoder_of(architecture, tmp_path, published)(patches, 0.5)

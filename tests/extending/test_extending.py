@@ -48,9 +48,11 @@ def data(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small demo as the user has it: a CSV and an image a section, centroids of nuclei in
     arrays.
     """
-    root, reader = tmp_path_factory.mktemp("own"), HestReader(str(small_demo))
+    root = tmp_path_factory.mktemp("own")
+    reader = HestReader(str(small_demo))
     for key in reader.section_keys():
-        section, name = reader.read(key.section_id), f"{key.group}_{key.section_id}"
+        section = reader.read(key.section_id)
+        name = f"{key.group}_{key.section_id}"
         places = pd.DataFrame(section.pos_px, index=section.barcodes, columns=["x", "y"])
         places.join(section.adata.to_df()).to_csv(root / f"{name}.csv", index_label="barcode")
         shutil.copy(section.pixels, root / f"{name}.tif")
@@ -84,10 +86,8 @@ def run(outputs: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_with_everything_of_ones_own(run: Path) -> None:
-    metrics, genes = (
-        json.loads((run / "metrics.json").read_text()),
-        pd.read_csv(run / "per_gene.csv"),
-    )
+    metrics = json.loads((run / "metrics.json").read_text())
+    genes = pd.read_csv(run / "per_gene.csv")
     parts = ("data", "encoder", "model", "fold_strategy")
     assert [metrics[name] for name in parts] == [
         "spot_csv",

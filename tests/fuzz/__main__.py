@@ -13,7 +13,8 @@ from pathlib import Path
 if __package__ != "fuzz":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-BATCH, SECONDS = 100, 300
+BATCH = 100
+SECONDS = 300
 
 
 def batch(folder: str, name: str, first: int, last: int, log: str) -> None:

@@ -110,7 +110,8 @@ def _cell(path: Path, draw: Draw) -> str:
     lines = _content(path).decode("utf-8", "replace").split("\n")
     number = draw.randrange(len(lines))
     sep = "\t" if "\t" in lines[number] else ","
-    cells, value = lines[number].split(sep), draw.choice(CELLS)
+    cells = lines[number].split(sep)
+    value = draw.choice(CELLS)
     place = draw.randrange(len(cells))
     cells[place] = value
     lines[number] = sep.join(cells)
@@ -120,7 +121,8 @@ def _cell(path: Path, draw: Draw) -> str:
 
 def _line(path: Path, draw: Draw) -> str:
     lines = _content(path).decode("utf-8", "replace").split("\n")
-    number, kind = draw.randrange(len(lines)), draw.choice(["gone", "twice", "blank", "only"])
+    number = draw.randrange(len(lines))
+    kind = draw.choice(["gone", "twice", "blank", "only"])
     if kind == "gone":
         del lines[number]
     elif kind == "twice":

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from hespotex.histology.stain import STAIN_VECTORS
 
-NUCLEUS, GROUND = (0.6, 0.1), (0.02, 0.2)
+NUCLEUS = (0.6, 0.1)
+GROUND = (0.02, 0.2)
 
 
 def paint(haematoxylin: NDArray[np.float64], eosin: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -13,7 +13,8 @@ UNTYPED: Any = feature  # skimage has no types
 def test_equals_skimage(noise: np.ndarray, step: int) -> None:
     grey = (noise[..., 0] // 32).astype(np.uint8)
     angles = [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4]
-    matrix, prop = UNTYPED.graycomatrix, UNTYPED.graycoprops
+    matrix = UNTYPED.graycomatrix
+    prop = UNTYPED.graycoprops
     counts = matrix(grey, [step], angles, 8, symmetric=True).sum(axis=3, keepdims=True)
     theirs = counts / counts.sum()
     ours = co_occurrence(grey, 8, step)

@@ -44,7 +44,8 @@ def test_a_flat_image_has_no_nuclei(grey: int) -> None:
 @pytest.mark.parametrize("mpp", [0.3, 0.5, 1.1])
 def test_labels_are_numbered_as_the_rows(mpp: float) -> None:
     image = discs(CENTRES, 4.0, 100.0, mpp)
-    labels, nuclei = label_nuclei(image, mpp), detect_nuclei(image, mpp)
+    labels = label_nuclei(image, mpp)
+    nuclei = detect_nuclei(image, mpp)
     assert labels.shape == image.shape[:2]
     assert set(np.unique(labels)) == set(range(len(nuclei) + 1))
     x, y = np.rint(nuclei.centroids).astype(int).T
@@ -66,7 +67,8 @@ def test_an_ellipse_is_as_long_as_drawn() -> None:
 
 
 def test_is_deterministic_and_wants_a_pixel_size(noise: np.ndarray) -> None:
-    first, second = detect_nuclei(noise, 0.5), detect_nuclei(noise, 0.5)
+    first = detect_nuclei(noise, 0.5)
+    second = detect_nuclei(noise, 0.5)
     np.testing.assert_array_equal(first.centroids, second.centroids)
     with pytest.raises(ValueError, match="mpp > 0"):
         detect_nuclei(noise, 0.0)

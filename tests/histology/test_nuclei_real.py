@@ -10,7 +10,8 @@ from scipy.spatial.distance import cdist
 
 from hespotex.histology import detect_nuclei
 
-MPP, REACH_UM = 0.5, 3.0
+MPP = 0.5
+REACH_UM = 3.0
 
 
 def _hits(found: np.ndarray, truth: np.ndarray) -> int:

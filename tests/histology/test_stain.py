@@ -16,7 +16,8 @@ def test_pure_stains_give_their_density_back(h: float, e: float) -> None:
 
 
 def test_agrees_with_skimage_up_to_one_scale(noise: np.ndarray) -> None:
-    ours, theirs = stain_density(noise), rgb2hed(noise)[..., :2]
+    ours = stain_density(noise)
+    theirs = rgb2hed(noise)[..., :2]
     seen = theirs > 0  # skimage clips what is below
     ratio = ours[seen] / theirs[seen]
     # skimage divides by the logarithm of 1e-6, that is by 6 in units of log10.

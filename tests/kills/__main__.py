@@ -41,7 +41,9 @@ def main() -> None:
     torch.set_num_threads(1)  # a child of this process has one thread
     folder: Path = options.folder.absolute()
     demo = make_demo(folder / "demo", n_patients=3, sections_per_patient=2, spots_per_side=6)
-    work, empty, swept = folder / "work", folder / "empty", folder / "swept"
+    work = folder / "work"
+    empty = folder / "empty"
+    swept = folder / "swept"
     empty.mkdir()
     known = commands(demo, work / "made", work)
     shutil.copytree(empty, work)

@@ -122,7 +122,8 @@ def differences(
     _afresh(before, work)
     started = time.monotonic()
     code, n_events = run(command, work)
-    whole, seconds = left(work, command.unlike), time.monotonic() - started
+    whole = left(work, command.unlike)
+    seconds = time.monotonic() - started
     if code:
         yield f"undisturbed: exit code {code}: {(work.parent / 'said.txt').read_text()[-500:]}"
         return

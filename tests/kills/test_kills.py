@@ -25,7 +25,8 @@ def test_the_same_command_ends_in_the_same_bytes(
 ) -> None:
     import hespotex.fill  # noqa: F401, here and not in each child
 
-    work, empty = tmp_path / "work", tmp_path / "empty"
+    work = tmp_path / "work"
+    empty = tmp_path / "empty"
     empty.mkdir()
     command = commands(small_demo, work, work)["embed"]
     assert list(differences(command, empty, work, [point])) == []
@@ -46,7 +47,8 @@ def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Of a command that does not know what it has done before."""
     (tmp_path / "appending.py").write_text(APPENDS)
     monkeypatch.syspath_prepend(tmp_path)
-    work, empty = tmp_path / "work", tmp_path / "empty"
+    work = tmp_path / "work"
+    empty = tmp_path / "empty"
     empty.mkdir()
     command = Command("appending", [str(work / "log.txt"), "a", "b", "c"])
     assert list(differences(command, empty, work, [0.0])) == []

@@ -12,7 +12,10 @@ from hespotex.metrics import Layout, Raster, gene_metrics
 from hespotex.metrics import section as section_module
 from hespotex.metrics.genes import average_ranks, gene_ccc, gene_variance_ratio
 
-SIDE, GENES, CONSTANT, MISSING = 12, 11, 3, 5
+SIDE = 12
+GENES = 11
+CONSTANT = 3
+MISSING = 5
 
 
 class Dense:
@@ -44,9 +47,11 @@ def scores() -> dict[str, np.ndarray]:
 
 
 def test_as_plain_functions_say() -> None:
-    found, (predicted, measured) = scores(), tables()
+    found = scores()
+    predicted, measured = tables()
     for gene in set(range(GENES)) - {CONSTANT, MISSING}:
-        p, m = predicted[:, gene].double().numpy(), measured[:, gene].double().numpy()
+        p = predicted[:, gene].double().numpy()
+        m = measured[:, gene].double().numpy()
         plain = {
             "pcc": pearsonr(p, m)[0],
             "spearman": spearmanr(p, m)[0],

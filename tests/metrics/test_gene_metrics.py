@@ -60,7 +60,8 @@ def pair(n_spots: int = 40, n_genes: int = 6, seed: int = 1) -> tuple[Tensor, Te
 def test_against_the_library(name: str, n_spots: int) -> None:
     score, oracle = ORACLES[name]
     predicted, measured = pair(n_spots)
-    p, t = predicted.double().numpy(), measured.double().numpy()
+    p = predicted.double().numpy()
+    t = measured.double().numpy()
     found = score(predicted, measured)
     assert found.dtype == torch.float64
     np.testing.assert_allclose(
@@ -140,5 +141,6 @@ def test_ranks() -> None:
 
 
 def test_rmse_by_hand() -> None:
-    predicted, measured = torch.tensor([[1.0], [4.0]]), torch.tensor([[1.0], [1.0]])
+    predicted = torch.tensor([[1.0], [4.0]])
+    measured = torch.tensor([[1.0], [1.0]])
     assert m.gene_rmse(predicted, measured).item() == pytest.approx(4.5**0.5)

@@ -10,7 +10,8 @@ from hespotex.data.graph import knn_edges
 from hespotex.metrics.autocorrelation import morans_i
 from hespotex.metrics.maps import WINDOW, Raster, ssim
 
-SIDE, PITCH = 16, 100.0
+SIDE = 16
+PITCH = 100.0
 INSIDE = WINDOW // 2
 
 
@@ -76,13 +77,14 @@ def test_ssim_is_scikit_images_where_the_window_fits() -> None:
 def _slow(p: np.ndarray, m: np.ndarray) -> np.ndarray:
     """SSIM of one gene, window by window, each cut at the border."""
     p, m, span = p.reshape(SIDE, SIDE), m.reshape(SIDE, SIDE), np.ptp(m)
-    c1, c2, out = (0.01 * span) ** 2, (0.03 * span) ** 2, np.empty((SIDE, SIDE))
+    c1 = (0.01 * span) ** 2
+    c2 = (0.03 * span) ** 2
+    out = np.empty((SIDE, SIDE))
     for i, j in np.ndindex(SIDE, SIDE):
-        rows, columns = (
-            slice(max(i - INSIDE, 0), i + INSIDE + 1),
-            slice(max(j - INSIDE, 0), j + INSIDE + 1),
-        )
-        a, b = p[rows, columns].ravel(), m[rows, columns].ravel()
+        rows = slice(max(i - INSIDE, 0), i + INSIDE + 1)
+        columns = slice(max(j - INSIDE, 0), j + INSIDE + 1)
+        a = p[rows, columns].ravel()
+        b = m[rows, columns].ravel()
         cov = ((a - a.mean()) * (b - b.mean())).mean()
         out[i, j] = (2 * a.mean() * b.mean() + c1) * (2 * cov + c2)
         out[i, j] /= (a.mean() ** 2 + b.mean() ** 2 + c1) * (a.var() + b.var() + c2)

@@ -13,7 +13,9 @@ from hespotex.data.block_target import BlockTarget
 from hespotex.metrics import GeneMoments, gene_pearson
 from hespotex.metrics.genes import gene_mse
 
-N, D, G = 60, 5, 8
+N = 60
+D = 5
+G = 8
 
 
 @pytest.fixture
@@ -46,7 +48,8 @@ def linear() -> tuple[Tensor, Tensor, Tensor, BlockTarget, Tensor]:
 
 
 def test_of_tables(tables: tuple[Tensor, Tensor]) -> None:
-    found, (p, m) = GeneMoments.of(*tables), tables
+    found = GeneMoments.of(*tables)
+    p, m = tables
     expected = [pearsonr(p[:, g].double(), m[:, g].double()).statistic for g in range(G)]
     np.testing.assert_allclose(found.pearson(), expected, atol=1e-5)
     np.testing.assert_allclose(found.correlation(), expected, atol=1e-5)
@@ -72,12 +75,11 @@ def test_pieces_add_up(tables: tuple[Tensor, Tensor], pieces: int) -> None:
 
 def test_linear_is_the_table_without_the_table() -> None:
     features, weight, bias, target, table = linear()
-    found, expected = (
-        GeneMoments.linear(features, weight, bias, target),
-        GeneMoments.of(features @ weight.T + bias, table),
-    )
+    found = GeneMoments.linear(features, weight, bias, target)
+    expected = GeneMoments.of(features @ weight.T + bias, table)
     for name in ("mean_p", "mean_m", "var_p", "var_m", "cov"):
-        one, other = getattr(found, name), getattr(expected, name)
+        one = getattr(found, name)
+        other = getattr(expected, name)
         one = torch.where(target.known, one, torch.nan) if name == "cov" else one
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4, equal_nan=True, msg=name)
     torch.testing.assert_close(
@@ -124,7 +126,8 @@ def test_a_target_is_the_same_sparse_and_dense(known: np.ndarray) -> None:
     )
     table = torch.from_numpy(np.where(known, counts.toarray(), np.nan).astype(np.float32))
     x = torch.randn(N, 4)
-    one, other = BlockTarget.of_counts(counts, known), BlockTarget.of_table(table)
+    one = BlockTarget.of_counts(counts, known)
+    other = BlockTarget.of_table(table)
     assert len(one) == len(other) == N and one.nbytes > 0 and other.nbytes == table.nbytes
     for target in (one, other):
         torch.testing.assert_close(target.dense(), table, equal_nan=True)

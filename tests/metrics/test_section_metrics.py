@@ -58,10 +58,8 @@ def layout() -> Layout:
 def pair() -> tuple[Tensor, Tensor]:
     """Two programmes behind ten genes, of which the prediction knows one."""
     generator = torch.Generator().manual_seed(0)
-    programmes, loading = (
-        torch.randn(N, 2, generator=generator),
-        torch.randn(2, 10, generator=generator),
-    )
+    programmes = torch.randn(N, 2, generator=generator)
+    loading = torch.randn(2, 10, generator=generator)
     measured = (programmes @ loading + 0.5 * torch.randn(N, 10, generator=generator) + 3).clamp(
         min=0
     )
@@ -101,7 +99,8 @@ def test_row_of_a_section(pair: tuple[Tensor, Tensor], layout: Layout) -> None:
 def test_blocks_of_genes_change_nothing(
     pair: tuple[Tensor, Tensor], layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predicted, measured = pair[0], Dense(pair[1])
+    predicted = pair[0]
+    measured = Dense(pair[1])
     whole = gene_metrics(predicted, measured, layout)
     row = section_metrics(whole, predicted, measured, layout)
     monkeypatch.setattr(section_module, "BLOCK", 3)
@@ -205,7 +204,9 @@ def test_clusters_against_labels() -> None:
 
 def test_scores_while_training_are_means_over_genes_then_sections() -> None:
     """Added up over pieces, far from 0, with constant and unmeasured genes."""
-    generator, scores, expected = torch.Generator().manual_seed(0), SectionScores(), []
+    generator = torch.Generator().manual_seed(0)
+    scores = SectionScores()
+    expected = []
     for number in range(3):
         measured = 100 + torch.randn(50, 6, generator=generator)
         predicted = measured + torch.randn(50, 6, generator=generator) - 3

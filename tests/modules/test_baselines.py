@@ -33,16 +33,19 @@ from hespotex.replicates import ReplicateCeiling
 
 from .tables import Table
 
-D, GENES = 8, ["image", "place", "cells", "noise"]
+D = 8
+GENES = ["image", "place", "cells", "noise"]
 ALPHAS = [1.0, 10.0, 100.0]
 
 
 def section(name: str, side: int = 12, seed: int = 0) -> Data:
     """Four genes: one follows the image, one the place, one the nuclei, one nothing."""
     rng = np.random.default_rng(seed)
-    n, (row, column) = side**2, np.mgrid[:side, :side]
+    n = side**2
+    row, column = np.mgrid[:side, :side]
     pos = 100.0 * np.stack([column.ravel(), row.ravel()], axis=1)
-    image, nuclei = rng.normal(size=(n, D)), rng.poisson(20, (n, 1))
+    image = rng.normal(size=(n, D))
+    nuclei = rng.poisson(20, (n, 1))
     place = np.hypot(*(pos - pos.mean(axis=0)).T) / 200
     follows = [image[:, 0] + image[:, 1], place, np.log1p(nuclei[:, 0]) * 3, np.zeros(n)]
     expression = np.stack(follows, axis=1) + 0.3 * rng.normal(size=(n, 4)) + 5
@@ -60,11 +63,9 @@ def section(name: str, side: int = 12, seed: int = 0) -> Data:
     ).whole()
 
 
-TRAIN, VAL, TEST = (
-    [section("A", seed=1), section("B", 10, seed=2)],
-    [section("C", seed=3)],
-    section("D", 9, seed=4),
-)
+TRAIN = [section("A", seed=1), section("B", 10, seed=2)]
+VAL = [section("C", seed=3)]
+TEST = section("D", 9, seed=4)
 
 
 def batches(data: Sequence[Data]) -> list[Batch]:
@@ -110,10 +111,8 @@ def test_ridge_chooses_its_penalty_by_leaving_sections_out() -> None:
     """Without validation sections: the penalty that predicts each of three training sections best
     from the other two.
     """
-    train, alphas = (
-        [section(name, 10, seed) for name, seed in (("A", 1), ("B", 2), ("E", 5))],
-        [1.0, 300.0, 1e6],
-    )
+    train = [section(name, 10, seed) for name, seed in (("A", 1), ("B", 2), ("E", 5))]
+    alphas = [1.0, 300.0, 1e6]
     scores = []
     for alpha in alphas:
         each = []
@@ -125,10 +124,8 @@ def test_ridge_chooses_its_penalty_by_leaving_sections_out() -> None:
             each.append(gene_pearson(found, held_out.target.dense()).nanmean())
         scores.append(torch.stack(each).mean())
     best = alphas[int(torch.stack(scores).argmax())]
-    chosen, expected = (
-        fitted(RidgeModule(D, 4, alphas), train, []),
-        fitted(RidgeModule(D, 4, [best]), train, []),
-    )
+    chosen = fitted(RidgeModule(D, 4, alphas), train, [])
+    expected = fitted(RidgeModule(D, 4, [best]), train, [])
     torch.testing.assert_close(chosen.state_dict(), expected.state_dict())
     alone = fitted(RidgeModule(D, 4, alphas), train[:1], [])
     torch.testing.assert_close(
@@ -155,7 +152,8 @@ def test_gene_mean_is_constant_and_as_wrong_as_the_spread() -> None:
     ],
 )
 def test_a_batch_and_a_checkpoint_change_nothing(make: Callable[[], ExpressionModule]) -> None:
-    module, other = fitted(make()), make()
+    module = fitted(make())
+    other = make()
     alone = {
         name: values for data in (VAL[0], TEST) for name, values in predict(module, data).items()
     }
@@ -172,10 +170,8 @@ def test_hest_ridge_is_the_recipe() -> None:
     centred.
     """
     wide = [section("A", seed=1)]
-    x, y = (
-        wide[0].image_embedding.double().numpy() @ np.diag([1, 2, 3, 4, 5, 6, 7, 8]),
-        wide[0].target.dense().double().numpy(),
-    )
+    x = wide[0].image_embedding.double().numpy() @ np.diag([1, 2, 3, 4, 5, 6, 7, 8])
+    y = wide[0].target.dense().double().numpy()
     wide[0].image_embedding = torch.from_numpy(x).float() + 3
     module = fitted(HestRidgeModule(D, 4, n_components=5), wide, [])
     scaled = StandardScaler().fit(x)
@@ -193,7 +189,8 @@ def test_retrieval_averages_the_nearest_by_cosine() -> None:
         torch.cat(parts).double().numpy()
         for parts in zip(*((s.image_embedding, s.target.dense()) for s in TRAIN), strict=True)
     )
-    mean, std = x.mean(axis=0), x.std(axis=0)
+    mean = x.mean(axis=0)
+    std = x.std(axis=0)
     search = NearestNeighbors(n_neighbors=7, metric="cosine").fit((x - mean) / std)
     nearest = search.kneighbors(
         (TEST.image_embedding.double().numpy() - mean) / std, return_distance=False
@@ -221,7 +218,8 @@ class TestCeiling:
 
     @staticmethod
     def pair(angle: float) -> dict[str, Data]:
-        one, other = section("A", 14, seed=5), section("B", 14, seed=5)
+        one = section("A", 14, seed=5)
+        other = section("B", 14, seed=5)
         smooth = torch.sin(one.pos / 300) @ torch.randn(
             2, D, generator=torch.Generator().manual_seed(0)
         )
@@ -243,7 +241,8 @@ class TestCeiling:
     @pytest.mark.parametrize("degrees", [0, 13, 90, 200])
     def test_registered_replicates_agree(self, degrees: float) -> None:
         data = self.pair(np.deg2rad(degrees))
-        ceiling, groups = ReplicateCeiling(n_spots=5), {"A": "P1", "B": "P1", "L": "P2"}
+        ceiling = ReplicateCeiling(n_spots=5)
+        groups = {"A": "P1", "B": "P1", "L": "P2"}
         found = {i: ceiling.looked_up(i, data, groups, torch.ones(4)) for i in ("A", "L")}
         assert gene_pearson(found["A"], data["A"].target.dense()).min() > 0.6
         # nobody of its group: gene means
@@ -251,7 +250,8 @@ class TestCeiling:
         assert torch.equal(found["L"], torch.ones(data["L"].num_nodes, 4))
 
     def test_expression_plays_no_part_in_the_registration(self) -> None:
-        data, ceiling = self.pair(0.4), ReplicateCeiling()
+        data = self.pair(0.4)
+        ceiling = ReplicateCeiling()
         groups = {"A": "P1", "B": "P1", "L": "P2"}
         before = ceiling.looked_up("A", data, groups, torch.zeros(4))
         data["A"].target = BlockTarget.of_table(torch.rand_like(data["A"].target.dense()))

@@ -26,7 +26,8 @@ from hespotex.nn.committee import Source
 
 from .tables import Table
 
-D, G = 12, 9
+D = 12
+G = 9
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 Make = Callable[[], ExpressionModule]
 MODELS: dict[str, Make] = {
@@ -52,7 +53,8 @@ MODELS: dict[str, Make] = {
 
 def section(name: str, n: int, seed: int) -> SpotGraph:
     rng = np.random.default_rng(seed)
-    pos, nuclei = rng.uniform(0, 100 * n**0.5, (n, 2)), rng.poisson(9, (n, 1)).astype(np.float32)
+    pos = rng.uniform(0, 100 * n**0.5, (n, 2))
+    nuclei = rng.poisson(9, (n, 1)).astype(np.float32)
     arrays: dict[str, np.ndarray] = {
         "image_embedding": rng.normal(size=(n, D)),
         "nuclei": nuclei,
@@ -69,11 +71,9 @@ def section(name: str, n: int, seed: int) -> SpotGraph:
     )
 
 
-TRAIN, VAL, TEST = (
-    [section("A", 300, 1), section("B", 170, 2)],
-    [section("C", 200, 3)],
-    [section("D", 400, 4)],
-)
+TRAIN = [section("A", 300, 1), section("B", 170, 2)]
+VAL = [section("C", 200, 3)]
+TEST = [section("D", 400, 4)]
 
 
 def fitted(make: Make, block_spots: int) -> ExpressionModule:
@@ -125,7 +125,8 @@ def test_a_halo_one_step_short_is_seen(name: str) -> None:
     ],
 )
 def test_a_fit_in_blocks_is_that_of_the_whole(name: str) -> None:
-    whole, blocks = fitted(MODELS[name], 10**6), fitted(MODELS[name], 60)
+    whole = fitted(MODELS[name], 10**6)
+    blocks = fitted(MODELS[name], 60)
     for key, value in whole.state_dict().items():
         torch.testing.assert_close(blocks.state_dict()[key], value, rtol=1e-4, atol=1e-5)
 

@@ -23,7 +23,8 @@ def test_the_loss_falls_and_the_network_predicts(nuclei: str) -> None:
     batch = Batch.from_data_list([graph.whole() for graph in TRAIN])
     batch.weight = torch.tensor([0.5, 0.5])
     module.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
-    optimizer, losses = ADAM(module.parameters()), []
+    optimizer = ADAM(module.parameters())
+    losses = []
     for _ in range(150):
         loss = module.training_step(batch, 0)  # type: ignore[operator]
         optimizer.zero_grad()
@@ -32,10 +33,8 @@ def test_the_loss_falls_and_the_network_predicts(nuclei: str) -> None:
         losses.append(loss.item())
     assert losses[-1] < 0.75 * losses[0]
     with torch.no_grad():
-        predicted, measured = (
-            module.expression(batch),
-            torch.cat([target.dense() for target in batch.target]),
-        )
+        predicted = module.expression(batch)
+        measured = torch.cat([target.dense() for target in batch.target])
     assert gene_pearson(predicted, measured).mean() > 0.5
     assert (predicted.mean(0) - measured.mean(0)).abs().max() < 0.5
 

@@ -31,7 +31,8 @@ def planted(name: str, n: int, seed: int) -> SpotGraph:
     return graph
 
 
-TRAIN, TEST = [planted("A", 300, 1), planted("B", 170, 2)], planted("D", 400, 4)
+TRAIN = [planted("A", 300, 1), planted("B", 170, 2)]
+TEST = planted("D", 400, 4)
 
 
 def strict() -> StrictModule:
@@ -43,7 +44,8 @@ def strict() -> StrictModule:
 
 @pytest.mark.parametrize("kind", GROUPS)
 def test_it_predicts_a_section_that_it_has_not_seen(kind: str) -> None:
-    module, groups = strict(), GROUPS[kind]
+    module = strict()
+    groups = GROUPS[kind]
     train = [graph for graph in TRAIN if graph.section_id in groups]
     fitted = module.fit_committee(BlockLoader(train, 80, 2), SOURCES, groups)
     assert sum(member.share for member in fitted.members) == pytest.approx(1)

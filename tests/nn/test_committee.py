@@ -25,7 +25,8 @@ from hespotex.nn.committee import (
 from hespotex.nn.ridge import RidgeSums
 from hespotex.sparse import Edges
 
-D, N_GENES = 6, 10
+D = 6
+N_GENES = 10
 SOURCES = [Source("one", (2, 4))]
 Change = Callable[[Tensor], Tensor]
 Spots = tuple[Tensor, Tensor]  # inputs (n, 3 * D), targets (n, N_GENES)
@@ -189,7 +190,8 @@ def test_shares_are_a_whole_and_half_of_them_equal() -> None:
 def test_blocks_of_a_section_are_the_section(pieces: int) -> None:
     parts = {"a": drawn(40, 0), "b": drawn(50, 1)}
     std = torch.ones(N_GENES)
-    whole, blocks = Committee(SOURCES, std), Committee(SOURCES, std)
+    whole = Committee(SOURCES, std)
+    blocks = Committee(SOURCES, std)
     for name, (x, y) in parts.items():
         whole.add(name, name, sums_of(x, y))
         for own_x, own_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
@@ -208,7 +210,8 @@ def test_a_section_that_comes_back_is_an_error() -> None:
 
 
 def test_level_and_unit_of_a_section_do_not_matter() -> None:
-    a, b = drawn(60, 0), drawn(60, 1)
+    a = drawn(60, 0)
+    b = drawn(60, 1)
     plain = fitted({"a": a, "b": b})
     shifted = fitted({"a": a, "b": (b[0], 100 + b[1])})
     torch.testing.assert_close(plain.weight, shifted.weight, rtol=1e-6, atol=1e-8)

@@ -15,7 +15,8 @@ from hespotex.nn.autoencoder import ExpressionAutoencoder
 from hespotex.nn.dual_stream import DualStreamDecoder
 from hespotex.nn.published import PublishedDecoder, published_nuclei_factor
 
-D_IMAGE, N_GENES = 10, 7
+D_IMAGE = 10
+N_GENES = 7
 Forward = Callable[[Data], tuple[Tensor, ...]]
 
 
@@ -55,7 +56,8 @@ def forward_of(kind: str) -> Forward:
 
 def standardised(decoder: DualStreamDecoder, data: Data) -> tuple[Tensor, Tensor]:
     """Expression and latent."""
-    found, (weight, bias) = decoder(data.image_embedding, data.edge_index), decoder.gene_weights()
+    found = decoder(data.image_embedding, data.edge_index)
+    weight, bias = decoder.gene_weights()
     return found.features @ weight.T + bias, found.latent
 
 
@@ -77,7 +79,8 @@ def permuted(data: Data, order: Tensor) -> Data:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_permutation_equivariance(kind: str, seed: int) -> None:
-    forward, data = forward_of(kind), graph(25, seed, loops=kind == "autoencoder")
+    forward = forward_of(kind)
+    data = graph(25, seed, loops=kind == "autoencoder")
     order = torch.randperm(25, generator=torch.Generator().manual_seed(seed))
     for before, after in zip(forward(data), forward(permuted(data, order)), strict=True):
         torch.testing.assert_close(after, before[order], rtol=1e-4, atol=1e-5)
@@ -148,7 +151,8 @@ def test_strict_decoder_grows_linearly_with_the_genes() -> None:
 
 
 def test_dropout_only_while_training() -> None:
-    data, model = graph(12, 0), DualStreamDecoder(D_IMAGE, N_GENES)
+    data = graph(12, 0)
+    model = DualStreamDecoder(D_IMAGE, N_GENES)
     assert not torch.equal(
         model(data.image_embedding, data.edge_index)[0],
         model(data.image_embedding, data.edge_index)[0],
@@ -162,7 +166,8 @@ def test_dropout_only_while_training() -> None:
 
 @pytest.mark.parametrize("n_labels", [[0, 1, 10, 20, 50], [3, 3]])
 def test_published_nuclei_factor(n_labels: list[int]) -> None:
-    clipped, counts = np.clip(n_labels, 1, 20), torch.tensor(n_labels)
+    clipped = np.clip(n_labels, 1, 20)
+    counts = torch.tensor(n_labels)
     np.testing.assert_allclose(
         published_nuclei_factor(counts, counts.max()), 1 + clipped / clipped.max()
     )
@@ -174,7 +179,8 @@ def test_mixed_precision(kind: str, dtype: torch.dtype) -> None:
     """`trainer=gpu` runs in bf16-mixed: forward and backward have to work, and to stay near full
     precision.
     """
-    forward, data = forward_of(kind), graph(25, 0, loops=kind == "autoencoder")
+    forward = forward_of(kind)
+    data = graph(25, 0, loops=kind == "autoencoder")
     exact = forward(data)[0]
     with torch.autocast("cpu", dtype=dtype):
         mixed = forward(data)[0]

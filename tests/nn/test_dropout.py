@@ -24,7 +24,8 @@ def test_columns_and_rows_are_dropped_alike() -> None:
 
 
 def test_seeded_and_quiet_while_predicting() -> None:
-    x, dropout = torch.randn(7, 5), Dropout(0.5)
+    x = torch.randn(7, 5)
+    dropout = Dropout(0.5)
     torch.manual_seed(1)
     first = dropout(x)
     torch.manual_seed(1)

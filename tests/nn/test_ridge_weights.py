@@ -23,16 +23,15 @@ def blocks() -> list[Block]:
     made: list[Block] = []
     for n, own in ((30, 30), (50, 45)):
         edges = torch.randint(0, n, (2, 4 * n), generator=generator)
-        x, y = (
-            torch.randn(n, 6, generator=generator) + 3,
-            torch.randn(own, 4, generator=generator) + 1,
-        )
+        x = torch.randn(n, 6, generator=generator) + 3
+        y = torch.randn(own, 4, generator=generator) + 1
         made.append((x, edges, slice(own), y))
     return made
 
 
 def sums_of(x: Tensor, y: Tensor) -> RidgeSums:
-    x, y = x.double(), y.double()
+    x = x.double()
+    y = y.double()
     return RidgeSums.of(x, y.mean(0), y.var(0, correction=0), y.T @ x)
 
 
@@ -47,10 +46,8 @@ def fit(model: NeighbourRidge, blocks: list[Block], alpha: float) -> None:
 def test_ridge_weights_are_scikit_learns(alpha: float, n: int, d: int, pieces: int) -> None:
     """With an intercept, from sums over any pieces."""
     rng = np.random.default_rng(0)
-    x, y = (
-        rng.normal(3, 1, size=(n, d)).astype(np.float32),
-        rng.normal(-2, 1, size=(n, 3)).astype(np.float32),
-    )
+    x = rng.normal(3, 1, size=(n, d)).astype(np.float32)
+    y = rng.normal(-2, 1, size=(n, 3)).astype(np.float32)
     expected = Ridge(alpha).fit(x.astype(np.float64), y.astype(np.float64)).coef_.T
     each = zip(
         torch.from_numpy(x).tensor_split(pieces),
@@ -69,13 +66,12 @@ def test_ridge_weights_are_scikit_learns(alpha: float, n: int, d: int, pieces: i
 
 def test_correlation_from_sums_is_that_of_the_spots() -> None:
     generator = torch.Generator().manual_seed(0)
-    x, y = (
-        torch.randn(50, 6, generator=generator).double() + 2,
-        torch.randn(50, 4, generator=generator).double(),
-    )
+    x = torch.randn(50, 6, generator=generator).double() + 2
+    y = torch.randn(50, 4, generator=generator).double()
     y[:, 1] = 3.0
     weights = torch.randn(6, 4, generator=generator).double()
-    found, expected = sums_of(x, y).pearson(weights), gene_pearson(x @ weights, y)
+    found = sums_of(x, y).pearson(weights)
+    expected = gene_pearson(x @ weights, y)
     torch.testing.assert_close(found, expected, equal_nan=True)
     assert found[1].isnan() and not found[0].isnan()
 
@@ -93,7 +89,8 @@ def test_neighbour_ridge(blocks: list[Block], neighbours: bool) -> None:
 
 
 def test_the_fit_is_in_the_state_dict(blocks: list[Block]) -> None:
-    model, other = NeighbourRidge(6, 4), NeighbourRidge(6, 4)
+    model = NeighbourRidge(6, 4)
+    other = NeighbourRidge(6, 4)
     fit(model, blocks, 1.0)
     other.load_state_dict(model.state_dict())
     x, edges, *_ = blocks[0]

@@ -40,10 +40,8 @@ def test_models_of_one_sweep(tmp_path: Path) -> None:
 
 
 def test_every_model_that_both_have(tmp_path: Path) -> None:
-    a, b = (
-        sweep(tmp_path / "a", "ridge", "strict"),
-        sweep(tmp_path / "b", "strict", "ridge", "shuffled"),
-    )
+    a = sweep(tmp_path / "a", "ridge", "strict")
+    b = sweep(tmp_path / "b", "strict", "ridge", "shuffled")
     rows = cells(compare(a, b))
     assert [row["model A"] for row in rows] == ["ridge", "strict"]
     assert {row["B - A"] for row in rows} == {"+0.0000"}
@@ -51,7 +49,8 @@ def test_every_model_that_both_have(tmp_path: Path) -> None:
 
 
 def test_seeds_are_averaged_and_groups_weigh_alike(tmp_path: Path) -> None:
-    a, b = sweep(tmp_path / "a", "ridge"), sweep(tmp_path / "b", "ridge")
+    a = sweep(tmp_path / "a", "ridge")
+    b = sweep(tmp_path / "b", "ridge")
     sweep(tmp_path / "b", "ridge", seed=1)
     assert cells(compare(a, b))[0]["B - A"] == "+0.0100"
     path = b / "leave_one_group_out_ridge_0_0" / "per_gene.csv"
@@ -62,7 +61,8 @@ def test_seeds_are_averaged_and_groups_weigh_alike(tmp_path: Path) -> None:
 
 def test_genes_that_differ_everywhere_are_found(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    a, b = sweep(tmp_path / "a", "ridge"), sweep(tmp_path / "b", "ridge")
+    a = sweep(tmp_path / "a", "ridge")
+    b = sweep(tmp_path / "b", "ridge")
     genes = [f"G{i}" for i in range(40)]
     for root, shift in ((a, 0.0), (b, 0.2)):
         for path in root.rglob("per_gene.csv"):
@@ -117,7 +117,8 @@ def test_what_does_not_pair_is_said(tmp_path: Path) -> None:
 
 
 def test_errors_in_words(tmp_path: Path) -> None:
-    a, b = sweep(tmp_path / "a", "ridge"), sweep(tmp_path / "b", "strict")
+    a = sweep(tmp_path / "a", "ridge")
+    b = sweep(tmp_path / "b", "strict")
     with pytest.raises(
         InputError, match=r"no model in common: A has ridge, B has strict; name two with --model-a"
     ):
@@ -132,7 +133,8 @@ def test_errors_in_words(tmp_path: Path) -> None:
 
 
 def test_command_line(tmp_path: Path) -> None:
-    a, b = sweep(tmp_path / "a", "ridge"), sweep(tmp_path / "b", "strict")
+    a = sweep(tmp_path / "a", "ridge")
+    b = sweep(tmp_path / "b", "strict")
     output = tmp_path / "new" / "pairs.csv"
     named = ["--model-a", "ridge", "--model-b", "strict", "--output", str(output)]
     done = command("-m", "hespotex.compare", str(a), str(b), *named)

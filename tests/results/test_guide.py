@@ -114,7 +114,9 @@ class TestCommand:
         config = HydraConfig.instance().cfg
         assert config is not None
         with read_write(config.hydra), open_dict(config.hydra):
-            config.hydra.job.name, config.hydra.job.num, config.hydra.mode = "train", 3, mode
+            config.hydra.job.name = "train"
+            config.hydra.job.num = 3
+            config.hydra.mode = mode
 
     def test_of_a_single_run(self, tmp_path: Path) -> None:
         self.compose(tmp_path, RunMode.RUN)

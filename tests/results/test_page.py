@@ -53,7 +53,8 @@ def page(sweep: Path, browser: Any) -> Iterator[Any]:
     `page.complaints`, `page.requested`.
     """
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
-    opened.complaints, opened.requested = [], []
+    opened.complaints = []
+    opened.requested = []
     opened.on("console", lambda message: opened.complaints.append(message.text))
     opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.on("request", lambda request: opened.requested.append(request.url))
@@ -134,7 +135,8 @@ def test_the_keyboard_sorts_too_and_no_value_comes_last(page: Any) -> None:
 
 def test_the_filter_takes_parts_of_names(page: Any) -> None:
     everything = column(page, 0)
-    search, count = page.locator(f"{GENES} input"), page.locator(f"{GENES} .count")
+    search = page.locator(f"{GENES} input")
+    count = page.locator(f"{GENES} .count")
     search.fill("m00")
     assert column(page, 0) == [gene for gene in everything if "M00" in gene]
     assert 0 < len(column(page, 0)) < len(everything)

@@ -160,7 +160,9 @@ def test_fold_strategies_stay_apart(folder: Path) -> None:
             folder, "ridge", fold, [section], fold_strategy="leave_one_section_out", leaks=leaks
         )
     found = Tables.read(folder)
-    runs, sections, models = found.runs, found.sections, found.models
+    runs = found.runs
+    sections = found.sections
+    models = found.models
     both: Any = models[models["model"] == "ridge"].set_index("fold_strategy")
     assert set(both.index) == {"leave_one_section_out", "leave_one_group_out"}
     assert both.loc["leave_one_group_out", "leaks"] == []

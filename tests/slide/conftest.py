@@ -34,7 +34,8 @@ def section(slide_path: Path, tissue: Tissue) -> Section:
 @pytest.fixture
 def table(section: Section) -> ad.AnnData:
     """Expression that falls from left to right, a constant gene, and noise; two gene sets."""
-    rng, n = np.random.default_rng(0), len(section.adata)
+    rng = np.random.default_rng(0)
+    n = len(section.adata)
     expression = rng.normal(2, [0, 0, 0.5, 0.2, 0.1], (n, 5)).astype(np.float32)
     expression[:, 0] = 5 - section.pos_px[:, 0] / 100
     made = slide_table(

@@ -16,7 +16,11 @@ from hespotex.data.nuclei.geojson import QupathNuclei
 from hespotex.data.tissue import slide_tissue
 from hespotex.results.slide.qupath import write_tissue
 
-CANVAS, CORNER, SIDE, UNIT = (1200, 1000), (400, 300), 600, 1000  # px; nm a px
+# px; nm a px
+CANVAS = (1200, 1000)
+CORNER = (400, 300)
+SIDE = 600
+UNIT = 1000
 OBJECTIVE = "<objectiveSettings><objective>{}</objective></objectiveSettings>"
 SETTINGS = (
     f"<scanSettings>{OBJECTIVE}<illuminationSettings><numericalAperture>0.4</numericalAperture>"

@@ -22,7 +22,8 @@ from hespotex.results.slide.viewer.features import quantised
 from .conftest import GENES, HOSTILE
 from .page import Page
 
-DESKTOP, PHONE = (1280, 800), (390, 844)
+DESKTOP = (1280, 800)
+PHONE = (390, 844)
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32) | st.just(float("nan")), min_size=1, max_size=20))
@@ -140,7 +141,8 @@ def test_colour_bar_ends_where_the_colours_do(viewer: Page, table: ad.AnnData) -
 
 def test_zoom_keeps_the_place_and_pan_moves_it(viewer: Page) -> None:
     spot = viewer.at(40)
-    first, before = viewer.tip(spot), viewer.page.inner_text("#scale-text")
+    first = viewer.tip(spot)
+    before = viewer.page.inner_text("#scale-text")
     viewer.page.mouse.wheel(0, -800)
     viewer.settle()
     assert (
@@ -237,7 +239,8 @@ def test_fingers(viewer: Page) -> None:
     spot = viewer.at(40)
     viewer.page.touchscreen.tap(*spot)
     viewer.settle()
-    first, before = viewer.page.inner_text("#tip"), viewer.page.inner_text("#scale-text")
+    first = viewer.page.inner_text("#tip")
+    before = viewer.page.inner_text("#scale-text")
     wire = viewer.page.context.new_cdp_session(viewer.page)
     for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60), ("touchEnd", 0)):
         points = (

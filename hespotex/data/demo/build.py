@@ -62,7 +62,8 @@ def _write_bare(root: Path, seed: int, spots_per_side: int) -> None:
 def _write_all(root: Path, wanted: dict[str, int]) -> None:
     for folder in ("st", "wsis", "metadata", "slides"):
         (root / folder).mkdir()
-    seed, side = wanted["seed"], wanted["spots_per_side"]
+    seed = wanted["seed"]
+    side = wanted["spots_per_side"]
     records = []
     for number in range(wanted["n_patients"] * wanted["sections_per_patient"]):
         patient = number // wanted["sections_per_patient"]

@@ -74,7 +74,8 @@ def neighbourhood(layout: Layout, nuclei: Nuclei) -> Doubles:
 
     Tissue shares of tumour, lymphoid and adipose, and the mean log radius of the nuclei.
     """
-    xy, tissue = layout.spots.xy, layout.tissue
+    xy = layout.spots.xy
+    tissue = layout.tissue
     area = np.maximum(sample(_ring_total(tissue), xy), 1.0)
     shares = [sample(_ring_total(tissue * r), xy) / area for r in layout.regions[1:]]
     at = np.clip((nuclei.xy / FIELD_STEP).astype(np.int64), 0, len(tissue) - 1)

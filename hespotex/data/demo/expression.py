@@ -84,7 +84,8 @@ def log_rates(genes: Genes, layout: Layout, nuclei: Nuclei) -> Doubles:
 
 def draw_counts(seed: int, section: int, log_rate: Doubles, noise: Doubles) -> csr_matrix:
     """Draw counts (n_spots, n_genes) float32 CSR: gamma-Poisson with depth, batch and dropout."""
-    rng, batch = stream(seed, "counts", section), stream(seed, "batch", section)
+    rng = stream(seed, "counts", section)
+    batch = stream(seed, "batch", section)
     depth = DEPTH * batch.uniform(0.7, 1.4) * rng.lognormal(-0.045, 0.3, (len(log_rate), 1))
     rate = np.exp(log_rate + batch.normal(0, 0.15, log_rate.shape[1])) / 1e4 * depth
     counts = rng.poisson(rate * rng.gamma(1 / noise, noise, rate.shape))

@@ -44,7 +44,8 @@ def nucleus_polygons(rng: np.random.Generator, nuclei: Nuclei) -> Doubles:
     stretch = np.sqrt(nuclei.elongation)[:, None]
     along = nuclei.radius[:, None] * dents * np.cos(turn) * stretch
     across = nuclei.radius[:, None] * dents * np.sin(turn) / stretch
-    cos, sin = np.cos(nuclei.angle)[:, None], np.sin(nuclei.angle)[:, None]
+    cos = np.cos(nuclei.angle)[:, None]
+    sin = np.sin(nuclei.angle)[:, None]
     outline = np.stack([along * cos - across * sin, along * sin + across * cos], axis=-1)
     return np.asarray(outline + nuclei.xy[:, None])
 

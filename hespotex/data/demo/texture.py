@@ -25,14 +25,16 @@ def fibres(rng: np.random.Generator, angle: Floats, size_px: int) -> Floats:
     """Smear noise along `angle` (line integral convolution); return (size_px, size_px)."""
     half = size_px // 2
     direction = upsample(angle, half)
-    dx, dy = 2 * np.cos(direction), 2 * np.sin(direction)
+    dx = 2 * np.cos(direction)
+    dy = 2 * np.sin(direction)
     noise = blur(rng.standard_normal((half, half), dtype=np.float32), 0.8)
     rows, cols = np.mgrid[:half, :half].astype(np.float32)
     total = noise.copy()
     for step in range(1, FIBRE_STEPS + 1):
         for sign in (-step, step):
             # Straight steps are enough: the orientation hardly turns within 30 px.
-            x, y = cols + sign * dx, rows + sign * dy
+            x = cols + sign * dx
+            y = rows + sign * dy
             total += cv2.remap(noise, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return upsample(_unit(total), size_px)
 

@@ -20,11 +20,21 @@ Rgb = NDArray[np.uint8]  # (rows, columns, 3)
 CONVERT = "convert it to 8-bit RGB, for example with `vips colourspace IN OUT.tif srgb`"
 HALF_OF_16 = 1 << 15
 # TIFF's photometric
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
+WHITE_IS_ZERO = 0
+BLACK_IS_ZERO = 1
+RGB = 2
+PALETTE = 3
+CMYK = 5
+YCBCR = 6
+CIELAB = 8
+ICCLAB = 9
 JPEG = {6, 7, 34892, 33007}  # TIFF's compression: the decoder turns YCbCr into RGB
 LOSSLESS = {1, 5, 8, 32773, 32946, 34925, 50000}
 APERIO_YCBCR = 33003
-UNSPECIFIED, PREMULTIPLIED, STRAIGHT = 0, 1, 2  # TIFF's extra samples
+# TIFF's extra samples
+UNSPECIFIED = 0
+PREMULTIPLIED = 1
+STRAIGHT = 2
 FULL_RANGE = (0, 255, 128, 255, 128, 255)  # reference black and white of YCbCr
 LUMA = (0.299, 0.587, 0.114)  # shares of red, green and blue in Y
 RATIONAL = (5, 10)  # TIFF's types

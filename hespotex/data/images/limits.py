@@ -53,7 +53,8 @@ def check_page(page: Any, path: Path) -> None:
         InputError: no px, more than any scan has, too few tiles or strips, or one that is too large
           to decode.
     """
-    width, height = int(page.imagewidth), int(page.imagelength)
+    width = int(page.imagewidth)
+    height = int(page.imagelength)
     if width < 1 or height < 1 or width * height > MOST_PX:
         raise InputError(
             f"{path}: declares {width} x {height} px, which no scan has; is the file whole?"
@@ -93,7 +94,8 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Width and height from a JPEG's frame header; None where there is none."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        marker = data[at + 1]
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
         if marker in JPEG_FRAMES:
             return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(
                 data[at + 5 : at + 7], "big"

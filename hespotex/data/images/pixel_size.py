@@ -59,7 +59,8 @@ def choose(told: list[Told], path: Path) -> tuple[float | None, str]:
 
 
 def _check_square(told: Told, path: Path) -> None:
-    x, y = told.x, told.y
+    x = told.x
+    y = told.y
     if x and y and believable(y) and abs(x / y - 1) > SQUARE:
         raise InputError(
             f"{path}: its px are not square: {x:.4g} x {y:.4g} um ({told.where}); resample the"

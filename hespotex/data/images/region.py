@@ -104,8 +104,10 @@ def read_padded(
     mirrored.
     """
     w, h = level_size(image, level)
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(x + width, w), min(y + height, h)
+    left = max(x, 0)
+    top = max(y, 0)
+    right = min(x + width, w)
+    bottom = min(y + height, h)
     if right <= left or bottom <= top:
         return np.full((height, width, 3), 255, dtype=np.uint8)
     part = image.read(level, left, top, right - left, bottom - top)
@@ -160,7 +162,8 @@ def thumbnail(image: RegionReader, longest: int) -> tuple[NDArray[np.uint8], flo
     bands = []
     for top in range(0, target[1], rows):
         bottom = min(top + rows, target[1])
-        first, last = round(top * shrink), round(bottom * shrink)
+        first = round(top * shrink)
+        last = round(bottom * shrink)
         band = image.read(level, 0, first, width, last - first)
         bands.append(cv2.resize(band, (target[0], bottom - top), interpolation=cv2.INTER_AREA))
     return np.asarray(np.concatenate(bands), dtype=np.uint8), scale

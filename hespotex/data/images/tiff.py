@@ -51,9 +51,12 @@ class TiffImage:
         for row in range(y // tile_h, (y + height - 1) // tile_h + 1):
             for column in range(x // tile_w, (x + width - 1) // tile_w + 1):
                 tile = self._tile(level, row * columns + column)
-                top, left = row * tile_h, column * tile_w
-                y0, x0 = max(y, top), max(x, left)
-                y1, x1 = min(y + height, top + tile.shape[0]), min(x + width, left + tile.shape[1])
+                top = row * tile_h
+                left = column * tile_w
+                y0 = max(y, top)
+                x0 = max(x, left)
+                y1 = min(y + height, top + tile.shape[0])
+                x1 = min(x + width, left + tile.shape[1])
                 out[y0 - y : y1 - y, x0 - x : x1 - x] = tile[
                     y0 - top : y1 - top, x0 - left : x1 - left
                 ]
@@ -105,7 +108,8 @@ class TiffImage:
         return np.concatenate(stored, axis=2)
 
     def _decode(self, page: Any, index: int) -> NDArray[Any] | None:
-        data, path = self._bytes(page, index), self._file.filehandle.path
+        data = self._bytes(page, index)
+        path = self._file.filehandle.path
         if page.compression in JPEG:
             check_jpeg(data, *chunk_size(page), path)
         tables = {"jpegtables": page.jpegtables} if page.jpegtables is not None else {}
@@ -118,7 +122,8 @@ class TiffImage:
         return None if decoded is None else np.asarray(decoded[0])
 
     def _bytes(self, page: Any, index: int) -> bytes:
-        handle, count = self._file.filehandle, int(page.databytecounts[index])
+        handle = self._file.filehandle
+        count = int(page.databytecounts[index])
         if page.dataoffsets[index] + count > handle.size:
             raise InputError(f"{handle.path}: ends inside tile {index}; is the file whole?")
         with self._lock:

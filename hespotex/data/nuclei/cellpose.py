@@ -58,7 +58,9 @@ class CellposeNuclei(DetectedNuclei):
         tile_px: int = 1024,
     ) -> None:
         super().__init__(around_um, mpp, margin_um=32.0, workers=1, tile_px=tile_px)
-        self.model, self.weights, self.hub_id = model, weights, hub_id
+        self.model = model
+        self.weights = weights
+        self.hub_id = hub_id
         self.thresholds = {
             "flow_threshold": flow_threshold,
             "cellprob_threshold": cellprob_threshold,
@@ -84,7 +86,8 @@ class CellposeNuclei(DetectedNuclei):
         low, high = channel_range(
             section, PatchSpec(self.around_um, round(self.around_um / self.mpp))
         )
-        network, seconds = self._load(), self.expected_seconds(section)
+        network = self._load()
+        seconds = self.expected_seconds(section)
         if seconds is not None:
             log.warning(
                 "%s: Cellpose without a GPU takes about %.0f minutes for the %.2f megapixels around"

@@ -33,7 +33,9 @@ class NucleiPerSpot:
                 f" the {source.around_um:g} um around each spot in which nuclei are looked for"
                 " (nuclei.counter.source.around_um)"
             )
-        self.source, self.count_um, self.shape = source, float(count_um), shape
+        self.source = source
+        self.count_um = float(count_um)
+        self.shape = shape
         self.name = f"nuclei-{source.name}"
 
     def identity(self, section: Section) -> dict[str, Any]:

@@ -42,8 +42,11 @@ class DetectedNuclei:
     def __init__(
         self, around_um: float, mpp: float, margin_um: float, workers: int, tile_px: int
     ) -> None:
-        self.around_um, self.mpp, self.margin_um = float(around_um), mpp, margin_um
-        self.workers, self.tile_px = workers, tile_px
+        self.around_um = float(around_um)
+        self.mpp = mpp
+        self.margin_um = margin_um
+        self.workers = workers
+        self.tile_px = tile_px
 
     def identity(self, section: Section) -> dict[str, Any]:
         return {"around_um": self.around_um, "mpp": self.mpp}
@@ -96,7 +99,8 @@ class DetectedNuclei:
 
     def _in_stored_patches(self, section: Section) -> NucleiTable:
         spec = PatchSpec(self.around_um, round(self.around_um / self.mpp))
-        find, tree = self.finder(section), cKDTree(section.pos_px)
+        find = self.finder(section)
+        tree = cKDTree(section.pos_px)
 
         def search(spot: int, patch: NDArray[np.uint8]) -> NucleiTable:
             scale = spec.mpp / section.mpp

@@ -92,7 +92,9 @@ def check_fit(section: Section, table: NucleiTable, path: Path) -> None:
     Raises:
         InputError: many nuclei lie beyond the image, or none within a spot distance of any spot.
     """
-    spots, nuclei, found = section.pos_px, table.centroids, ""
+    spots = section.pos_px
+    nuclei = table.centroids
+    found = ""
     if not np.isfinite(nuclei).all():
         raise InputError(
             f"{section.section_id}: {path}: nuclei whose place is no number; mend the file,"
@@ -134,5 +136,6 @@ def check_fit(section: Section, table: NucleiTable, path: Path) -> None:
 def _span(points: Floats) -> str:
     if not len(points):
         return "nothing"
-    (left, top), (right, bottom) = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+    left, top = np.floor(points.min(axis=0))
+    right, bottom = np.ceil(points.max(axis=0))
     return f"x {left:.0f}..{right:.0f}, y {top:.0f}..{bottom:.0f}"

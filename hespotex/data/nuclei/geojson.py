@@ -67,7 +67,8 @@ def features_table(
     """Nuclei of features; those whose geometry is of a type in `split` hold one nucleus in each
     part.
     """
-    shapes, owner = [], []
+    shapes = []
+    owner = []
     for number, feature in enumerate(features):
         shape = _shape(feature, number, path)
         parts = list(shape.geoms) if shape.geom_type in split else [shape]

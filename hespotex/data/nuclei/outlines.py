@@ -25,8 +25,10 @@ def outlines_table(
         log.warning(
             "%s: %d of %d outlines are empty and left out", path, (~known).sum(), len(known)
         )
-    shapes, kinds = geometries[known], np.asarray(kind, dtype=np.str_)[known]
-    centre, area = shapely.centroid(shapes), shapely.area(shapes) * mpp**2
+    shapes = geometries[known]
+    kinds = np.asarray(kind, dtype=np.str_)[known]
+    centre = shapely.centroid(shapes)
+    area = shapely.area(shapes) * mpp**2
     if (lost := shapely.is_empty(centre)).any():
         raise InputError(
             f"{path}: {int(lost.sum())} outlines have no centre, the first is number"

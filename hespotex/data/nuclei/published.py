@@ -35,7 +35,8 @@ class PublishedMaskCounter:
 
     def __call__(self, section: Section) -> NDArray[np.float32]:
         mask = open_npy(self._path(section))
-        diameter, size = section.spot_diameter_um / section.mpp, (mask.shape[1], mask.shape[0])
+        diameter = section.spot_diameter_um / section.mpp
+        size = (mask.shape[1], mask.shape[0])
         boxes = [published_box(x, y, diameter, size) for x, y in section.pos_px]
         return np.array(
             [len(np.unique(mask[top:bottom, left:right])) for left, top, right, bottom in boxes],

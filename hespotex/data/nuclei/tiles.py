@@ -59,10 +59,12 @@ def boxes_around(grid: WorkingGrid, pos_px: Floats, around_um: float, tile_px: i
     Each is what squares of side `around_um` around `pos_px` (n_spots, 2; level-0 px) span of one
     tile of `tile_px`.
     """
-    half, centre = around_um / 2 / grid.mpp, pos_px / grid.scale
+    half = around_um / 2 / grid.mpp
+    centre = pos_px / grid.scale
     low = np.maximum(np.floor((centre - half) / ALIGN) * ALIGN, 0).astype(np.int64)
     high = np.minimum(np.ceil((centre + half) / ALIGN) * ALIGN, grid.size).astype(np.int64)
-    first, last = low // tile_px, (high - 1) // tile_px
+    first = low // tile_px
+    last = (high - 1) // tile_px
     columns, rows = (last - first).max(axis=0) + 1
     parts = []
     for step in ((x, y) for x in range(columns) for y in range(rows)):

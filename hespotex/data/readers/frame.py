@@ -34,8 +34,13 @@ ARRAY = ("array_col", "array_row")
 LEAST_PITCH = 0.8  # of the spot diameter: Visium 1.5, legacy ST 2, Visium HD 1; hires frames .2
 LONGEST_PX = 1000  # of the picture in which tissue is looked for
 CLEAR = (0.02, 0.9)  # share of tissue in a picture that has both tissue and glass
-ENOUGH, CLEARLY, LEAST = 0.7, 0.3, 0.3  # shares of spots on tissue: fine, better by, too few
-CORNER, COVERED = 0.4, 0.25  # of the image's sides, and of its tissue
+# shares of spots on tissue: fine, better by, too few
+ENOUGH = 0.7
+CLEARLY = 0.3
+LEAST = 0.3
+# of the image's sides, and of its tissue
+CORNER = 0.4
+COVERED = 0.25
 
 
 def pair_of(columns: Sequence[Any]) -> tuple[Any, Any] | None:
@@ -192,7 +197,8 @@ class Frame:
                 )
 
     def _check_diameter(self) -> None:
-        diameter, pitch = as_number(self.factors.get("spot_diameter_fullres")), pitch_px(self.pos)
+        diameter = as_number(self.factors.get("spot_diameter_fullres"))
+        pitch = pitch_px(self.pos)
         if not diameter or diameter <= 0 or not np.isfinite(pitch) or pitch < 1e-6:
             return
         if pitch / diameter < LEAST_PITCH:
@@ -240,7 +246,8 @@ def check_on_tissue(
         return
     others = frame.others(size)
     stretched = [words for words in others if words.startswith("times")]
-    low, high = frame.pos.min(axis=0), frame.pos.max(axis=0)
+    low = frame.pos.min(axis=0)
+    high = frame.pos.max(axis=0)
     width, height = np.ceil((low + high) * scale).astype(int)
     if stretched and mask[:height, :width].sum() < COVERED * mask.sum():
         frame.refuse(

@@ -39,7 +39,8 @@ def check_full_resolution(
     Raises:
         InputError: telling the size that the microscope image should have.
     """
-    hires, factor = find_file(outs, "tissue_hires_image.png"), _factor(scale)
+    hires = find_file(outs, "tissue_hires_image.png")
+    factor = _factor(scale)
     extent = pos_px.max(axis=0)
     expected = np.array(image_facts(hires)[0]) / factor if hires and factor < 1 else extent
     named = image.stem.endswith(PICTURES) and factor < 1

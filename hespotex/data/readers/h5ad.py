@@ -54,12 +54,10 @@ class H5adReader:
         in_tissue: str | None = COLUMN,
         check_frame: bool = True,
     ) -> None:
-        self.images, self.mpp, self.pitch_um, self.spot_diameter_um = (
-            images,
-            mpp,
-            pitch_um,
-            spot_diameter_um,
-        )
+        self.images = images
+        self.mpp = mpp
+        self.pitch_um = pitch_um
+        self.spot_diameter_um = spot_diameter_um
         self.how = How(layer, in_tissue, check_frame)
         self._files = chosen(_find(root), sections, str(root))
         if group_key and not groups:
@@ -75,7 +73,8 @@ class H5adReader:
         image = configured_image(section_id, self.images, self._files)
         image = image or image_beside(section_id, path)
         size, embedded = image_facts(image)
-        pos, told = spots.pos, as_number(spots.frame.factors.get("microns_per_pixel"))
+        pos = spots.pos
+        told = as_number(spots.frame.factors.get("microns_per_pixel"))
         choices = [
             (self.mpp, "data.reader.mpp"),
             (told if believable(told) else None, 'uns["spatial"]'),

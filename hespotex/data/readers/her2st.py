@@ -51,12 +51,10 @@ class Her2stReader:
         pitch_um: float = 200.0,
         spot_diameter_um: float = 100.0,
     ) -> None:
-        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = (
-            Path(root),
-            mpp,
-            pitch_um,
-            spot_diameter_um,
-        )
+        self.root = Path(root)
+        self.mpp = mpp
+        self.pitch_um = pitch_um
+        self.spot_diameter_um = spot_diameter_um
         self._counts = self._find(sections)
 
     def section_keys(self) -> list[SectionKey]:

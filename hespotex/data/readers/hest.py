@@ -61,7 +61,9 @@ class HestReader:
     ) -> None:
         if source not in SOURCES:
             raise InputError(f"data.reader.source={source!r}: expected one of {', '.join(SOURCES)}")
-        self.root, self.mpp, self.source = Path(root), mpp, source
+        self.root = Path(root)
+        self.mpp = mpp
+        self.source = source
         self.how = How(in_tissue=in_tissue, check_frame=check_frame)
         if download:
             fetch(self.root, download_folders(folders, source), select, sections)
@@ -111,7 +113,8 @@ class HestReader:
         if section_id in self._broken:
             raise self._broken[section_id]
         spots = read_measured(section_id, self.root / "st" / f"{section_id}.h5ad", self.how)
-        meta, image = self._meta[section_id], find_image(self.root, section_id, self.source)
+        meta = self._meta[section_id]
+        image = find_image(self.root, section_id, self.source)
         pos = spots.pos
         mpp, source = self._mpp(meta, image)
         found_px = pitch_px(pos, *array_coordinates(spots.obs, text(meta.get("st_technology"))))

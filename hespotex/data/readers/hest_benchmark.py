@@ -52,12 +52,10 @@ class HestBenchmarkReader:
         check_frame: bool = True,
     ) -> None:
         self.how = How(in_tissue=in_tissue, check_frame=check_frame)
-        self.root, self.mpp, self.pitch_um, self.spot_diameter_um = (
-            Path(root),
-            mpp,
-            pitch_um,
-            spot_diameter_um,
-        )
+        self.root = Path(root)
+        self.mpp = mpp
+        self.pitch_um = pitch_um
+        self.spot_diameter_um = spot_diameter_um
         folder = existing_folder(
             existing_folder(self.root, "data.reader.root") / "adata", "data.reader.root"
         )
@@ -101,7 +99,8 @@ def patches_mpp(path: Path) -> float | None:
         )
     try:
         with open_hdf5(path) as file:
-            attributes, side = dict(file.attrs) | dict(file["img"].attrs), file["img"].shape[1]
+            attributes = dict(file.attrs) | dict(file["img"].attrs)
+            side = file["img"].shape[1]
     except InputError:
         raise
     except Exception as error:  # h5py raises many kinds for a broken file

@@ -53,7 +53,8 @@ def groups(meta: dict[str, Meta], pattern: str | None = None) -> dict[str, str]:
         name: (_patient(entry, pattern), text(entry.get("dataset_title")))
         for name, entry in meta.items()
     }
-    studies, blank = defaultdict(set), {study for patient, study in people.values() if not patient}
+    studies = defaultdict(set)
+    blank = {study for patient, study in people.values() if not patient}
     for patient, study in people.values():
         studies[patient].add(study)
     labels = {}
@@ -76,7 +77,8 @@ def spots_um(meta: Meta, found_um: float) -> tuple[float, float]:
           native 2 um bins, while the spots in `st/` are pools of cells or bins.
         found_um: distance of neighbouring spots as measured; NaN if there is none.
     """
-    pitch, diameter = number(meta, "inter_spot_dist"), number(meta, "spot_diameter")
+    pitch = number(meta, "inter_spot_dist")
+    diameter = number(meta, "spot_diameter")
     pooled = POOLED_UM.get(text(meta.get("st_technology")).lower())
     if pooled and (pitch is None or not found_um <= 4 * pitch):
         return pooled

@@ -113,7 +113,8 @@ def select_ids(table: SampleTable, select: Select) -> list[str]:
         raise InputError(
             f"data.select has no filter {sorted(unknown)}; known are {', '.join(KEYS)}"
         )
-    rows, steps = table.rows, []
+    rows = table.rows
+    steps = []
     for key in KEYS:
         if not selects({key: select.get(key)}):
             continue

@@ -48,7 +48,8 @@ class VisiumReader:
         mpp: float | None = None,
         sections: list[str] | None = None,
     ) -> None:
-        self.images, self.mpp = images, mpp
+        self.images = images
+        self.mpp = mpp
         self._outs = chosen(self._find(Path(root)), sections, root)
         self._groups = read_groups(groups, list(self._outs))
 

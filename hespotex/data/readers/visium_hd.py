@@ -49,7 +49,8 @@ class VisiumHDReader(VisiumReader):
                 f"data.reader.pool={pool}: expected 1 or more bins along each side of a spot"
             )
         super().__init__(root, images, groups, mpp, sections)
-        self.bin_um, self.pool = bin_um, pool
+        self.bin_um = bin_um
+        self.pool = pool
         self.pitch_um = self.spot_diameter_um = float(bin_um * pool)
 
     def _spots(self, section_id: str, outs: Path) -> tuple[Path, Spots]:

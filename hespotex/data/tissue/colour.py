@@ -11,8 +11,11 @@ OTSU_SHARE = 0.75  # of Otsu's threshold: pale stroma lies between glass and the
 # of 255: below the first there is no colour to tell tissue by, above the second it is no glass
 SATURATION = (12, 45)
 # H and E both absorb green most; ink that absorbs red more is green, cyan or blue
-INK_RATIO, INK_OFFSET = 1.2, 0.03
-BLACK_VALUE, BLACK_CHROMA = 80, 20  # of 255: darker and greyer than the densest nuclei
+INK_RATIO = 1.2
+INK_OFFSET = 0.03
+# of 255: darker and greyer than the densest nuclei
+BLACK_VALUE = 80
+BLACK_CHROMA = 20
 _OPTICAL_DENSITY = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)
 
 
@@ -20,8 +23,10 @@ def ink(picture: Picture) -> Mask:
     """Pixels of green, blue or black ink, and of black borders. Red ink is not told from blood and
     eosin.
     """
-    red, green = _OPTICAL_DENSITY[picture[..., 0]], _OPTICAL_DENSITY[picture[..., 1]]
-    value, lowest = picture.max(axis=2), picture.min(axis=2)
+    red = _OPTICAL_DENSITY[picture[..., 0]]
+    green = _OPTICAL_DENSITY[picture[..., 1]]
+    value = picture.max(axis=2)
+    lowest = picture.min(axis=2)
     black = (value < BLACK_VALUE) & (value - lowest < BLACK_CHROMA)
     return np.asarray((red > INK_RATIO * green + INK_OFFSET) | black)
 

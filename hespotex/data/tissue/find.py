@@ -12,7 +12,9 @@ from hespotex.data.tissue.colour import ink, stained
 from hespotex.data.tissue.mask import Mask, Tissue
 
 LONGEST_PX = 5000  # bounds the memory: about 0.5 GB at work
-BLUR_UM, CLOSE_UM = 24.0, 40.0  # texture and gaps between fibres that are no border of tissue
+# texture and gaps between fibres that are no border of tissue
+BLUR_UM = 24.0
+CLOSE_UM = 40.0
 INK_RIM_UM = 24.0  # faint around a stroke
 
 

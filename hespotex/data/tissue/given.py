@@ -95,7 +95,8 @@ def _picture(path: Path, size: tuple[int, int], area: Frame) -> Mask:
     px long.
     """
     mask = marked(path)
-    on_canvas, on_area = _fits(mask, size), _fits(mask, area.size)
+    on_canvas = _fits(mask, size)
+    on_area = _fits(mask, area.size)
     height, width = mask.shape
     if not on_canvas and not on_area:
         raise InputError(

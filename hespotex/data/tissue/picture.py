@@ -20,7 +20,11 @@ from hespotex.errors import InputError
 TIFF = {".tif", ".tiff"}
 MOST_PX = 1 << 29
 JPEG_HALF = 127  # JPEG is never quite 0 beside an edge
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3  # TIFF's photometric
+# TIFF's photometric
+WHITE_IS_ZERO = 0
+BLACK_IS_ZERO = 1
+RGB = 2
+PALETTE = 3
 AS_GREY = "save it as a grey PNG, 0 where there is no tissue"
 
 
@@ -101,7 +105,8 @@ def _of_tiff(path: Path) -> Mask:
         page: Any = slide_levels(file, path)[0]
         _check_size(int(page.imagewidth), int(page.imagelength), path)
         values = np.asarray(page.asarray())
-        extras, photometric = len(page.extrasamples), int(page.photometric)
+        extras = len(page.extrasamples)
+        photometric = int(page.photometric)
         table = page.colormap
     values = np.moveaxis(values, 0, -1) if page.axes == "SYX" else values
     if photometric == PALETTE and table is not None and values.ndim == 2:

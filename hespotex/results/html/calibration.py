@@ -29,7 +29,8 @@ def calibration(folder: Path, section_id: str) -> list[Curve] | None:
         log.warning("no calibration of %s: %s", section_id, error)
         return None
     known = np.isfinite(measured).all(axis=0)
-    predicted, measured = predicted[:, known], measured[:, known]
+    predicted = predicted[:, known]
+    measured = measured[:, known]
     return [
         curve(predicted, measured),
         curve(predicted - predicted.mean(axis=0), measured - measured.mean(axis=0)),

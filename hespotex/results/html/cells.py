@@ -55,7 +55,8 @@ def places(tables: Tables, words: list[str]) -> Cells:
     """PCC of each section (`words`: section_id, group) or group (group) down, models across; seeds
     averaged first.
     """
-    sections, models = tables.sections, [str(name) for name in tables.models["model"]]
+    sections = tables.sections
+    models = [str(name) for name in tables.models["model"]]
     own = sections.groupby(["model", "section_id", "group"])["pcc_gene"].mean()
     mean = own.groupby([*words, "model"]).mean().unstack("model")
     spots = sections.drop_duplicates("section_id").groupby(words, as_index=False)["n_spots"].sum()

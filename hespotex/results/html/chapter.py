@@ -61,7 +61,8 @@ def chapters(tables: Tables) -> list[Chapter]:
 
 def chapter(tables: Tables) -> Chapter:
     """Tables, figures and maps of one fold strategy."""
-    strategy, main = tables.strategies[0], tables.main
+    strategy = tables.strategies[0]
+    main = tables.main
     homes = _homes(tables)
     ranked = by_section(tables.sections, main).sort_values("pcc_gene")["section_id"].tolist()
     low = ranked[: min(N_WORST, len(ranked) // 2)]

@@ -13,8 +13,13 @@ from hespotex.results.html.calibration import Curve
 from hespotex.results.tables import Tables
 
 COLOURS = {"model": "#1f5fa8", "baseline": "#5f6b76", "control": "#a9b1b8", "ceiling": "#c07a00"}
-MAIN, THIN, LINE = COLOURS["model"], "#c9d3dd", "#8a949d"
-WIDTH, HEIGHT, ROW = 4.7, 3.5, 0.32  # inches
+MAIN = COLOURS["model"]
+THIN = "#c9d3dd"
+LINE = "#8a949d"
+# inches
+WIDTH = 4.7
+HEIGHT = 3.5
+ROW = 0.32
 N_BINS = 60
 
 
@@ -69,7 +74,8 @@ def _model_rows(tables: Tables) -> tuple[Figure, Any, list[tuple[int, dict[str, 
 def _by_section(tables: Tables) -> Drawing:
     figure, axis, rows = _model_rows(tables)
     for i, row in rows:
-        colour, pcc = COLOURS[row["role"]], by_section(tables.sections, row["model"])["pcc_gene"]
+        colour = COLOURS[row["role"]]
+        pcc = by_section(tables.sections, row["model"])["pcc_gene"]
         axis.plot(
             pcc,
             np.full(len(pcc), i),
@@ -130,13 +136,12 @@ LEVELS = ("values", "differences")
 
 def _calibration(curves: dict[str, list[Curve]], which: int) -> Drawing:
     figure, axis = _axes()
-    low, high = np.inf, -np.inf
+    low = np.inf
+    high = -np.inf
     for predicted, measured in (own[which] for own in curves.values()):
         axis.plot(predicted, measured, "-o", color=MAIN, lw=1, markersize=3, alpha=0.6)
-        low, high = (
-            min(low, predicted.min(), measured.min()),
-            max(high, predicted.max(), measured.max()),
-        )
+        low = min(low, predicted.min(), measured.min())
+        high = max(high, predicted.max(), measured.max())
     axis.plot([low, high], [low, high], color=LINE, lw=0.8, ls="--", zorder=0)
     what = "" if which == 0 else ", less the gene's mean"
     axis.set_xlabel(f"predicted{what}", fontsize=9)

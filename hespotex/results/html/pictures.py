@@ -15,7 +15,9 @@ from matplotlib.figure import Figure
 from hespotex.files import safe_name
 
 WHITE = 250  # and above, of 255: margin, which is cut away
-MAP_PX, QUALITY = 1200, 82  # width of a map in the page, and of its WebP
+# width of a map in the page, and of its WebP
+MAP_PX = 1200
+QUALITY = 82
 LABELS = {
     "best": "best gene by the PCC reached on this very section, an oracle's choice",
     "median": "median gene of this section by PCC",
@@ -62,7 +64,8 @@ def map_files(folder: Path, section_id: str, label: str) -> list[Path]:
 def _shrunk(path: Path) -> str:
     picture: Any = cv2.imread(str(path))
     inked = (picture < WHITE).any(axis=2)
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    rows = np.flatnonzero(inked.any(axis=1))
+    columns = np.flatnonzero(inked.any(axis=0))
     picture = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = picture.shape[:2]
     scale = min(1.0, MAP_PX / width)

@@ -9,7 +9,8 @@ from hespotex.data.tissue import Tissue
 from hespotex.results.drawing import circles, frame, panels, save
 from hespotex.results.predictions import section_picture
 
-PICTURE_PX, INCHES = 1400, 7.0
+PICTURE_PX = 1400
+INCHES = 7.0
 COLOUR = "#00a03c"  # no colour of H&E
 LEAST_PX = 3.0  # diameter of a spot that can still be seen
 

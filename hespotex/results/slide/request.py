@@ -16,7 +16,9 @@ from hespotex.files import file_fingerprint
 from hespotex.hdf5 import open_hdf5
 
 log = logging.getLogger(__name__)
-KEY, MODEL = "request", "checkpoint"  # of uns["hespotex"]
+# of uns["hespotex"]
+KEY = "request"
+MODEL = "checkpoint"
 FILES = ("positions", "gene_sets")  # words that name files
 WORDS = (
     "mpp",

@@ -10,7 +10,8 @@ from hespotex.errors import InputError
 from hespotex.files import atomic_path
 from hespotex.results.slide.table import scale_factors
 
-SPOTS, PICTURE = "spots", "thumbnail"
+SPOTS = "spots"
+PICTURE = "thumbnail"
 
 
 def write_spatialdata(table: ad.AnnData, path: Path) -> None:

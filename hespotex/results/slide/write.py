@@ -56,7 +56,8 @@ def write_slide(
 
 
 def _draw_maps(table: ad.AnnData, slide: str, genes: list[str], folder: Path) -> None:
-    name, scores = safe_name(slide), list(set_features(table))
+    name = safe_name(slide)
+    scores = list(set_features(table))
     for gene, file in safe_names(genes).items():
         draw_pair(None, table, gene, slide, folder / f"{name}_{file}.png")
     files = safe_names(score.name for score in scores)

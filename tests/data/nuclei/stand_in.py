@@ -26,11 +26,9 @@ def replace_cellpose(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """A CellposeModel that takes every dark component for a nucleus; settings that the real one
     lacks are refused.
     """
-    asked, init, evaluate = (
-        Asked(),
-        inspect.signature(models.CellposeModel),
-        inspect.signature(models.CellposeModel.eval),
-    )
+    asked = Asked()
+    init = inspect.signature(models.CellposeModel)
+    evaluate = inspect.signature(models.CellposeModel.eval)
 
     class StandIn:
         def __init__(self, **settings: Any) -> None:

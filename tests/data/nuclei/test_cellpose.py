@@ -111,10 +111,8 @@ def test_weights(weights: Path, spots: Section, monkeypatch: pytest.MonkeyPatch)
         ),
     ):
         CellposeNuclei(112.0).identity(spots)
-    by_name, by_file = (
-        CellposeNuclei(112.0, model="mine"),
-        CellposeNuclei(112.0, weights=str(weights)),
-    )
+    by_name = CellposeNuclei(112.0, model="mine")
+    by_file = CellposeNuclei(112.0, weights=str(weights))
     before = by_name.identity(spots)
     assert before == by_file.identity(spots)
     weights.write_bytes(b"broken")
@@ -129,11 +127,9 @@ def test_the_doctor_does_not_try_it_without_a_gpu(
     asked: Asked, weights: Path, spots: Section
 ) -> None:
     counter = NucleiPerSpot(CellposeNuclei(112.0, weights=str(weights), device="cpu"))
-    split, panel, store = (
-        Split(0, 1, ["a"], [], ["b"]),
-        GeneList(["A", "B"]),
-        EmbeddingStore("unused"),
-    )
+    split = Split(0, 1, ["a"], [], ["b"])
+    panel = GeneList(["A", "B"])
+    store = EmbeddingStore("unused")
     recipe = Recipe(MeanColour(), counter, panel, LogNormalised(), ImageInputs(), store, Batching())
     costs = estimate({"a": spots, "b": spots}, [split], recipe, 10, 4.0)
     assert costs.nuclei_seconds == 2 * (counter.expected_seconds(spots) or 0) > 100

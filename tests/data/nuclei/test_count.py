@@ -56,7 +56,8 @@ def test_shapes(shape: str, expected: int) -> None:
 @settings(max_examples=50, deadline=None)
 def test_equals_all_pairs(n_nuclei: int, n_spots: int, reach: float, shape: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    nuclei, spots = rng.uniform(0, 100, (n_nuclei, 2)), rng.uniform(0, 100, (n_spots, 2))
+    nuclei = rng.uniform(0, 100, (n_nuclei, 2))
+    spots = rng.uniform(0, 100, (n_spots, 2))
     gap = nuclei[None] - spots[:, None]
     distance = np.abs(gap).max(axis=2) if shape == "square" else np.linalg.norm(gap, axis=2)
     np.testing.assert_array_equal(
@@ -87,10 +88,8 @@ def test_settings_that_cannot_be(settings: dict[str, Any], words: str) -> None:
 
 
 def test_tables_join() -> None:
-    a, b = (
-        nuclei_table(np.ones((2, 2)), np.array([3.0, 4.0]), ["x", "long name"]),
-        nuclei_table(np.zeros((1, 2))),
-    )
+    a = nuclei_table(np.ones((2, 2)), np.array([3.0, 4.0]), ["x", "long name"])
+    b = nuclei_table(np.zeros((1, 2)))
     both = join([a, b])
     assert (
         len(both) == 3

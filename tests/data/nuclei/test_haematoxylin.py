@@ -53,7 +53,8 @@ def within(pos: NDArray[np.float64], half_px: float) -> NDArray[np.int64]:
 def test_counts_centres_inside_the_square(image: Path, workers: int) -> None:
     pos = np.array([[352.0, 349.0], [500.0, 620.0], [3.0, 3.0], [999.0, 500.0]])
     source = HaematoxylinNuclei(56.0, workers=workers)
-    counter, spots = NucleiPerSpot(source, count_um=56.0), section(image=image, pos=pos, mpp=MPP)
+    counter = NucleiPerSpot(source, count_um=56.0)
+    spots = section(image=image, pos=pos, mpp=MPP)
     assert counter(spots).tolist() == within(pos, 56).tolist()
     table = source.nuclei(spots)
     distance = np.linalg.norm(table.centroids[:, None] - (np.array(CENTRES) + 0.5), axis=2).min(
@@ -99,7 +100,8 @@ def test_white_glass_has_no_nuclei(tmp_path: Path) -> None:
 def test_stored_patches_that_overlap(image: Path, tmp_path: Path) -> None:
     """Counts and places as in the image that the patches were cut from."""
     path = write_stored(tmp_path / "p.h5")
-    stored, whole = section(patches=path, pos=POS, mpp=MPP), section(image=image, pos=POS, mpp=MPP)
+    stored = section(patches=path, pos=POS, mpp=MPP)
+    whole = section(image=image, pos=POS, mpp=MPP)
     counter = NucleiPerSpot(HaematoxylinNuclei(112.0))
     assert counter(stored).tolist() == counter(whole).tolist() == within(POS, 112).tolist()
     found, expected = (counter.source.nuclei(spots).centroids for spots in (stored, whole))

@@ -52,9 +52,11 @@ def fields(tmp_path_factory: pytest.TempPathFactory) -> dict[float, Section]:
     """300 um of drawn tissue at several pixel sizes, one of them with a pyramid; spots up to the
     border.
     """
-    folder, sections = tmp_path_factory.mktemp("fields"), {}
+    folder = tmp_path_factory.mktemp("fields")
+    sections = {}
     for mpp in (0.23, 0.499, 0.7, 1.1):
-        image, side = folder / f"{mpp}.png", round(300 / mpp)
+        image = folder / f"{mpp}.png"
+        side = round(300 / mpp)
         pixels = field(side, mpp)
         if mpp == 0.23:
             image = write_pyramid(folder / "a.tif", halves(pixels, 3), compression="deflate")
@@ -88,7 +90,8 @@ def test_seams(fields: dict[float, Section], mpp: float, tile: int) -> None:
 def test_boxes_cover_every_square_once(
     spots: list[tuple[float, float]], around: float, tile: int, eighths: int
 ) -> None:
-    scale, size = eighths / 8, (-(-900 // eighths) * 8, -(-700 // eighths) * 8)
+    scale = eighths / 8
+    size = (-(-900 // eighths) * 8, -(-700 // eighths) * 8)
     grid = WorkingGrid(0, eighths, scale, 0.5 * scale, size)
     boxes = boxes_around(grid, np.array(spots), around, tile)
     times = np.zeros(size[::-1], dtype=np.int64)

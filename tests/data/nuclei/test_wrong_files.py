@@ -203,7 +203,8 @@ def test_nuclei_in_a_corner_are_warned_of(
 
 
 def test_published_masks_that_do_not_fit(tmp_path: Path) -> None:
-    spots, counter = section(image=None), PublishedMaskCounter(str(tmp_path))
+    spots = section(image=None)
+    counter = PublishedMaskCounter(str(tmp_path))
     with pytest.raises(
         InputError, match=r"nuclei not found: expected .*S1.npy; set nuclei.counter.folder"
     ):

@@ -21,7 +21,8 @@ from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.viewer.features import LEVELS, chosen_features
 
 log = logging.getLogger(__name__)
-PICTURE_PX, JPEG_QUALITY = 2000, 80
+PICTURE_PX = 2000
+JPEG_QUALITY = 80
 OWN_BYTES = 30_000  # of the page itself, generously
 FACTS = ("model", "encoder", "data")  # of uns["hespotex"], shown on the page
 

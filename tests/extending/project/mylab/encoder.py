@@ -12,12 +12,10 @@ class MeanColour:
     def __init__(
         self, name: str, patch_um: list[float], patch_px: int, patch_cut: str = "padded"
     ) -> None:
-        self.name, self.patch_um, self.patch_px, self.patch_cut = (
-            name,
-            patch_um,
-            patch_px,
-            patch_cut,
-        )
+        self.name = name
+        self.patch_um = patch_um
+        self.patch_px = patch_px
+        self.patch_cut = patch_cut
 
     def identity(self) -> dict[str, Any]:
         # key of the stored numbers: raise it when they change

@@ -12,6 +12,7 @@ class TopSpots:
     def __call__(self, predicted: Tensor, measured: Tensor, layout: Layout) -> Tensor:
         k = max(1, round(self.share * len(measured)))
         # each with a row for every one of the k spots
-        found, wanted = predicted.topk(k, dim=0).indices, measured.topk(k, dim=0).indices
+        found = predicted.topk(k, dim=0).indices
+        wanted = measured.topk(k, dim=0).indices
         # (n_genes,): one number a gene; a single one would do too
         return (found[:, None] == wanted).any(0).double().mean(0)

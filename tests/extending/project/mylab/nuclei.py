@@ -13,7 +13,9 @@ from hespotex.files import file_fingerprint
 
 
 class NpyNuclei:
-    name, around_um = "npy", float("inf")  # all nuclei of the section are given
+    # all nuclei of the section are given
+    name = "npy"
+    around_um = float("inf")
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)

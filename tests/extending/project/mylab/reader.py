@@ -10,7 +10,9 @@ from hespotex.data.section import Section, SectionKey, make_adata
 
 class CsvReader:
     def __init__(self, root: str, mpp: float, pitch_um: float) -> None:
-        self.root, self.mpp, self.pitch_um = Path(root), mpp, pitch_um
+        self.root = Path(root)
+        self.mpp = mpp
+        self.pitch_um = pitch_um
 
     def section_keys(self) -> list[SectionKey]:
         stems = sorted(path.stem for path in self.root.glob("*.csv"))
