@@ -17,9 +17,11 @@ from conftest import Run, compose_config
 from data.builders_slide import write_slide
 from numpy.typing import NDArray
 
+from hespotex.checkpoint import read_checkpoint
 from hespotex.errors import InputError
 from hespotex.failures import Failure, note_outcome, read_failed
 from hespotex.inference import predict
+from hespotex.results.runs import BEST
 
 MPP = 0.7  # um per px of the demo
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
@@ -147,6 +149,15 @@ class TestOutputs:
         ] == wanted
         with pytest.raises(InputError, match=r"genes: .*NOPE"):
             go(ridge_run, bare, "genes=[NOPE]", name="none")
+
+    @pytest.mark.parametrize("key", ["genes", "map_genes"])
+    def test_an_unknown_gene_is_refused_with_the_near_ones(
+        self, ridge_run: Path, bare: Path, go: Commands, key: str, tmp_path: Path
+    ) -> None:
+        gene = read_checkpoint(ridge_run / BEST)["hespotex"]["genes"][0]
+        with pytest.raises(InputError, match=rf"^{key}: .*{gene.lower()} \(near: {gene}\b"):
+            go(ridge_run, bare, f"{key}=[{gene.lower()}]", name="near")
+        assert not list(tmp_path.rglob("bare*.h5ad"))
 
     def test_one_spot(
         self,

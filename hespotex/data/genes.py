@@ -175,14 +175,23 @@ def shared_genes(sections: Sequence[Section]) -> list[str]:
 def check_markers(
     markers: Sequence[str], genes: Sequence[str], config_key: str = "data.panel.markers"
 ) -> None:
-    """Refuse names that are not among `genes`, with the nearest that are."""
+    """Refuse names that are not among `genes`, with the nearest that are, whatever their case."""
     known = set(genes)
-    unknown = {
-        m: difflib.get_close_matches(m, genes, n=3, cutoff=0.6) for m in markers if m not in known
-    }
+    unknown = [marker for marker in markers if marker not in known]
+    near = _near(unknown, genes)
     if unknown:
-        hints = "; ".join(f"{m} (near: {', '.join(near) or 'none'})" for m, near in unknown.items())
+        hints = "; ".join(f"{m} (near: {', '.join(names) or 'none'})" for m, names in near.items())
         raise InputError(f"{config_key}: not among the genes that can be predicted: {hints}")
+
+
+def _near(unknown: Sequence[str], genes: Sequence[str]) -> dict[str, list[str]]:
+    """By unknown name up to three of `genes` that are like it; upper and lower case are one."""
+    by_upper = {gene.upper(): gene for gene in genes}
+    found = {
+        name: difflib.get_close_matches(name.upper(), list(by_upper), n=3, cutoff=0.6)
+        for name in unknown
+    }
+    return {name: [by_upper[upper] for upper in near] for name, near in found.items()}
 
 
 def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:
