@@ -33,13 +33,13 @@ def summarise(folder: Path) -> None:
         InputError: no finished run.
     """
     from hespotex.auditing.audit import audit_runs
-    from hespotex.failures import Failures, failed_below
+    from hespotex.failures import Failures
     from hespotex.files import atomic_path
     from hespotex.results.export import FILES, write_results
     from hespotex.results.guide import GUIDE, guide_sweep
     from hespotex.results.html.chapter import chapters
     from hespotex.results.html.page import write_page
-    from hespotex.results.markdown import inert
+    from hespotex.results.markdown import listed
     from hespotex.results.report import render
     from hespotex.results.tables import Tables
     from hespotex.results.wandb_summary import log_summary
@@ -47,31 +47,35 @@ def summarise(folder: Path) -> None:
     unread = Failures("run")
     tables = Tables.read(folder, unread)
     write_results(folder, tables)
-    audit = "\n".join(["## Leakage audit", "", *map(inert, audit_runs(tables.runs))])
-    if failed := failed_below(folder):
-        audit = "\n".join(["## Failed", "", *(inert(f"- {line}") for line in failed), "", audit])
+    absent = _absent(folder, unread)
+    lists = {heading: [f"- {line}" for line in lines] for heading, lines in absent.items()}
+    lists["Leakage audit"] = audit_runs(tables.runs)
+    below = "\n\n".join(listed(heading, lines) for heading, lines in lists.items())
     with atomic_path(folder / "summary.md") as part:
         text = render(tables.models, tables.sections, tables.runs, folder)
-        part.write_text(f"{text}\n{audit}\n{_left_out(unread)}", encoding="utf-8")
-    _show(folder, tables, audit)
+        part.write_text(f"{text}\n{below}\n", encoding="utf-8")
+    _show(folder, tables, below)
     page = folder / "report" / "index.html"
     found = chapters(tables)
-    write_page(page, tables, found, folder)
+    write_page(page, tables, found, absent, folder)
     log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
     guide_sweep(folder, tables)
     log.info("report: %s; what each file is: %s", page, folder / GUIDE)
 
 
-def _left_out(unread: "Failures") -> str:
-    """The runs that could not be read, and why; nothing where there are none."""
-    from hespotex.results.markdown import inert
+def _absent(folder: Path, unread: "Failures") -> dict[str, list[str]]:
+    """What no table holds, a line each under its heading: jobs and folds that failed, and runs that
+    cannot be read.
+    """
+    from hespotex.failures import failed_below
 
-    lines = [inert(f"- {name}: {failure.reason}") for name, failure in unread.found.items()]
-    return "\n".join(["", "## Runs left out: they cannot be read", "", *lines, ""]) if lines else ""
+    left_out = [f"{name}: {failure.reason}" for name, failure in unread.found.items()]
+    lists = {"Failed": failed_below(folder), "Runs left out: they cannot be read": left_out}
+    return {heading: lines for heading, lines in lists.items() if lines}
 
 
-def _show(folder: Path, tables: "Tables", audit: str) -> None:
-    """The main tables on the screen."""
+def _show(folder: Path, tables: "Tables", below: str) -> None:
+    """The main tables on the screen, and what stands below them."""
     from hespotex.results.report import across, headline, notes, title
 
     for own in map(tables.of, tables.strategies):
@@ -83,7 +87,7 @@ def _show(folder: Path, tables: "Tables", audit: str) -> None:
             *notes(own.models),
         ]
         log.info("%s\n\n%s\n", folder, "\n\n".join(shown))
-    log.info("%s\n", audit)
+    log.info("%s\n", below)
 
 
 @plain_errors

@@ -34,6 +34,11 @@ def picture(text: str, path: str) -> str:
     return f"![{shown}]({quote(path)})"
 
 
+def listed(heading: str, lines: Sequence[str]) -> str:
+    """A heading and its lines, which are texts."""
+    return "\n".join([f"## {heading}", "", *map(inert, lines)])
+
+
 def cell(text: str) -> str:
     """A line that stays within its cell of a table."""
     return inert(text).replace("|", r"\|")

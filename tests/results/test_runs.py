@@ -14,6 +14,7 @@ from test_tables import write_run
 from hespotex.compare import compare
 from hespotex.ensemble import find_checkpoints
 from hespotex.errors import InputError
+from hespotex.failures import Failure, note_outcome
 from hespotex.files import visible
 from hespotex.manifest import MANIFEST, check_files, write_manifest
 from hespotex.packing import pack
@@ -90,6 +91,8 @@ def test_a_torn_record_is_named_and_the_others_are_summarised(
         and f"{RUN}/metrics.json" in text
         and "folds missing:** [1]" in text
     )
+    page = (sweep / "report" / "index.html").read_text()
+    assert "<h2>Runs left out" in page and f"{RUN}/metrics.json" in page
     assert compare(sweep, sweep, "ridge", "strict")
     with pytest.raises(InputError, match=r"1 of 4 runs failed: .*strict_1_0"):
         pack(sweep, sweep.parent / "bundle", "ridge")
@@ -225,3 +228,16 @@ def test_a_list_of_files_that_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / MANIFEST).write_text(content)
     with pytest.raises(InputError, match=MANIFEST):
         check_files(tmp_path, "a")
+
+
+def test_what_failed_is_told_in_summary_and_page(sweep: Path) -> None:
+    """Its reason is text there, whatever it holds."""
+    failure = Failure("InputError", "no section <b>S</b>")
+    note_outcome(sweep, "7", failure, "fold")
+    summarise(sweep)
+    page = (sweep / "report" / "index.html").read_text()
+    assert "## Failed" in (sweep / "summary.md").read_text()
+    assert "<h2>Failed</h2>" in page and "7: no section &lt;b&gt;S&lt;/b&gt;" in page
+    note_outcome(sweep, "7", None, "fold")
+    summarise(sweep)
+    assert "<h2>Failed</h2>" not in (sweep / "report" / "index.html").read_text()

@@ -1,6 +1,7 @@
 """The page itself: `report/index.html`, which needs nothing beside it."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -16,9 +17,17 @@ from hespotex.results.html.chapter import Chapter
 from hespotex.results.report import EXPLANATION
 from hespotex.results.tables import Tables
 
+Lists = Mapping[str, Sequence[str]]
 
-def write_page(path: Path, tables: Tables, chapters: list[Chapter], root: Path) -> None:
-    """Write the page of the sweep in the folder `root`, atomically."""
+
+def write_page(
+    path: Path, tables: Tables, chapters: list[Chapter], absent: Lists, root: Path
+) -> None:
+    """Write the page of the sweep in the folder `root`, atomically.
+
+    Args:
+        absent: what no table holds, lines by heading: what failed, and what cannot be read.
+    """
     first = tables.runs_of(chapters[0].main)[0]
     text = (
         _environment()
@@ -28,6 +37,7 @@ def write_page(path: Path, tables: Tables, chapters: list[Chapter], root: Path) 
             data=first["data"],
             facts=facts(tables.runs),
             chapters=chapters,
+            absent=absent,
             explanation=EXPLANATION,
             runs=runs_table(tables.runs, root),
             versions=versions(tables.runs),
