@@ -1,5 +1,8 @@
 """`files.json`: size and hash of each file that a run or a bundle has left, so that a torn or
 changed one is noticed.
+
+Not in it: `last.ckpt`, which is checked by the checksums inside it, and a run's predictions, which
+may be removed to save space; the audit scores them again and compares.
 """
 
 import hashlib
