@@ -20,7 +20,7 @@ RULES = {
     "data.keep_gib": SIZE,
     "data.inputs.n_neighbours": COUNT,
     "data.batching.blocks": SOME,
-    "data.batching.block_gib": POSITIVE,
+    "data.batching.block_gib": SIZE,
     "data.batching.keep_gib": SIZE,
     "fold.n_folds": SEVERAL,
     "fold.validation": PART,

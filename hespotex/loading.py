@@ -1,5 +1,6 @@
 """Files of tensors and arrays, which are read without running what stands in them."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,22 @@ def load_tensors(path: Path, what: str = "file of tensors") -> Any:
         why = f": {CODE}" if _is_code(error) else ""
         kind = type(error).__name__
         raise InputError(f"{path}: not a {what} that can be loaded ({kind}){why}") from error
+
+
+def tensor_bytes(content: Any) -> memoryview:
+    """Tensors and plain values as torch saves them, to be written by whoever asks: where torch
+    itself writes to a full disk, its error does not say so.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getbuffer()
+
+
+def array_bytes(values: NDArray[Any]) -> memoryview:
+    """The same of an array, as numpy saves it."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getbuffer()
 
 
 def _is_code(error: Exception) -> bool:

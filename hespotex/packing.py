@@ -8,7 +8,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
-import torch
 
 from hespotex.checkpoint import read_checkpoint
 from hespotex.encoders.pair import part_settings
@@ -16,6 +15,7 @@ from hespotex.ensemble import Ensemble, check_written
 from hespotex.errors import InputError
 from hespotex.failures import Failures
 from hespotex.files import atomic_path, read_json, safe_name, write_json
+from hespotex.loading import tensor_bytes
 from hespotex.locks import alone_in
 from hespotex.manifest import MANIFEST, write_manifest
 from hespotex.provenance import KEY
@@ -222,7 +222,7 @@ def _copy(run: Path, fold: Path) -> None:
     content = read_checkpoint(run / BEST)
     config = {key: value for key, value in content[KEY]["config"].items() if key in NEEDED}
     about = content[KEY] | {"config": _without_places(config)}
-    torch.save({"state_dict": dict(content["state_dict"]), KEY: about}, fold / BEST)
+    (fold / BEST).write_bytes(tensor_bytes({"state_dict": dict(content["state_dict"]), KEY: about}))
     write_manifest(fold, (METRICS, PER_GENE, BEST))
 
 

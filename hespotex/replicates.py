@@ -16,6 +16,7 @@ from torch_geometric.data import Data
 
 from hespotex.data.fold import Fold
 from hespotex.files import atomic_path
+from hespotex.loading import tensor_bytes
 from hespotex.nn.registration import Picture, register
 from hespotex.provenance import KEY
 from hespotex.sparse import Edges
@@ -82,7 +83,8 @@ def write_facts(path: Path, fold: Fold, about: dict[str, Any]) -> None:
     state = {"gene_mean": mean, "gene_std": std}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:
-        torch.save({KEY: about, "state_dict": state, "global_step": 0, "epoch": 0}, part)
+        content = {KEY: about, "state_dict": state, "global_step": 0, "epoch": 0}
+        part.write_bytes(tensor_bytes(content))
 
 
 def _picture(section: Data) -> Picture:

@@ -24,7 +24,7 @@ from hespotex.data.moments import moments
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.target import Rows, in_chunks
 from hespotex.files import atomic_path, digest, safe_name
-from hespotex.loading import load_tensors
+from hespotex.loading import load_tensors, tensor_bytes
 
 log = logging.getLogger(__name__)
 LEAK = "the teacher saw the test section"
@@ -78,8 +78,8 @@ def _stored(path: Path, fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     with FileLock(path.with_suffix(".lock")):
         if (found := _readable(path)) is not None:
             return found
-        with atomic_path(path) as part, part.open("wb") as file:
-            torch.save(fit(), file)
+        with atomic_path(path) as part:
+            part.write_bytes(tensor_bytes(fit()))
     return load_tensors(path, "teacher")
 
 

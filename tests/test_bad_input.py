@@ -69,7 +69,10 @@ def test_broken_data(train: Run, broken: Path, tmp_path: Path, case: str) -> Non
         ("data.panel.markers=[DEMO-M01]", r"DEMO-M01 \(near: DEMO-M0"),
         ("data.reader.sections=[DEMO9]", r"sections names \['DEMO9'\]"),
         ("fold.index=7", r"fold.index=7, but there are 3 folds.*range\(3\)"),
-        ("data.panel.min_spot_fraction=1.1", r"lower data.panel.min_spot_fraction"),
+        (
+            "data.panel.min_spot_fraction=1.1",
+            r"data.panel.min_spot_fraction: expected a number from 0",
+        ),
         ("data.min_counts=1000000", r"no spot has 1000000 counts.*data.min_counts"),
         (
             "model=mlp model.module.nuclei=covariate",

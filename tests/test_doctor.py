@@ -227,7 +227,7 @@ def test_two_broken_sections_are_two_problems(doctor: Doctor, broken: Path) -> N
         ("fold.index=7", "sweep with fold.index='range(3)'"),
         ("fold=kfold", "set fold.n_folds=3"),
         ("data.panel.markers=[XYZ]", "data.panel.markers: "),
-        ("data.panel.min_spot_fraction=1.1", "lower data.panel.min_spot_fraction"),
+        ("data.panel.min_spot_fraction=1.1", "min_spot_fraction: expected a number from 0"),
         ("model=mlp model.module.nuclei=maybe", "expected covariate, factor or none"),
         ("store.precision=third", "store.precision: expected half or full"),
         ("data.inputs.views=9", "data.inputs.views: expected 1 to 8"),

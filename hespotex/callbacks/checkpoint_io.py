@@ -6,11 +6,10 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from hespotex.files import atomic_path
-from hespotex.loading import load_tensors
+from hespotex.loading import load_tensors, tensor_bytes
 
 RESUMED = (
     "state_dict",
@@ -32,9 +31,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write `checkpoint` as `path`."""
-        with atomic_path(Path(path)) as part, part.open("wb") as file:
-            # to an open file: a name would stand inside the archive
-            torch.save(equal_bytes(checkpoint), file)
+        with atomic_path(Path(path)) as part:
+            part.write_bytes(tensor_bytes(equal_bytes(checkpoint)))
 
 
 def equal_bytes(content: Any) -> Any:

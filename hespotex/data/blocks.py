@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hespotex.errors import InputError
 from hespotex.files import atomic_path
-from hespotex.loading import load_array
+from hespotex.loading import array_bytes, load_array
 
 BLOCK_ROWS = 256
 CHECKSUM_BYTES = 4  # after the rows of each block
@@ -68,10 +68,9 @@ class Blocks:
 
     def _write(self, block: Rows) -> None:
         with atomic_path(self._path(self.n_rows)) as part:
-            np.save(part, block)
-            with part.open("r+b") as file:
-                told = zlib.crc32(file.read())
-                file.write(told.to_bytes(CHECKSUM_BYTES, "little"))
+            content = array_bytes(block)
+            told = zlib.crc32(content)
+            part.write_bytes(bytes(content) + told.to_bytes(CHECKSUM_BYTES, "little"))
         self.n_rows += len(block)
 
     def _path(self, start: int) -> Path:

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -32,13 +33,16 @@ class Command:
     unlike: tuple[str, ...] = ()
 
 
-def run(command: Command, folder: Path, at: int = 0, seconds: float = 0) -> tuple[int, int]:
+def run(
+    command: Command, folder: Path, at: int = 0, seconds: float = 0, largest: int = 0
+) -> tuple[int, int]:
     """Run it in a child of this process.
 
     Args:
         folder: whose file events count.
         at: number of the event at which it is killed; 0 never.
         seconds: after which it is killed; 0 never.
+        largest: bytes of a file that the disk takes; 0 for any.
 
     Returns:
         Exit code, or minus the signal; and the number of events.
@@ -46,6 +50,8 @@ def run(command: Command, folder: Path, at: int = 0, seconds: float = 0) -> tupl
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        if largest:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         _be_the_command(command, folder, at, writer)
     os.close(writer)
     if seconds:

@@ -1,22 +1,11 @@
 """A few of the kills of `python -m tests.kills`, which takes all verbs, by night."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from .commands import commands
 from .killing import Command, differences
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A forked child has one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("point", [0.0, 0.4, 0.8, 0.99])
