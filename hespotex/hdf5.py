@@ -19,11 +19,17 @@ CURE = "it would bring in bytes of other files; write it anew with the data insi
 HEAP = b"GCOL\x01\0\0\0"
 HEAP_AT = 8  # bytes; collections begin at multiples of it
 HEAP_HEAD = 16  # bytes of a collection's and of an object's header
-LOOKED_AT = 2**28  # bytes of a file in which collections are looked for
+# bytes at each end of a file in which collections are looked for
+LOOKED_AT = 2**28
+LOOKED_AT_IN_PARTS = 2**20
 
 
-def open_hdf5(path: Path) -> h5py.File:
+def open_hdf5(path: Path, in_parts: bool = False) -> h5py.File:
     """The file, open for reading.
+
+    Args:
+        in_parts: it holds patches or embeddings, of which few are read at a time: it is not gone
+          through for broken words, but for its ends.
 
     Raises:
         InputError: something in it lies in another file.
@@ -32,7 +38,8 @@ def open_hdf5(path: Path) -> h5py.File:
     file = h5py.File(path, "r")
     stat = path.stat()
     try:
-        check_heaps(path, stat.st_size, stat.st_mtime_ns)
+        looked_at = LOOKED_AT_IN_PARTS if in_parts else LOOKED_AT
+        check_heaps(path, stat.st_size, stat.st_mtime_ns, looked_at)
         for where, what in _foreign(file):
             raise InputError(f"{path}: {where} is {what}: {CURE}")
     except (InputError, OSError):
@@ -57,7 +64,7 @@ def read_anndata(path: Path) -> "ad.AnnData":
 
 
 @lru_cache(maxsize=1024)
-def check_heaps(path: Path, size: int, changed: int) -> None:  # noqa: ARG001, a key of the cache
+def check_heaps(path: Path, size: int, changed: int, looked_at: int) -> None:  # noqa: ARG001
     """Refuse a file whose words lie in a collection that the HDF5 library would walk for ever.
 
     The library (as of 1.14) takes the size of free space as it stands in the file; where that is 0,
@@ -65,18 +72,29 @@ def check_heaps(path: Path, size: int, changed: int) -> None:  # noqa: ARG001, a
 
     Args:
         size: bytes of the file.
-        changed: when it was changed; a file is looked through once.
+        changed: when it was changed: a key of the cache, so that a file is looked through once.
+        looked_at: bytes at each end in which collections are looked for.
 
     Raises:
         OSError: there is such a collection.
     """
-    with path.open("rb") as file:
-        content = file.read(min(size, LOOKED_AT))
+    last = max(0, size - looked_at) // HEAP_AT * HEAP_AT
+    for begin in sorted({0, last}):
+        with path.open("rb") as file:
+            file.seek(begin)
+            content = file.read(looked_at + HEAP_AT)
+        if (place := _endless(content)) is not None:
+            raise OSError(f"damaged (a collection of words at byte {begin + place} is broken)")
+
+
+def _endless(content: bytes) -> int | None:
+    """Where the first endless collection begins, if there is one."""
     start = content.find(HEAP)
     while start >= 0:
         if start % HEAP_AT == 0 and _is_endless(content, start):
-            raise OSError(f"damaged (a collection of words at byte {start} is broken)")
+            return start
         start = content.find(HEAP, start + 1)
+    return None
 
 
 def _is_endless(content: bytes, start: int) -> bool:

@@ -15,7 +15,7 @@ from hespotex.data.rows import StoredRows
 from hespotex.data.store_check import why_damaged
 from hespotex.data.store_files import DAMAGED, stored_files, why_unusable
 from hespotex.errors import InputError
-from hespotex.hdf5 import HEAP, open_hdf5, read_anndata
+from hespotex.hdf5 import HEAP, LOOKED_AT_IN_PARTS, open_hdf5, read_anndata
 from hespotex.results.html.calibration import calibration
 
 SECRET = "secret.h5"
@@ -151,3 +151,24 @@ def test_words_that_would_be_walked_for_ever(folder: Path) -> None:
             open_hdf5(path)
     path.write_bytes(content)
     open_hdf5(path).close()
+
+
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_the_ends_of_a_large_file(folder: Path, where: str) -> None:
+    """Words before and behind a table that is larger than what is looked at."""
+    path = folder / "table.h5"
+    with h5py.File(path, "w") as file:
+        if where == "first":
+            file.create_dataset("words", data=["one", "two"], dtype=h5py.string_dtype())
+        file.create_dataset("table", data=np.ones((3, LOOKED_AT_IN_PARTS)))
+        if where == "last":
+            file.create_dataset("words", data=["one", "two"], dtype=h5py.string_dtype())
+    content = bytearray(path.read_bytes())
+    open_hdf5(path, in_parts=True).close()
+    place = content.index(HEAP) + 16
+    assert (place > LOOKED_AT_IN_PARTS) == (where == "last")
+    content[place : place + 16] = bytes(16)
+    path.write_bytes(content)
+    for in_parts in (True, False):
+        with pytest.raises(OSError, match=f"byte {place - 16} is broken"):
+            open_hdf5(path, in_parts=in_parts)

@@ -22,7 +22,7 @@ def test_everything_else_is_left_alone(word: str) -> None:
     assert as_typed(word) == word
 
 
-OUTSIDE = ["../x", "/tmp/x", "", "''", "..", ".", "a/../../x", "a,../x", "choice(a,../x)", "a\nb"]
+OUTSIDE = ["../x", "/x", "", "''", "..", ".", "a/../../x", "a,../x", "choice(a,../x)", "a\nb"]
 
 
 @pytest.mark.parametrize("key", ["name", "+name", "data.name"])

@@ -49,8 +49,8 @@ class Row:
 
 
 HEADER = (
-    "| stage | spots | genes | CPU seconds | spots/s | peak GiB | note"
-    " |\n|---|---|---|---|---|---|---|"
+    "| stage | spots | genes | CPU seconds | spots/s | peak GiB | note |\n"
+    "|---|---|---|---|---|---|---|"
 )
 
 

@@ -7,24 +7,11 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
-from torch import Tensor
+from scipy.sparse import csr_matrix
 
 from hespotex.data.graph import knn_edges
+from hespotex.data.target import Target
 from hespotex.metrics import Layout, Raster, gene_metrics
-
-
-class Dense:
-    """A measured table that is in memory."""
-
-    def __init__(self, values: Tensor) -> None:
-        self.values = values
-
-    def __getitem__(self, spots: Tensor) -> Tensor:
-        return self.values[spots]
-
-    def genes(self, start: int, stop: int) -> Tensor:
-        """Of all spots, (n_spots, stop - start)."""
-        return self.values[:, start:stop]
 
 
 def measure(spots: int, genes: int) -> str:
@@ -33,7 +20,8 @@ def measure(spots: int, genes: int) -> str:
     pos = np.stack(np.divmod(np.arange(spots), int(spots**0.5)), axis=1).astype(float)
     layout = Layout(Raster.of(pos, 1.0), knn_edges(pos, 6))
     predicted = torch.randn(spots, genes, generator=generator)
-    measured = Dense((predicted + torch.randn(spots, genes, generator=generator)).clamp(min=0))
+    values = (predicted + torch.randn(spots, genes, generator=generator)).clamp(min=0)
+    measured = Target(csr_matrix(values.numpy()), np.ones(genes, dtype=bool))
     wall = perf_counter()
     cpu = process_time()
     gene_metrics(predicted, measured, layout)

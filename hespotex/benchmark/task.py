@@ -90,7 +90,7 @@ def _spots(
     """Every spot that has a patch, in the order of the patches, raw counts as they are: the
     benchmark drops none.
     """
-    with open_hdf5(section.pixels) as file:
+    with open_hdf5(section.pixels, in_parts=True) as file:
         place = {barcode: i for i, barcode in enumerate(stored_barcodes(file))}
     section = section.keep(np.argsort([place[barcode] for barcode in section.barcodes]).tolist())
     check_markers(

@@ -69,7 +69,7 @@ class StoredPatches:
     def __init__(self, section: Section, spec: PatchSpec) -> None:
         self.path = section.pixels
         self.spec = spec
-        with open_hdf5(self.path) as file:
+        with open_hdf5(self.path, in_parts=True) as file:
             side = file["img"].shape[1]
             row = {name: i for i, name in enumerate(stored_barcodes(file))}
         stored_um = STORED_UM.get(side, 112.0)
@@ -85,7 +85,7 @@ class StoredPatches:
         self.inside = slice((side - keep) // 2, (side - keep) // 2 + keep)
 
     def __call__(self, spots: Spots) -> Patches:
-        with open_hdf5(self.path) as file:
+        with open_hdf5(self.path, in_parts=True) as file:
             stored = file["img"][self.rows[spots]][:, self.inside, self.inside]
         return np.stack([resize(patch, self.spec.px) for patch in stored])
 

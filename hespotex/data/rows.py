@@ -27,7 +27,7 @@ class StoredRows:
     """
 
     def __init__(self, path: Path, barcodes: Sequence[str]) -> None:
-        with open_hdf5(path) as file:
+        with open_hdf5(path, in_parts=True) as file:
             names = [name.decode() for name in file["barcode"][:]]
             data = file["embedding"]
             offset = file["embedding"].id.get_offset()

@@ -1,6 +1,6 @@
 """What every predictor shares: validation, test and prediction of whole sections."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import pytorch_lightning as pl
@@ -81,6 +81,13 @@ class ExpressionModule(pl.LightningModule):
             (section_id, GeneMoments.of(predicted[spots], target.dense()))
             for section_id, spots, target in parts
         ]
+
+    def weighted(self, losses: Sequence[Tensor], batch: Batch) -> Tensor:
+        """Loss of a step, from that of each of its blocks; logged as `train/loss`."""
+        loss: Tensor = (torch.stack(list(losses)) * batch.weight).sum()
+        shown = {"prog_bar": True, "on_step": False, "on_epoch": True}
+        self.log("train/loss", loss, sync_dist=True, batch_size=len(losses), **shown)
+        return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         for section_id, moments in self.moments(batch):

@@ -105,18 +105,7 @@ class DualStreamModule(ExpressionModule):
             self._loss(readout.moments(spots, target), latent, batch, spots)
             for spots, target in parts
         ]
-        loss = (torch.stack(losses) * batch.weight).sum()
-        size = len(losses)
-        self.log(
-            "train/loss",
-            loss,
-            prog_bar=True,
-            on_step=False,
-            on_epoch=True,
-            sync_dist=True,
-            batch_size=size,
-        )
-        return loss
+        return self.weighted(losses, batch)
 
     def _loss(self, moments: GeneMoments, latent: Tensor, batch: Batch, spots: slice) -> Tensor:
         """Of one block, over what was measured; a constant gene counts as r = 0."""

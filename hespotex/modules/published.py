@@ -53,17 +53,7 @@ class PublishedModule(ExpressionModule):
         for spots, target in zip(blocks(batch), batch.target, strict=True):
             mse = mean_over_genes((out.expression[spots].float() - target.dense()).square())
             losses.append(latent_alignment(out.latent[spots].float(), batch.latent[spots]) + mse)
-        loss = (torch.stack(losses) * batch.weight).sum()
-        self.log(
-            "train/loss",
-            loss,
-            prog_bar=True,
-            on_step=False,
-            on_epoch=True,
-            sync_dist=True,
-            batch_size=len(losses),
-        )
-        return loss
+        return self.weighted(losses, batch)
 
     def configure_optimizers(self) -> Any:
         return self.optimizer(self.parameters())

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, roc_auc_score
+from test_section_metrics import Dense
 from torch import Tensor
 
 from hespotex.data.graph import knn_edges
@@ -16,19 +17,6 @@ SIDE = 12
 GENES = 11
 CONSTANT = 3
 MISSING = 5
-
-
-class Dense:
-    """A measured table that is in memory."""
-
-    def __init__(self, values: Tensor) -> None:
-        self.values = values
-
-    def __getitem__(self, spots: Tensor) -> Tensor:
-        return self.values[spots]
-
-    def genes(self, start: int, stop: int) -> Tensor:
-        return self.values[:, start:stop]
 
 
 def tables() -> tuple[Tensor, Tensor]:

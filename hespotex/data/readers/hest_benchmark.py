@@ -98,7 +98,7 @@ def patches_mpp(path: Path) -> float | None:
             f"patches not found: {path}; is data.reader.root one whole task of the bundle?"
         )
     try:
-        with open_hdf5(path) as file:
+        with open_hdf5(path, in_parts=True) as file:
             attributes = dict(file.attrs) | dict(file["img"].attrs)
             side = file["img"].shape[1]
     except InputError:

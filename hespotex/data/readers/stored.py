@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def with_patches(section: Section, path: Path) -> Section:
     """The section with HEST's stored patches as its image, and only the spots that have one."""
     try:
-        with open_hdf5(path) as file:
+        with open_hdf5(path, in_parts=True) as file:
             stored = set(stored_barcodes(file))
     except InputError:
         raise
