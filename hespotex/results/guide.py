@@ -154,15 +154,17 @@ def guide_sweep(folder: Path, tables: Tables) -> None:
         *_runs(tables, folder),
     ]
     home = _shown(folder)
+    main = tables.main.partition(",")[0]
     then = {
         f"open {home}/report/index.html": "read",
         f"python -m hespotex.summary {home}": (
             "make tables and report again, when runs have come or gone"
         ),
+        f"python -m hespotex.finalize {home} --model {main}": "fit it on all sections, for use",
         f"python predict.py checkpoint={home} slides=...": (
-            "predict slides with the mean of all folds (one model only)"
+            "predict slides with what finalize has fitted; without it with the mean of all folds"
         ),
-        f"python -m hespotex.bundle {home} --model {tables.main.partition(',')[0]}": (
+        f"python -m hespotex.bundle {home} --model {main}": (
             "pack a model with its scores, to share"
         ),
         "the same command again": "runs what is missing, skips what is finished",
