@@ -12,7 +12,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hespotex.endings import REFUSED, Sweep, ended, report, stoppable
+from hespotex.endings import Sweep, ended, refuse, report, stoppable
 from hespotex.errors import InputError
 from hespotex.typed_names import check_names
 from hespotex.typed_paths import typed_options, typed_words
@@ -88,8 +88,7 @@ def _check_names() -> None:
     try:
         check_names(sys.argv[1:])
     except InputError as error:
-        sys.stderr.write(f"{Path(sys.argv[0]).name}: {error}\n")
-        sys.exit(REFUSED)
+        refuse(error)
 
 
 def _in_hydra(task: Main) -> Main:

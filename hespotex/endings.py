@@ -70,6 +70,12 @@ def _program() -> str:
     return Path(sys.argv[0]).name
 
 
+def refuse(error: InputError) -> NoReturn:
+    """End in the words of an error, before there is a log."""
+    sys.stderr.write(f"{_program()}: {error}\n")
+    sys.exit(REFUSED)
+
+
 def ended(error: Exception | SystemExit) -> None:
     """The end of a command, or of a job of a sweep, by an error.
 
@@ -154,7 +160,7 @@ def report(func: Callable[[], Any], otherwise: Callable[[Callable[[], Any]], Any
                 raise stop from None
             Sweep.end(error)
             if words := disk_words(error):
-                sys.exit(f"{_program()}: {words}")
+                refuse(InputError(words))
             raise
 
     return otherwise(run)

@@ -1,5 +1,5 @@
-"""Hydra callbacks of a sweep: the table at its end, the model to use, and which of its jobs
-failed.
+"""Hydra callbacks: the config is checked before a folder is made; and of a sweep, the table at its
+end, the model to use, and which of its jobs failed.
 """
 
 import logging
@@ -9,15 +9,36 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from hespotex.endings import Sweep
+from hespotex.config_numbers import check_numbers
+from hespotex.endings import Sweep, refuse
+from hespotex.errors import InputError
+from hespotex.typed_names import check_config_names
 
 log = logging.getLogger(__name__)
 
 
-class JobsOfSweep(Callback):
+class CheckedConfig(Callback):
+    """Refuses names and numbers of the config that are out of bounds before Hydra makes a folder.
+
+    A job of a sweep makes its folder first; its numbers are looked at again where it starts.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            check_config_names(config)
+            check_numbers(config)
+        except InputError as error:  # Hydra makes a warning of an error in a callback
+            refuse(error)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self.on_run_start(config)
+
+
+class JobsOfSweep(CheckedConfig):
     """Lets `cli.command` tell, at the end, which jobs of the sweep failed: the others went on."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        super().on_multirun_start(config)
         Sweep.begin(Path(config.hydra.sweep.dir))
 
 
@@ -29,7 +50,6 @@ class SummariseSweep(JobsOfSweep):
     """
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from hespotex.errors import InputError
         from hespotex.summary import summarise
 
         try:
@@ -42,7 +62,6 @@ class SummariseSweep(JobsOfSweep):
 
 def _finalize(config: DictConfig) -> None:
     """The model to use, on the trainer and with the loggers of the sweep."""
-    from hespotex.errors import InputError
     from hespotex.finalize import MACHINE, finalize
 
     sweep = Path(config.hydra.sweep.dir)

@@ -1,11 +1,12 @@
-"""Names on the command line that become folders: they stay inside the folder of outputs."""
+"""Names in a config that become folders: they stay inside the folder of outputs."""
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hespotex.errors import InputError
 
-FOLDERS = ("name", "data.name", "model.name", "fold.name")  # keys whose values name a run's folder
+FOLDERS = ("data.name", "model.name", "fold.name", "name")  # keys whose values name a run's folder
 WORD = re.compile(rf"[+]{{0,2}}(?P<key>{'|'.join(map(re.escape, FOLDERS))})=(?P<value>.*)", re.S)
 
 
@@ -18,6 +19,20 @@ def check_names(words: Sequence[str]) -> None:
     for match in filter(None, map(WORD.fullmatch, words)):
         for name in re.split(r"[,()\[\]]", match["value"]) if match["value"] else [""]:
             _check(match["key"], name.strip().strip("'\""), match["value"])
+
+
+def check_config_names(config: Any) -> None:
+    """Refuse names of runs in a composed config, one from a file among them, as `check_names` does.
+
+    Raises:
+        InputError: as there.
+    """
+    from omegaconf import OmegaConf
+
+    for key in FOLDERS:
+        name = OmegaConf.select(config, key, throw_on_resolution_failure=False)
+        if name is not None:
+            _check(key, str(name), str(name))
 
 
 def _check(key: str, name: str, value: str) -> None:

@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from conftest import CHECKOUT
+from hydra import compose, initialize_config_dir
 
 from hespotex.build import build_sections
 from hespotex.config_numbers import RULES, check_numbers
 from hespotex.errors import InputError
+
+CONF = CHECKOUT / "conf"
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:
@@ -33,3 +37,16 @@ def test_none_of_them_is_refused(key: str) -> None:
 def test_what_is_missing_or_null_is_left_alone(key: str) -> None:
     check_numbers({})
     check_numbers(nested(key, None))
+
+
+@pytest.mark.parametrize("key", ["model.module.penalties", "encoder.patch_um"])
+def test_every_number_of_a_list_is_looked_at(key: str) -> None:
+    check_numbers(nested(key, [1, 2.5]))
+    with pytest.raises(InputError, match=rf"^{key}: expected a positive number, found 0"):
+        check_numbers(nested(key, [1, 0]))
+
+
+@pytest.mark.parametrize("option", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
+def test_what_ships_is_within_bounds(option: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        check_numbers(compose("train", [f"model={option}"]))

@@ -44,3 +44,29 @@ def test_nothing_is_made_for_a_name_outside(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "paths.outputs=DIR" in done.stderr
     assert os.listdir(tmp_path) == ["inner"] and not os.listdir(place)  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("name: ../../x", "name='../../x'"),
+        ("data: {name: /x}", "data.name='/x'"),
+        ("model: {module: {optimizer: {lr: -1}}}", "model.module.optimizer.lr"),
+        ("trainer: {num_nodes: 0}", "trainer.num_nodes"),
+    ],
+)
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_a_config_file_is_looked_at_before_a_folder_is_made(
+    tmp_path: Path, text: str, found: str, sweep: list[str]
+) -> None:
+    place = tmp_path / "inner"
+    folder = tmp_path / "conf" / "experiment"
+    place.mkdir()
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    words = ["--config-dir", str(folder.parent), "experiment=mine", *sweep]
+    done = command("-m", "hespotex.train", *words, cwd=place, PYTHONPATH=str(CHECKOUT))
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and found in done.stderr
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["conf", "inner"]
+    assert not list(place.iterdir())
