@@ -26,6 +26,7 @@ ROOMS = {  # packages by page, with the sentence that opens it
     "benchmark": "HEST-Benchmark's protocol.",
     "checkup": "The doctor.",
     "cohorts": "Tables of a cohort.",
+    "packing": "Bundles.",
     "callbacks": "Lightning callbacks.",
 }
 

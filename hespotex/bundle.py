@@ -5,12 +5,14 @@ from pathlib import Path
 
 from hespotex.cli import VerbParser, plain_errors
 
-ABOUT = """Pack a cross-validated model with its scores into one folder to share: the checkpoint of
-every fold, genes.csv with each gene's PCC, facts.json, and a model card (README.md). predict.py
-takes the folder as its checkpoint."""
+ABOUT = """Pack a cross-validated model with its scores into one folder to share: the model on all
+sections (python -m hespotex.finalize) or, where there is none, the checkpoint of every fold;
+genes.csv with what each gene has earned in cross-validation, facts.json, and a model card
+(README.md). predict.py takes the folder as its checkpoint."""
 EXAMPLES = {
     "outputs/mine": "into outputs/mine_bundle",
     "outputs/demo --model strict": "a sweep of several models",
+    "outputs/mine --folds": "the folds too: predict.py ... folds=true averages them",
     "outputs/mine --output models/breast": (
         "then: python predict.py checkpoint=models/breast slides=..."
     ),
@@ -34,12 +36,18 @@ def main() -> None:
     parser.add_argument(
         "--allow-leak", action="store_true", help="pack, and label, what has seen its test sections"
     )
+    parser.add_argument(
+        "--folds",
+        action="store_true",
+        help="pack the folds beside the model on all sections; without such a model they are packed"
+        " in any case",
+    )
     words = parser.parse_args()
-    from hespotex.packing import pack
+    from hespotex.packing.pack import pack
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     output = words.output or words.sweep.with_name(f"{words.sweep.name}_bundle")
-    pack(words.sweep, output, words.model, words.allow_leak)
+    pack(words.sweep, output, words.model, words.allow_leak, words.folds)
 
 
 if __name__ == "__main__":

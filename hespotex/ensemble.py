@@ -53,12 +53,23 @@ def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[P
     if finals and folders and not folds:
         found = finals
     if not found:
+        _check_folds_packed(places, folds)
         raise InputError(
             f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder"
             " of a sweep"
         )
     check_written(found)
     return list(dict.fromkeys(found))
+
+
+def _check_folds_packed(places: Iterable[Path], folds: bool) -> None:
+    """Tell a bundle without folds, of which only these were asked for."""
+    for place in places:
+        if folds and (place / BUNDLE).is_file():
+            raise InputError(
+                f"{place} is a bundle that holds no folds, only the model on all sections: leave"
+                " folds=true out, or pack it again with --folds"
+            )
 
 
 def check_written(checkpoints: Iterable[Path]) -> None:

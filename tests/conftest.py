@@ -148,6 +148,27 @@ def ridge_run(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFacto
     return Path(shutil.copytree(kept, tmp_path / "ridge_run"))
 
 
+@pytest.fixture
+def finalized(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ridge on three folds of four sections and its final model, made once; each test gets a
+    copy.
+    """
+    from hespotex.finalize import finalize
+
+    kept = tmp_path_factory.getbasetemp() / "kept_final_sweep"
+    if not kept.is_dir():
+        kept.mkdir()
+        words = [
+            "model=ridge",
+            "data.panel.n_top=40",
+            "data.reader.sections=[DEMO1,DEMO2,DEMO3,DEMO5]",
+        ]
+        for i in range(3):
+            train(*words, f"fold.index={i}", folder=kept / str(i))
+        finalize(kept)
+    return Path(shutil.copytree(kept, tmp_path / "sweep"))
+
+
 def changed_on_purpose(path: Path) -> None:
     """Let a run whose file a test has changed be read as one that nobody vouches for."""
     for folder in path.parents[:2]:

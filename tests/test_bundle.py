@@ -16,9 +16,13 @@ import torch
 from conftest import Run, changed_on_purpose, command, compose_config
 
 from hespotex.auditing.audit import audit_run
+from hespotex.ensemble import find_checkpoints
 from hespotex.errors import InputError
+from hespotex.finalize import finalize
 from hespotex.inference import predict
-from hespotex.packing import pack
+from hespotex.packing.pack import pack
+from hespotex.results.final import COLUMNS, FACTS, read_final_genes
+from hespotex.results.runs import read_runs
 from hespotex.results.statistics import bootstrap_interval
 
 SAFE = {
@@ -43,8 +47,9 @@ def sweep(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) 
     return Path(shutil.copytree(kept, tmp_path / "sweep"))
 
 
-def predicted(checkpoint: Path, slide: Path, store: Path, folder: Path) -> ad.AnnData:
+def predicted(checkpoint: Path, slide: Path, store: Path, folder: Path, *more: str) -> ad.AnnData:
     words = [
+        *more,
         f"checkpoint={checkpoint}",
         f"slides={slide}",
         f"output={folder}",
@@ -67,8 +72,8 @@ def test_a_bundle_predicts_as_the_sweep(
     np.testing.assert_array_equal(one.layers["fold_std"], two.layers["fold_std"])
     pd.testing.assert_frame_equal(one.var, two.var)
     genes = pd.read_csv(tmp_path / "bundle" / "genes.csv", index_col="gene")
-    assert list(genes) == ["test_pcc", "sections"] and list(genes.index) == list(two.var_names)
-    np.testing.assert_allclose(genes["test_pcc"], two.var["test_pcc"], rtol=1e-5)
+    assert list(genes) == COLUMNS and list(genes.index) == list(two.var_names)
+    np.testing.assert_allclose(genes["pcc"], two.var["test_pcc"], rtol=1e-5)
 
 
 def test_nothing_but_tensors_and_plain_values(
@@ -131,11 +136,9 @@ def test_one_of_several_models(sweep: Path, tmp_path: Path) -> None:
     for i in range(3):
         other = tmp_path / "sweep" / f"other{i}"
         renamed_copy(sweep / str(i), other, "strict")
-    with pytest.raises(
-        InputError, match=r"holds checkpoints of \['ridge', 'strict'\]; choose one with --model"
-    ):
+    with pytest.raises(InputError, match=r"holds ridge, strict; choose one with --model"):
         pack(sweep, tmp_path / "bundle")
-    with pytest.raises(InputError, match=r"found linear"):
+    with pytest.raises(InputError, match=r"linear is not there; choose one of ridge, strict"):
         pack(sweep, tmp_path / "bundle", "linear")
     pack(sweep, tmp_path / "bundle", "strict")
     assert json.loads((tmp_path / "bundle" / "facts.json").read_text())["model"] == "strict"
@@ -190,6 +193,118 @@ def test_what_is_in_the_way(sweep: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pitch_um differs"):
         pack(sweep, tmp_path / "bundle")
     assert (tmp_path / "bundle" / "facts.json").read_text() == before
+
+
+def test_the_final_model_is_packed_by_default(
+    finalized: Path, small_demo: Path, store: Path, tmp_path: Path
+) -> None:
+    pack(finalized, tmp_path / "bundle")
+    bundle = tmp_path / "bundle"
+    assert [path.parent.parent.name for path in bundle.rglob("best.ckpt")] == ["ridge"]
+    slide = small_demo / "slides" / "bare.tif"
+    one, two = (
+        predicted(where, slide, store, tmp_path / f"of_{where.name}")
+        for where in (finalized, bundle)
+    )
+    np.testing.assert_array_equal(one.X, two.X)
+    pd.testing.assert_frame_equal(one.var, two.var)
+    kept = read_final_genes(finalized / "final" / "ridge")
+    for folder in (bundle, bundle / "final" / "ridge"):
+        pd.testing.assert_frame_equal(read_final_genes(folder), kept)
+    assert len(kept) == two.n_vars == 40
+    with pytest.raises(InputError, match=r"holds no folds.*--folds"):
+        find_checkpoints(str(bundle), folds=True)
+
+
+def test_the_folds_are_packed_beside_it_on_request(
+    finalized: Path, small_demo: Path, store: Path, tmp_path: Path
+) -> None:
+    pack(finalized, tmp_path / "bundle", folds=True)
+    assert find_checkpoints(str(tmp_path / "bundle")) == [
+        tmp_path / "bundle" / "final" / "ridge" / "checkpoints" / "best.ckpt"
+    ]
+    names = [path.parts[-3] for path in find_checkpoints(str(tmp_path / "bundle"), folds=True)]
+    assert names == ["0", "1", "2"]
+    slide = small_demo / "slides" / "bare.tif"
+    one, two = (
+        predicted(where, slide, store, tmp_path / f"folds_{where.name}", "folds=true")
+        for where in (finalized, tmp_path / "bundle")
+    )
+    np.testing.assert_array_equal(one.X, two.X)
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert "The 3 models of the cross-validation lie beside it: `folds=true`" in card
+
+
+def test_the_card_of_a_final_model_quotes_what_was_scored(finalized: Path, tmp_path: Path) -> None:
+    """A gene that no fold scored is counted as such, and nothing is said of the final model's own
+    score.
+    """
+    genes = read_final_genes(finalized / "final" / "ridge")
+    lost = next(gene for gene in genes.index if genes.loc[gene, "scored"])
+    for i in range(3):
+        file = finalized / str(i) / "per_gene.csv"
+        table = pd.read_csv(file)
+        table.loc[table["gene"] == lost, "pcc"] = np.nan
+        table.to_csv(file, index=False)
+        changed_on_purpose(file)
+    pack(finalized, tmp_path / "bundle")
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    facts = json.loads((tmp_path / "bundle" / "facts.json").read_text())
+    n_scored = int(genes["scored"].sum()) - 1
+    assert facts["n_genes"] == 40 and facts["n_genes_scored"] == n_scored
+    for words in (
+        "one model, fitted on all 4 sections of 3 groups",
+        "4 sections (DEMO1, DEMO2, DEMO3, DEMO5)",
+        "3 (P1, P2, P3)",
+        "40, chosen on all sections",
+        f"{n_scored} have a score",
+        f"{40 - n_scored} were never scored: nothing is known of these",
+        "has no score of its own",
+        "- the final model itself was scored on nothing",
+    ):
+        assert words in card, words
+    assert "mean of" not in card and "folds=true" not in card
+    table = read_final_genes(tmp_path / "bundle")
+    assert not table.loc[lost, "scored"] and np.isnan(table.loc[lost, "pcc"])
+
+
+def test_a_final_model_without_any_score(train: Run, tmp_path: Path) -> None:
+    """One patient: nothing can be left out."""
+    sweep = tmp_path / "one"
+    sweep.mkdir()
+    words = ["model=ridge", "data.panel.n_top=20", "data.reader.sections=[DEMO1,DEMO2]"]
+    with pytest.raises(InputError, match="more groups"):
+        train(*words, folder=sweep / "0")
+    with pytest.raises(InputError, match=r"no scored fold of ridge to pack; python -m"):
+        pack(sweep, tmp_path / "bundle")
+    finalize(sweep)
+    pack(sweep, tmp_path / "bundle")
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert "## How well it does: not known" in card and "PCC" not in card.split("## Intended")[0]
+    assert json.loads((tmp_path / "bundle" / "facts.json").read_text())["scores"] == "none"
+    assert not read_final_genes(tmp_path / "bundle")["scored"].any()
+
+
+def test_a_final_model_of_other_settings_is_refused(finalized: Path, tmp_path: Path) -> None:
+    for i in range(3):
+        file = finalized / str(i) / "config.json"
+        content = json.loads(file.read_text())
+        content["data"]["panel"]["n_top"] = 30
+        file.write_text(json.dumps(content))
+        changed_on_purpose(file)
+    with pytest.raises(InputError, match=r"other settings.*data.panel.n_top.*--restart"):
+        pack(finalized, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_bundle_inside_a_sweep_is_no_run(finalized: Path) -> None:
+    before = [run["folder"] for run in read_runs(finalized)]
+    pack(finalized, finalized / "bundle")
+    assert (finalized / "bundle" / "final" / "ridge" / FACTS).is_file()
+    assert [run["folder"] for run in read_runs(finalized)] == before
+    assert find_checkpoints(str(finalized)) == [
+        finalized / "final" / "ridge" / "checkpoints" / "best.ckpt"
+    ]
 
 
 def test_the_command(sweep: Path, tmp_path: Path) -> None:

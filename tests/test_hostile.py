@@ -26,7 +26,7 @@ from hespotex.errors import InputError
 from hespotex.external import evaluate
 from hespotex.fill import fill_store
 from hespotex.inference import predict
-from hespotex.packing import pack
+from hespotex.packing.pack import pack
 from hespotex.results.findings import PASS
 from hespotex.run import train
 from hespotex.summary import summarise

@@ -12,7 +12,7 @@ from conftest import CHECKOUT, Run
 
 from hespotex.errors import InputError
 from hespotex.locks import alone_in
-from hespotex.packing import pack
+from hespotex.packing.pack import pack
 from hespotex.results.loggers import check_login
 
 HOLD = """

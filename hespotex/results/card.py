@@ -12,7 +12,8 @@ HUB_HEADER = (
 )
 LIMITS = """- For research. Not for diagnosis, nor for any decision about a patient.
 - Believe a gene as far as it has earned it: `genes.csv` has its correlation on patients that the
-  model had not seen; the prediction carries it as `test_pcc`.
+  model had not seen; the prediction carries it as `test_pcc`. A gene that was never scored is
+  marked there.
 - For tissue, stain and scanner like those of training. Each predicted spot has a `strangeness`,
   above 1 where it is more unlike the training spots than 99 % of these are; `predict.py` warns
   where much of a slide is.
@@ -30,7 +31,7 @@ def model_card(
     Args:
         facts: `facts.json` of the bundle.
         row: the model's own row of `model_table`; sections: its rows of `section_table`; runs: its
-          runs.
+          runs. All are empty where nothing was scored.
     """
     facts = inert_values(facts)
     problems = [
@@ -41,10 +42,7 @@ def model_card(
         HUB_HEADER,
         f"# {facts['model']} on {facts['data']}: gene expression from H&E",
         *(problems if facts["problems"] else []),
-        (
-            f"Predicts {facts['n_genes']} genes ({facts['unit']}) at spots of an H&E slide, as the"
-            f" mean of {len(facts['folds'])} models, one for each fold of a cross-validation."
-        ),
+        _predicts(facts),
         "## Use",
         "```\npython predict.py checkpoint=FOLDER slides='slides/*.svs' output=predicted\n```",
         (
@@ -54,16 +52,7 @@ def model_card(
         ),
         "## What it is",
         markdown(["", ""], _what(facts)),
-        inert(f"## How well it does: {title(facts['fold_strategy'], runs)}"),
-        EXPLANATION,
-        headline(row),
-        "\n".join(inert(f"- {note}") for note in [*notes(row), *facts["audit"]]),
-        (
-            "Each score is of one fold's model on sections that it did not train on. Their mean,"
-            " which `predict.py` takes, has no score on this data set: some fold has seen each"
-            " section."
-        ),
-        across(sections, ["group", "section_id"]),
+        *(_scored(facts, row, sections, runs) if runs else _unscored()),
         "## Intended use and limits",
         LIMITS,
         "## Licence",
@@ -74,19 +63,86 @@ def model_card(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _predicts(facts: dict[str, Any]) -> str:
+    """What the bundle is, in a sentence or two."""
+    n_folds = len(facts["folds"])
+    begin = f"Predicts {facts['n_genes']} genes ({facts['unit']}) at spots of an H&E slide, "
+    if facts["final"] is None:
+        return begin + f"as the mean of {n_folds} models, one for each fold of a cross-validation."
+    n_sections = len(facts["final"]["fitted_on"])
+    n_groups = len(facts["final"]["groups"])
+    whole = f"by one model, fitted on all {n_sections} sections of {n_groups} groups (patients)."
+    folds = (
+        f" The {n_folds} models of the cross-validation lie beside it: `folds=true` averages them,"
+        " for the genes that all of them know."
+    )
+    return begin + whole + (folds if n_folds else "")
+
+
+def _scored(
+    facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame, runs: list[dict[str, Any]]
+) -> list[str]:
+    """What the folds have reached on sections that were left out."""
+    remarks = [*notes(row), *facts["audit"]]
+    return [
+        inert(f"## How well it does: {title(facts['fold_strategy'], runs)}"),
+        EXPLANATION,
+        headline(row),
+        "\n".join(inert(f"- {note}") for note in remarks),
+        _whose(facts),
+        *_not_covered(facts),
+        across(sections, ["group", "section_id"]),
+    ]
+
+
+def _unscored() -> list[str]:
+    return [
+        "## How well it does: not known",
+        (
+            "No section was left out and scored, so there is no score of this model, nor of any of"
+            " its genes."
+        ),
+    ]
+
+
+def _whose(facts: dict[str, Any]) -> str:
+    """Of which models the scores are, and of which genes."""
+    each = "Each score is of one fold's model on sections that it did not train on."
+    if facts["final"] is None:
+        rest = (
+            " Their mean, which `predict.py` takes, has no score on this data set: some fold has"
+            " seen each section."
+        )
+    else:
+        rest = (
+            " The model on all sections, which `predict.py` takes, has no score of its own: it has"
+            " seen each of them."
+        )
+    never = facts["n_genes"] - facts["n_genes_scored"]
+    genes = (
+        f" Of the {facts['n_genes']} genes that it predicts, {facts['n_genes_scored']} have a score"
+        f" (`genes.csv`: mean PCC, interval, number of folds, q) and {facts['n_genes_found']} were"
+        f" found; {never} were never scored: nothing is known of these."
+    )
+    return each + rest + genes
+
+
+def _not_covered(facts: dict[str, Any]) -> list[str]:
+    """What the estimate leaves open, a line each."""
+    if facts["final"] is None:
+        return []
+    lines = "\n".join(f"- {words}" for words in facts["final"]["does_not_cover"])
+    return ["The cross-validation does not cover:", lines]
+
+
 def _what(facts: dict[str, Any]) -> list[list[str]]:
-    folds = facts["folds"]
-    trained = sorted({name for fold in folds for name in fold["trained_on"]})
+    trained = facts["trained_on"]
     return [
         ["model", f"{facts['model']} ({facts['role']})"],
         ["encoder", facts["encoder"]],
         ["data", f"{facts['data']}: {len(trained)} sections ({', '.join(trained)})"],
         ["groups (patients)", f"{len(facts['groups'])} ({', '.join(facts['groups'])})"],
-        [
-            "genes",
-            f"{facts['n_genes']} that all folds know;"
-            f" each fold chose its own on {_chosen_on(folds)}",
-        ],
+        ["genes", f"{facts['n_genes']}, {_chosen_on(facts)}"],
         ["unit", facts["unit"]],
         [
             "spots",
@@ -103,12 +159,14 @@ def _versions(facts: dict[str, Any]) -> str:
     return f"{named}; commit {facts['git_commit']}"
 
 
-def _chosen_on(folds: list[dict[str, Any]]) -> str:
-    return (
-        "its training sections"
-        if all(fold["panel_fitted_on"] for fold in folds)
-        else "a list given from outside"
-    )
+def _chosen_on(facts: dict[str, Any]) -> str:
+    """What the genes were chosen on."""
+    if facts["final"] is not None:
+        chosen = facts["final"]["panel_fitted_on"]
+        return "chosen on all sections" if chosen else "a list given from outside"
+    own = all(fold["panel_fitted_on"] for fold in facts["folds"])
+    where = "its training sections" if own else "a list given from outside"
+    return f"which all folds know; each fold chose its own on {where}"
 
 
 def _licence(encoder: str, licence: str | None) -> str:

@@ -13,10 +13,13 @@ from hespotex.results.gene_table import gene_table
 from hespotex.results.runs import Runs, read_genes
 from hespotex.results.statistics import FEW_GROUPS, bootstrap_interval
 from hespotex.results.tables import Tables
+from hespotex.spreadsheet import unmarked, write_csv
 
 FACTS = "final.json"
 GENES = "genes.csv"
 COLUMNS = ["pcc", "low", "high", "n_sections", "n_folds", "q", "found", "scored"]
+# of the model's row in the summary
+QUOTED = ["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]
 
 
 def cross_validated_genes(runs: Runs, genes: list[str]) -> pd.DataFrame:
@@ -88,6 +91,8 @@ def final_facts(
         "fitted_on": fitted_on,
         "groups": sorted(set(fitted_on.values())),
         "leaks": about["leaks"],
+        "panel_fitted_on": about["panel_fitted_on"],
+        "data_fingerprint": about["data_fingerprint"],
     }
     return facts | _estimate(model, runs, every_run, about)
 
@@ -98,16 +103,18 @@ def _estimate(model: str, runs: Runs, every_run: Runs, about: dict[str, Any]) ->
         return {"scores": "none", "does_not_cover": [only]}
     strategy = runs[0]["fold_strategy"]
     table = Tables.make([run for run in every_run if run["fold_strategy"] == strategy]).models
-    row = table[table["model"] == model][
-        ["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]
-    ]
-    scores: dict[str, Any] = {str(name): value for name, value in row.iloc[0].to_dict().items()} | {
+    scores = quoted(table[table["model"] == model]) | {
         "fold_strategy": strategy,
         "seeds": sorted({run["seed"] for run in runs}),
     }
     if scores["n_groups"] < 2:
         scores["interval"] = "none: one group"
     return {"scores": scores, "does_not_cover": _not_covered(scores, runs, about)}
+
+
+def quoted(row: pd.DataFrame) -> dict[str, Any]:
+    """The scores of a model's own row of `model_table` that are told elsewhere."""
+    return {str(name): value for name, value in row[QUOTED].iloc[0].to_dict().items()}
 
 
 def _not_covered(scores: dict[str, Any], runs: Runs, about: dict[str, Any]) -> list[str]:
@@ -136,12 +143,17 @@ def _not_covered(scores: dict[str, Any], runs: Runs, about: dict[str, Any]) -> l
 
 def write_final(folder: Path, genes: pd.DataFrame, facts: dict[str, Any]) -> None:
     """`genes.csv`, and last `final.json`, beside the checkpoint."""
-    with atomic_path(folder / GENES) as part:
-        genes.to_csv(part, index_label="gene", float_format="%.6g")
+    write_genes(genes, folder / GENES)
     write_json(folder / FACTS, facts)
 
 
+def write_genes(genes: pd.DataFrame, path: Path) -> None:
+    """The table of `cross_validated_genes`."""
+    with atomic_path(path) as part:
+        write_csv(genes, part, index_label="gene", float_format="%.6g")
+
+
 def read_final_genes(folder: Path) -> pd.DataFrame:
-    """`genes.csv` of a final model, by gene; a gene may be called NA."""
+    """`genes.csv` of a final model or a bundle, by gene; a gene may be called NA."""
     table = pd.read_csv(folder / GENES, dtype={"gene": str}, keep_default_na=False, na_values=[""])
-    return table.set_index("gene")
+    return table.assign(gene=table["gene"].map(unmarked)).set_index("gene")

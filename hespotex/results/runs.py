@@ -115,12 +115,15 @@ def homes(folder: Path, marker: str) -> Iterator[Path]:
     """Folders of the runs below a folder: those that hold the file `marker`. Bundles in it hold
     copies and are left out.
     """
-    bundles = {
-        path.parent for path in visible(folder, f"**/{BUNDLE}") if (path.parent / "folds").is_dir()
-    } - {folder}
+    bundles = {path.parent for path in visible(folder, f"**/{BUNDLE}") if _is_bundle(path.parent)}
+    bundles -= {folder}
     for path in visible(folder, f"**/{marker}"):
         if bundles.isdisjoint(path.parents):
             yield path.parents[marker.count("/")]
+
+
+def _is_bundle(folder: Path) -> bool:
+    return any((folder / name).is_dir() for name in ("folds", FINAL))
 
 
 def read_run(home: Path) -> Run:

@@ -13,7 +13,7 @@ from hespotex.encoders.histology import HistologyEncoder
 from hespotex.encoders.pair import SideBySide, part_settings
 from hespotex.encoders.random_vit import RandomViTEncoder
 from hespotex.errors import InputError
-from hespotex.packing import _licence
+from hespotex.packing.facts import _licence
 from hespotex.predictor import _as_trained, _encoder
 
 CHOICES = {

@@ -21,7 +21,7 @@ HEAVY = (
     "hydra.main",
     "hespotex.run",
     "hespotex.inference",
-    "hespotex.packing",
+    "hespotex.packing.pack",
     "hespotex.auditing.audit",
     "hespotex.fill",
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from hespotex.packing import pack
+from hespotex.packing.pack import pack
 from hespotex.results.markdown import inert, inert_values, markdown, picture
 from hespotex.summary import summarise
 

@@ -17,7 +17,7 @@ from hespotex.errors import InputError
 from hespotex.failures import Failure, note_outcome
 from hespotex.files import visible
 from hespotex.manifest import MANIFEST, check_files, write_manifest
-from hespotex.packing import pack
+from hespotex.packing.pack import pack
 from hespotex.results.runs import read_runs
 from hespotex.results.tables import Tables
 from hespotex.summary import summarise

@@ -1,0 +1,1 @@
+"""Bundles: a cross-validated model as one folder to share."""
