@@ -18,12 +18,17 @@ from hespotex.errors import InputError
 from hespotex.facts import check_facts, facts_in_use
 from hespotex.files import file_fingerprint
 from hespotex.manifest import check_files
+from hespotex.modules.base import ExpressionModule
 from hespotex.provenance import KEY
 from hespotex.results.finite import check_finite
 from hespotex.results.runs import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes
 from hespotex.typed_paths import matching_paths, typed_path
 
 log = logging.getLogger(__name__)
+Facts = dict[str, Any]
+NOT_FINITE = (
+    "are the weights of the checkpoint, and the image, whole? Train it again, or leave it out"
+)
 
 
 def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[Path]:
@@ -135,6 +140,24 @@ def _homes(place: Path) -> list[Path]:
     return [home for home in homes(place, CONFIG) if not is_final(home / BEST)]
 
 
+def load_members(paths: Sequence[Path]) -> tuple[list[Facts], list[ExpressionModule]]:
+    """Facts and modules of checkpoints that predict the same thing.
+
+    Raises:
+        InputError: files that are no checkpoints, or that do not belong together.
+    """
+    contents = [read_checkpoint(path) for path in paths]
+    for path, content in zip(paths, contents, strict=True):
+        check_facts(path, content[KEY], content.get("state_dict"))
+    members: list[Facts] = [content[KEY] for content in contents]
+    _check_alike(paths, members)
+    modules = []
+    for path, content in zip(paths, contents, strict=True):
+        with facts_in_use(str(path)):
+            modules.append(load_module(content))
+    return members, modules
+
+
 class Ensemble:
     """The mean of the members' predictions, for the genes that every member knows.
 
@@ -149,16 +172,8 @@ class Ensemble:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        contents = [read_checkpoint(path) for path in paths]
-        for path, content in zip(paths, contents, strict=True):
-            check_facts(path, content[KEY], content.get("state_dict"))
-        self.members: list[dict[str, Any]] = [content[KEY] for content in contents]
-        _check_alike(paths, self.members)
+        self.members, self.modules = load_members(paths)
         self.about = self.members[0] | _of_all(self.members)
-        self.modules = []
-        for path, content in zip(paths, contents, strict=True):
-            with facts_in_use(str(path)):
-                self.modules.append(load_module(content))
         shared = set.intersection(*(set(member["genes"]) for member in self.members))
         self.genes = [gene for gene in self.about["genes"] if gene in shared]
         self.columns = [_columns(member["genes"], self.genes) for member in self.members]
@@ -189,11 +204,7 @@ class Ensemble:
         sums: dict[str, RunningSpread] = {}
         for module, own in zip(self.modules, self.columns, strict=True):
             predicted = module.predict(batches)
-            check_finite(
-                predicted,
-                "are the weights of the checkpoint, and the image, whole? Train it again, or leave"
-                " it out",
-            )
+            check_finite(predicted, NOT_FINITE)
             for name, values in predicted.items():
                 sums.setdefault(name, RunningSpread()).add(
                     values if own is None else values[:, own]
@@ -236,7 +247,7 @@ class RunningSpread:
         return (self.squares / self.n).sqrt() if self.n > 1 else None
 
 
-def _of_all(members: list[dict[str, Any]]) -> dict[str, Any]:
+def _of_all(members: list[Facts]) -> Facts:
     """Facts that must tell of every member: what chose the genes of any, and the leaks of any."""
     names = ("panel_fitted_on", "leaks")
     return {
@@ -253,7 +264,7 @@ def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:
     return [place[gene] for gene in wanted]
 
 
-def _check_alike(paths: Sequence[Path], members: list[dict[str, Any]]) -> None:
+def _check_alike(paths: Sequence[Path], members: list[Facts]) -> None:
     """Refuse to average what differs in more than the training sections and the seed."""
     first = members[0]
     for path, member in zip(paths, members, strict=True):

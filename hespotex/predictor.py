@@ -1,6 +1,7 @@
 """Checkpoints bring their genes, encoder, graph and scaling along."""
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from hespotex.build import Config, build
@@ -14,6 +15,7 @@ from hespotex.encoders.pair import has_parts, part_settings
 from hespotex.ensemble import Ensemble, find_checkpoints
 from hespotex.errors import InputError
 from hespotex.facts import facts_in_use
+from hespotex.fold_spread import folds_beside
 from hespotex.provenance import git_commit, versions
 from hespotex.results.about import brief
 from hespotex.trusted import part, plain, rebuild, rebuild_part
@@ -41,6 +43,8 @@ class Predictor:
             self.nuclei = _nuclei(self.about, config["nuclei_folder"])
             self.inputs = ImageInputs(**self.about["image_inputs"])
             self.batching: Batching = rebuild(self.about["config"], "data.batching")
+        checkpoints = [Path(path) for path in self.ensemble.fingerprints]
+        self.folds = folds_beside(checkpoints, self.genes) if config.get("fold_std") else None
         self.store: EmbeddingStore = build(config["store"])
         self.provenance = brief(self.about) | {
             "standardize": self.inputs.standardize,
@@ -48,11 +52,14 @@ class Predictor:
             "versions": versions(),
             "git_commit": str(git_commit()),
         }
+        if self.folds:
+            self.provenance["fold_std_of"] = " ".join(self.folds.fingerprints)
 
     def batches(self, graph: SpotGraph) -> BlockLoader:
         """A section for the models, in blocks where it is large."""
-        n_hops = max(module.n_hops for module in self.ensemble.modules)
-        n_genes = max(module.n_genes for module in self.ensemble.modules)
+        modules = [*self.ensemble.modules, *(self.folds.modules if self.folds else [])]
+        n_hops = max(module.n_hops for module in modules)
+        n_genes = max(module.n_genes for module in modules)
         return self.batching.loader([graph], n_genes, n_hops)
 
 

@@ -124,6 +124,8 @@ class SlideWriter:
             log.warning("%s: %d spots: %s", section.section_id, len(section.adata), TOO_FEW)
         graph = own.inputs.assemble(section, own.encoder, own.nuclei, own.store)
         mean, spread = own.ensemble.with_spread(own.batches(graph))[section.section_id]
+        if own.folds:
+            spread = own.folds(own.batches(graph))[section.section_id]
         spots: dict[str, NDArray[np.float32]] = {}
         if own.nuclei:
             spots["nuclei"] = count_nuclei(section, own.nuclei, own.store)[:, 0]
@@ -133,6 +135,8 @@ class SlideWriter:
             _warn_if_unlike(section.section_id, strange)
         spreads = None if spread is None else spread.numpy()
         table = slide_table(section, own.genes, mean.numpy(), own.provenance, spreads, spots)
+        if own.folds:
+            table.var["fold_std_folds"] = own.folds.n_folds.numpy()
         table.var = table.var.join(self.earned) if len(self.earned) else table.var
         return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
 

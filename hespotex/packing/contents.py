@@ -56,7 +56,8 @@ class Contents:
         predictor = _ensemble([final] if final else folders)
         members = _ensemble(folders).members if folders else []
         genes = cross_validated_genes(chosen.runs, predictor.genes)
-        about = _about(sweep, chosen, final, predictor) if final else {}
+        packed = [f"folds/{name}" for name in named(runs)]
+        about = _about(sweep, chosen, final, predictor, packed) if final else {}
         return cls(chosen, final, named(runs), predictor, members, genes, about)
 
     @property
@@ -93,11 +94,15 @@ def _ensemble(folders: list[Path]) -> Ensemble:
     return Ensemble(checkpoints)
 
 
-def _about(sweep: Path, chosen: Chosen, final: Path, predictor: Ensemble) -> dict[str, Any]:
-    """What `final.json` says, with the scores that the runs have by now."""
+def _about(
+    sweep: Path, chosen: Chosen, final: Path, predictor: Ensemble, packed: list[str]
+) -> dict[str, Any]:
+    """What `final.json` says, with the scores that the runs have by now, and the folds where the
+    bundle has them.
+    """
     now = final_facts(sweep, chosen.name, chosen.runs, chosen.every_run, predictor.about)
     then: dict[str, Any] = read_json(final / FACTS, "python -m hespotex.finalize makes it anew")
-    return then | now
+    return then | now | {"folds": packed}
 
 
 def named(runs: Runs) -> dict[str, Run]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.files import atomic_path, write_json
+from hespotex.errors import InputError
+from hespotex.files import atomic_path, read_json, write_json
 from hespotex.results.aggregate import gene_scores
 from hespotex.results.gene_table import gene_table
-from hespotex.results.runs import Runs, read_genes
+from hespotex.results.runs import BEST, Runs, read_genes
 from hespotex.results.statistics import FEW_GROUPS, bootstrap_interval
 from hespotex.results.tables import Tables
+from hespotex.shapes import check_shape
 from hespotex.spreadsheet import unmarked, write_csv
 
 FACTS = "final.json"
@@ -88,6 +90,7 @@ def final_facts(
         "model": model,
         "seed": about["seed"],
         "n_genes": len(about["genes"]),
+        "folds": [Path(run["folder"]).relative_to(sweep).as_posix() for run in runs],
         "fitted_on": fitted_on,
         "groups": sorted(set(fitted_on.values())),
         "leaks": about["leaks"],
@@ -139,6 +142,29 @@ def _not_covered(scores: dict[str, Any], runs: Runs, about: dict[str, Any]) -> l
     if scores["missing_folds"]:
         words.append(f"folds without a finished run: {scores['missing_folds']}")
     return words
+
+
+def folds_of(folder: Path) -> list[Path]:
+    """Folders of the runs whose scores a final model quotes.
+
+    Args:
+        folder: of the final model, two below its sweep or bundle.
+
+    Raises:
+        InputError: there are less than two, they are not there, or not named.
+    """
+    file = folder / FACTS
+    facts = read_json(file, "python -m hespotex.finalize makes it anew")
+    check_shape(facts, {"folds?": [str]}, str(file))
+    if len(facts.get("folds", [])) < 2:
+        raise InputError(f"{file} names no two folds; a bundle holds them where --folds asked for")
+    sweep = folder.parents[1]
+    folders = [sweep / name for name in facts["folds"]]
+    for name, found in zip(facts["folds"], folders, strict=True):
+        outside = Path(name).is_absolute() or ".." in Path(name).parts
+        if outside or not (found / BEST).is_file():
+            raise InputError(f"{file} names the fold {name}, which has no {BEST} in {sweep}")
+    return folders
 
 
 def write_final(folder: Path, genes: pd.DataFrame, facts: dict[str, Any]) -> None:

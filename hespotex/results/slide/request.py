@@ -29,6 +29,7 @@ WORDS = (
     "genes",
     "map_genes",
     "nuclei_folder",
+    "fold_std",
     "flat",
     "qupath",
     "viewer_mb",

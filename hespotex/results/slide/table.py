@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from hespotex.data.section import Section
 from hespotex.results.predictions import spot_table
 
-FOLD_STD = "fold_std"  # layer: standard deviation over the predictions of several checkpoints
+# layer: standard deviation over the predictions of several checkpoints, such as the folds
+FOLD_STD = "fold_std"
 # obsm: scores (n_spots, n_sets); uns: names, and how many genes of each set the panel has and lacks
 SETS = "gene_sets"
 SET_UNIT = "mean z-score"
