@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 
 from hespotex.data.readers.frame import pair_of, xy_of
 from hespotex.data.readers.h5ad import H5adReader
+from hespotex.data.readers.her2st import Her2stReader
 from hespotex.data.readers.hest import HestReader
 from hespotex.data.readers.slide import read_positions
+from hespotex.data.readers.visium import VisiumReader
 from hespotex.data.section import Section
 from hespotex.errors import InputError
 
-from .builders import write_pyramid
-from .builders_visium import as_adata, truth, write_flat, write_hest_visium
+from .builders import write_her2st, write_pyramid
+from .builders_visium import as_adata, truth, write_flat, write_hest_visium, write_visium
 
 Table = Any  # AnnData
 
@@ -265,3 +268,50 @@ def test_spots_on_glass(tmp_path: Path, exchange: bool, hest: bool) -> None:
         InputError, match=r"A: \d+% of the spots lie on tissue; with x and y exchanged, 100%"
     ):
         reader.read("A")
+
+
+def glass_but(part: NDArray[np.float64], width: int, height: int) -> NDArray[np.uint8]:
+    """Glass with tissue on the rectangle of these positions."""
+    image = np.full((height, width, 3), 245, np.uint8)
+    low = np.maximum(part.min(axis=0).astype(int) - 20, 0)
+    high = part.max(axis=0).astype(int) + 20
+    image[low[1] : high[1], low[0] : high[0]] = (160, 110, 190)
+    return image
+
+
+def her2st_on(root: Path, move: float = 0.0, mirror: bool = False) -> Her2stReader:
+    """A section whose tissue lies `move` px to the right of its spots."""
+    write_her2st(root)
+    file = root / "ST-spotfiles" / "A1_selection.tsv"
+    spots = pd.read_csv(file, sep="\t")
+    tissue = spots[["pixel_x", "pixel_y"]].to_numpy() + np.array([move, 0.0])
+    cv2.imwrite(str(root / "ST-imgs/A/A1/he.jpg"), glass_but(tissue, 700, 700))
+    if mirror:
+        spots["pixel_x"] = spots["pixel_x"].max() + spots["pixel_x"].min() - spots["pixel_x"]
+        spots.to_csv(file, sep="\t", index=False)
+    return Her2stReader(str(root))
+
+
+def test_legacy_st_on_glass(tmp_path: Path) -> None:
+    assert len(her2st_on(tmp_path).read("A1").adata) == 24
+    moved = her2st_on(tmp_path, move=340)
+    with pytest.raises(InputError, match=r"A1: only \d+% of the spots.*check_frame=false"):
+        moved.read("A1")
+    moved.check_frame = False
+    assert len(moved.read("A1").adata) == 24
+
+
+def test_legacy_st_with_a_mirrored_array(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"A1: the array .* lies mirrored on the image"):
+        her2st_on(tmp_path, mirror=True).read("A1")
+
+
+def test_visium_on_the_image_of_another_sample(tmp_path: Path) -> None:
+    spots = write_visium(tmp_path / "V1")
+    for move, fits in (((0, 0), True), ((400, 330), False)):
+        write_pyramid(tmp_path / "V1" / "he.tif", [glass_but(spots.pos + move, 800, 650)])
+        if fits:
+            assert len(VisiumReader(str(tmp_path)).read("V1").adata) == 36
+    with pytest.raises(InputError, match=r"V1: only \d+% of the spots lie on tissue"):
+        VisiumReader(str(tmp_path)).read("V1")
+    assert len(VisiumReader(str(tmp_path), check_frame=False).read("V1").adata) == 36

@@ -28,6 +28,7 @@ PAIRS = [  # names of x and y, in lower case
     ("center_x", "center_y"), ("spatial_x", "spatial_y"), ("x_coord", "y_coord"),
     ("x_position", "y_position"), ("pos_x", "pos_y"), ("col", "row"), ("column", "row"),
 ]  # fmt: skip
+OVERRIDE = "data.reader.check_frame=false"
 NUMBERED = re.compile(r"\D*(\d+)$")
 FULLRES = ("pxl_col_in_fullres", "pxl_row_in_fullres")
 ARRAY = ("array_col", "array_row")
@@ -252,7 +253,7 @@ def check_on_tissue(
     if stretched and mask[:height, :width].sum() < COVERED * mask.sum():
         frame.refuse(
             "all spots lie in the upper left corner of the image, while the tissue goes on "
-            f"({stretched[0]} they would span it): are they px of a smaller picture?"
+            f"({stretched[0]} they would span it), as px of a smaller picture do"
         )
     if share > CLEAR[1]:  # no glass to tell by
         return

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hespotex.data.images import image_facts
 from hespotex.data.readers.common import (
     check_counts,
     chosen,
@@ -19,6 +20,7 @@ from hespotex.data.readers.common import (
     only,
     read_table,
 )
+from hespotex.data.readers.frame import ARRAY, OVERRIDE, Frame
 from hespotex.data.readers.ids import by_id, check_unique
 from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.scale import choose_mpp, pitch_px
@@ -41,6 +43,8 @@ class Her2stReader:
         sections: ids to use; by default all that have counts.
         pitch_um: distance of neighbouring spots: 200 um for ST 1k arrays, 100 um for 2k.
         spot_diameter_um: 100 um.
+      check_frame: refuse spots that miss the tissue where another frame would meet it, and an array
+        that lies mirrored on the image.
     """
 
     def __init__(
@@ -50,11 +54,13 @@ class Her2stReader:
         sections: list[str] | None = None,
         pitch_um: float = 200.0,
         spot_diameter_um: float = 100.0,
+        check_frame: bool = True,
     ) -> None:
         self.root = Path(root)
         self.mpp = mpp
         self.pitch_um = pitch_um
         self.spot_diameter_um = spot_diameter_um
+        self.check_frame = check_frame
         self._counts = self._find(sections)
 
     def section_keys(self) -> list[SectionKey]:
@@ -98,6 +104,15 @@ class Her2stReader:
         labels = self.root / "ST-pat" / "lbl" / f"{section_id}_labeled_coordinates.tsv"
         if labels.is_file():
             adata.obs["label"] = _labels(labels).reindex(shared).to_numpy()
+        image = only(
+            self.root / "ST-imgs" / section_id[0] / section_id,
+            (".jpg", ".jpeg", ".png", ".tif", ".tiff"),
+        )
+        if self.check_frame:
+            places = pd.DataFrame(array, shared, list(ARRAY))
+            frame = Frame(section_id, pos, places, {}, OVERRIDE)
+            frame.check_turn()
+            frame.check_image(image, image_facts(image)[0])
         return Section(
             key=SectionKey(section_id, section_id[0]),
             adata=adata,
@@ -105,10 +120,7 @@ class Her2stReader:
             mpp_source=source,
             pitch_um=self.pitch_um,
             spot_diameter_um=self.spot_diameter_um,
-            image=only(
-                self.root / "ST-imgs" / section_id[0] / section_id,
-                (".jpg", ".jpeg", ".png", ".tif", ".tiff"),
-            ),
+            image=image,
         )
 
     def _find(self, wanted: list[str] | None) -> dict[str, Path]:

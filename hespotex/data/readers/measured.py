@@ -15,13 +15,12 @@ from scipy import sparse
 
 from hespotex.data.readers.common import check_counts, read_h5ad
 from hespotex.data.readers.counts import raw_counts
-from hespotex.data.readers.frame import Frame, xy_of
+from hespotex.data.readers.frame import OVERRIDE, Frame, xy_of
 from hespotex.data.readers.ids import check_unique, plain_id
 from hespotex.data.readers.on_tissue import COLUMN, spots_on_tissue
 from hespotex.data.section import check_positions
 from hespotex.errors import InputError
 
-OVERRIDE = "data.reader.check_frame=false"
 ALL_SPOTS = "put the column right, or take all spots with data.reader.in_tissue=null"
 LIBRARY = ("library_id", "library", "sample", "sample_id", "batch")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hespotex.data.images import image_facts
 from hespotex.data.readers.common import chosen, existing_folder, read_json
-from hespotex.data.readers.frame import as_number
+from hespotex.data.readers.frame import OVERRIDE, Frame, as_number
 from hespotex.data.readers.fullres import PICTURES, check_full_resolution
 from hespotex.data.readers.groups import Groups, read_groups
 from hespotex.data.readers.ids import by_id, name_of
@@ -34,6 +34,7 @@ class VisiumReader:
         groups: patients, see `read_groups`.
         mpp: um per px; by default what the image says, else read off the spot pitch.
         sections: ids to use; by default all.
+      check_frame: refuse spots that miss the tissue of the image, as on that of another sample.
     """
 
     pitch_um = 100.0
@@ -47,9 +48,11 @@ class VisiumReader:
         groups: Groups = None,
         mpp: float | None = None,
         sections: list[str] | None = None,
+        check_frame: bool = True,
     ) -> None:
         self.images = images
         self.mpp = mpp
+        self.check_frame = check_frame
         self._outs = chosen(self._find(Path(root)), sections, root)
         self._groups = read_groups(groups, list(self._outs))
 
@@ -77,6 +80,8 @@ class VisiumReader:
         key = SectionKey(section_id, self._groups[section_id])
         section = Section(key, adata, mpp, source, self.pitch_um, self.spot_diameter_um, image)
         check_spots(section, *size)
+        if self.check_frame:
+            Frame(section_id, spots.pos_px, adata.obs, scale, OVERRIDE).check_image(image, size)
         return section
 
     def _spots(self, section_id: str, outs: Path) -> tuple[Path, Spots]:

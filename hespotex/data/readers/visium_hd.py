@@ -25,7 +25,7 @@ class VisiumHDReader(VisiumReader):
     """As `VisiumReader`, for folders with `binned_outputs/`.
 
     Args:
-        root, images, groups, sections: see `VisiumReader`.
+        root, images, groups, sections, check_frame: see `VisiumReader`.
         mpp: um per px; by default the `microns_per_pixel` of the scale factors.
         bin_um: side of the bins to read: 16 or 8 (2 needs much memory).
         pool: this many bins along each side become one spot: counts are summed, the position is the
@@ -43,12 +43,13 @@ class VisiumHDReader(VisiumReader):
         sections: list[str] | None = None,
         bin_um: int = 16,
         pool: int = 1,
+        check_frame: bool = True,
     ) -> None:
         if pool < 1:
             raise InputError(
                 f"data.reader.pool={pool}: expected 1 or more bins along each side of a spot"
             )
-        super().__init__(root, images, groups, mpp, sections)
+        super().__init__(root, images, groups, mpp, sections, check_frame)
         self.bin_um = bin_um
         self.pool = pool
         self.pitch_um = self.spot_diameter_um = float(bin_um * pool)
