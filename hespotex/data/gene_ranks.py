@@ -13,7 +13,7 @@ from hespotex.data.genes import RankedGenes
 from hespotex.data.graph import knn_edges
 from hespotex.data.residuals import THETA, gene_blocks, residual_variance
 from hespotex.data.section import Section
-from hespotex.metrics import morans_i
+from hespotex.metrics import Centred, Neighbours, morans_i
 
 TARGET_SUM = 1e4
 
@@ -64,9 +64,10 @@ class SpatialGenes(RankedGenes):
         return self.by_mean(scores, genes)
 
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
-        edges = knn_edges(section.pos, self.n_neighbours)
+        neighbours = Neighbours(knn_edges(section.pos, self.n_neighbours), len(section.pos))
         scores = [
-            morans_i(values, edges) for _, values in gene_blocks(log_normalised(section, genes))
+            morans_i(Centred.of(values.T), neighbours)
+            for _, values in gene_blocks(log_normalised(section, genes))
         ]
         return np.nan_to_num(np.concatenate(scores))  # a constant gene has no pattern
 

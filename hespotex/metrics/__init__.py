@@ -1,7 +1,7 @@
 """What a prediction is worth: metrics of one section, in float64, and their training-time form."""
 
-from hespotex.metrics.autocorrelation import morans_i
-from hespotex.metrics.genes import gene_pearson, gene_rmse
+from hespotex.metrics.autocorrelation import Neighbours, morans_i
+from hespotex.metrics.genes import Centred, gene_pearson
 from hespotex.metrics.maps import Raster
 from hespotex.metrics.moments import GeneMoments
 from hespotex.metrics.own import Metric, own_metrics
@@ -9,14 +9,15 @@ from hespotex.metrics.section import Layout, gene_metrics, gene_set_metrics, sec
 from hespotex.metrics.training import SectionScores
 
 __all__ = [
+    "Centred",
     "GeneMoments",
     "Layout",
     "Metric",
+    "Neighbours",
     "Raster",
     "SectionScores",
     "gene_metrics",
     "gene_pearson",
-    "gene_rmse",
     "gene_set_metrics",
     "morans_i",
     "own_metrics",

@@ -4,26 +4,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.metrics.genes import TINY
+from hespotex.metrics.genes import TINY, Array, Centred
 
 
-def morans_i(values: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Moran's I = n / n_edges * sum_ij w_ij z_i z_j / sum_i z_i^2, with z the values less their
-    mean.
+class Neighbours:
+    """Which spots count as neighbours, each pair once.
 
     Args:
-        values: (n_spots, n_genes).
         edges: (2, n_edges), row 0 the neighbour j, row 1 the spot i; each has weight 1.
+        n: spots.
+    """
+
+    def __init__(self, edges: NDArray[np.int64], n: int) -> None:
+        self.n_edges = edges.shape[1]
+        ends = np.sort(edges, axis=0)
+        # z^T W z is the same with all weights on one side of the diagonal, and half the work
+        self.pairs = sparse.csr_matrix((np.ones(self.n_edges), (ends[0], ends[1])), shape=(n, n))
+
+
+def morans_i(genes: Centred, neighbours: Neighbours) -> Array:
+    """Moran's I = n / n_edges * sum_ij w_ij z_i z_j / sum_i z_i^2, with z the values less their
+    mean.
 
     Returns:
         (n_genes,); NaN for genes that are constant or not measured, and everywhere without edges.
     """
-    n = len(values)
-    n_edges = edges.shape[1]
-    z = np.asarray(values, dtype=np.float64)
-    z = z - z.mean(axis=0)
-    squares = (z**2).sum(axis=0)
-    weights = sparse.csr_matrix((np.ones(n_edges), (edges[1], edges[0])), shape=(n, n))
-    products = (z * (weights @ z)).sum(axis=0)
-    known = (squares / n >= TINY) & (n_edges > 0)
-    return np.where(known, n / max(n_edges, 1) * products / np.maximum(squares, TINY), np.nan)
+    products = np.array([np.einsum("n,n->", z, neighbours.pairs @ z) for z in genes.away])
+    known = (genes.variance >= TINY) & (neighbours.n_edges > 0)
+    squares = np.where(known, genes.variance, 1.0)
+    return np.where(known, products / max(neighbours.n_edges, 1) / squares, np.nan)

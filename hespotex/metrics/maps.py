@@ -1,16 +1,18 @@
 """Metrics of gene maps: where on the section expression is high, not only at which spots."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 from scipy.spatial import cKDTree
 
-from hespotex.metrics.genes import TINY
+from hespotex.metrics.genes import TINY, Array, Centred
 
-Array = NDArray[np.float64]
 WINDOW = 7  # px, side of the square in which two maps are compared
+INSIDE = WINDOW // 2
+# px of all genes at a time: what is made of them stays in the processor's cache
+STRIP = 32768
 # Wang et al. 2004
 K1 = 0.01
 K2 = 0.03
@@ -48,12 +50,34 @@ class Raster:
         """(height, width)"""
         return self.spot >= 0
 
-    def draw(self, values: Array) -> Array:
-        """(n_spots, n_genes) -> (n_genes, height, width), 0 off tissue"""
-        return np.where(self.tissue, values.T[:, self.spot], 0.0)
+    @cached_property
+    def share(self) -> Array:
+        """One over the px on tissue in the window around each px, (height, width); 0 for none."""
+        covered = _window_sum(np.pad(self.tissue, INSIDE).astype(np.float64)[None])[0]
+        return np.divide(1.0, covered, out=np.zeros(covered.shape), where=covered > 0)
+
+    @cached_property
+    def wide(self) -> NDArray[np.int64]:
+        """`spot` with a border of empty px as wide as windows reach over it."""
+        return np.pad(self.spot, INSIDE, constant_values=-1)
+
+    def draw(self, values: Array, rows: slice) -> Array:
+        """Some rows of each gene's map and the border around them, 0 off tissue.
+
+        Args:
+            values: (n_genes, n_spots).
+
+        Returns:
+            (n_genes, n_rows + 6, width + 6).
+        """
+        start, stop, _ = rows.indices(len(self.spot))
+        spot = self.wide[start : stop + 2 * INSIDE]
+        drawn = np.take(values, np.maximum(spot, 0), axis=1)
+        drawn *= spot >= 0
+        return drawn
 
 
-def ssim(predicted: Array, measured: Array, raster: Raster) -> Array:
+def ssim(predicted: Centred, measured: Centred, raster: Raster) -> Array:
     """Structural similarity of each gene's map (Wang et al. 2004), mean over the px on tissue.  ->
     (n_genes,)
 
@@ -62,24 +86,70 @@ def ssim(predicted: Array, measured: Array, raster: Raster) -> Array:
     target's unit, so a prediction that is shrunk towards the mean scores lower. NaN where the
     measured gene is constant or not measured.
     """
-    span = np.ptp(measured, axis=0)
-    known = measured.var(axis=0) >= TINY
-    p, m = (raster.draw(values) for values in (predicted, measured))
-    covered = _window_mean(raster.tissue[None].astype(np.float64)).clip(1e-12)
-    mean_p, mean_m = (_window_mean(x) / covered for x in (p, m))
-    var_p, var_m = (
-        _window_mean(x * x) / covered - mean**2 for x, mean in ((p, mean_p), (m, mean_m))
-    )
-    covariance = _window_mean(p * m) / covered - mean_p * mean_m
-    c1, c2 = (((k * np.where(known, span, 1.0)) ** 2)[:, None, None] for k in (K1, K2))
-    similarity = (
-        (2 * mean_p * mean_m + c1)
-        * (2 * covariance + c2)
-        / ((mean_p**2 + mean_m**2 + c1) * (var_p + var_m + c2))
-    )
-    return np.where(known, similarity[:, raster.tissue].mean(axis=1), np.nan)
+    known = measured.variance >= TINY
+    span = np.where(known, np.ptp(measured.away, axis=1), 1.0)
+    total = np.zeros(len(known))
+    height, width = raster.spot.shape
+    n_rows = max(1, STRIP // (width * len(known)))
+    for start in range(0, height, n_rows):
+        total += _strip(predicted, measured, span, raster, slice(start, start + n_rows))
+    return np.where(known, total / raster.tissue.sum(), np.nan)
 
 
-def _window_mean(maps: Array) -> Array:
-    """Mean over the window around each px of (n_genes, height, width); beyond the border is 0."""
-    return np.asarray(uniform_filter(maps, (1, WINDOW, WINDOW), mode="constant"), dtype=np.float64)
+def _strip(
+    predicted: Centred, measured: Centred, span: Array, raster: Raster, rows: slice
+) -> Array:
+    """Sum of the similarity over the px on tissue in these rows, (n_genes,)."""
+    p = raster.draw(predicted.away, rows)
+    m = raster.draw(measured.away, rows)
+    share = raster.share[rows]
+    mean_p = _window_mean(p, share)
+    mean_m = _window_mean(m, share)
+    covariance = _window_mean(p * m, share)
+    covariance -= mean_p * mean_m
+    p *= p
+    m *= m
+    p += m
+    variances = _window_mean(p, share)
+    variances -= mean_p * mean_p
+    variances -= mean_m * mean_m
+    mean_p += predicted.mean[:, None, None]
+    mean_m += measured.mean[:, None, None]
+    c1, c2 = (((k * span) ** 2)[:, None, None] for k in (K1, K2))
+    similarity = _ratio(mean_p * mean_m, mean_p * mean_p + mean_m * mean_m, c1)
+    similarity *= _ratio(covariance, variances, c2)
+    return np.einsum("ghw,hw->g", similarity, (raster.spot[rows] >= 0).astype(np.float64))
+
+
+def _ratio(cross: Array, squares: Array, constant: Array) -> Array:
+    """(2 cross + c) / (squares + c), in place."""
+    cross *= 2
+    cross += constant
+    squares += constant
+    cross /= squares
+    return cross
+
+
+def _window_mean(maps: Array, share: Array) -> Array:
+    """Over what is tissue of each square of 7 x 7 px, (n_genes, height, width) -> (n_genes,
+    height - 6, width - 6)
+    """
+    total = _window_sum(maps)
+    total *= share
+    return total
+
+
+def _window_sum(maps: Array) -> Array:
+    """Sum over each square of 7 x 7 px, (n_genes, height, width) -> (n_genes, height - 6,
+    width - 6)
+    """
+    return _sum_of_seven(_sum_of_seven(maps.swapaxes(1, 2)).swapaxes(1, 2))
+
+
+def _sum_of_seven(values: Array) -> Array:
+    """Of neighbours along the last axis."""
+    two = values[..., :-1] + values[..., 1:]
+    four = two[..., :-2] + two[..., 2:]
+    seven = four[..., :-3] + two[..., 4:-1]
+    seven += values[..., 6:]
+    return seven

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from hespotex.metrics.genes import TINY
+from hespotex.metrics.genes import TINY, Centred
 
 # below any spread that matters: keeps the correlation of a constant gene at 0, with a gradient
 EPS = 1e-8
@@ -52,6 +52,18 @@ class GeneMoments:
         p = predicted - mean_p
         m = measured - mean_m
         return cls(len(p), mean_p, mean_m, p.square().mean(0), m.square().mean(0), (p * m).mean(0))
+
+    @classmethod
+    def between(cls, predicted: Centred, measured: Centred) -> "GeneMoments":
+        """Of genes that are centred already."""
+        values = (
+            predicted.mean,
+            measured.mean,
+            predicted.variance,
+            measured.variance,
+            predicted.covariance(measured),
+        )
+        return cls(predicted.away.shape[1], *map(torch.from_numpy, values))
 
     @classmethod
     def linear(
@@ -120,6 +132,28 @@ class GeneMoments:
         return torch.where(
             constant, torch.nan, self.cov / (self.var_p * self.var_m).clamp(min=TINY**2).sqrt()
         )
+
+    def r2(self) -> Tensor:
+        """Coefficient of determination: 1 - MSE / var(m), (n_genes,); negative where the section's
+        own mean is the better guess.
+        """
+        return self._where_it_varies(1 - self.mse() / self.var_m)
+
+    def concordance(self) -> Tensor:
+        """Lin 1989: 2 cov(p, m) / (var p + var m + (mean p - mean m)^2), (n_genes,); 0 for a
+        constant prediction.
+        """
+        spread = self.var_p + self.var_m + (self.mean_p - self.mean_m).square()
+        return self._where_it_varies(2 * self.cov / spread)
+
+    def variance_ratio(self) -> Tensor:
+        """var(p) / var(m), (n_genes,): 1 where the prediction spreads as the truth does, 0 where
+        it has collapsed.
+        """
+        return self._where_it_varies(self.var_p / self.var_m)
+
+    def _where_it_varies(self, score: Tensor) -> Tensor:
+        return torch.where(self.var_m >= TINY, score, torch.nan)
 
     def correlation(self) -> Tensor:
         """Pearson with a gradient everywhere: about 0 for a constant gene; NaN for one that was not

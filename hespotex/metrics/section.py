@@ -11,29 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hespotex.heap import return_freed_memory
-from hespotex.metrics.autocorrelation import morans_i
-from hespotex.metrics.genes import (
-    average_ranks,
-    gene_auc,
-    gene_ccc,
-    gene_mae,
-    gene_mse,
-    gene_pearson,
-    gene_r2,
-    gene_rmse,
-    gene_spearman,
-    gene_variance_ratio,
-)
+from hespotex.metrics.autocorrelation import Neighbours, morans_i
+from hespotex.metrics.genes import Centred, by_gene, gene_pearson, mean_absolute_error
 from hespotex.metrics.maps import Raster, ssim
+from hespotex.metrics.moments import GeneMoments
+from hespotex.metrics.ranks import area_under_curve, average_ranks, spearman
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
 from hespotex.progress import progress_bar
 
 PerGene = dict[str, NDArray[np.float64]]
 Row = dict[str, float | int]
-# genes at a time, and how many such blocks side by side: both bound the memory
+Values = NDArray[np.floating]
+# genes, and spots times genes, of the block that a thread has at a time: they bound the memory
 BLOCK = 250
-THREADS = 4
-VALUES = 2_000_000  # spots times genes of a block, at most
+VALUES = 16_000_000
+CACHED = 65_536  # spots times genes whose scores are computed together
+PIECE = 2_000_000  # spots times genes that are looked at together for what is not per gene
 SHARES = (0.1, 0.3, 0.5)  # of genes with a Pearson above this
 ORACLE = 50  # genes
 AVERAGED = ("spearman", "mse", "rmse", "mae", "r2", "ccc", "auc", "ssim", "variance_ratio")
@@ -65,7 +58,7 @@ class Measured(Protocol):
 def gene_metrics(
     predicted: Tensor, measured: Measured, layout: Layout, lowest: float = 0.0
 ) -> PerGene:
-    """Every per-gene metric of a section, some genes at a time, by a few threads.
+    """Every per-gene metric of a section, some genes at a time, by as many threads as torch has.
 
     Args:
         predicted, measured: (n_spots, n_genes).
@@ -75,51 +68,74 @@ def gene_metrics(
     n_spots, n_genes = predicted.shape
     size = max(1, min(BLOCK, VALUES // n_spots))
     starts = range(0, n_genes, size)
+    neighbours = Neighbours(layout.edges, n_spots)
 
     def score(start: int) -> PerGene:
         stop = min(start + size, n_genes)
-        return _block(predicted[:, start:stop], measured.genes(start, stop), layout, lowest)
+        p = by_gene(predicted[:, start:stop])
+        m = by_gene(measured.genes(start, stop))
+        return _block(p, m, layout.raster, neighbours, lowest)
 
     parts = []
     with (
-        ThreadPoolExecutor(min(THREADS, len(starts))) as pool,
+        ThreadPoolExecutor(min(torch.get_num_threads(), len(starts))) as pool,
         progress_bar(n_genes, "gene", "scores of genes") as bar,
     ):
         for part in pool.map(score, starts):
             parts.append(part)
             bar.update(len(part["pcc"]))
             return_freed_memory()
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return _joined(parts)
 
 
 def pieces(predicted: Tensor, measured: Measured) -> Iterator[tuple[Tensor, Tensor]]:
     """Prediction and measurement of some spots at a time."""
-    for spots in torch.split(torch.arange(len(predicted)), max(1, VALUES // predicted.shape[1])):
+    for spots in torch.split(torch.arange(len(predicted)), max(1, PIECE // predicted.shape[1])):
         yield predicted[spots], measured[spots]
 
 
-def _block(predicted: Tensor, measured: Tensor, layout: Layout, lowest: float) -> PerGene:
+def _block(
+    predicted: Values, measured: Values, raster: Raster, neighbours: Neighbours, lowest: float
+) -> PerGene:
+    """Of (n_genes, n_spots): few genes at a time, so that they stay in the processor's cache."""
+    n_genes, n_spots = predicted.shape
+    size = max(1, CACHED // n_spots)
+    return _joined(
+        [
+            _scores(predicted[i : i + size], measured[i : i + size], raster, neighbours, lowest)
+            for i in range(0, n_genes, size)
+        ]
+    )
+
+
+def _scores(
+    predicted: Values, measured: Values, raster: Raster, neighbours: Neighbours, lowest: float
+) -> PerGene:
+    p = Centred.of(predicted)
+    m = Centred.of(measured)
     ranks = average_ranks(predicted)
-    scores = {
-        "pcc": gene_pearson(predicted, measured),
-        "spearman": gene_spearman(ranks, measured),
-        "mse": gene_mse(predicted, measured),
-        "rmse": gene_rmse(predicted, measured),
-        "mae": gene_mae(predicted, measured),
-        "r2": gene_r2(predicted, measured),
-        "ccc": gene_ccc(predicted, measured),
-        "auc": gene_auc(ranks, measured, lowest),
-        "variance_ratio": gene_variance_ratio(predicted, measured),
-        "mean_measured": measured.double().mean(0),
+    moments = GeneMoments.between(p, m)
+    of_moments = {
+        "pcc": moments.pearson(),
+        "mse": moments.mse(),
+        "rmse": moments.rmse(),
+        "r2": moments.r2(),
+        "ccc": moments.concordance(),
+        "variance_ratio": moments.variance_ratio(),
+        "mean_measured": moments.mean_m,
     }
-    p = predicted.double().numpy()
-    m = measured.double().numpy()
-    maps = {
-        "ssim": ssim(p, m, layout.raster),
-        "moran_measured": morans_i(m, layout.edges),
-        "moran_predicted": morans_i(p, layout.edges),
+    return {name: values.numpy() for name, values in of_moments.items()} | {
+        "spearman": spearman(ranks, average_ranks(measured)),
+        "mae": mean_absolute_error(p, m),
+        "auc": area_under_curve(ranks, measured, lowest),
+        "ssim": ssim(p, m, raster),
+        "moran_measured": morans_i(m, neighbours),
+        "moran_predicted": morans_i(p, neighbours),
     }
-    return {name: values.numpy() for name, values in scores.items()} | maps
+
+
+def _joined(parts: list[PerGene]) -> PerGene:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def section_metrics(

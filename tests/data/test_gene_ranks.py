@@ -11,7 +11,7 @@ from hespotex.data.genes import RankedGenes
 from hespotex.data.graph import knn_edges
 from hespotex.data.residuals import residual_variance
 from hespotex.errors import InputError
-from hespotex.metrics import morans_i
+from hespotex.metrics import Centred, Neighbours, morans_i
 
 from .builders import section
 from .test_genes import N_GENES, tissue, tissue_in_another_order
@@ -43,8 +43,11 @@ def test_morans_i_gene_by_gene() -> None:
         z = x - x.mean()
         cross = sum(z[j] * z[i] for j, i in edges.T)
         expected.append(len(x) / edges.shape[1] * cross / (z**2).sum() if z.any() else np.nan)
-    np.testing.assert_allclose(morans_i(values, edges), expected, rtol=1e-9, atol=1e-12)
-    assert np.isnan(morans_i(values, np.empty((2, 0), dtype=np.int64))).all()
+    genes = Centred.of(values.T)
+    found = morans_i(genes, Neighbours(edges, len(values)))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    alone = Neighbours(np.empty((2, 0), dtype=np.int64), len(values))
+    assert np.isnan(morans_i(genes, alone)).all()
 
 
 def test_each_rule_finds_what_it_looks_for() -> None:

@@ -7,21 +7,38 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.strategies import floats
 from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, roc_auc_score
 from torch import Tensor
 
-from hespotex.metrics import genes as m
+from hespotex.metrics import Centred, GeneMoments, gene_pearson
+from hespotex.metrics.genes import by_gene
+from hespotex.metrics.genes import mean_absolute_error as absolute_error
+from hespotex.metrics.ranks import area_under_curve, average_ranks, spearman
 
 Score = Callable[[Tensor, Tensor], Tensor]
 
 
-def spearman(predicted: Tensor, measured: Tensor) -> Tensor:
-    return m.gene_spearman(m.average_ranks(predicted), measured)
+def moments(predicted: Tensor, measured: Tensor) -> GeneMoments:
+    return GeneMoments.between(Centred.of(by_gene(predicted)), Centred.of(by_gene(measured)))
 
 
-def auc(predicted: Tensor, measured: Tensor) -> Tensor:
-    return m.gene_auc(m.average_ranks(predicted), measured)
+def mae(predicted: Tensor, measured: Tensor) -> Tensor:
+    pair = (Centred.of(by_gene(values)) for values in (predicted, measured))
+    return torch.from_numpy(absolute_error(*pair))
+
+
+def rank_correlation(predicted: Tensor, measured: Tensor) -> Tensor:
+    both = (average_ranks(by_gene(values)) for values in (predicted, measured))
+    return torch.from_numpy(spearman(*both))
+
+
+def auc(predicted: Tensor, measured: Tensor, lowest: float = 0.0) -> Tensor:
+    ranks = average_ranks(by_gene(predicted))
+    return torch.from_numpy(area_under_curve(ranks, by_gene(measured), lowest))
 
 
 def lin(p: np.ndarray, t: np.ndarray) -> float:
@@ -31,17 +48,21 @@ def lin(p: np.ndarray, t: np.ndarray) -> float:
 
 
 ORACLES: dict[str, tuple[Score, Callable[[np.ndarray, np.ndarray], float]]] = {
-    "pearson": (m.gene_pearson, lambda p, t: pearsonr(p, t).statistic),
-    "spearman": (spearman, lambda p, t: spearmanr(p, t).statistic),
-    "mse": (m.gene_mse, lambda p, t: mean_squared_error(t, p)),
-    "rmse": (m.gene_rmse, lambda p, t: mean_squared_error(t, p) ** 0.5),
-    "mae": (m.gene_mae, lambda p, t: mean_absolute_error(t, p)),
-    "r2": (m.gene_r2, lambda p, t: r2_score(t, p)),
-    "ccc": (m.gene_ccc, lin),
+    "pearson": (gene_pearson, lambda p, t: pearsonr(p, t).statistic),
+    "pearson of moments": (
+        lambda p, t: moments(p, t).pearson(),
+        lambda p, t: pearsonr(p, t).statistic,
+    ),
+    "spearman": (rank_correlation, lambda p, t: spearmanr(p, t).statistic),
+    "mse": (lambda p, t: moments(p, t).mse(), lambda p, t: mean_squared_error(t, p)),
+    "rmse": (lambda p, t: moments(p, t).rmse(), lambda p, t: mean_squared_error(t, p) ** 0.5),
+    "mae": (mae, lambda p, t: mean_absolute_error(t, p)),
+    "r2": (lambda p, t: moments(p, t).r2(), lambda p, t: r2_score(t, p)),
+    "ccc": (lambda p, t: moments(p, t).concordance(), lin),
     "auc": (auc, lambda p, t: roc_auc_score(t > 0, p)),
-    "variance_ratio": (m.gene_variance_ratio, lambda p, t: p.var() / t.var()),
+    "variance_ratio": (lambda p, t: moments(p, t).variance_ratio(), lambda p, t: p.var() / t.var()),
 }
-CORRELATIONS = ("pearson", "spearman")
+CORRELATIONS = ("pearson", "pearson of moments", "spearman")
 NEED_VARIANCE = (*CORRELATIONS, "r2", "ccc", "variance_ratio")
 
 
@@ -107,7 +128,7 @@ def test_a_constant_prediction(name: str, expected: float | None) -> None:
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 def test_offset_and_scale_of_a_prediction_do_not_matter_to_correlation(scale: float) -> None:
     predicted, measured = pair()
-    for score in (m.gene_pearson, spearman, auc):
+    for score in (gene_pearson, rank_correlation, auc):
         torch.testing.assert_close(
             score(predicted * scale - 7, measured), score(predicted, measured), rtol=1e-4, atol=1e-6
         )
@@ -115,32 +136,43 @@ def test_offset_and_scale_of_a_prediction_do_not_matter_to_correlation(scale: fl
 
 def test_residuals_do_not_tell_where_counts_are() -> None:
     predicted, measured = pair()
-    assert m.gene_auc(m.average_ranks(predicted), measured - 1, -float("inf")).isnan().all()
+    assert auc(predicted, measured - 1, -float("inf")).isnan().all()
 
 
 def test_one_spot_has_no_correlation() -> None:
     predicted, measured = pair(1)
-    assert (
-        m.gene_pearson(predicted, measured).isnan().all()
-        and spearman(predicted, measured).isnan().all()
-    )
+    for name in CORRELATIONS:
+        assert ORACLES[name][0](predicted, measured).isnan().all(), name
 
 
 def test_ranks() -> None:
-    predicted, _ = pair()
-    np.testing.assert_array_equal(m.average_ranks(predicted), rankdata(predicted.numpy(), axis=0))
-    predicted[3, 1] = torch.nan
-    assert m.average_ranks(predicted).isnan().all(0).tolist() == [
-        False,
-        True,
-        False,
-        False,
-        False,
-        False,
-    ]
+    predicted = by_gene(pair()[0])
+    np.testing.assert_array_equal(average_ranks(predicted), rankdata(predicted, axis=1))
+    predicted[1, 3] = np.nan
+    assert np.isnan(average_ranks(predicted)).all(axis=1).tolist() == [False, True] + 4 * [False]
+
+
+@given(arrays(np.float32, array_shapes(min_dims=2, max_dims=2), elements=floats(width=32)))
+def test_ranks_of_anything(values: np.ndarray) -> None:
+    np.testing.assert_array_equal(average_ranks(values), rankdata(values, axis=1))
+
+
+def test_ranks_of_many_genes() -> None:
+    """More than one sort has room for."""
+    values = np.random.default_rng(0).integers(-3, 4, (40_000, 3)).astype(np.float32)
+    np.testing.assert_array_equal(average_ranks(values), rankdata(values, axis=1))
 
 
 def test_rmse_by_hand() -> None:
     predicted = torch.tensor([[1.0], [4.0]])
     measured = torch.tensor([[1.0], [1.0]])
-    assert m.gene_rmse(predicted, measured).item() == pytest.approx(4.5**0.5)
+    assert moments(predicted, measured).rmse().item() == pytest.approx(4.5**0.5)
+
+
+@pytest.mark.parametrize("n_spots", [1, 511, 1025])
+def test_laid_out_by_gene(n_spots: int) -> None:
+    values = torch.arange(n_spots * 7.0).reshape(n_spots, 7)
+    for table in (values, values[:, 2:5], values.T.contiguous().T):
+        found = by_gene(table)
+        assert found.flags.c_contiguous
+        np.testing.assert_array_equal(found, table.numpy().T)

@@ -7,12 +7,13 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from hespotex.data.graph import knn_edges
-from hespotex.metrics.autocorrelation import morans_i
-from hespotex.metrics.maps import WINDOW, Raster, ssim
+from hespotex.metrics import maps as maps_module
+from hespotex.metrics.autocorrelation import Neighbours, morans_i
+from hespotex.metrics.genes import Centred
+from hespotex.metrics.maps import INSIDE, WINDOW, Raster, ssim
 
 SIDE = 16
 PITCH = 100.0
-INSIDE = WINDOW // 2
 
 
 def grid(side: int = SIDE) -> np.ndarray:
@@ -31,6 +32,15 @@ def maps(seed: int = 0, n_genes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return measured * 0.5 + rng.normal(0, 0.4, measured.shape), measured
 
 
+def similarity(predicted: np.ndarray, measured: np.ndarray, raster: Raster) -> np.ndarray:
+    """SSIM of tables (n_spots, n_genes)."""
+    return ssim(Centred.of(predicted.T), Centred.of(measured.T), raster)
+
+
+def moran(values: np.ndarray, pos: np.ndarray) -> np.ndarray:
+    return morans_i(Centred.of(values.T), Neighbours(knn_edges(pos, 4), len(pos)))
+
+
 def test_the_raster_of_a_square_grid_is_the_grid_in_any_order() -> None:
     order = np.random.default_rng(0).permutation(SIDE**2)
     jitter = np.random.default_rng(1).uniform(-8, 8, (SIDE**2, 2))
@@ -44,8 +54,9 @@ def test_places_without_tissue_stay_empty() -> None:
     raster = Raster.of(grid()[keep], PITCH)
     assert raster.tissue.sum() == keep.sum()
     np.testing.assert_array_equal(raster.tissue.ravel(), keep)
-    drawn = raster.draw(np.ones((keep.sum(), 2)))
-    assert drawn.shape == (2, SIDE, SIDE) and drawn.sum() == 2 * keep.sum()
+    drawn = raster.draw(np.ones((2, keep.sum())), slice(0, SIDE))
+    assert drawn.shape == (2, SIDE + 2 * INSIDE, SIDE + 2 * INSIDE)
+    assert drawn.sum() == 2 * keep.sum()
 
 
 def test_a_hexagonal_grid_has_no_holes() -> None:
@@ -56,20 +67,20 @@ def test_a_hexagonal_grid_has_no_holes() -> None:
 
 def test_ssim_is_scikit_images_where_the_window_fits() -> None:
     predicted, measured = maps()
-    similarity = []
+    plain = []
     for g in range(4):
         p, m = (values[:, g].reshape(SIDE, SIDE) for values in (predicted, measured))
         span = m.max() - m.min()
         _, full = structural_similarity(
             p, m, win_size=WINDOW, data_range=span, use_sample_covariance=False, full=True
         )
-        similarity.append(full[INSIDE:-INSIDE, INSIDE:-INSIDE])
+        plain.append(full[INSIDE:-INSIDE, INSIDE:-INSIDE])
     inner = grid()[:, 0].reshape(SIDE, SIDE)[INSIDE:-INSIDE, INSIDE:-INSIDE].size
     raster = Raster.of(grid(), PITCH)
-    whole = ssim(predicted, measured, raster)
+    whole = similarity(predicted, measured, raster)
     border = [_slow(predicted[:, g], measured[:, g]) for g in range(4)]
     np.testing.assert_allclose(whole, [b.mean() for b in border], rtol=1e-9)
-    for found, expected in zip(border, similarity, strict=True):
+    for found, expected in zip(border, plain, strict=True):
         assert expected.size == inner
         np.testing.assert_allclose(found[INSIDE:-INSIDE, INSIDE:-INSIDE], expected, rtol=1e-9)
 
@@ -91,15 +102,28 @@ def _slow(p: np.ndarray, m: np.ndarray) -> np.ndarray:
     return out
 
 
+@pytest.mark.parametrize("strip", [1, 40, 100])
+def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
+    predicted, measured = maps()
+    keep = np.random.default_rng(3).random(SIDE**2) > 0.3
+    raster = Raster.of(grid()[keep], PITCH)
+    whole = similarity(predicted[keep], measured[keep], raster)
+    monkeypatch.setattr(maps_module, "STRIP", strip)
+    found = similarity(predicted[keep], measured[keep], raster)
+    np.testing.assert_allclose(found, whole, rtol=1e-12)
+
+
 def test_ssim_limits() -> None:
     predicted, measured = maps()
     raster = Raster.of(grid(), PITCH)
-    np.testing.assert_allclose(ssim(measured, measured, raster), 1)
-    shuffled = ssim(measured[np.random.default_rng(2).permutation(len(measured))], measured, raster)
-    assert (shuffled < ssim(predicted, measured, raster)).all()
-    assert (ssim(measured * 0.1 + 1.8, measured, raster) < 0.5).all()  # a map that has shrunk
+    np.testing.assert_allclose(similarity(measured, measured, raster), 1)
+    shuffled = similarity(
+        measured[np.random.default_rng(2).permutation(len(measured))], measured, raster
+    )
+    assert (shuffled < similarity(predicted, measured, raster)).all()
+    assert (similarity(measured * 0.1 + 1.8, measured, raster) < 0.5).all()  # a map that has shrunk
     measured[:, 1], measured[:, 2] = 3.0, np.nan
-    assert np.isnan(ssim(predicted, measured, raster)).tolist() == [False, True, True, False]
+    assert np.isnan(similarity(predicted, measured, raster)).tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize("pos", [grid(), hexagons()], ids=["square", "hexagonal"])
@@ -114,8 +138,8 @@ def test_morans_i_of_gradient_chessboard_and_noise(pos: np.ndarray) -> None:
         ],
         axis=1,
     )
-    found = morans_i(values, knn_edges(pos, 4))
+    found = moran(values, pos)
     assert found[0] > 0.85 and abs(found[2]) < 0.12 and np.isnan(found[3])
     if (pos % PITCH == 0).all():
         assert found[1] < -0.85
-    assert np.isnan(morans_i(np.full((len(pos), 1), np.nan), knn_edges(pos, 4))).all()
+    assert np.isnan(moran(np.full((len(pos), 1), np.nan), pos)).all()
