@@ -107,11 +107,16 @@ def choose(
     return [
         Chosen(
             trials.fields[i],
-            float(1 - squares[i, group] / max(squares[0, group], np.finfo(float).tiny)),
+            share_taken(squares[0, group], squares[i, group]),
             trials.noise[i, columns],
         )
         for group, (i, columns) in enumerate(zip(picked, groups, strict=True))
     ]
+
+
+def share_taken(before: float, after: float) -> float:
+    """Of a sum of squares; 0 where there is nothing to take away."""
+    return float(1 - after / before) if before > 0 else 0.0
 
 
 def joined(trials: Sequence[Trials]) -> Trials:
