@@ -11,7 +11,8 @@ from hespotex.failures import Failures
 from hespotex.files import read_json, safe_name
 from hespotex.provenance import flat
 from hespotex.results.final import FACTS
-from hespotex.results.runs import BEST, CONFIG, FINAL, METRICS, homes, read_runs
+from hespotex.results.layout import BEST, CONFIG, FINAL, METRICS, homes
+from hespotex.results.runs import read_runs
 from hespotex.trusted import check_groups, part, plain
 
 TAKEN = ("data", "encoder", "nuclei", "model")  # what the folds of one model share

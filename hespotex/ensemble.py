@@ -21,7 +21,8 @@ from hespotex.manifest import check_files
 from hespotex.modules.base import ExpressionModule
 from hespotex.provenance import KEY
 from hespotex.results.finite import check_finite
-from hespotex.results.runs import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes
+from hespotex.results.layout import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes, searches
+from hespotex.results.search import in_words
 from hespotex.typed_paths import matching_paths, typed_path
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,8 @@ def _in_folder(place: Path, folds: bool) -> list[Path]:
         check_files(place)
     if not folds and (finals := _finals(place)):
         return finals
+    for search in searches(place):
+        log.info("%s", in_words(search))
     if is_final(place / BEST):
         return [place / BEST] if (place / BEST).is_file() else []
     return [path for path in _folds_in(place) if not is_final(path)]

@@ -54,7 +54,7 @@ def finalize(
     from hespotex.choice import choose, final_folder, settings_of
     from hespotex.provenance import KEY
     from hespotex.results.final import cross_validated_genes, final_facts, write_final
-    from hespotex.results.runs import BEST
+    from hespotex.results.layout import BEST
     from hespotex.run import train_fold
 
     chosen = choose(sweep, model)

@@ -15,7 +15,7 @@ from hespotex.errors import InputError
 from hespotex.files import file_fingerprint
 from hespotex.results.final import folds_of
 from hespotex.results.finite import check_finite
-from hespotex.results.runs import BEST
+from hespotex.results.layout import BEST
 
 log = logging.getLogger(__name__)
 

@@ -225,6 +225,13 @@ def _check_search(cfg: DictConfig) -> None:
             "a search wants a validation score, and this model sets no section aside: add"
             " model.select_on=validation"
         )
+    if _searches() and "maximize" not in str(
+        HydraConfig.get().sweeper.get("direction", "maximize")
+    ):
+        raise InputError(
+            "a search wants the highest validation score: take hydra/sweeper=search, or add"
+            " hydra.sweeper.direction=maximize"
+        )
 
 
 def _check_devices(cfg: DictConfig, mode: RunMode | None) -> None:

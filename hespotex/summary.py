@@ -41,6 +41,7 @@ def summarise(folder: Path) -> None:
     from hespotex.results.html.page import write_page
     from hespotex.results.markdown import listed
     from hespotex.results.report import render
+    from hespotex.results.search import TABLE, write_trials
     from hespotex.results.tables import Tables
     from hespotex.results.wandb_summary import log_summary
 
@@ -49,6 +50,8 @@ def summarise(folder: Path) -> None:
     write_results(folder, tables)
     absent = _absent(folder, unread)
     lists = {heading: [f"- {line}" for line in lines] for heading, lines in absent.items()}
+    if found := write_trials(folder):
+        lists["Search"] = [f"- {line}; all trials: {TABLE}" for line in found]
     lists["Leakage audit"] = audit_runs(tables.runs)
     below = "\n\n".join(listed(heading, lines) for heading, lines in lists.items())
     with atomic_path(folder / "summary.md") as part:
@@ -56,9 +59,9 @@ def summarise(folder: Path) -> None:
         part.write_text(f"{text}\n{below}\n", encoding="utf-8")
     _show(folder, tables, below)
     page = folder / "report" / "index.html"
-    found = chapters(tables)
-    write_page(page, tables, found, absent, folder)
-    log_summary(folder, tables, found, [page, *(folder / name for name in FILES)])
+    parts = chapters(tables)
+    write_page(page, tables, parts, absent, folder)
+    log_summary(folder, tables, parts, [page, *(folder / name for name in FILES)])
     guide_sweep(folder, tables)
     log.info("report: %s; what each file is: %s", page, folder / GUIDE)
 

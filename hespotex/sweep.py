@@ -49,6 +49,14 @@ class SummariseSweep(JobsOfSweep):
     hespotex.finalize`.
     """
 
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        from hespotex.results.search import begin_search
+
+        super().on_multirun_start(config, **kwargs)
+        if "optuna" in str(config.hydra.sweeper.get("_target_")).lower():
+            folder = Path(config.hydra.sweep.dir)
+            begin_search(folder, int(config.hydra.sweeper.n_trials), bool(config.restart))
+
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from hespotex.summary import summarise
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import command
@@ -136,16 +137,28 @@ def test_folds_side_by_side(words: list[str], tmp_path: Path) -> None:
 
 def test_optuna_search(words: list[str], tmp_path: Path) -> None:
     search = [
-        "hydra/sweeper=optuna",
+        "hydra/sweeper=search",
         *NETWORK,
         "model.select_on=validation",
-        "hydra.sweeper.direction=maximize",
-        "hydra.sweeper.n_trials=2",
         "model.module.optimizer.lr=interval(1e-4,1e-2)",
+        "name=search",
     ]
-    done = command("train.py", "-m", *words, *search, "name=search")
+    done = command("train.py", "-m", *words, *search, "hydra.sweeper.n_trials=1")
     assert done.returncode == 0, done.stderr
-    assert "lr" in (tmp_path / "search" / "optimization_results.yaml").read_text()
+    folder = tmp_path / "search"
+    first = (folder / "0" / "metrics.json").stat().st_mtime_ns
+    done = command("train.py", "-m", *words, *search, "hydra.sweeper.n_trials=3")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "0" / "metrics.json").stat().st_mtime_ns == first
+    table = pd.read_csv(folder / "trials.csv")
+    scores = [json.loads((folder / f"{i}/metrics.json").read_text())["val_score"] for i in range(3)]
+    np.testing.assert_allclose(table["score"], scores, rtol=1e-5)
+    assert table["best"].tolist() == [score == max(scores) for score in scores]
+    assert table["model.module.optimizer.lr"].nunique() == 3
+    best = int(np.argmax(scores))
+    words_of_it = f"trial {best} of 3 is used, the best by its validation score"
+    assert words_of_it in done.stdout and words_of_it in (folder / "summary.md").read_text()
+    assert json.loads((folder / "results.json").read_text())["models"][0]["n_seeds"] == 1
 
 
 def test_wandb_offline_has_one_run_per_fold(words: list[str], tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from hespotex.files import read_json
 from hespotex.finalize import finalize
 from hespotex.results.final import FACTS, read_final_genes
 from hespotex.results.gene_table import gene_table
-from hespotex.results.runs import BEST, read_runs
+from hespotex.results.layout import BEST
+from hespotex.results.runs import read_runs
 from hespotex.results.slide.evidence import earned_pcc
 from hespotex.results.statistics import bootstrap_interval
 from hespotex.results.tables import Tables

@@ -15,7 +15,7 @@ from hespotex.checkpoint import read_checkpoint
 from hespotex.fold_spread import PartialSpread
 from hespotex.inference import predict
 from hespotex.packing.pack import pack
-from hespotex.results.runs import BEST
+from hespotex.results.layout import BEST
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from hespotex.checkpoint import read_checkpoint
 from hespotex.errors import InputError
 from hespotex.failures import Failure, note_outcome, read_failed
 from hespotex.inference import predict
-from hespotex.results.runs import BEST
+from hespotex.results.layout import BEST
 
 MPP = 0.7  # um per px of the demo
 RIDGE = ["model=ridge", "data.panel.n_top=40"]

@@ -11,7 +11,8 @@ from hespotex.ensemble import Ensemble, check_written
 from hespotex.errors import InputError
 from hespotex.files import read_json, safe_name
 from hespotex.results.final import FACTS, cross_validated_genes, final_facts
-from hespotex.results.runs import BEST, FINAL, Run, Runs
+from hespotex.results.layout import BEST, FINAL
+from hespotex.results.runs import Run, Runs
 
 
 @dataclass(frozen=True)

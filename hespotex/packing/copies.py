@@ -12,7 +12,7 @@ from hespotex.loading import tensor_bytes
 from hespotex.manifest import write_manifest
 from hespotex.provenance import KEY
 from hespotex.results.final import FACTS, GENES, write_final
-from hespotex.results.runs import BEST, METRICS, PER_GENE
+from hespotex.results.layout import BEST, METRICS, PER_GENE
 
 # of a run's config; the rest tells of the machine
 NEEDED = ("data", "encoder", "nuclei", "model", "fold", "seed")

@@ -39,6 +39,7 @@ def bundle_facts(contents: Contents, row: pd.DataFrame) -> dict[str, Any]:
     return {key: about.get(key) for key in SHARED} | {
         "model": contents.chosen.name,
         "fold_strategy": runs[0]["fold_strategy"] if runs else NO_CROSS_VALIDATION,
+        "search": next((str(run["search"]) for run in runs if run.get("search")), None),
         "encoder_licence": _licence(about["config"]["encoder"]),
         "n_genes": len(contents.predictor.genes),
         "n_genes_scored": int(contents.genes["scored"].sum()),

@@ -16,7 +16,8 @@ from hespotex.packing.facts import bundle_facts
 from hespotex.results.card import model_card
 from hespotex.results.final import write_genes
 from hespotex.results.findings import FAIL, read_audit
-from hespotex.results.runs import BUNDLE, Runs
+from hespotex.results.layout import BUNDLE
+from hespotex.results.runs import Runs
 from hespotex.results.tables import Tables
 
 log = logging.getLogger("hespotex.bundle")

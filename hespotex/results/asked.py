@@ -43,6 +43,7 @@ def facts(runs: Runs) -> Facts:
         ),
         "Models": _unique(runs, lambda run: run["model"]),
         "Seeds": _unique(runs, lambda run: run["seed"]),
+        "Search": _unique(runs, lambda run: run.get("search")),
         "Epoch chosen on": _unique(
             configs, lambda found: found.get("model", {}).get("select_on") or "nothing"
         ),

@@ -139,6 +139,7 @@ def _what(facts: dict[str, Any]) -> list[list[str]]:
     trained = facts["trained_on"]
     return [
         ["model", f"{facts['model']} ({facts['role']})"],
+        *([["settings found by a search", facts["search"]]] if facts["search"] else []),
         ["encoder", facts["encoder"]],
         ["data", f"{facts['data']}: {len(trained)} sections ({', '.join(trained)})"],
         ["groups (patients)", f"{len(facts['groups'])} ({', '.join(facts['groups'])})"],

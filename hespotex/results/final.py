@@ -11,7 +11,8 @@ from hespotex.errors import InputError
 from hespotex.files import atomic_path, read_json, write_json
 from hespotex.results.aggregate import gene_scores
 from hespotex.results.gene_table import gene_table
-from hespotex.results.runs import BEST, Runs, read_genes
+from hespotex.results.layout import BEST
+from hespotex.results.runs import Runs, read_genes
 from hespotex.results.statistics import FEW_GROUPS, bootstrap_interval
 from hespotex.results.tables import Tables
 from hespotex.shapes import check_shape
@@ -89,6 +90,7 @@ def final_facts(
         "sweep": sweep.resolve().name,
         "model": model,
         "seed": about["seed"],
+        "search": next((str(run["search"]) for run in runs if run.get("search")), None),
         "n_genes": len(about["genes"]),
         "folds": [Path(run["folder"]).relative_to(sweep).as_posix() for run in runs],
         "fitted_on": fitted_on,

@@ -20,6 +20,9 @@ FILES = {  # in the order in which a reader wants them
     "results.json": "every number of the tables, and what each column means",
     "sections.csv": "a row for each run and test section",
     "genes.csv": "a row for each model and gene, with false discovery rate",
+    "trials.csv": "of a search: score and settings of each trial; the best is used",
+    "search.json": "marks the folder of a search",
+    "optimization_results.yaml": "the best trial, as the sweeper keeps it",
     "metrics.json": (
         "scores: test/* over the test sections, then each section; leaks, cost, versions"
     ),

@@ -45,10 +45,10 @@ class RunFolder:
         Raises:
             InputError: the folder holds a run of another config; the message names what differs.
         """
-        wanted = _settings(config)
+        wanted = settings(config)
         file = self.path / "config.json"
         if file.is_file() and self._holds_work() and not config["restart"]:
-            found = _settings(read_json(file, AGAIN))
+            found = settings(read_json(file, AGAIN))
             differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]
             if differing:
                 changes = ", ".join(
@@ -115,5 +115,6 @@ class RunFolder:
         return metrics
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def settings(config: Config) -> dict[str, Any]:
+    """What makes a run another one, as dotted keys."""
     return {key: value for key, value in flat(config).items() if not key.startswith(IGNORED)}

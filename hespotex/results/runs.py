@@ -4,7 +4,6 @@ together.
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,18 @@ import pandas as pd
 
 from hespotex.errors import InputError
 from hespotex.failures import Failures
-from hespotex.files import read_json, visible
+from hespotex.files import read_json
 from hespotex.manifest import check_files
+from hespotex.results.layout import AGAIN, CONFIG, METRICS, PER_GENE, homes, searches
+from hespotex.results.search import in_words
 from hespotex.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape, is_number
 from hespotex.spreadsheet import unmarked
 
 log = logging.getLogger(__name__)
 Run = dict[str, Any]
 Runs = list[Run]
-METRICS = "metrics.json"
-CONFIG = "config.json"
-PER_GENE = "per_gene.csv"
-BEST = "checkpoints/best.ckpt"
-# folder of a sweep with the model on all sections, and the name of its fold strategy
-FINAL = "final"
-BUNDLE = "facts.json"  # marks a bundle, whose runs are copies
 ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
 WORDS = ("section_id", "group")  # of a section's row; all else there is a number
-AGAIN = "run it again with restart=true, or move it away"
 NUMBERS = Rule(
     "numbers",
     lambda row: all(
@@ -72,7 +65,8 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
     """`metrics.json` of every scored run below a folder; of runs that repeat one another the
     newest.
 
-    A model on all sections (`fold=final`) has no score and is left out.
+    A model on all sections (`fold=final`) has no score and is left out. Of a search the best trial
+    is read, whose runs say so (`search`).
     Runs of several encoders or data sets are told apart by their model's name. A run that cannot be
     read is named in the log and left out.
 
@@ -87,10 +81,11 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
             f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo"
         )
     failures = failures or Failures("run")
+    found = _of_searches(folder)
     runs = []
     for home in sorted(homes(folder, METRICS), key=lambda home: (home / METRICS).stat().st_mtime):
         with failures.of(str(home)):
-            runs.append(read_run(home))
+            runs.append(read_run(home) | found.get(home, {}))
     _check_versions(runs)
     if not runs:
         failures.check()
@@ -104,26 +99,21 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
     return newest(told_apart(scored, folder))
 
 
+def _of_searches(folder: Path) -> dict[Path, Run]:
+    """What the runs of searches below a folder are told with, by their folder; said in the log."""
+    found: dict[Path, Run] = {}
+    for search in searches(folder):
+        words = in_words(search)
+        log.info("%s", words)
+        found |= {home: {"search": words} for home in homes(search, METRICS)}
+    return found
+
+
 def _check_versions(runs: Runs) -> None:
     """Mixing old scores and new ones is a mistake that no reader of a table would notice."""
     for run in runs:
         if "role" not in run:
             raise InputError(f"{run['folder']}/{METRICS}: scored by an older version; {AGAIN}")
-
-
-def homes(folder: Path, marker: str) -> Iterator[Path]:
-    """Folders of the runs below a folder: those that hold the file `marker`. Bundles in it hold
-    copies and are left out.
-    """
-    bundles = {path.parent for path in visible(folder, f"**/{BUNDLE}") if _is_bundle(path.parent)}
-    bundles -= {folder}
-    for path in visible(folder, f"**/{marker}"):
-        if bundles.isdisjoint(path.parents):
-            yield path.parents[marker.count("/")]
-
-
-def _is_bundle(folder: Path) -> bool:
-    return any((folder / name).is_dir() for name in ("folds", FINAL))
 
 
 def read_run(home: Path) -> Run:

@@ -30,9 +30,9 @@ from hespotex.progress import progress
 from hespotex.results.about import brief
 from hespotex.results.finite import check_scores
 from hespotex.results.guide import guide_run
+from hespotex.results.layout import BEST, CONFIG, METRICS, PER_GENE
 from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import spot_table, write_h5ad
-from hespotex.results.runs import BEST, CONFIG, METRICS, PER_GENE
 from hespotex.results.schema import SECTIONS
 from hespotex.spreadsheet import write_csv
 from hespotex.words import given_command

@@ -13,8 +13,9 @@ import pytest
 from hespotex.data.folds import LEAK
 from hespotex.errors import InputError
 from hespotex.results.cost import cost
+from hespotex.results.layout import PER_GENE
 from hespotex.results.report import COST, across, headline, notes, render, title
-from hespotex.results.runs import PER_GENE, Runs, read_genes, read_runs
+from hespotex.results.runs import Runs, read_genes, read_runs
 from hespotex.results.schema import MODELS
 from hespotex.results.tables import Tables
 from hespotex.summary import summarise

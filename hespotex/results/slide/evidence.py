@@ -9,7 +9,8 @@ import pandas as pd
 
 from hespotex.results.final import FACTS as FINAL_FACTS
 from hespotex.results.final import read_final_genes
-from hespotex.results.runs import PER_GENE, read_genes
+from hespotex.results.layout import PER_GENE
+from hespotex.results.runs import read_genes
 
 
 def earned_pcc(checkpoints: Sequence[Path]) -> pd.DataFrame:
