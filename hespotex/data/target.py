@@ -84,7 +84,9 @@ class Target:
     def genes(self, start: int, stop: int) -> Tensor:
         """All spots of the genes from `start` up to `stop`, (n_spots, n)."""
         return self._tensor(
-            self._by_gene[:, start:stop].toarray(), np.arange(len(self)), np.arange(start, stop)
+            self._by_gene[:, start:stop].toarray(order="F"),
+            np.arange(len(self)),
+            np.arange(start, stop),
         )
 
     def dense(self) -> Tensor:

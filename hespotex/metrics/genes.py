@@ -60,6 +60,13 @@ class Centred:
         return np.einsum("gn,gn->g", self.away, other.away) / self.away.shape[1]
 
 
+def correlation(predicted: Centred, measured: Centred) -> Array:
+    """Pearson, (n_genes,); NaN for what is constant on either side."""
+    varies = (predicted.variance >= TINY) & (measured.variance >= TINY)
+    spread = np.sqrt(np.where(varies, predicted.variance * measured.variance, 1.0))
+    return np.where(varies, predicted.covariance(measured) / spread, np.nan)
+
+
 def mean_absolute_error(predicted: Centred, measured: Centred) -> Array:
     """In the target's unit, (n_genes,)."""
     distance = predicted.away - measured.away

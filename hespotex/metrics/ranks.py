@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from hespotex.metrics.genes import TINY, Array, Centred
+from hespotex.metrics.genes import Array, Centred, correlation
 
 Keys = NDArray[np.uint64]
 ONE = np.uint64(1)
 VALUE_BITS = np.uint64(32)
 SIGN = np.uint64(1 << 31)
+ONE_GENE = np.uint64(1 << 32)
 
 
 def average_ranks(values: NDArray[np.floating]) -> Array:
@@ -34,11 +35,7 @@ def spearman(predicted: Array, measured: Array) -> Array:
     """Pearson of the ranks (`average_ranks`), (n_genes,). NaN also where the prediction is
     constant.
     """
-    p = Centred.of(predicted)
-    m = Centred.of(measured)
-    varies = (p.variance >= TINY) & (m.variance >= TINY)
-    spread = np.sqrt(np.where(varies, p.variance * m.variance, 1.0))
-    return np.where(varies, p.covariance(m) / spread, np.nan)
+    return correlation(Centred.of(predicted), Centred.of(measured))
 
 
 def area_under_curve(ranks: Array, measured: NDArray[np.floating], lowest: float = 0.0) -> Array:
@@ -72,14 +69,23 @@ def _ranks(values: NDArray[np.float32]) -> Array:
     place = (keys & ((ONE << place_bits) - ONE)).view(np.int64)
     keys >>= place_bits
     first, count = _ties(keys)
-    gene = (keys[first] >> VALUE_BITS).view(np.int64)
-    above_zero = keys[first] & SIGN > 0
-    before = np.cumsum(n_other) - n_other
-    rank = first + (count + 1) / 2 - before[gene]
-    rank[above_zero] += n_zero[gene[above_zero]]
+    rank = first + (count + 1) / 2
+    _from_each_gene(rank, keys[first], n_other, n_zero)
     ranks.ravel()[place] = rank if len(rank) == len(keys) else np.repeat(rank, count)
     ranks[np.isnan(values).any(axis=1)] = np.nan
     return ranks
+
+
+def _from_each_gene(
+    rank: Array, keys: Keys, n_other: NDArray[np.int64], n_zero: NDArray[np.int64]
+) -> None:
+    """Have ranks over all genes begin anew at each gene, with its zeros below what is above 0."""
+    starts = np.arange(len(n_other), dtype=np.uint64) << VALUE_BITS
+    starts, zeros, stops = np.searchsorted(keys, [starts, starts | SIGN, starts + ONE_GENE])
+    before = np.cumsum(n_other) - n_other
+    for start, zero, stop, others, n in zip(starts, zeros, stops, before, n_zero, strict=True):
+        rank[start:stop] -= others
+        rank[zero:stop] += n
 
 
 def _sorted_keys(values: NDArray[np.float32], n_other: NDArray[np.int64], bits: np.uint64) -> Keys:

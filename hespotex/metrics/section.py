@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.heap import return_freed_memory
+from hespotex.heap import keep_freed_memory, return_freed_memory
 from hespotex.metrics.autocorrelation import Neighbours, morans_i
 from hespotex.metrics.genes import Centred, by_gene, gene_pearson, mean_absolute_error
 from hespotex.metrics.maps import Raster, ssim
@@ -77,6 +77,7 @@ def gene_metrics(
         return _block(p, m, layout.raster, neighbours, lowest)
 
     parts = []
+    keep_freed_memory()
     with (
         ThreadPoolExecutor(min(torch.get_num_threads(), len(starts))) as pool,
         progress_bar(n_genes, "gene", "scores of genes") as bar,
@@ -86,6 +87,14 @@ def gene_metrics(
             bar.update(len(part["pcc"]))
             return_freed_memory()
     return _joined(parts)
+
+
+def spot_correlation(predicted: Tensor, measured: Measured) -> NDArray[np.float64]:
+    """`spot_pearson` of all spots, some at a time, by as many threads as torch has."""
+    spots = torch.split(torch.arange(len(predicted)), max(1, PIECE // predicted.shape[1]))
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        parts = list(pool.map(lambda some: spot_pearson(predicted[some], measured[some]), spots))
+    return np.concatenate(parts)
 
 
 def pieces(predicted: Tensor, measured: Measured) -> Iterator[tuple[Tensor, Tensor]]:
@@ -154,9 +163,7 @@ def section_metrics(
     row |= {f"share_above_{limit}": mean(pcc > limit) for limit in SHARES}
     row |= {name: mean(known(per_gene[name])) for name in AVERAGED}
     return row | {
-        "pcc_spot": mean(
-            known(torch.cat([spot_pearson(*both) for both in pieces(predicted, measured)]).numpy())
-        ),
+        "pcc_spot": mean(known(spot_correlation(predicted, measured))),
         "moran_correlation": moran_correlation(per_gene),
         "gene_gene_correlation": gene_gene_correlation(
             pieces(predicted, measured), np.isfinite(per_gene["pcc"])

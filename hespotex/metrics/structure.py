@@ -9,20 +9,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.metrics.genes import TINY, gene_pearson
+from hespotex.metrics.genes import TINY, Array, Centred, correlation, gene_pearson
 
 # whose correlation matrix is compared; of more genes, evenly spaced ones in panel order
 MAX_GENES = 1000
 N_COMPONENTS = 20  # of the prediction, before clustering
 
 
-def spot_pearson(predicted: Tensor, measured: Tensor) -> Tensor:
+def spot_pearson(predicted: Tensor, measured: Tensor) -> Array:
     """Pearson of each spot over the genes that were measured, (n_spots,); NaN for a constant spot.
 
     Never a headline: the mean profile of all spots alone reaches about 0.7.
     """
-    known = ~(measured.isnan() | predicted.isnan()).any(0)
-    return gene_pearson(predicted[:, known].T, measured[:, known].T)
+    p = predicted.numpy()
+    m = measured.numpy()
+    known = ~np.isnan(p.sum(axis=0) + m.sum(axis=0))
+    if not known.all():
+        p = p[:, known]
+        m = m[:, known]
+    return correlation(Centred.of(p), Centred.of(m))
 
 
 def gene_gene_correlation(
@@ -44,7 +49,7 @@ def gene_gene_correlation(
     sums = _Correlation(len(genes)), _Correlation(len(genes))
     for both in pieces:
         for each, values in zip(sums, both, strict=True):
-            each.add(values[:, genes])
+            each.add(values.numpy()[:, genes])
     one, other = torch.triu_indices(len(genes), len(genes), offset=1)
     return float(gene_pearson(*(each.matrix()[one, other][:, None] for each in sums)))
 
@@ -56,21 +61,22 @@ class _Correlation:
 
     def __init__(self, d: int) -> None:
         self.n = 0
-        self.first = torch.zeros(0)
-        self.x = torch.zeros(d).double()
-        self.xx = torch.zeros(d, d).double()
+        self.first = np.zeros(d)
+        self.x = np.zeros(d)
+        self.xx = np.zeros((d, d))
 
-    def add(self, values: Tensor) -> None:
-        self.first = self.first if self.n else values[0].double()
-        away = values.double() - self.first
+    def add(self, values: NDArray[np.floating]) -> None:
+        away = values.astype(np.float64)
+        self.first = self.first if self.n else away[0].copy()
+        away -= self.first
         self.n += len(away)
-        self.x += away.sum(0)
-        self.xx += away.T @ away
+        self.x += away.sum(axis=0)
+        self.xx += away.T @ away  # NumPy computes one half of it
 
     def matrix(self) -> Tensor:
-        covariance = self.xx / self.n - torch.outer(self.x, self.x) / self.n**2
-        spread = covariance.diagonal().clamp(min=TINY).sqrt()
-        return covariance / torch.outer(spread, spread)
+        covariance = self.xx / self.n - np.outer(self.x, self.x) / self.n**2
+        spread = np.sqrt(covariance.diagonal().clip(TINY))
+        return torch.from_numpy(covariance / np.outer(spread, spread))
 
 
 def cluster_agreement(
