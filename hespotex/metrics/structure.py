@@ -13,6 +13,7 @@ from hespotex.metrics.genes import TINY, Array, Centred, correlation, gene_pears
 
 # whose correlation matrix is compared; of more genes, evenly spaced ones in panel order
 MAX_GENES = 1000
+COLUMNS = 200  # of a correlation matrix at a time
 N_COMPONENTS = 20  # of the prediction, before clustering
 
 
@@ -46,37 +47,41 @@ def gene_gene_correlation(
     if len(genes) < 3:
         return float("nan")
     genes = genes[:: -(-len(genes) // MAX_GENES)]
+    chosen = torch.from_numpy(genes)
     sums = _Correlation(len(genes)), _Correlation(len(genes))
     for both in pieces:
         for each, values in zip(sums, both, strict=True):
-            each.add(values.numpy()[:, genes])
+            each.add(values.index_select(1, chosen))
     one, other = torch.triu_indices(len(genes), len(genes), offset=1)
     return float(gene_pearson(*(each.matrix()[one, other][:, None] for each in sums)))
 
 
 class _Correlation:
-    """Correlation matrix of columns, added up over pieces of rows, as distances to the first
-    row.
+    """Correlations of columns, added up over pieces of rows, as distances to the first row.
+
+    Only what is on and above the diagonal counts; below it there is less than all.
     """
 
     def __init__(self, d: int) -> None:
         self.n = 0
-        self.first = np.zeros(d)
-        self.x = np.zeros(d)
-        self.xx = np.zeros((d, d))
+        self.first = torch.zeros(0)
+        self.x = torch.zeros(d).double()
+        self.xx = torch.zeros(d, d).double()
 
-    def add(self, values: NDArray[np.floating]) -> None:
-        away = values.astype(np.float64)
-        self.first = self.first if self.n else away[0].copy()
+    def add(self, values: Tensor) -> None:
+        away = values.double()
+        self.first = self.first if self.n else away[0].clone()
         away -= self.first
         self.n += len(away)
-        self.x += away.sum(axis=0)
-        self.xx += away.T @ away  # NumPy computes one half of it
+        self.x += away.sum(0)
+        for start in range(0, away.shape[1], COLUMNS):
+            some = away[:, start : start + COLUMNS]
+            self.xx[start : start + COLUMNS, start:].addmm_(some.T, away[:, start:])
 
     def matrix(self) -> Tensor:
-        covariance = self.xx / self.n - np.outer(self.x, self.x) / self.n**2
-        spread = np.sqrt(covariance.diagonal().clip(TINY))
-        return torch.from_numpy(covariance / np.outer(spread, spread))
+        covariance = self.xx / self.n - torch.outer(self.x, self.x) / self.n**2
+        spread = covariance.diagonal().clamp(min=TINY).sqrt()
+        return covariance / torch.outer(spread, spread)
 
 
 def cluster_agreement(

@@ -19,6 +19,7 @@ from hespotex.metrics import (
     section_metrics,
 )
 from hespotex.metrics import section as section_module
+from hespotex.metrics import structure as structure_module
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
 
 SIDE = 8
@@ -185,6 +186,14 @@ def test_gene_gene_correlation_is_that_of_the_upper_triangles(pair: tuple[Tensor
     rest = agreement(predicted[:, 2:], measured[:, 2:])
     assert agreement(predicted, measured) == pytest.approx(rest)
     assert np.isnan(agreement(predicted[:, :3], measured[:, :3]))
+
+
+def test_columns_of_the_matrix_at_a_time_change_nothing(
+    pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = agreement(*pair)
+    monkeypatch.setattr(structure_module, "COLUMNS", 3)
+    assert agreement(*pair) == pytest.approx(whole, rel=1e-12)
 
 
 def test_clusters_against_labels() -> None:
