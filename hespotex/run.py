@@ -32,6 +32,7 @@ from hespotex.failures import Failures
 from hespotex.files import write_json
 from hespotex.fit import fit, predict_test, prepared_module
 from hespotex.locks import alone_in
+from hespotex.partial import Given, score_partial
 from hespotex.replicates import LEAK as CEILING
 from hespotex.replicates import write_facts
 from hespotex.results.about import describe
@@ -142,6 +143,7 @@ def _run(
 ) -> float:
     clock = Laps()
     metrics = build_metrics(config)
+    given = Given.of(config)
     fold = build_fold(config, sections)
     if rank_zero_only.rank == 0:
         write_json(folder.path / "split.json", fold.split.to_dict())
@@ -157,6 +159,8 @@ def _run(
     clock.lap("predict")
     if rank_zero_only.rank == 0:
         costs = cost(result.n_parameters, clock.seconds, sum(map(len, result.predictions.values())))
+        if given:
+            score_partial(config, given, fold, result.predictions, folder.path)
         about |= {"val_score": result.val_score, "cost": costs}
         scores = write_scores(folder.path, fold, result.predictions, about, metrics)
         log_results(loggers, scores, folder.path)

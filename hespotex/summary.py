@@ -40,6 +40,7 @@ def summarise(folder: Path) -> None:
     from hespotex.results.html.chapter import chapters
     from hespotex.results.html.page import write_page
     from hespotex.results.markdown import listed
+    from hespotex.results.partial import read_partial, write_partial
     from hespotex.results.report import render
     from hespotex.results.search import TABLE, write_trials
     from hespotex.results.tables import Tables
@@ -48,6 +49,9 @@ def summarise(folder: Path) -> None:
     unread = Failures("run")
     tables = Tables.read(folder, unread)
     write_results(folder, tables)
+    partly = read_partial([Path(run["folder"]) for run in tables.runs])
+    if partly is not None:
+        write_partial(folder, partly)
     absent = _absent(folder, unread)
     lists = {heading: [f"- {line}" for line in lines] for heading, lines in absent.items()}
     if found := write_trials(folder):
@@ -56,6 +60,8 @@ def summarise(folder: Path) -> None:
     below = "\n\n".join(listed(heading, lines) for heading, lines in lists.items())
     with atomic_path(folder / "summary.md") as part:
         text = render(tables.models, tables.sections, tables.runs, folder)
+        if partly is not None:
+            text += "\n" + (folder / "partial.md").read_text(encoding="utf-8")
         part.write_text(f"{text}\n{below}\n", encoding="utf-8")
     _show(folder, tables, below)
     page = folder / "report" / "index.html"

@@ -13,7 +13,7 @@ from hespotex.auditing.record import RunRecord
 from hespotex.checkpoint import load_module, restored_target
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.encoder import NucleiCounter
-from hespotex.data.expression import Expression
+from hespotex.data.expression import Expression, library_size
 from hespotex.data.fold import Fold, PreparedSection, Recipe
 from hespotex.data.gene_list import GeneList
 from hespotex.data.gene_sets import GeneSets
@@ -101,8 +101,9 @@ class Case:
             graph = self.recipe.graph(section, trains=False)
             graph.target = target = self.target(section_id)
             facts = self.data_set.facts(section_id)
+            depth = library_size(section.adata.X)
             self._prepared[section_id] = PreparedSection(
-                section.without_counts(), graph, target, facts
+                section.without_counts(), graph, target, facts, depth
             )
         return self._prepared[section_id]
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hespotex.data.assemble import ImageInputs
@@ -65,12 +67,14 @@ class PreparedSection:
         graph: what a model is given, the target included.
         target: measured expression (n_spots, n_genes) of the panel.
         facts: see `section_facts`.
+        depth: counts of each spot over all genes, (n_spots,).
     """
 
     section: Section
     graph: SpotGraph
     target: Target
     facts: dict[str, Any]
+    depth: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

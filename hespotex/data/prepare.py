@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from hespotex.data.duplicates import duplicate_leaks
 from hespotex.data.embed import fill
+from hespotex.data.expression import library_size
 from hespotex.data.fold import Fold, PreparedSection, Recipe, section_ids
 from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel, PanelRule
@@ -94,7 +95,8 @@ def prepare_section(
     graph = recipe.graph(section, trains)
     target = recipe.expression(section, panel)
     graph.target = target
-    return PreparedSection(section.without_counts(), graph, target, section_facts(section))
+    depth = library_size(section.adata.X)
+    return PreparedSection(section.without_counts(), graph, target, section_facts(section), depth)
 
 
 def sample_table(sections: Sections) -> str | None:

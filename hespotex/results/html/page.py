@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -12,8 +13,18 @@ import hespotex
 from hespotex.files import atomic_path
 from hespotex.provenance import git_commit
 from hespotex.results.asked import config, facts, versions
-from hespotex.results.html.cells import runs_table
+from hespotex.results.html.cells import Cells, runs_table
 from hespotex.results.html.chapter import Chapter
+from hespotex.results.html.pictures import Picture, svg
+from hespotex.results.partial import (
+    EXPLAINED,
+    HEADER,
+    LABEL,
+    curves,
+    read_partial,
+    summarised,
+    table_rows,
+)
 from hespotex.results.report import EXPLANATION
 from hespotex.results.tables import Tables
 
@@ -37,6 +48,7 @@ def write_page(
             data=first["data"],
             facts=facts(tables.runs),
             chapters=chapters,
+            partly=partly(tables),
             absent=absent,
             explanation=EXPLANATION,
             runs=runs_table(tables.runs, root),
@@ -51,6 +63,29 @@ def write_page(
     )
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Partly:
+    """What the template shows of sections that were measured in part."""
+
+    label: str
+    explained: str
+    curves: Picture
+    tables: dict[str, Cells]
+
+
+def partly(tables: Tables) -> Partly | None:
+    """Of the runs that gave spots of their test sections; None where none did."""
+    rows = read_partial([Path(run["folder"]) for run in tables.runs])
+    if rows is None:
+        return None
+    table = summarised(rows)
+    found = {
+        f"{model}, {strategy}": Cells(HEADER, table_rows(own), n_words=1)
+        for (model, strategy), own in table.groupby(["model", "fold_strategy"], sort=False)
+    }
+    return Partly(LABEL, EXPLAINED, Picture(svg(curves(table)), LABEL), found)
 
 
 def _environment() -> Environment:
