@@ -128,7 +128,11 @@ def _rows(section: Section, given: Given, spread: Array, seed: int) -> list[dict
         if len(scored) < FEWEST:
             log.warning("%s: %d spots are too few to score", section.section_id, len(scored))
             continue
-        place = {"section_id": section.section_id, "group": section.group, "way": way}
+        place: dict[str, Any] = {
+            "section_id": section.section_id,
+            "group": section.group,
+            "way": way,
+        }
         place |= {"share": share, "draw": draw, "n_given": len(known), "n_scored": len(scored)}
         found = scores(section, known, scored, spread, given.settings)
         rows += [place | {"method": name} | row for name, row in found.items()]
