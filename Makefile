@@ -9,10 +9,11 @@ WORKERS ?= 2
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/python train.py -m experiment=demo
-	$(BIN)/python predict.py checkpoint=outputs/demo/3/checkpoints/best.ckpt slides=data/demo/slides/bare.tif \
+	$(BIN)/python predict.py checkpoint=outputs/demo slides=data/demo/slides/bare.tif \
 		output=outputs/demo/bare_slide 'map_genes=[DEMO-M002,DEMO-R001]'
 	@echo "Report: outputs/demo/report/index.html; its tables as text: outputs/demo/summary.md. Maps of test sections: outputs/demo/*/maps."
-	@echo "A slide without expression: outputs/demo/bare_slide/bare.h5ad and its maps folder."
+	@echo "The model on all sections: outputs/demo/final/strict (python -m hespotex.info outputs/demo tells of it)."
+	@echo "What it predicts on a slide without expression: open outputs/demo/bare_slide/bare.html."
 
 test: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -n $(WORKERS) tests

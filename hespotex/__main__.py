@@ -18,6 +18,7 @@ VERBS = {
     "audit": "derive anew what a finished run's fitted parts have seen",
     "finalize": "the model of a cross-validation, fitted on all sections",
     "bundle": "one folder to share a cross-validated model",
+    "info": "what a trained model is, and how far to believe it",
     "cohort": "tables of a cohort out of predicted slides",
     "store": "list and clean the embedding store",
     "hest_benchmark": "score an encoder by HEST-Benchmark's protocol",

@@ -95,14 +95,21 @@ def _config(
 ) -> Config:
     """The whole config of the final run: the sweep's settings on this machine."""
     from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
     from omegaconf import OmegaConf
 
     from hespotex.choice import TAKEN
     from hespotex.cli import config_folder
     from hespotex.run import resolved
 
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config: Config = OmegaConf.to_container(compose("train", ["fold=final"]))  # type: ignore[assignment]
+    around = Singleton.get_state()  # of the sweep at whose end this is
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            config: Config = OmegaConf.to_container(compose("train", ["fold=final"]))  # type: ignore[assignment]
+    finally:
+        Singleton.set_state(around)
     if machine:
         config |= {name: machine[name] for name in MACHINE if name in machine}
     else:

@@ -8,6 +8,18 @@ from typing import Any
 
 import hespotex
 
+# of a config: they change no number
+IGNORED = (
+    "restart",
+    "finalize",
+    "paths.",
+    "store.root",
+    "store.read_workers",
+    "logger.",
+    "callbacks.progress",
+    "trainer.devices",
+    "trainer.accelerator",
+)
 KEY = "hespotex"  # where a Lightning checkpoint keeps our facts
 PACKAGES = (
     "torch",
@@ -61,3 +73,8 @@ def flat(config: Any, prefix: str = "") -> dict[str, Any]:
         for name, part in config.items()
         for key, value in flat(part, f"{prefix}.{name}".lstrip(".")).items()
     }
+
+
+def settings(config: dict[str, Any]) -> dict[str, Any]:
+    """What makes a run another one, as dotted keys; where and how it ran is left out."""
+    return {key: value for key, value in flat(config).items() if not key.startswith(IGNORED)}

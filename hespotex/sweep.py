@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hespotex.config_numbers import check_numbers
 from hespotex.endings import Sweep, refuse
-from hespotex.errors import InputError
+from hespotex.errors import InputError, stopped_by
 from hespotex.typed_names import check_config_names
 
 log = logging.getLogger(__name__)
@@ -69,15 +69,25 @@ class SummariseSweep(JobsOfSweep):
 
 
 def _finalize(config: DictConfig) -> None:
-    """The model to use, on the trainer and with the loggers of the sweep."""
+    """The model to use, on the trainer and with the loggers of the sweep; not on the machine that
+    has only handed the folds to a cluster.
+    """
+    from hespotex.failures import failure_of
     from hespotex.finalize import MACHINE, finalize
 
     sweep = Path(config.hydra.sweep.dir)
+    if "submitit" in str(config.hydra.launcher.get("_target_")):
+        log.info("python -m hespotex.finalize %s fits the model on all sections", sweep)
+        return
     parts = OmegaConf.masked_copy(config, list(MACHINE))
     machine: dict[str, Any] = OmegaConf.to_container(parts)  # type: ignore[assignment]
     try:
         finalize(sweep, machine=machine, restart=bool(config.restart))
-    except InputError as error:
+    except Exception as error:  # Hydra would make a warning of it
+        if stop := stopped_by(error):
+            raise stop from None
         log.warning(
-            "no final model: %s (python -m hespotex.finalize %s makes it later)", error, sweep
+            "no final model: %s (python -m hespotex.finalize %s makes it later)",
+            failure_of(error).reason,
+            sweep,
         )

@@ -11,6 +11,8 @@ import pytest
 import torch
 from conftest import command
 
+from hespotex.checkpoint import read_checkpoint
+
 TINY = ["model.max_epochs=2", "data.panel.n_top=50"]
 NETWORK = [
     "model=dual_stream",
@@ -50,25 +52,29 @@ def test_cross_validation_summary_and_prediction(
     assert row["model"] == "ridge"
     assert row["missing_folds"] == []
     assert row["n_groups"] == 3
+    about = read_checkpoint(folder / "final" / "ridge" / "checkpoints" / "best.ckpt")["hespotex"]
+    assert sorted(about["split"]["train"]) == ["DEMO1", "DEMO3", "DEMO5"]
     (folder / "1" / "metrics.json").unlink()
     named = command("-m", "hespotex.summary", str(folder))
     assert "folds missing:** [1]" in named.stdout + named.stderr
     again = command(*sweep)
-    assert again.stdout.count("nothing to do") == 2
+    assert again.stdout.count("nothing to do") == 3  # two folds and the model on all sections
     assert (folder / "1" / "metrics.json").is_file()
 
     store = next(word for word in words if word.startswith("paths.store"))
     slide = small_demo / "slides" / "bare.tif"
     output = tmp_path / "predicted"
-    checkpoint = folder / "1" / "checkpoints" / "best.ckpt"
     done = command(
-        "predict.py", f"checkpoint={checkpoint}", f"slides={slide}", f"output={output}", store
+        "predict.py", f"checkpoint={folder}", f"slides={slide}", f"output={output}", store
     )
     assert done.returncode == 0, done.stdout + done.stderr
     table = ad.read_h5ad(output / "bare.h5ad")
     assert table.n_vars == 50
     assert np.isfinite(table.X).all()
     assert table.uns["hespotex"]["model"] == "ridge"
+    assert table.uns["hespotex"]["fold_strategy"] == "final"
+    refused = command(*sweep[:-1], "name=table", "finalize=false", "fold.index=0")
+    assert refused.returncode == 0 and not (tmp_path / "table" / "final").exists()
 
 
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2"]

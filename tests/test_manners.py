@@ -17,7 +17,7 @@ from hespotex import progress as module
 from hespotex.progress import progress, progress_bar
 from hespotex.typos import known_keys, near
 
-VERBS = ("summary", "store", "audit", "compare", "bundle", "cohort")
+VERBS = ("summary", "store", "audit", "compare", "bundle", "cohort", "finalize", "info")
 HYDRA_VERBS = ("embed", "doctor", "hest_benchmark")
 WIDTH = 150
 

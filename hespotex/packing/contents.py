@@ -9,8 +9,8 @@ import pandas as pd
 from hespotex.choice import Chosen, finished_final
 from hespotex.ensemble import Ensemble, check_written
 from hespotex.errors import InputError
-from hespotex.files import read_json, safe_name
-from hespotex.results.final import FACTS, cross_validated_genes, final_facts
+from hespotex.files import safe_name
+from hespotex.results.final import cross_validated_genes, final_facts, read_final
 from hespotex.results.layout import BEST, FINAL
 from hespotex.results.runs import Run, Runs
 
@@ -102,8 +102,7 @@ def _about(
     bundle has them.
     """
     now = final_facts(sweep, chosen.name, chosen.runs, chosen.every_run, predictor.about)
-    then: dict[str, Any] = read_json(final / FACTS, "python -m hespotex.finalize makes it anew")
-    return then | now | {"folds": packed}
+    return read_final(final) | now | {"folds": packed}
 
 
 def named(runs: Runs) -> dict[str, Run]:

@@ -15,7 +15,7 @@ from hespotex.results.layout import BEST
 from hespotex.results.runs import Runs, read_genes
 from hespotex.results.statistics import FEW_GROUPS, bootstrap_interval
 from hespotex.results.tables import Tables
-from hespotex.shapes import check_shape
+from hespotex.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape
 from hespotex.spreadsheet import unmarked, write_csv
 
 FACTS = "final.json"
@@ -23,6 +23,14 @@ GENES = "genes.csv"
 COLUMNS = ["pcc", "low", "high", "n_sections", "n_folds", "q", "found", "scored"]
 # of the model's row in the summary
 QUOTED = ["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]
+NUMBERS = dict.fromkeys(("pcc_gene", "low", "high", "pcc_sections"), NUMBER_OR_NONE)
+SCORES = NUMBERS | {"n_groups": COUNT, "fold_strategy": str}
+SHAPE = {
+    "scores": Rule('"none", or scores by name', lambda value: value == "none" or _scores(value)),
+    "does_not_cover": [str],
+    "folds?": [str],
+    "search?": Rule("text or null", lambda value: value is None or isinstance(value, str)),
+}
 
 
 def cross_validated_genes(runs: Runs, genes: list[str]) -> pd.DataFrame:
@@ -146,6 +154,18 @@ def _not_covered(scores: dict[str, Any], runs: Runs, about: dict[str, Any]) -> l
     return words
 
 
+def read_final(folder: Path) -> dict[str, Any]:
+    """`final.json` of a final model.
+
+    Raises:
+        InputError: it is not there, or not as it was written.
+    """
+    file = folder / FACTS
+    facts: dict[str, Any] = read_json(file, "python -m hespotex.finalize makes it anew")
+    check_shape(facts, SHAPE, str(file))
+    return facts
+
+
 def folds_of(folder: Path) -> list[Path]:
     """Folders of the runs whose scores a final model quotes.
 
@@ -156,8 +176,7 @@ def folds_of(folder: Path) -> list[Path]:
         InputError: there are less than two, they are not there, or not named.
     """
     file = folder / FACTS
-    facts = read_json(file, "python -m hespotex.finalize makes it anew")
-    check_shape(facts, {"folds?": [str]}, str(file))
+    facts = read_final(folder)
     if len(facts.get("folds", [])) < 2:
         raise InputError(f"{file} names no two folds; a bundle holds them where --folds asked for")
     sweep = folder.parents[1]
@@ -167,6 +186,14 @@ def folds_of(folder: Path) -> list[Path]:
         if outside or not (found / BEST).is_file():
             raise InputError(f"{file} names the fold {name}, which has no {BEST} in {sweep}")
     return folders
+
+
+def _scores(value: Any) -> bool:
+    try:
+        check_shape(value, SCORES, FACTS)
+    except InputError:
+        return False
+    return True
 
 
 def write_final(folder: Path, genes: pd.DataFrame, facts: dict[str, Any]) -> None:

@@ -9,22 +9,11 @@ from hespotex.callbacks.checkpoint_io import why_unreadable
 from hespotex.errors import InputError
 from hespotex.files import read_json, write_json
 from hespotex.manifest import MANIFEST, check_files
-from hespotex.provenance import flat
+from hespotex.provenance import settings
 from hespotex.shapes import check_shape
 
 log = logging.getLogger(__name__)
 AGAIN = "restart=true runs it again"
-IGNORED = (
-    "restart",
-    "finalize",
-    "paths.",
-    "store.root",
-    "store.read_workers",
-    "logger.",
-    "callbacks.progress",
-    "trainer.devices",
-    "trainer.accelerator",
-)
 
 
 class RunFolder:
@@ -113,8 +102,3 @@ class RunFolder:
         metrics = read_json(self.metrics_file, AGAIN)
         check_shape(metrics, {"val_score": float}, str(self.metrics_file))
         return metrics
-
-
-def settings(config: Config) -> dict[str, Any]:
-    """What makes a run another one, as dotted keys."""
-    return {key: value for key, value in flat(config).items() if not key.startswith(IGNORED)}

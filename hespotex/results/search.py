@@ -7,6 +7,7 @@ import pandas as pd
 
 from hespotex.errors import InputError
 from hespotex.files import atomic_path, read_json, visible, write_json
+from hespotex.provenance import settings
 from hespotex.results.layout import (
     CONFIG,
     SEARCH,
@@ -16,7 +17,6 @@ from hespotex.results.layout import (
     searches,
     trials,
 )
-from hespotex.results.run_folder import settings
 from hespotex.spreadsheet import write_csv
 
 TABLE = "trials.csv"
