@@ -18,11 +18,11 @@ NOT_METRICS = ("fold_strategy", "model", "role", "fold", "seed", "folder", "sect
 
 def section_table(runs: Runs, scores: pd.DataFrame) -> pd.DataFrame:
     """One row per run and test section: fold strategy, model, fold, seed, section, group, metrics,
-    PCC on shared genes.
+    PCC on shared and on common genes.
 
     Shared genes are those that every model predicted and could be scored on for the section, under
     one fold strategy, so that panels of different size can be compared. A model that predicts
-    constants takes no part in this.
+    constants takes no part in this. Common genes are those in the panel of every fold of a model.
 
     Args:
         scores: `gene_scores` of the runs.
@@ -47,7 +47,19 @@ def section_table(runs: Runs, scores: pd.DataFrame) -> pd.DataFrame:
         .agg(pcc_shared="mean", n_shared="size")
         .reset_index()
     )
-    return pd.DataFrame(rows).merge(shared, on=run_of, how="left")
+    common = _in_every_fold(scores).groupby(run_of)["pcc"].agg(pcc_common="mean", n_common="size")
+    table = pd.DataFrame(rows).merge(shared, on=run_of, how="left")
+    table = table.merge(common.reset_index(), on=run_of, how="left")
+    return table.assign(n_common=table["n_common"].fillna(0).astype(int))
+
+
+def _in_every_fold(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows of genes that are in the panel of every fold of their model: each test section has
+    one for each gene of its fold's panel.
+    """
+    model = ["fold_strategy", "model"]
+    sections = scores.groupby([*model, "gene"])["section_id"].transform("nunique")
+    return scores[sections == scores.groupby(model)["section_id"].transform("nunique")]
 
 
 def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.DataFrame:

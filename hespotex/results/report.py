@@ -1,7 +1,9 @@
 """The summary as Markdown: tables, labels and maps, each fold strategy by itself."""
 
 import os
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -115,6 +117,7 @@ def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[st
             models,
             [
                 ("pcc_gene", "all", ".3f"),
+                ("pcc_common", "in every fold's panel", ".3f"),
                 *((name, name.removeprefix("pcc_gene@"), ".3f") for name in sets),
             ],
         ),
@@ -198,6 +201,7 @@ def notes(models: pd.DataFrame) -> list[str]:
         for row in models.to_dict("records")
         if row["without_value"]
     ]
+    found += [_own_panels(row) for row in models.to_dict("records") if _has_own_panels(row)]
     n_groups = models["n_groups"].max()
     n_sections = models["n_paired"].max()
     found += [few_groups(int(n_groups))] if n_groups < FEW_GROUPS else []
@@ -205,6 +209,19 @@ def notes(models: pd.DataFrame) -> list[str]:
         [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."]
         if 0 < n_sections < 6
         else found
+    )
+
+
+def _has_own_panels(row: dict[Hashable, Any]) -> bool:
+    return "n_common" in row and row["n_common"] < row["n_genes"]
+
+
+def _own_panels(row: dict[Hashable, Any]) -> str:
+    """How many genes the folds have in common, and what these reach."""
+    return (
+        f"{row['model']}: each fold has a panel of its own; {row['n_common']:.0f} of"
+        f" {row['n_genes']:.0f} genes are in that of every fold, and over these PCC is"
+        f" {number(row['pcc_common'])}."
     )
 
 

@@ -40,6 +40,8 @@ METRICS = {
     "nmi": "normalised mutual information of the same",
     "pcc_shared": "pcc_gene over the genes that all models of the strategy share in the section",
     "n_shared": "number of these genes",
+    "pcc_common": "pcc_gene over the genes that are in the panel of every fold of the model",
+    "n_common": "number of these genes",
 }
 SIZES = {"n_spots": "spots of the section", "n_genes": "genes of the panel"}
 SECTIONS = ORIGIN | {

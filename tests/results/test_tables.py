@@ -257,3 +257,29 @@ def test_no_cost_is_taken_for_a_metric() -> None:
     """What no list of ours knows is shown as a metric of the user's own."""
     assert set(cost(10, {"fit": 2.0, "predict": 1.0}, 50)) <= set(MODELS)
     assert {name for name, *_ in COST} <= set(MODELS)
+
+
+def test_genes_that_every_fold_has_are_scored_apart(folder: Path) -> None:
+    """The fold of A1 has G1 and another gene instead of G2; a list that is the same everywhere has
+    nothing to tell.
+    """
+    same = Tables.read(folder)
+    np.testing.assert_allclose(same.sections["pcc_common"], same.sections["pcc_gene"])
+    assert (same.models["n_common"] == same.models["n_genes"]).all()
+    assert not any("panel of its own" in note for note in notes(same.models))
+    for home in folder.glob("*_strict_0_*"):
+        table = pd.read_csv(home / PER_GENE).replace({"gene": {"G2": "OTHER"}})
+        table.to_csv(home / PER_GENE, index=False)
+    tables = Tables.read(folder)
+    sections = tables.sections[tables.sections["model"] == "strict"]
+    assert (sections["n_common"] == 2).all()
+    own = tables.scores[(tables.scores["model"] == "strict") & tables.scores["gene"].isin(GENES)]
+    expected = own[own["gene"] != "G2"].groupby(["section_id", "seed"])["pcc"].mean()
+    found = sections.set_index(["section_id", "seed"])["pcc_common"].sort_index()
+    np.testing.assert_allclose(found, expected.sort_index())
+    (note,) = [note for note in notes(tables.models) if "panel of its own" in note]
+    row = tables.models[tables.models["model"] == "strict"].iloc[0]
+    assert note == (
+        "strict: each fold has a panel of its own; 2 of 3 genes are in that of every fold, and over"
+        f" these PCC is {row['pcc_common']:.3f}."
+    )
