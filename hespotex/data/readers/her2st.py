@@ -23,6 +23,7 @@ from hespotex.data.readers.common import (
 from hespotex.data.readers.frame import ARRAY, OVERRIDE, Frame
 from hespotex.data.readers.ids import by_id, check_unique
 from hespotex.data.readers.on_tissue import yes_or_no
+from hespotex.data.readers.plain_table import plain_table
 from hespotex.data.scale import choose_mpp, pitch_px
 from hespotex.data.section import Section, SectionKey, check_positions, make_adata
 from hespotex.errors import InputError
@@ -167,6 +168,14 @@ def _labels(path: Path) -> pd.Series:
 
 def _counts(path: Path) -> pd.DataFrame:
     """Raw counts, spots down; gene names as they are in the file, repeated ones included."""
+    counts = plain_table(path)
+    counts = _any_counts(path) if counts is None else counts
+    check_unique([str(name) for name in counts.index], f"spots of {path}", ONE_LINE)
+    return counts
+
+
+def _any_counts(path: Path) -> pd.DataFrame:
+    """Of a table that is not plain: it is put right, or the error says what is wrong with it."""
     genes = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0, 1:]
     counts = read_table(path, header=None, skiprows=1, index_col=0)
     if len(genes) != counts.shape[1]:
@@ -177,5 +186,4 @@ def _counts(path: Path) -> pd.DataFrame:
         if counts[column].dtype.kind not in "iuf":
             counts[column] = numbers_of(counts, column, str(path))
     counts.columns = pd.Index(list(genes))
-    check_unique([str(name) for name in counts.index], f"spots of {path}", ONE_LINE)
     return counts
