@@ -55,8 +55,8 @@ class Directions:
         return torch.cat([self.of(rows) for rows in in_chunks(expression)])
 
     def of(self, expression: Tensor) -> Tensor:
-        """(n, n_genes) -> (n, d); genes that were not measured count as 0."""
-        scaled = (torch.nan_to_num(expression) - self.mean) / self.std
+        """(n, n_genes) -> (n, d); genes that were not measured count as their mean."""
+        scaled = torch.nan_to_num((expression - self.mean) / self.std)
         return scaled if self.axes is None else scaled @ self.axes
 
 

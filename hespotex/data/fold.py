@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from hespotex.data.section import Section, SectionKey
 from hespotex.data.split import Split
 from hespotex.data.spot_graph import SpotGraph
 from hespotex.data.store import EmbeddingStore
-from hespotex.data.target import Rows, Target
+from hespotex.data.target import Numbers, Rows, Target
 from hespotex.files import digest
 
 
@@ -75,6 +76,11 @@ class PreparedSection:
     target: Target
     facts: dict[str, Any]
     depth: NDArray[np.float64]
+
+    def of_genes(self, genes: Numbers) -> "PreparedSection":
+        """The same with some of the genes."""
+        target = self.target.select(genes)
+        return replace(self, graph=replace(self.graph, target=target), target=target)
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,27 @@ class Fold:
         split = replace(self.split, test=list(ids))
         sections = {i: self.sections[i] for i in section_ids(split)}
         return replace(self, split=split, sections=sections)
+
+    def by_measured(self) -> "list[tuple[Numbers, Fold]]":
+        """Numbers of the genes that the same training sections measured, and the fold of these
+        genes and of these sections; one pair where all training sections measured all genes.
+        """
+        known = np.stack([self.sections[i].target.known for i in self.split.train], axis=1)
+        patterns, pattern_of = np.unique(known, axis=0, return_inverse=True)
+        if len(patterns) == 1:
+            return [(np.arange(len(known)), self)]
+        genes = [np.flatnonzero(pattern_of.ravel() == number) for number in range(len(patterns))]
+        return [
+            (own, self._of_genes(own, list(compress(self.split.train, pattern))))
+            for own, pattern in zip(genes, patterns, strict=True)
+        ]
+
+    def _of_genes(self, genes: Numbers, train: list[str]) -> "Fold":
+        """The same fold with some of its genes and training sections."""
+        split = replace(self.split, train=train)
+        sections = {i: self.sections[i].of_genes(genes) for i in section_ids(split)}
+        panel = replace(self.panel, genes=[self.panel.genes[gene] for gene in genes])
+        return replace(self, split=split, sections=sections, panel=panel).of_training()
 
     def with_latents(self, latents: Mapping[str, Rows]) -> "Fold":
         """The same fold with the teacher's spot latents (n_spots, d_latent) of some sections."""

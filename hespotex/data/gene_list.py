@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hespotex.data.genes import GenePanel, check_markers, shared_genes
+from hespotex.data.genes import ALL, GenePanel, candidates, check_markers
 from hespotex.data.section import Section
 from hespotex.errors import InputError
 from hespotex.typed_paths import typed_path
@@ -23,19 +23,20 @@ class GeneList:
         genes: the list itself.
         path: or a file: JSON `{"genes": [...]}` or `[...]`, or text with one gene a line.
         markers: genes whose maps are drawn; they must be in the list.
+        measured_in: the training sections that must have measured each, see `candidates`.
     """
 
     genes: list[str] | None = None
     path: str | None = None
     markers: list[str] = field(default_factory=list)
+    measured_in: str | float = ALL
     sees_all_sections = False
 
     def fit(self, sections: Sequence[Section]) -> GenePanel:
         """The list, checked against what the training sections measured."""
         genes = list(dict.fromkeys(self.listed()))
-        check_markers(
-            genes, shared_genes(sections), f"data.panel.{'path' if self.path else 'genes'}"
-        )
+        known = candidates(sections, self.measured_in)
+        check_markers(genes, known, f"data.panel.{'path' if self.path else 'genes'}")
         check_markers(self.markers, genes)
         return GenePanel(genes, [])
 

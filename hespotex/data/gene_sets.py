@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.data.gene_ranks import HighestMeanGenes, SpatialGenes
-from hespotex.data.genes import GenePanel, HighlyVariableGenes, shared_genes
+from hespotex.data.genes import ALL, GenePanel, HighlyVariableGenes, candidates
 from hespotex.data.section import Section
 
 RULES = {
@@ -32,17 +32,21 @@ class GeneSets:
 
     @classmethod
     def fit(
-        cls, sections: Sequence[Section], panel: GenePanel, markers: Sequence[str]
+        cls,
+        sections: Sequence[Section],
+        panel: GenePanel,
+        markers: Sequence[str],
+        measured_in: str | float = ALL,
     ) -> "GeneSets":
-        """The sets of these sections."""
+        """The sets of these sections; `measured_in` as the panel's rule has it."""
         panel_genes = set(panel.genes)
-        genes = shared_genes(sections)
+        genes = candidates(sections, measured_in)
         scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in RULES}
         fitted_on: list[str] = []
         for section in sections:
             fitted_on.append(section.section_id)
             for name, rule in RULES.items():
-                scores[name].append(rule.score(section, genes))
+                scores[name].append(rule.scores(section, genes))
         sets = {"markers": list(markers)} if markers else {}
         for name, rule in RULES.items():
             ranked = [genes[i] for i in rule.rank(scores[name], genes)]

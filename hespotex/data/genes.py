@@ -1,8 +1,12 @@
 """The genes to predict: chosen on training sections, in an order that never changes."""
 
 import difflib
+import math
+import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Protocol
 
 import anndata as ad
@@ -13,6 +17,9 @@ from hespotex.data.section import Section
 from hespotex.data.variability import normalised_variance
 from hespotex.errors import InputError
 
+ALL = "all"
+MEASURED_IN = "data.panel.measured_in"
+LEAST = re.compile(r"\s*(?P<number>\d+(\.\d*)?|\.\d+)(\s+(?P<unit>sections|groups))?\s*")
 
 @dataclass(frozen=True)
 class GenePanel:
@@ -24,44 +31,65 @@ class GenePanel:
     fitted_on: list[str]
 
 
+Floats = NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class RankedGenes:
     """Base of the rules that rank the genes of the training sections and take the best that are
     seen often enough.
 
+    A section speaks for the genes that it measured; of the others it says nothing.
+
     Args:
         n_top: number of genes; fewer where fewer qualify.
         min_spot_fraction: a gene must have counts in this share of the spots of the training
-          sections.
+          sections that measured it.
         markers: genes to include whatever their rank.
+        measured_in: see `candidates`.
     """
 
     n_top: int = 1000
     min_spot_fraction: float = 0.05
     markers: list[str] = field(default_factory=list)
+    measured_in: str | float = ALL
     sees_all_sections = False
 
-    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+    def score(self, section: Section, genes: list[str]) -> Floats:
         """What a section says of each of its `genes`, (n_genes,): the higher, the better."""
         raise NotImplementedError
 
-    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
-        """Numbers of `genes`, the best first; ties in the order of the names."""
+    def rank(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
+        """Numbers of `genes`, the best first; ties in the order of the names.
+
+        Args:
+            scores: of each section, (n_genes,), NaN for a gene that it did not measure.
+            genes: names.
+        """
         raise NotImplementedError
+
+    def scores(self, section: Section, genes: list[str]) -> Floats:
+        """As `score`, of any genes; NaN for those that the section did not measure."""
+        own = measured_of(section, genes)
+        scores = np.full(len(genes), np.nan)
+        if own.any():
+            scores[own] = self.score(section, [*compress(genes, own)])
+        return scores
 
     def fit(self, sections: Sequence[Section]) -> GenePanel:
         """The panel of these sections, whatever their order; each is looked at by itself."""
-        genes = shared_genes(sections)
+        genes = candidates(sections, self.measured_in)
         check_markers(self.markers, genes)
-        scores: dict[str, NDArray[np.float64]] = {}
+        scores: dict[str, Floats] = {}
         seen = np.zeros(len(genes))
-        n_spots = 0
+        n_spots = np.zeros(len(genes))
         for section in sections:
-            scores[section.section_id] = self.score(section, genes)
-            seen += _spots_with_counts(section.adata[:, genes])
-            n_spots += len(section.adata)
+            scores[section.section_id] = self.scores(section, genes)
+            own = measured_of(section, genes)
+            seen[own] += _spots_with_counts(section.adata[:, [*compress(genes, own)]])
+            n_spots[own] += len(section.adata)
         ranked = self.rank([scores[i] for i in sorted(scores)], genes)
-        order = [i for i in ranked if seen[i] / n_spots >= self.min_spot_fraction]
+        order = [i for i in ranked if seen[i] / n_spots[i] >= self.min_spot_fraction]
         if not order:
             raise InputError(
                 f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower"
@@ -70,20 +98,21 @@ class RankedGenes:
         best = {genes[i] for i in order[: self.n_top]}
         return GenePanel(sorted(best | set(self.markers)), list(scores))
 
-    def by_votes(
-        self, scores: Sequence[NDArray[np.float64]], genes: list[str]
-    ) -> NDArray[np.int64]:
-        """Order by the number of sections in which a gene is among the top, ties by its median
+    def by_votes(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
+        """Order by the share of the sections in which a gene is among the top, ties by its median
         rank.
+
+        A section that measured some of the genes ranks these, and its ranks are stretched over
+        all. The share is of the sections that measured the gene and one more, so that what was
+        seen once does not come before what was seen often.
         """
         ranks = np.stack([_ranks(score) for score in scores])
-        often = (ranks < self.n_top).sum(axis=0)
-        median = np.median(ranks, axis=0)
-        return np.lexsort((genes, median, -often))
+        often = (ranks < self.n_top).sum(axis=0) / (1 + (~np.isnan(ranks)).sum(axis=0))
+        return np.lexsort((genes, np.nanmedian(ranks, axis=0), -often))
 
-    def by_mean(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
-        """Order by the mean score over sections."""
-        return np.lexsort((genes, -np.mean(scores, axis=0)))
+    def by_mean(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
+        """Order by the mean score over the sections that measured a gene."""
+        return np.lexsort((genes, -np.nanmean(scores, axis=0)))
 
 
 @dataclass(frozen=True)
@@ -112,6 +141,7 @@ class PublishedGenes:
     n_top: int = 1000
     min_cells: int = 1000
     markers: list[str] = field(default_factory=list)
+    measured_in = ALL  # sections, as released
     sees_all_sections = True
 
     def fit(self, sections: Sequence[Section]) -> GenePanel:
@@ -148,6 +178,9 @@ class PanelRule(Protocol):
     @property
     def markers(self) -> list[str]: ...
 
+    @property
+    def measured_in(self) -> str | float: ...
+
     def fit(self, sections: Sequence[Section]) -> GenePanel: ...
 
 
@@ -170,6 +203,54 @@ def shared_genes(sections: Sequence[Section]) -> list[str]:
             " Ensembl ids in another?"
         )
     return sorted(shared)
+
+
+def candidates(sections: Sequence[Section], measured_in: str | float) -> list[str]:
+    """Genes that enough of the sections measured, sorted.
+
+    Args:
+        sections: that train.
+        measured_in: `all` of them; a number of them, such as 3; a share of them, such as 0.5; or
+          either of their groups, such as `2 groups`.
+
+    Raises:
+        InputError: none is, or words that say neither.
+    """
+    if str(measured_in).strip().lower() == ALL:
+        return shared_genes(sections)
+    least, unit = _least(measured_in)
+    owners: dict[str, set[str]] = defaultdict(set)
+    units: set[str] = set()
+    for section in sections:
+        one = section.key.group if unit == "groups" else section.section_id
+        units.add(one)
+        for gene in section.adata.var_names:
+            owners[str(gene)].add(one)
+    wanted = least if least >= 1 else max(1, math.ceil(least * len(units) - 1e-9))
+    found = sorted(gene for gene, own in owners.items() if len(own) >= wanted)
+    if not found:
+        raise InputError(
+            f"{MEASURED_IN}={measured_in}: no gene was measured in {wanted:g} of the {len(units)}"
+            f" training {unit}; lower it"
+        )
+    return found
+
+
+def _least(measured_in: str | float) -> tuple[float, str]:
+    """Number or share, and of what."""
+    match = LEAST.fullmatch(str(measured_in))
+    number = float(match["number"]) if match else 0.0
+    if match is None or number <= 0 or (number > 1 and number % 1):
+        raise InputError(
+            f"{MEASURED_IN}: expected all, a number of training sections such as 3, a share of them"
+            f" such as 0.5, or '2 groups', found {measured_in!r}"
+        )
+    return number, match["unit"] or "sections"
+
+
+def measured_of(section: Section, genes: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of these genes a section measured, (n_genes,)."""
+    return np.asarray(section.adata.var_names.get_indexer(list(genes)) >= 0)
 
 
 def check_markers(
@@ -198,7 +279,12 @@ def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:
     return np.asarray((table.X > 0).sum(axis=0)).ravel()
 
 
-def _ranks(score: NDArray[np.float64]) -> NDArray[np.int64]:
-    ranks = np.empty(len(score), dtype=np.int64)
-    ranks[np.argsort(-score, kind="stable")] = np.arange(len(score))
+def _ranks(score: Floats) -> Floats:
+    """Rank of each gene, (n_genes,), the best 0; those of a section that measured n of N genes are
+    times N / n. NaN for a gene that was not measured.
+    """
+    n_known = int((~np.isnan(score)).sum())
+    ranks = np.full(len(score), np.nan)
+    best_first = np.argsort(-score, kind="stable")[:n_known]  # NaN comes last
+    ranks[best_first] = np.arange(n_known) * len(score) / max(n_known, 1)
     return ranks

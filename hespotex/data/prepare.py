@@ -40,7 +40,7 @@ def prepare_fold(sections: Sections, split: Split, recipe: Recipe) -> Fold:
     panel = fit_panel(sections, split, recipe.panel)
     training = sections.of(sorted(split.train))
     recipe.expression.fit(training, panel)
-    gene_sets = GeneSets.fit(training, panel, recipe.panel.markers)
+    gene_sets = GeneSets.fit(training, panel, recipe.panel.markers, recipe.panel.measured_in)
     prepared = prepare_sections(sections, split, panel, recipe)
     table = sample_table(sections)
     fold = Fold(split, sections.keys, prepared, panel, gene_sets, recipe, sample_table=table)

@@ -95,6 +95,11 @@ class GeneMoments:
             cov = (weight * cross).sum(1)
             return cls(n, weight @ mean_f + bias, target.mean, var_p, target.variance, cov)
 
+    def of_genes(self, genes: Tensor) -> "GeneMoments":
+        """Of some genes, given by their numbers or as a mask (n_genes,)."""
+        parts = (self.mean_p, self.mean_m, self.var_p, self.var_m, self.cov)
+        return GeneMoments(self.n, *(part[genes] for part in parts))
+
     def __add__(self, other: "GeneMoments") -> "GeneMoments":
         """Of the spots of both (Chan et al. 1979)."""
         n = self.n + other.n

@@ -1,18 +1,55 @@
 """Base of the predictors that are fitted at once, without epochs."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from hespotex.data.fold import Fold
 from hespotex.modules.base import ExpressionModule
+from hespotex.progress import progress
 
 
 class ClosedFormModule(ExpressionModule):
-    """All is done by `fit_closed_form`; nothing is left for the epochs."""
+    """All is done by `fit_closed_form`; nothing is left for the epochs.
+
+    A gene that some training sections did not measure is fitted on those that did.
+    """
 
     def __init__(self, d_image: int, n_genes: int) -> None:
         super().__init__(d_image, n_genes)
+        self.d_image = d_image
         self.automatic_optimization = False
+
+    def fit(self, fold: Fold) -> None:
+        """As the parent, for each set of genes that the same training sections measured."""
+        parts = fold.by_measured()
+        if len(parts) == 1 or not self.by_gene:
+            self.fit_genes(fold)
+            return
+        self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
+        for genes, part in progress(parts, "set of genes", "sets of genes"):
+            own = self.of_genes(len(genes))
+            own.fit_genes(part)
+            self.take(own, torch.from_numpy(genes))
+
+    def fit_genes(self, fold: Fold) -> None:
+        """Fit on training sections that measured all genes."""
+        super().fit(fold)
+
+    @property
+    def by_gene(self) -> bool:
+        """Whether some genes can be fitted by themselves, by `of_genes` and `take`."""
+        return False
+
+    def of_genes(self, n_genes: int) -> Self:
+        """A module with the same settings for so many genes, not fitted."""
+        raise NotImplementedError
+
+    def take(self, own: Self, genes: Tensor) -> None:
+        """Take over what another module has fitted for these genes, given by their numbers."""
+        raise NotImplementedError
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Nothing to do: `fit_closed_form` was called before the first epoch."""

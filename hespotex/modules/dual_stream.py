@@ -109,9 +109,11 @@ class DualStreamModule(ExpressionModule):
 
     def _loss(self, moments: GeneMoments, latent: Tensor, batch: Batch, spots: slice) -> Tensor:
         """Of one block, over what was measured; a constant gene counts as r = 0."""
-        loss = (moments.mse() / self.gene_std**2).nanmean()
+        known = ~moments.mean_m.isnan()  # the gradient of a NaN would be NaN, whatever its weight
+        moments = moments.of_genes(known)
+        loss = (moments.mse() / self.gene_std[known] ** 2).mean()
         if self.correlation_weight:
-            loss = loss + self.correlation_weight * (1 - moments.correlation().nanmean())
+            loss = loss + self.correlation_weight * (1 - moments.correlation().mean())
         if self.latent_weight:
             if "latent" not in batch:
                 raise InputError(

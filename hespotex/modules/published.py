@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from hespotex.modules.base import ExpressionModule, Optimizer, blocks, counted
-from hespotex.nn.losses import latent_alignment, mean_over_genes
+from hespotex.nn.losses import latent_alignment, mean_squared_error
 from hespotex.nn.published import DualStreamOutput, PublishedDecoder, published_nuclei_factor
 
 
@@ -51,7 +51,7 @@ class PublishedModule(ExpressionModule):
         out = self(batch)
         losses = []
         for spots, target in zip(blocks(batch), batch.target, strict=True):
-            mse = mean_over_genes((out.expression[spots].float() - target.dense()).square())
+            mse = mean_squared_error(out.expression[spots].float(), target.dense())
             losses.append(latent_alignment(out.latent[spots].float(), batch.latent[spots]) + mse)
         return self.weighted(losses, batch)
 

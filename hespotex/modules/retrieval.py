@@ -30,5 +30,5 @@ class RetrievalModule(ClosedFormModule):
         self.retrieval.fit(torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts]))
 
     def expression(self, batch: Batch) -> Tensor:
-        out: Tensor = self.retrieval(batch.image_embedding)
-        return out
+        near: Tensor = self.retrieval(batch.image_embedding)
+        return torch.where(near.isnan(), self.gene_mean, near)  # no near spot measured the gene

@@ -34,6 +34,7 @@ class RidgeModule(ClosedFormModule):
     ) -> None:
         super().__init__(d_image, n_genes)
         self.alphas = sorted(alphas)
+        self.neighbours = neighbours
         self.linear = NeighbourRidge(self.width(d_image), n_genes, neighbours)
 
     def width(self, d_image: int) -> int:
@@ -48,6 +49,18 @@ class RidgeModule(ClosedFormModule):
     @property
     def n_hops(self) -> int:
         return int(self.linear.neighbours)
+
+    @property
+    def by_gene(self) -> bool:
+        return True
+
+    def of_genes(self, n_genes: int) -> "RidgeModule":
+        return type(self)(self.d_image, n_genes, self.alphas, self.neighbours)
+
+    def take(self, own: "RidgeModule", genes: Tensor) -> None:
+        """What is fitted for one mean of the inputs is put in terms of the mean 0."""
+        self.linear.weight[:, genes] = own.linear.weight
+        self.gene_mean[genes] = own.gene_mean - own.linear.mean @ own.linear.weight
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         ours, held_out = (add_up(self._regressors, batches) for batches in (train, val))
@@ -154,6 +167,18 @@ class HestRidgeModule(ClosedFormModule):
         self.seed = seed
         self.register_buffer("mean", torch.zeros(d_image))
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
+
+    @property
+    def by_gene(self) -> bool:
+        return True
+
+    def of_genes(self, n_genes: int) -> "HestRidgeModule":
+        return HestRidgeModule(self.d_image, n_genes, self.n_components, self.seed)
+
+    def take(self, own: "HestRidgeModule", genes: Tensor) -> None:
+        """What is fitted for one mean of the inputs is put in terms of the mean 0."""
+        self.weight[:, genes] = own.weight
+        self.gene_mean[genes] = own.gene_mean - own.mean @ own.weight
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(

@@ -63,7 +63,18 @@ class StrictModule(ClosedFormModule):
     def n_hops(self) -> int:
         return 2
 
-    def fit(self, fold: Fold) -> None:
+    @property
+    def by_gene(self) -> bool:
+        return True
+
+    def of_genes(self, n_genes: int) -> "StrictModule":
+        return StrictModule(self.d_image, n_genes, self.penalties, self.ranks)
+
+    def take(self, own: "StrictModule", genes: Tensor) -> None:
+        self.weight[:, genes] = own.weight
+        self.bias[genes] = own.bias
+
+    def fit_genes(self, fold: Fold) -> None:
         """Choose and fit on the training sections; the choice goes to the log."""
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
         sources = [Source(name, widths) for name, widths in fold.sources()]

@@ -20,6 +20,8 @@ def latent_alignment(patch_latent: Tensor, spot_latent: Tensor) -> Tensor:
     return 1 - row_pearson(patch_latent, spot_latent).mean()
 
 
-def mean_over_genes(squared_error: Tensor) -> Tensor:
-    """Mean over the entries that were measured (not NaN)."""
-    return torch.nanmean(squared_error)
+def mean_squared_error(predicted: Tensor, measured: Tensor) -> Tensor:
+    """Over the entries (n, n_genes) that were measured (not NaN)."""
+    known = ~measured.isnan()
+    error = torch.where(known, predicted - measured, 0.0)
+    return error.square().sum() / known.sum()

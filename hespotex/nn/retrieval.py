@@ -11,7 +11,7 @@ CHUNK = 256  # spots at a time: their neighbours' expression is what takes memor
 
 class Retrieval(nn.Module):
     """Mean expression of the `k` training spots whose embeddings have the highest cosine to the
-    query's.
+    query's; for a gene, of those of them that measured it, and NaN where none did.
 
     Embeddings are standardised by the training spots first. The training spots are kept, in the
     state dict too.
@@ -39,12 +39,9 @@ class Retrieval(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, d_image) -> (n, n_genes)"""
-        return torch.cat(
-            [
-                self.values[self._nearest(part)].mean(1)
-                for part in torch.split(self._direction(x), CHUNK)
-            ]
-        )
+        mean = torch.nanmean if self.values.isnan().any() else torch.mean
+        parts = torch.split(self._direction(x), CHUNK)
+        return torch.cat([mean(self.values[self._nearest(part)], 1) for part in parts])
 
     def _direction(self, x: Tensor) -> Tensor:
         return normalize((x - self.mean) / self.std, dim=1)
