@@ -21,6 +21,7 @@ ALL = "all"
 MEASURED_IN = "data.panel.measured_in"
 LEAST = re.compile(r"\s*(?P<number>\d+(\.\d*)?|\.\d+)(\s+(?P<unit>sections|groups))?\s*")
 
+
 @dataclass(frozen=True)
 class GenePanel:
     """Gene symbols in the order of every expression matrix, and the sections that were seen to
@@ -108,7 +109,7 @@ class RankedGenes:
         """
         ranks = np.stack([_ranks(score) for score in scores])
         often = (ranks < self.n_top).sum(axis=0) / (1 + (~np.isnan(ranks)).sum(axis=0))
-        return np.lexsort((genes, np.nanmedian(ranks, axis=0), -often))
+        return np.lexsort((np.array(genes), np.nanmedian(ranks, axis=0), -often))
 
     def by_mean(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
         """Order by the mean score over the sections that measured a gene."""

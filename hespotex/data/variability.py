@@ -58,6 +58,8 @@ def _trend(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64
     from skmisc.loess import loess
 
     for span in SPANS:
+        if span * len(x) < 3:  # a parabola wants three points, and loess crashes with none
+            continue
         try:
             model = loess(x, y, span=span, degree=2)
             model.fit()

@@ -52,6 +52,13 @@ def slow_normalised_variance(counts: NDArray[np.float64]) -> NDArray[np.float64]
     return result
 
 
+@pytest.mark.parametrize("n_genes", [1, 2, 3, 4, 5, 9])
+def test_few_genes(n_genes: int) -> None:
+    """Three of them ended the process in loess."""
+    found = normalised_variance(tissue(0, n_genes=n_genes).adata.X)
+    assert found.shape == (n_genes,) and np.isfinite(found).all()
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_matrix])
 def test_normalised_variance_is_seurat_v3(seed: int, form: type) -> None:

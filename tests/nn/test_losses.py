@@ -6,7 +6,7 @@ import torch
 from scipy.stats import pearsonr
 from torch import Tensor
 
-from hespotex.nn.losses import latent_alignment, mean_over_genes, row_pearson
+from hespotex.nn.losses import latent_alignment, mean_squared_error, row_pearson
 
 
 @pytest.fixture
@@ -35,5 +35,12 @@ def test_limits(pair: tuple[Tensor, Tensor]) -> None:
     assert latent_alignment(a, -a).item() == pytest.approx(2, abs=1e-5)
 
 
-def test_mean_over_genes_leaves_out_what_was_not_measured() -> None:
-    assert mean_over_genes(torch.tensor([[1.0, torch.nan], [3.0, 5.0]])).item() == 3
+def test_squared_error_leaves_out_what_was_not_measured() -> None:
+    """From the mean and from the gradient: a NaN that is multiplied by 0 is NaN."""
+    predicted = torch.tensor([[1.0, 7.0], [3.0, 5.0]], requires_grad=True)
+    measured = torch.tensor([[0.0, torch.nan], [1.0, 3.0]])
+    loss = mean_squared_error(predicted, measured)
+    loss.backward()
+    assert loss.item() == 3
+    assert predicted.grad is not None
+    torch.testing.assert_close(predicted.grad, torch.tensor([[2.0, 0.0], [4.0, 4.0]]) / 3)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from hespotex.modules.base import ExpressionModule, measured
-from hespotex.nn.losses import mean_over_genes
+from hespotex.nn.losses import mean_squared_error
 
 
 class TwoLayers(ExpressionModule):
@@ -21,9 +21,8 @@ class TwoLayers(ExpressionModule):
         return self.network(batch.image_embedding) * self.gene_std + self.gene_mean
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return mean_over_genes(
-            ((self.expression(batch) - measured(batch)) / self.gene_std).square()
-        )
+        predicted = self.expression(batch) / self.gene_std
+        return mean_squared_error(predicted, measured(batch) / self.gene_std)
 
     def configure_optimizers(self) -> Any:
         return self.optimizer(self.parameters())
