@@ -22,6 +22,7 @@ RULES: dict[str, Callable[[Case], Finding]] = {
     "groups": splits.check_groups,
     "duplicates": splits.check_duplicates,
     "panel": fitted.check_panel,
+    "genes measured": fitted.check_genes_measured,
     "target": fitted.check_target,
     "scaling": fitted.check_scaling,
     "closed form": fitted.check_closed_form,

@@ -13,6 +13,7 @@ from hespotex.checkpoint import fresh_target, rebuilt_module
 from hespotex.data.directions import Directions
 from hespotex.errors import InputError
 from hespotex.loading import load_tensors
+from hespotex.results.about import trained_in
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.teacher import mean_row, teacher_path, teacher_scaling
 
@@ -65,6 +66,27 @@ def check_panel(case: Case) -> Finding:
 
     seen = [*about["panel_fitted_on"], *about.get("gene_sets", {}).get("fitted_on", [])]
     return held_out("panel", seen, case, asked) or rederived("panel", compare)
+
+
+def check_genes_measured(case: Case) -> Finding:
+    """As many training sections measured each gene as the run says, and at least one."""
+    about = case.record.about
+    told = about["genes_trained_in"]
+    if lost := [gene for gene, n in zip(about["genes"], told["sections"], strict=True) if n < 1]:
+        what = f"no training section measured {', '.join(lost[:5])}"
+        return Finding("genes measured", FAIL, f"{what}: they were learned from nothing")
+
+    def compare() -> Finding:
+        again = trained_in(case.fold("train"))
+        if again != told:
+            reason = "other training sections measured the genes than the run says"
+            return Finding("genes measured", FAIL, reason)
+        few = min(told["sections"])
+        every = len(case.record.ids("train"))
+        reason = f"each gene was measured in {few} or more of the {every} training sections"
+        return Finding("genes measured", PASS, reason)
+
+    return rederived("genes measured", compare)
 
 
 def check_target(case: Case) -> Finding:

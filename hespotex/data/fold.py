@@ -141,6 +141,17 @@ class Fold:
         sections = {i: self.sections[i] for i in section_ids(split)}
         return replace(self, split=split, sections=sections)
 
+    def measured_in(self, ids: Sequence[str]) -> dict[str, Numbers]:
+        """How many of these `sections`, and of their `groups`, measured each gene, (n_genes,)."""
+        known = {i: self.sections[i].target.known for i in ids}
+        groups: dict[str, NDArray[np.bool_]] = {}
+        for section_id, own in known.items():
+            group = self.group(section_id)
+            groups[group] = groups.get(group, np.zeros_like(own)) | own
+        none = np.zeros(len(self.panel.genes), dtype=bool)
+        counts = {"sections": known, "groups": groups}
+        return {unit: np.sum([none, *own.values()], axis=0) for unit, own in counts.items()}
+
     def by_measured(self) -> "list[tuple[Numbers, Fold]]":
         """Numbers of the genes that the same training sections measured, and the fold of these
         genes and of these sections; one pair where all training sections measured all genes.

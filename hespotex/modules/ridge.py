@@ -15,7 +15,7 @@ from torch_geometric.data import Batch
 from hespotex.modules.base import counted
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.linear import add_up
-from hespotex.nn.ridge import NeighbourRidge, RidgeSums
+from hespotex.nn.ridge import Biased, NeighbourRidge, RidgeSums
 from hespotex.progress import progress
 
 
@@ -58,9 +58,9 @@ class RidgeModule(ClosedFormModule):
         return type(self)(self.d_image, n_genes, self.alphas, self.neighbours)
 
     def take(self, own: "RidgeModule", genes: Tensor) -> None:
-        """What is fitted for one mean of the inputs is put in terms of the mean 0."""
+        """The mean of the inputs that the other was fitted with goes into the bias."""
         self.linear.weight[:, genes] = own.linear.weight
-        self.gene_mean[genes] = own.gene_mean - own.linear.mean @ own.linear.weight
+        self.linear.bias[genes] = -own.linear.mean @ own.linear.weight
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         ours, held_out = (add_up(self._regressors, batches) for batches in (train, val))
@@ -145,7 +145,7 @@ def _typical(power: int) -> float:
     return float(3 ** (power / 2) / (2 * power + 1) ** 0.5)
 
 
-class HestRidgeModule(ClosedFormModule):
+class HestRidgeModule(Biased, ClosedFormModule):
     """The regression of HEST-Benchmark (Jaume et al. 2024) on this run's targets: scaling, PCA, a
     penalty by formula.
 
@@ -167,6 +167,7 @@ class HestRidgeModule(ClosedFormModule):
         self.seed = seed
         self.register_buffer("mean", torch.zeros(d_image))
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
+        self.register_buffer("bias", torch.zeros(n_genes))
 
     @property
     def by_gene(self) -> bool:
@@ -176,9 +177,9 @@ class HestRidgeModule(ClosedFormModule):
         return HestRidgeModule(self.d_image, n_genes, self.n_components, self.seed)
 
     def take(self, own: "HestRidgeModule", genes: Tensor) -> None:
-        """What is fitted for one mean of the inputs is put in terms of the mean 0."""
+        """The mean of the inputs that the other was fitted with goes into the bias."""
         self.weight[:, genes] = own.weight
-        self.gene_mean[genes] = own.gene_mean - own.mean @ own.weight
+        self.bias[genes] = -own.mean @ own.weight
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(
@@ -198,4 +199,5 @@ class HestRidgeModule(ClosedFormModule):
         self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted)
 
     def expression(self, batch: Batch) -> Tensor:
-        return (batch.image_embedding[batch.inner] - self.mean) @ self.weight + self.gene_mean
+        x = batch.image_embedding[batch.inner] - self.mean
+        return x @ self.weight + self.bias + self.gene_mean

@@ -1,6 +1,7 @@
 """Ridge regression in closed form, from sums that are added up batch by batch."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +83,17 @@ class RidgeSums:
         return torch.where(constant, torch.nan, (weights * self.cross()).sum(0) / self.n / spread)
 
 
-class NeighbourRidge(nn.Module):
+class Biased(nn.Module):
+    """A module with a `bias` (n_genes,), which checkpoints of before 29 November 2026 lack."""
+
+    bias: Tensor
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        state_dict.setdefault(f"{prefix}bias", torch.zeros_like(self.bias))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class NeighbourRidge(Biased):
     """Ridge regression on each spot's embedding and, if asked for, the mean of its neighbours'.
 
     Args:
@@ -98,6 +109,7 @@ class NeighbourRidge(nn.Module):
         self.neighbours = neighbours
         self.register_buffer("weight", torch.zeros(d_image * (1 + neighbours), n_genes))
         self.register_buffer("mean", torch.zeros(d_image * (1 + neighbours)))
+        self.register_buffer("bias", torch.zeros(n_genes))
 
     def fit(self, sums: RidgeSums, alpha: float) -> None:
         """Take the weights for this penalty."""
@@ -108,7 +120,8 @@ class NeighbourRidge(nn.Module):
         """(n, d_image), (2, n_edges) -> expression less the mean of each gene, (n_inner,
         n_genes)
         """
-        return (self.inputs(image_embedding, edge_index)[inner] - self.mean) @ self.weight
+        x = self.inputs(image_embedding, edge_index)[inner]
+        return (x - self.mean) @ self.weight + self.bias
 
     def inputs(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """(n, d_image) -> (n, d), with the neighbours' mean if asked for."""

@@ -37,6 +37,7 @@ def describe(config: Config, fold: Fold, leaks: list[str]) -> dict[str, Any]:
         "sample_table": fold.sample_table,
         "genes": fold.panel.genes,
         "panel_fitted_on": fold.panel.fitted_on,
+        "genes_trained_in": trained_in(fold),
         "gene_sets": fold.gene_sets.to_dict(),
         "unit": fold.expression.unit,
         "expression_fitted_on": fold.expression.fitted_on,
@@ -53,6 +54,12 @@ def describe(config: Config, fold: Fold, leaks: list[str]) -> dict[str, Any]:
         "git_commit": git_commit(),
         "config": config,
     }
+
+
+def trained_in(fold: Fold) -> dict[str, list[int]]:
+    """Training sections, and groups of them, that measured each gene of the panel."""
+    counts = fold.measured_in(fold.split.train)
+    return {unit: own.tolist() for unit, own in counts.items()}
 
 
 def brief(about: dict[str, Any]) -> dict[str, Any]:

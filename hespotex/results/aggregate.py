@@ -96,6 +96,7 @@ def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.D
             | {
                 "genes_found": int(found["found"].sum()),
                 "genes_tested": int(found["q"].notna().sum()),
+                "genes_partly": _partly(found),
             }
             | _about(mine)
         )
@@ -105,6 +106,12 @@ def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.D
         ["fold_strategy", "role", "pcc_gene"], ascending=[False, True, False], ignore_index=True
     )
     return table.astype({"role": str})
+
+
+def _partly(genes: pd.DataFrame) -> int:
+    """How many genes some sections did not measure."""
+    counts = genes["measured_sections"]
+    return int((counts < counts.max()).sum())
 
 
 def by_section(sections: pd.DataFrame, model: str | None = None) -> pd.DataFrame:

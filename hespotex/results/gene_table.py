@@ -7,6 +7,12 @@ from hespotex.results.aggregate import reference
 from hespotex.results.statistics import Array, benjamini_hochberg, t_test
 
 FDR = 0.05
+COUNTS = {
+    "measured_sections": "max",
+    "measured_groups": "max",
+    "trained_sections": "min",
+    "trained_groups": "min",
+}
 GENE = ["fold_strategy", "model", "gene"]
 
 
@@ -15,10 +21,11 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
 
     `pcc`: mean over test sections, `n_sections` of them have one. `p`: one-sided t-test over
     sections of "its PCC is above 0", `q`: the same by Benjamini-Hochberg over the genes of the
-    model, `found`: q at most 5 %. `gain`, `gain_p`,
-    `gain_q`: the paired difference to ridge, two-sided. The section is the unit: sections of one
-    patient are no independent witnesses, so with few patients these claims are about these
-    patients.
+    model, `found`: q at most 5 %. `gain`, `gain_p`, `gain_q`: the paired difference to ridge,
+    two-sided. The section is the unit: sections of one patient are no independent witnesses, so
+    with few patients these claims are about these patients. `measured_sections`,
+    `measured_groups`: how many measured the gene; `trained_sections`, `trained_groups`: how many
+    of those that train, in the fold with the fewest.
 
     Args:
         scores: see `gene_scores`.
@@ -41,7 +48,14 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
         table[q] = table.groupby(GENE[:2])[p].transform(
             lambda values: benjamini_hochberg(values.to_numpy())
         )
-    return table.assign(found=table["q"] <= FDR)
+    return table.assign(found=table["q"] <= FDR, **_counts(scores))
+
+
+def _counts(scores: pd.DataFrame) -> dict[str, Array]:
+    """Of each row of the table; NaN for runs of before these columns."""
+    known = scores.reindex(columns=[*GENE, *COUNTS])
+    found = known.groupby(GENE).agg(COUNTS)
+    return {name: found[name].to_numpy() for name in COUNTS}
 
 
 def _mean(values: Array) -> Array:

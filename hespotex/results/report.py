@@ -202,6 +202,12 @@ def notes(models: pd.DataFrame) -> list[str]:
         if row["without_value"]
     ]
     found += [_own_panels(row) for row in models.to_dict("records") if _has_own_panels(row)]
+    found += [
+        f"**{row['model']}: {row['genes_partly']} genes** were not measured in some sections: they"
+        " are trained and scored where they were (`genes.csv`, measured_ and trained_)."
+        for row in models.to_dict("records")
+        if row["genes_partly"]
+    ]
     n_groups = models["n_groups"].max()
     n_sections = models["n_paired"].max()
     found += [few_groups(int(n_groups))] if n_groups < FEW_GROUPS else []

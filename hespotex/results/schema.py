@@ -67,6 +67,10 @@ GENES = ORIGIN | {
     "gain": "mean over sections of the difference to ridge",
     "gain_p": "two-sided t-test over sections of gain",
     "gain_q": "the same by Benjamini-Hochberg",
+    "measured_sections": "sections that measured the gene",
+    "measured_groups": "groups with such a section",
+    "trained_sections": "of the sections that trained, in the fold with the fewest",
+    "trained_groups": "groups with such a section",
 }
 MODELS = {
     "fold_strategy": ORIGIN["fold_strategy"],
@@ -87,6 +91,7 @@ MODELS = {
     "n_paired": "sections that are paired",
     "genes_found": "genes with a correlation above 0 at a false discovery rate of 5 %",
     "genes_tested": "genes with a p",
+    "genes_partly": "genes that some sections did not measure",
     "n_seeds": "seeds",
     "missing_folds": "folds without a finished run",
     "leaks": "what was seen of test sections, in words",

@@ -15,6 +15,7 @@ from torch import Tensor
 from hespotex.data.fold import Fold
 from hespotex.data.graph import knn_edges
 from hespotex.data.section import Section
+from hespotex.data.target import Numbers
 from hespotex.files import atomic_path, json_text, safe_names, write_json
 from hespotex.manifest import write_manifest
 from hespotex.metrics import (
@@ -142,7 +143,20 @@ def _scored(
         )
         per_gene = per_gene | own
         row = row | means
-    return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene})
+    counts = measured_counts(fold)
+    return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene, **counts})
+
+
+def measured_counts(fold: Fold) -> dict[str, Numbers]:
+    """Of each gene: how many sections and groups of the fold measured it, and of those that
+    train.
+    """
+    sides = {"measured": fold.section_ids, "trained": fold.split.train}
+    return {
+        f"{side}_{unit}": counts
+        for side, ids in sides.items()
+        for unit, counts in fold.measured_in(ids).items()
+    }
 
 
 def _write_expression(

@@ -50,6 +50,15 @@ class TestPlantedInTheFiles:
         assert findings["split"].verdict == findings["scaling"].verdict == FAIL
         assert "gives other sections in train, val" in findings["split"].reason
 
+    def test_a_gene_that_no_training_section_measured(self, clean: Path) -> None:
+        for number, words in ((0, "no training section measured"), (1, "other training sections")):
+            content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
+            content["hespotex"]["genes_trained_in"]["sections"][3] = number
+            torch.save(content, clean / "checkpoints" / "best.ckpt")
+            edit(clean / "metrics.json", lambda metrics: metrics)
+            finding = audit(clean)["genes measured"]
+            assert finding.verdict == FAIL and words in finding.reason
+
     def test_scores_that_the_predictions_do_not_give(self, clean: Path) -> None:
         edit(clean / "metrics.json", lambda metrics: metrics["sections"][0].update(pcc_gene=0.9))
         assert failed(clean) == ["test"]

@@ -29,6 +29,7 @@ from hespotex.modules.dual_stream import DualStreamModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, RidgeModule
 from hespotex.modules.strict import StrictModule
+from hespotex.results.scores import measured_counts
 
 from .builders import MeanColour, picture, section, write_pyramid
 
@@ -218,3 +219,18 @@ def test_scaling_and_sets_of_genes_know_what_is_missing(tmp_path: Path) -> None:
     torch.testing.assert_close(std[1], of_a.std(correction=0))
     assert fold.sections["B"].target.dense()[:, 1].isnan().all()
     assert set(fold.gene_sets.sets["mean50"]) == {"G003", "G033"}
+
+
+def test_it_is_counted_where_a_gene_was_measured(tmp_path: Path) -> None:
+    fold = fold_of(tmp_path, "ABC", ["G003", "G012", "G033"])
+    counts = {name: own.tolist() for name, own in measured_counts(fold).items()}
+    assert counts == {
+        "measured_sections": [3, 4, 2],
+        "measured_groups": [2, 3, 2],
+        "trained_sections": [3, 3, 1],
+        "trained_groups": [2, 2, 1],
+    }
+    assert {unit: own.tolist() for unit, own in fold.measured_in([]).items()} == {
+        "sections": [0, 0, 0],
+        "groups": [0, 0, 0],
+    }

@@ -20,6 +20,10 @@ TRUTH = [
     ("mean_measured", "mean, measured", ".3f"),
 ]
 GENE = [("pcc", "mean PCC", ".3f"), ("n_sections", "sections", ".0f"), ("q", "q", ".2g")]
+PARTLY = [
+    ("measured_sections", "measured in", ".0f"),
+    ("trained_sections", "trained on, at least", ".0f"),
+]
 GAIN = [("gain", "gain over ridge", "+.3f"), ("gain_q", "q of the gain", ".2g")]
 SECONDS = ("embed", "teacher", "fit", "predict")
 
@@ -77,13 +81,13 @@ def places(tables: Tables, words: list[str]) -> Cells:
 def genes(tables: Tables, model: str) -> Cells:
     """Genes down, the best first."""
     own = tables.genes[tables.genes["model"] == model].set_index("gene")
-    table = own.join(tables.gene_means(model).drop(columns="pcc")).sort_values(
-        "pcc", ascending=False, kind="stable"
-    )
+    means = tables.gene_means(model).drop(columns=own.columns, errors="ignore")
+    table = own.join(means).sort_values("pcc", ascending=False, kind="stable")
+    partly = PARTLY if own["measured_sections"].nunique() > 1 else []
     gain = GAIN if model != reference(model) else []
     shown = [
         column
-        for column in [*GENE, *gain, *TRUTH]
+        for column in [*GENE, *partly, *gain, *TRUTH]
         if column[0] in table and table[column[0]].notna().any()
     ]
     rows = [
