@@ -15,6 +15,7 @@ from hespotex.data.demo.expression import plan_genes
 from hespotex.data.demo.layout import REGIONS, plan_layout
 from hespotex.data.demo.section import simulate_section
 from hespotex.data.demo.streams import stream
+from hespotex.data.readers.demo import DemoReader
 
 SMALL = {"n_patients": 2, "sections_per_patient": 1, "spots_per_side": 6}
 
@@ -184,3 +185,24 @@ def test_nothing_is_left_behind_when_writing_fails(
 def test_impossible_parameters_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1 patient"):
         make_demo(tmp_path / "demo", n_patients=0)
+
+
+def test_patients_of_a_mixed_demo_are_measured_in_turn(demo: Path, tmp_path: Path) -> None:
+    mixed = make_demo(tmp_path / "mixed", seed=3, mixed=True, **{**SMALL, "n_patients": 3})
+    tables = [ad.read_h5ad(mixed / "st" / f"DEMO{number}.h5ad") for number in (1, 2, 3)]
+    assert [table.n_vars for table in tables] == [301, 100, 227]
+    assert len(tables[0]) == len(tables[1]) > 3 * len(tables[2])
+    visium = digests(mixed)["st/DEMO1.h5ad"]
+    assert visium == digests(demo)["st/DEMO1.h5ad"]
+    of_one_place = tables[2][:, "DEMO-R003"].to_df().squeeze()
+    everything = simulate_section(3, 2, 2, SMALL["spots_per_side"])
+    whole = pd.Series(
+        everything.counts[:, everything.names.index("DEMO-R003")].toarray().ravel(),
+        [
+            f"{r:03d}x{c:03d}"
+            for r, c in zip(everything.spots.row, everything.spots.col, strict=True)
+        ],
+    )
+    assert (whole[of_one_place.index] == of_one_place).all()
+    sections = [DemoReader(str(mixed), generate=False).read(f"DEMO{n}") for n in (1, 2, 3)]
+    assert [section.pitch_um for section in sections] == [100, 100, 200]

@@ -11,6 +11,7 @@ import pandas as pd
 from hespotex.data.demo.expression import plan_genes
 from hespotex.data.demo.section import simulate_section
 from hespotex.data.demo.streams import BARE_INDEX
+from hespotex.data.demo.technologies import technology
 from hespotex.data.demo.write import Value, metadata, write_expression, write_image, write_section
 
 VERSION = 1  # raise it whenever the generator's output changes
@@ -67,8 +68,9 @@ def _write_all(root: Path, wanted: dict[str, int]) -> None:
     records = []
     for number in range(wanted["n_patients"] * wanted["sections_per_patient"]):
         patient = number // wanted["sections_per_patient"]
-        section = simulate_section(seed, patient, number, side)
-        records.append(metadata(f"DEMO{number + 1}", patient, number, section))
+        made_by = technology(patient, bool(wanted.get("mixed")))
+        section = made_by.measure(simulate_section(seed, patient, number, side))
+        records.append(metadata(f"DEMO{number + 1}", patient, number, section, made_by))
         write_section(root, section, records[-1])
         logger.info("demo section %s written", records[-1]["id"])
     _write_tables(root, seed, records)
@@ -82,6 +84,7 @@ def make_demo(
     n_patients: int = 3,
     sections_per_patient: int = 2,
     spots_per_side: int = 17,
+    mixed: bool = False,
 ) -> Path:
     """Write a synthetic HEST-1k folder with planted signals and return its path.
 
@@ -96,6 +99,8 @@ def make_demo(
         order of the patients.
         spots_per_side: spots in a row of the hexagonal 100 um grid; about 0.92 of its square lies
           on tissue.
+        mixed: patients are measured by Visium, a Xenium-like panel of a third of the genes, and
+          legacy ST with three quarters of them and a pitch of 200 um, in turn.
 
     Raises:
         ValueError: no patient, no section, or fewer than 3 spots per side.
@@ -106,6 +111,7 @@ def make_demo(
         "n_patients": n_patients,
         "sections_per_patient": sections_per_patient,
         "spots_per_side": spots_per_side,
+        **({"mixed": 1} if mixed else {}),  # as older demos have it, which lack the word
     }
     if min(n_patients, sections_per_patient) < 1 or spots_per_side < 3:
         raise ValueError(

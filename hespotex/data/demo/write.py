@@ -11,8 +11,9 @@ import tifffile
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from hespotex.data.demo.layout import MPP, PITCH_UM, SPOT_UM, Doubles, SpotGrid
+from hespotex.data.demo.layout import MPP, SPOT_UM, Doubles, SpotGrid
 from hespotex.data.demo.section import Section
+from hespotex.data.demo.technologies import VISIUM, Technology
 
 THUMBNAIL_PX = 512
 MIN_LEVEL_PX = 400
@@ -41,8 +42,8 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
             )
 
 
-def spot_table(spots: SpotGrid) -> pd.DataFrame:
-    """Return HEST's `obs` columns, indexed by 'RRRxCCC'."""
+def spot_table(spots: SpotGrid, array: bool = True) -> pd.DataFrame:
+    """Return HEST's `obs` columns, indexed by 'RRRxCCC'; the array's place of spots of Visium."""
     names = [f"{r:03d}x{c:03d}" for r, c in zip(spots.row, spots.col, strict=True)]
     columns = {
         "in_tissue": np.ones(len(names), dtype=np.int64),
@@ -51,7 +52,8 @@ def spot_table(spots: SpotGrid) -> pd.DataFrame:
         "pxl_col_in_fullres": spots.xy[:, 0],
         "pxl_row_in_fullres": spots.xy[:, 1],
     }
-    return pd.DataFrame(columns, index=pd.Index(names, dtype=object))
+    table = pd.DataFrame(columns, index=pd.Index(names, dtype=object))
+    return table if array else table.drop(columns=["array_row", "array_col"])
 
 
 def write_expression(
@@ -60,12 +62,13 @@ def write_expression(
     names: list[str],
     spots: SpotGrid,
     image: NDArray[np.uint8],
+    array: bool = True,
 ) -> None:
     """Write `values` (n_spots, n_genes) as an h5ad in HEST's layout, with a thumbnail."""
     scale = THUMBNAIL_PX / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     table = ad.AnnData(
-        values, obs=spot_table(spots), var=pd.DataFrame(index=pd.Index(names, dtype=object))
+        values, obs=spot_table(spots, array), var=pd.DataFrame(index=pd.Index(names, dtype=object))
     )
     table.obsm["spatial"] = spots.xy
     factors = {"spot_diameter_fullres": SPOT_UM / MPP, "tissue_downscaled_fullres_scalef": scale}
@@ -79,7 +82,9 @@ def write_expression(
         table.write_h5ad(path)
 
 
-def metadata(name: str, patient: int, number: int, section: Section) -> dict[str, Value]:
+def metadata(
+    name: str, patient: int, number: int, section: Section, made_by: Technology
+) -> dict[str, Value]:
     """Return HEST's metadata of one section; some numbers are missing, as in the real thing."""
     height, width = section.image.shape[:2]
     return {
@@ -90,9 +95,9 @@ def metadata(name: str, patient: int, number: int, section: Section) -> dict[str
         "oncotree_code": "IDC",
         "disease_state": "Cancer",
         "species": "Homo sapiens",
-        "st_technology": "Visium",
-        "inter_spot_dist": PITCH_UM,
-        "spot_diameter": SPOT_UM,
+        "st_technology": made_by.name,
+        "inter_spot_dist": made_by.pitch_um,
+        "spot_diameter": made_by.diameter_um,
         "spots_under_tissue": float("nan") if number % 3 == 2 else len(section.spots.xy),
         "nb_genes": len(section.names),
         "pixel_size_um_embedded": MPP if number % 2 == 0 else float("nan"),
@@ -110,6 +115,7 @@ def write_section(root: Path, section: Section, record: dict[str, Value]) -> Non
     """Write the expression, image and metadata files of one section under `root`."""
     name = str(record["id"])
     expression = root / "st" / f"{name}.h5ad"
-    write_expression(expression, section.counts, section.names, section.spots, section.image)
+    array = record["st_technology"] == VISIUM.name
+    write_expression(expression, section.counts, section.names, section.spots, section.image, array)
     write_image(root / "wsis" / f"{name}.tif", section.image)
     (root / "metadata" / f"{name}.json").write_text(json.dumps(record, indent=2), encoding="utf-8")

@@ -18,6 +18,7 @@ class DemoReader(HestReader):
         root: where it is, or goes.
         seed: of the generator.
         n_patients, sections_per_patient, spots_per_side: its size.
+        mixed: each patient is measured by another technology, see `make_demo`.
         mpp, sections: see `HestReader`.
         generate: make it where it is missing.
     """
@@ -32,10 +33,11 @@ class DemoReader(HestReader):
         mpp: float | None = None,
         sections: list[str] | None = None,
         generate: bool = True,
+        mixed: bool = False,
     ) -> None:
         if generate:
             folder = Path(root)
             folder.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.with_suffix(".lock")):
-                make_demo(folder, seed, n_patients, sections_per_patient, spots_per_side)
+                make_demo(folder, seed, n_patients, sections_per_patient, spots_per_side, mixed)
         super().__init__(root, mpp, sections)
