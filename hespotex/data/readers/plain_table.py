@@ -47,11 +47,11 @@ def _numbers(body: bytes, shape: tuple[int, int]) -> NDArray[np.int64] | None:
     """
     n_rows, n_columns = shape
     letters = np.frombuffer(body, dtype=np.uint8)
-    ends = np.flatnonzero((letters == TAB) | (letters == NEWLINE))
-    if len(ends) != n_rows * (n_columns + 1):
+    breaks = np.flatnonzero((letters == TAB) | (letters == NEWLINE))
+    if len(breaks) != n_rows * (n_columns + 1):
         return None
-    lengths = np.diff(ends, prepend=-1).reshape(n_rows, -1)[:, 1:] - 1
-    ends = ends.reshape(n_rows, -1)
+    lengths = np.diff(breaks, prepend=-1).reshape(n_rows, -1)[:, 1:] - 1
+    ends = breaks.reshape(n_rows, -1)
     if (letters[ends[:, -1]] != NEWLINE).any() or not 1 <= lengths.min() <= lengths.max() <= DIGITS:
         return None
     ends = ends[:, 1:]
