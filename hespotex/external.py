@@ -184,6 +184,11 @@ def _check_words(cfg: DictConfig) -> None:
         )
     if cfg.slides:
         raise InputError("evaluate=true scores the sections of data=...; leave slides out")
+    if cfg.measured:
+        raise InputError(
+            "evaluate=true gives the model no measured spots; leave measured out (train.py"
+            " experiment=measured scores image and spots together)"
+        )
     given = [word.lstrip("+~").split("=")[0] for word in HydraConfig.get().overrides.task]
     owned = [
         word

@@ -36,6 +36,11 @@ def predict(cfg: DictConfig) -> None:
             " data set"
         )
     slides = find_slides(config["slides"])[own_share(config)]
+    if config["measured"] and len(slides) > 1:
+        raise InputError(
+            f"measured={config['measured']} holds spots of one slide, but slides={config['slides']}"
+            f" are {len(slides)}; predict each with its own measured=FILE"
+        )
     output = Path(config["output"])
     write = SlideWriter(config, Predictor(config))
     failures = Failures("slide", output)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hespotex.build import Config
@@ -16,11 +17,12 @@ from hespotex.data.section import Section
 from hespotex.data.slide_list import SlideFile
 from hespotex.data.tissue import Tissue, slide_tissue
 from hespotex.errors import InputError
+from hespotex.informed import Informed, as_text, with_measured
 from hespotex.predictor import Predictor
 from hespotex.results.slide.evidence import earned_pcc
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
 from hespotex.results.slide.request import KEY, MODEL, check_model, is_current, slide_request
-from hespotex.results.slide.table import slide_table
+from hespotex.results.slide.table import STANDARD_ERROR, slide_table
 from hespotex.results.slide.write import write_slide
 
 # share of spots stranger than training's 99th percentile from which a slide is called unlike it
@@ -133,8 +135,17 @@ class SlideWriter:
         if strange is not None:
             spots["strangeness"] = strange
             _warn_if_unlike(section.section_id, strange)
+        informed: Informed | None = None
+        if self.config["measured"]:
+            informed = with_measured(self.config, own, section, graph, mean)
+            mean = torch.from_numpy(informed.expression)
+            spots["informed"] = informed.informed
         spreads = None if spread is None else spread.numpy()
         table = slide_table(section, own.genes, mean.numpy(), own.provenance, spreads, spots)
+        if informed:
+            table.layers[STANDARD_ERROR] = informed.error
+            about = {"measured": as_text(informed.facts), "given": informed.facts["in_words"]}
+            table.uns["hespotex"] = table.uns["hespotex"] | about
         if own.folds:
             table.var["fold_std_folds"] = own.folds.n_folds.numpy()
         table.var = table.var.join(self.earned) if len(self.earned) else table.var

@@ -52,6 +52,7 @@ class ImageInputs:
         nuclei: NucleiCounter | None,
         store: EmbeddingStore,
         views: int = 1,
+        scaled_as: SpotGraph | None = None,
     ) -> SpotGraph:
         """The image side of a section, with n spots:
 
@@ -62,7 +63,12 @@ class ImageInputs:
         `image_embedding`. All float32. What needs the whole section is here, so that a model may
         see blocks of it. The data module adds `target` and the teacher `latent` (n, d_latent): see
         `SpotGraph`.
+
+        Args:
+            scaled_as: other spots of the same slide, whose mean and spread the embeddings are
+              standardised by.
         """
+        like: Any = scaled_as and scaled_as.inputs["image_embedding"]
         order = (
             np.random.default_rng(len(section.adata)).permutation(len(section.adata))
             if self.shuffle
@@ -70,7 +76,7 @@ class ImageInputs:
         )
         scale = self.standardize == "section"
         rows = [
-            ImageRows(embed_section(section, encoder, store, view), scale, order)
+            ImageRows(embed_section(section, encoder, store, view), scale, order, like)
             for view in range(views)
         ]
         inputs: dict[str, Rows] = {

@@ -67,15 +67,25 @@ class ImageRows:
         standardize: every dimension to mean 0 and standard deviation 1 over the section, cut at 6;
           what is constant becomes 0.
         order: each spot gets the row of the spot named here, (n_spots,); None for its own.
+        scaled_as: take over how these rows are standardised.
     """
 
     def __init__(
-        self, embeddings: Embeddings, standardize: bool, order: NDArray[np.int64] | None = None
+        self,
+        embeddings: Embeddings,
+        standardize: bool,
+        order: NDArray[np.int64] | None = None,
+        scaled_as: "ImageRows | None" = None,
     ) -> None:
         self.embeddings = embeddings
         self.standardize = standardize
         self.order = np.arange(len(embeddings)) if order is None else order
-        if standardize:
+        self.mean: Array
+        self.std: Array
+        if standardize and scaled_as is not None:
+            self.mean = scaled_as.mean
+            self.std = scaled_as.std
+        elif standardize:
             mean, std = moments(embeddings.chunks())
             self.mean = mean.astype(np.float32)
             self.std = np.where(std > CONSTANT, std, np.inf).astype(np.float32)

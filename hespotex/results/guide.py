@@ -225,7 +225,8 @@ def _made_by(table: Path) -> tuple[str, str]:
     """A slide, and the model that its own table names."""
     facts = facts_of(table) or {}
     names = [str(facts.get(name, "unknown")) for name in ("model", "data", "encoder", MODEL)]
-    return table.stem, "{} on {}, encoder {}; checkpoint {}".format(*names)
+    given = f"; {facts['given']}" if facts.get("given") else ""
+    return table.stem, "{} on {}, encoder {}; checkpoint {}".format(*names) + given
 
 
 def _shown(folder: Path) -> Path:

@@ -50,11 +50,22 @@ def slide_request(config: Mapping[str, Any], image: Path, mpp: float | None) -> 
     }
     request |= {name: _fingerprint(config[name]) for name in FILES}
     masks = _masks(config["tissue"]["mask"], image.stem)
+    if config.get("measured"):
+        request |= {"kriging": config["kriging"]}
+    request |= {"measured": _folder_fingerprint(config.get("measured"))}
     return request | {"image": _fingerprint(image), "mask": masks}
 
 
 def _fingerprint(path: Path | str | None) -> str | None:
     return file_fingerprint(Path(path)) if path and Path(path).is_file() else None
+
+
+def _folder_fingerprint(path: str | None) -> Any:
+    """Of a file, or of every file directly in a folder and in its `spatial/`."""
+    if not path or not Path(path).is_dir():
+        return _fingerprint(path)
+    files = [*Path(path).glob("*"), *Path(path).glob("spatial/*"), *Path(path).glob("outs/*")]
+    return [_fingerprint(file) for file in sorted(files) if file.is_file()]
 
 
 def _masks(mask: str | None, slide: str) -> list[str | None]:

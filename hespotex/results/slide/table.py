@@ -13,6 +13,8 @@ from hespotex.data.section import Section
 from hespotex.results.predictions import spot_table
 
 # layer: standard deviation over the predictions of several checkpoints, such as the folds
+# layer, where measured spots were given: standard error for what a spot of usual depth would read
+STANDARD_ERROR = "standard_error"
 FOLD_STD = "fold_std"
 # obsm: scores (n_spots, n_sets); uns: names, and how many genes of each set the panel has and lacks
 SETS = "gene_sets"

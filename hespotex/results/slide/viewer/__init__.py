@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 PICTURE_PX = 2000
 JPEG_QUALITY = 80
 OWN_BYTES = 30_000  # of the page itself, generously
-FACTS = ("model", "encoder", "data")  # of uns["hespotex"], shown on the page
+FACTS = ("model", "encoder", "data", "given")  # of uns["hespotex"], shown on the page
 
 
 def write_viewer(
