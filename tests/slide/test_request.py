@@ -28,6 +28,7 @@ CONFIG: dict[str, Any] = {
     "qupath": True,
     "viewer_mb": 15,
     "spatialdata": False,
+    "fold_std": True,
     "positions": None,
     "gene_sets": None,
 }
