@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -17,7 +18,7 @@ from hespotex.data.demo.section import simulate_section
 from hespotex.data.demo.streams import stream
 from hespotex.data.readers.demo import DemoReader
 
-SMALL = {"n_patients": 2, "sections_per_patient": 1, "spots_per_side": 6}
+SMALL: dict[str, Any] = {"n_patients": 2, "sections_per_patient": 1, "spots_per_side": 6}
 
 
 @pytest.fixture(scope="module")
