@@ -42,6 +42,8 @@ class HighestMeanGenes(RankedGenes):
     sections.
     """
 
+    alone = True
+
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
         return np.asarray(log_normalised(section, genes).mean(axis=0), dtype=np.float64).ravel()
 
@@ -59,6 +61,7 @@ class SpatialGenes(RankedGenes):
     """
 
     n_neighbours: int = 6
+    alone = True
 
     def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
         return self.by_mean(scores, genes)

@@ -39,17 +39,20 @@ class GeneSets:
         measured_in: str | float = ALL,
     ) -> "GeneSets":
         """The sets of these sections; `measured_in` as the panel's rule has it."""
+        known = candidates(sections, measured_in)
         panel_genes = set(panel.genes)
-        genes = candidates(sections, measured_in)
+        of_panel = [gene for gene in known if gene in panel_genes] or known
+        # who scores a gene by itself need not look at genes that no set can have
+        genes = {name: of_panel if rule.alone else known for name, rule in RULES.items()}
         scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in RULES}
         fitted_on: list[str] = []
         for section in sections:
             fitted_on.append(section.section_id)
             for name, rule in RULES.items():
-                scores[name].append(rule.scores(section, genes))
+                scores[name].append(rule.scores(section, genes[name]))
         sets = {"markers": list(markers)} if markers else {}
         for name, rule in RULES.items():
-            ranked = [genes[i] for i in rule.rank(scores[name], genes)]
+            ranked = [genes[name][i] for i in rule.rank(scores[name], genes[name])]
             sets[name] = [gene for gene in ranked if gene in panel_genes][: rule.n_top]
         return cls(sets, fitted_on)
 

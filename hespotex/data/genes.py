@@ -48,6 +48,9 @@ class RankedGenes:
           sections that measured it.
         markers: genes to include whatever their rank.
         measured_in: see `candidates`.
+
+    `alone`: whether the score of a gene, and its place among others, are the same whichever other
+    genes are asked for.
     """
 
     n_top: int = 1000
@@ -55,6 +58,7 @@ class RankedGenes:
     markers: list[str] = field(default_factory=list)
     measured_in: str | float = ALL
     sees_all_sections = False
+    alone = False
 
     def score(self, section: Section, genes: list[str]) -> Floats:
         """What a section says of each of its `genes`, (n_genes,): the higher, the better."""

@@ -24,12 +24,20 @@ def moments(pieces: Iterable[NDArray[np.float32]]) -> tuple[Floats, Floats]:
         shift = (
             shift if shift.size or not len(piece) else np.nan_to_num(piece[0].astype(np.float64))
         )
-        away = piece.astype(np.float64) - shift
-        known = ~np.isnan(away)
-        away = np.where(known, away, 0.0)
-        n = n + known.sum(axis=0)
+        away = piece.astype(np.float64)
+        away -= shift
+        n = n + _known(away)
         total = total + away.sum(axis=0)
-        squares = squares + (away**2).sum(axis=0)
+        squares = squares + np.einsum("nd,nd->d", away, away)
     with np.errstate(invalid="ignore"):
         mean = total / n
         return mean + shift, np.sqrt(np.maximum(squares / n - mean**2, 0))
+
+
+def _known(away: Floats) -> Floats:
+    """Entries of each column that are numbers, (d,); the others become 0."""
+    if not np.isnan(away.sum()):
+        return np.full(away.shape[1], float(len(away)))
+    known = ~np.isnan(away)
+    away[~known] = 0.0
+    return known.sum(axis=0).astype(np.float64)

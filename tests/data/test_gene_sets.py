@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from hespotex.data.gene_ranks import HighestMeanGenes
-from hespotex.data.gene_sets import GeneSets
+from hespotex.data.gene_sets import RULES, GeneSets
 from hespotex.data.genes import GenePanel
 
 from .test_genes import tissue, tissue_in_another_order
@@ -14,10 +13,11 @@ def test_sets_are_the_best_of_the_panel_in_order() -> None:
     genes = sorted(map(str, sections[0].adata.var_names))
     panel = GenePanel(genes[::2], ["S1"])
     found = GeneSets.fit(sections, panel, ["G004"])
-    rule = HighestMeanGenes(50)
-    scores = [rule.score(section, genes) for section in sections]
-    ranked = [genes[i] for i in rule.rank(scores, genes)]
-    assert found.sets["mean50"] == [gene for gene in ranked if gene in panel.genes][:50]
+    for name, rule in RULES.items():
+        scores = [rule.score(section, genes) for section in sections]
+        ranked = [genes[i] for i in rule.rank(scores, genes)]
+        best = [gene for gene in ranked if gene in panel.genes]
+        assert found.sets[name] == best[: rule.n_top], name
     assert found.sets["markers"] == ["G004"]
     assert {name: len(members) for name, members in found.sets.items() if name != "markers"} == {
         "mean50": min(50, len(panel.genes)),
@@ -43,3 +43,8 @@ def test_the_order_of_genes_and_spots_does_not_matter() -> None:
     again = GeneSets.fit([tissue_in_another_order(section) for section in sections], panel, [])
     assert again.sets == GeneSets.fit(sections, panel, []).sets
     assert np.unique(again.sets["hvg50"]).size == len(again.sets["hvg50"])
+
+
+def test_a_panel_that_training_did_not_measure_has_empty_sets() -> None:
+    found = GeneSets.fit([tissue(0)], GenePanel(["NOT-THERE"], []), [])
+    assert set(map(len, found.sets.values())) == {0}
