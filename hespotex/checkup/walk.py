@@ -14,6 +14,7 @@ from hespotex.checkup.folds import check_folds
 from hespotex.checkup.sections import HEADER, SectionCheck
 from hespotex.data.fold import Recipe, section_ids
 from hespotex.data.folds import FoldStrategy
+from hespotex.data.genes import ALL, MEASURED_IN, PanelRule
 from hespotex.data.naming import check_names, naming, species
 from hespotex.data.prepare import fit_panel, label_duplicates
 from hespotex.data.section import Section, SectionKey
@@ -23,6 +24,7 @@ from hespotex.progress import progress_bar
 from hespotex.results.markdown import markdown
 
 log = logging.getLogger(__name__)
+FEW_SHARED = 0.5  # of all genes that were measured: below, many are lost to the panel
 
 
 def check_up(cfg: DictConfig) -> Findings:
@@ -155,7 +157,9 @@ class Walk:
             return 0
         training = self.data.of(sorted(split.train))
         self.findings.attempt(lambda: self.recipe.expression.fit(training, panel))
-        shared = len(set.intersection(*(set(names[i]) for i in split.train)))
+        measured = [set(names[i]) for i in split.train]
+        shared = len(set.intersection(*measured))
+        self.findings.notes += lost_genes(shared, len(set.union(*measured)), self.recipe.panel)
         of = f" in fold {split.index}" if len(splits) > 1 else ""
         log.info(
             "genes: %s; %d shared by the training sections, a panel of %d%s",
@@ -168,7 +172,8 @@ class Walk:
             i: n for i in sorted(section_ids(split)) if (n := len(set(panel.genes) - set(names[i])))
         }
         self.findings.notes += [
-            f"{i} lacks {n} genes of the panel: not scored there" for i, n in missing.items()
+            f"{i} lacks {n} genes of the panel: not {_use(i, split)} there"
+            for i, n in missing.items()
         ]
         return len(panel.genes)
 
@@ -190,3 +195,18 @@ class Walk:
         """The model's settings are accepted; a reference has none."""
         if self.config["model"]["module"]:
             build_module(self.config, {"d_image": d_image, "n_genes": n_genes})
+
+
+def _use(section_id: str, split: Split) -> str:
+    return "trained" if section_id in split.train else "scored"
+
+
+def lost_genes(shared: int, measured: int, rule: PanelRule) -> list[str]:
+    """A note where most genes cannot be chosen, as some training section did not measure them."""
+    if str(rule.measured_in) != ALL or shared >= FEW_SHARED * measured:
+        return []
+    return [
+        f"{measured - shared} of the {measured} genes that training sections measured were not"
+        f" measured in all of them and cannot be chosen; {MEASURED_IN}=0.5 takes those that half"
+        " of them measured"
+    ]

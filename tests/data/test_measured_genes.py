@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from hespotex.checkup.walk import lost_genes
 from hespotex.data.assemble import ImageInputs
 from hespotex.data.expression import LogRaw
 from hespotex.data.fold import Fold, Recipe
@@ -234,3 +235,12 @@ def test_it_is_counted_where_a_gene_was_measured(tmp_path: Path) -> None:
         "sections": [0, 0, 0],
         "groups": [0, 0, 0],
     }
+
+
+@pytest.mark.parametrize(
+    ("shared", "measured_in", "told"), [(280, "all", 1), (280, 0.5, 0), (9_500, "all", 0)]
+)
+def test_the_doctor_tells_how_many_genes_are_lost(shared: int, measured_in: Any, told: int) -> None:
+    notes = lost_genes(shared, 18_000, HighlyVariableGenes(measured_in=measured_in))
+    assert len(notes) == told
+    assert all("17720 of the 18000" in note and "measured_in=0.5" in note for note in notes)
