@@ -145,7 +145,10 @@ def test_keys_of_a_users_folder_are_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "choices"),
     [
-        ("python train.py model=ridge_", {"model=ridge_hest", "model=ridge_neighbours"}),
+        (
+            "python train.py model=ridge_",
+            {"model=ridge_hest", "model=ridge_hest_tuned", "model=ridge_neighbours"},
+        ),
         ("python train.py fold.ind", {"fold.index="}),
         ("python predict.py map_g", {"map_genes."}),
     ],

@@ -61,7 +61,17 @@ def test_outputs_of_a_run(train: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", ["strict", "dual_stream", "ridge", "ridge_hest", "coordinates", "nuclei", "retrieval"]
+    "model",
+    [
+        "strict",
+        "dual_stream",
+        "ridge",
+        "ridge_hest",
+        "ridge_hest_tuned",
+        "coordinates",
+        "nuclei",
+        "retrieval",
+    ],
 )
 def test_held_out_sections_leave_no_trace(
     train: Run, small_demo: Path, tmp_path: Path, model: str

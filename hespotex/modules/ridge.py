@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
@@ -17,6 +17,8 @@ from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.linear import add_up
 from hespotex.nn.ridge import Biased, NeighbourRidge, RidgeSums
 from hespotex.progress import progress
+
+Sums = Mapping[str, RidgeSums]  # by section
 
 
 class RidgeModule(ClosedFormModule):
@@ -64,28 +66,11 @@ class RidgeModule(ClosedFormModule):
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         ours, held_out = (add_up(self._regressors, batches) for batches in (train, val))
-        whole = _total(ours.values())
-        if held_out:
-            pairs = [(whole, section) for section in held_out.values()]
-        else:
-            pairs = (
-                [(whole - section, section) for section in ours.values()] if len(ours) > 1 else []
-            )
-        self.linear.fit(whole, self._best(pairs))
+        pairs = left_out(ours, held_out)
+        self.linear.fit(_total(ours.values()), best_penalty(self.alphas, pairs))
 
     def _regressors(self, batch: Batch) -> Tensor:
         return self.linear.inputs(self.inputs(batch), batch.edge_index)[batch.inner]
-
-    def _best(self, pairs: list[tuple[RidgeSums, RidgeSums]]) -> float:
-        """The penalty with which the first of each pair predicts the second best."""
-        scores = {}
-        for alpha in progress(self.alphas if pairs else [], "penalty", "ridge"):
-            each = torch.stack(
-                [test.pearson(train.weights(alpha)).nanmean() for train, test in pairs]
-            )
-            scores[alpha] = float(each.nanmean())
-        known = {alpha: score for alpha, score in scores.items() if not math.isnan(score)}
-        return max(known, key=known.__getitem__, default=self.alphas[len(self.alphas) // 2])
 
     def expression(self, batch: Batch) -> Tensor:
         return self.linear(self.inputs(batch), batch.edge_index, batch.inner) + self.gene_mean
@@ -93,6 +78,28 @@ class RidgeModule(ClosedFormModule):
 
 def _total(sums: Iterable[RidgeSums]) -> RidgeSums:
     return reduce(operator.add, sums)
+
+
+def left_out(ours: Sums, held_out: Sums) -> list[tuple[RidgeSums, RidgeSums]]:
+    """All training sections and each validation section; without these, the training sections but
+    one, and that one; nothing for a single section.
+    """
+    whole = _total(ours.values())
+    if held_out:
+        return [(whole, section) for section in held_out.values()]
+    return [(whole - section, section) for section in ours.values()] if len(ours) > 1 else []
+
+
+def best_penalty(alphas: Sequence[float], pairs: Sequence[tuple[RidgeSums, RidgeSums]]) -> float:
+    """The penalty with which the first of each pair predicts the second best; the middle one
+    without pairs.
+    """
+    scores = {}
+    for alpha in progress(alphas if pairs else [], "penalty", "ridge"):
+        each = torch.stack([test.pearson(train.weights(alpha)).nanmean() for train, test in pairs])
+        scores[alpha] = float(each.nanmean())
+    known = {alpha: score for alpha, score in scores.items() if not math.isnan(score)}
+    return max(known, key=known.__getitem__, default=alphas[len(alphas) // 2])
 
 
 class CoordinatesModule(RidgeModule):
@@ -150,21 +157,31 @@ class HestRidgeModule(Biased, ClosedFormModule):
     penalty by formula.
 
     alpha = 100 / (n_components * n_genes) and no intercept, so targets are centred here. With so
-    small a penalty it is least squares on the components.
+    small a penalty it is least squares on the components; with `alphas` the penalty binds, so that
+    a gain over this baseline is no gain over no penalty.
 
     Args:
         n_components: of the PCA; as many as there are where the embedding or the training set is
           smaller.
         seed: of the PCA.
+        alphas: penalties to choose from, as `RidgeModule` does; None takes the formula's.
     """
 
     mean: Tensor
     weight: Tensor
 
-    def __init__(self, d_image: int, n_genes: int, n_components: int = 256, seed: int = 1) -> None:
+    def __init__(
+        self,
+        d_image: int,
+        n_genes: int,
+        n_components: int = 256,
+        seed: int = 1,
+        alphas: Sequence[float] | None = None,
+    ) -> None:
         super().__init__(d_image, n_genes)
         self.n_components = n_components
         self.seed = seed
+        self.alphas = sorted(alphas or [])
         self.register_buffer("mean", torch.zeros(d_image))
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
         self.register_buffer("bias", torch.zeros(n_genes))
@@ -174,7 +191,7 @@ class HestRidgeModule(Biased, ClosedFormModule):
         return True
 
     def of_genes(self, n_genes: int) -> "HestRidgeModule":
-        return HestRidgeModule(self.d_image, n_genes, self.n_components, self.seed)
+        return HestRidgeModule(self.d_image, n_genes, self.n_components, self.seed, self.alphas)
 
     def take(self, own: "HestRidgeModule", genes: Tensor) -> None:
         """The mean of the inputs that the other was fitted with goes into the bias."""
@@ -192,9 +209,11 @@ class HestRidgeModule(Biased, ClosedFormModule):
             own = batch.image_embedding[batch.inner].double().numpy()
             return torch.from_numpy(pca.transform(scaler.transform(own)))
 
-        fitted = _total(add_up(components, train).values()).weights(
-            100 / (pca.n_components_ * self.n_genes)
-        )
+        ours, held_out = (add_up(components, batches) for batches in (train, val))
+        alpha = 100 / (pca.n_components_ * self.n_genes)
+        if self.alphas:
+            alpha = best_penalty(self.alphas, left_out(ours, held_out))
+        fitted = _total(ours.values()).weights(alpha)
         self.mean.copy_(torch.from_numpy(scaler.mean_))
         self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted)
 
