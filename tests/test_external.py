@@ -83,11 +83,11 @@ def test_held_out_sections_get_the_scores_of_the_run(
     two = pd.read_csv(found / "per_gene.csv")
     pd.testing.assert_frame_equal(one, two, atol=1e-5)
     for section in ("DEMO1", "DEMO2"):
-        for kind in ("measured", "predicted"):
-            a, b = (
-                ad.read_h5ad(f / "predictions" / f"{section}_{kind}.h5ad") for f in (folder, found)
-            )
-            np.testing.assert_allclose(a.X, b.X, atol=1e-5)
+        a, b = (
+            ad.read_h5ad(f / "predictions" / f"{section}_predicted.h5ad") for f in (folder, found)
+        )
+        np.testing.assert_allclose(a.X, b.X, atol=1e-5)
+        np.testing.assert_allclose(a.layers["measured"], b.layers["measured"], atol=1e-5)
 
 
 def test_genes_by_intersection(
@@ -108,7 +108,7 @@ def test_genes_by_intersection(
     table = ad.read_h5ad(found / "predictions" / "DEMO1_predicted.h5ad")
     lost = {gene for gene in genes if all(gene in own for own in facts["missing_genes"].values())}  # type: ignore[attr-defined]
     assert lost and list(table.var_names) == [gene for gene in genes if gene not in lost]
-    measured = ad.read_h5ad(found / "predictions" / "DEMO1_measured.h5ad").to_df()
+    measured = table.to_df(layer="measured")
     assert set(measured.columns[measured.isna().all()]) == set(missing) - lost
     assert facts["sections"][0]["n_genes_scored"] == len(genes) - len(missing)  # type: ignore[index]
     assert facts["fold_strategy"] == "external" and facts["leaks"] == []

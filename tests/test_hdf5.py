@@ -107,8 +107,7 @@ def test_refused_by_every_reader(folder: Path, foreign: Foreign) -> None:
     assert listed.patch == DAMAGED and listed.shape == (0, 0)  # named, and nothing read of it
     assert why_unusable(listed) == DAMAGED
     (folder / "predictions").mkdir()
-    for kind in ("predicted", "measured"):
-        (folder / "predictions" / f"S1_{kind}.h5ad").write_bytes(path.read_bytes())
+    (folder / "predictions" / "S1_predicted.h5ad").write_bytes(path.read_bytes())
     assert calibration(folder, "S1") is None
 
 

@@ -79,10 +79,10 @@ def test_a_run(small: list[str], small_demo: Path, tmp_path: Path) -> None:
     train_fold(config, Sections(Renamed(HestReader(str(small_demo)), sections), keep_gib=1.0))
     written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.parts[0] for path in written} == {"out", "split.csv"}
-    files = {prediction_file(folder, name, "predicted") for name in sections[1:]}
+    files = {prediction_file(folder, name) for name in sections[1:]}
     assert len({str(file).casefold() for file in files}) == 5
     for name in sections[1:]:
-        assert read_anndata(prediction_file(folder, name, "measured")).n_vars >= 8
+        assert read_anndata(prediction_file(folder, name)).n_vars >= 8
         assert calibration(folder, name) is not None
         drawn = [file.name.casefold() for file in map_files(folder, name, "named")]
         assert len(set(drawn)) == len(GENES)

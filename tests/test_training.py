@@ -44,12 +44,8 @@ def test_outputs_of_a_run(train: Run) -> None:
     assert {row["group"] for row in metrics["sections"]} == {"P1"}
     assert metrics["leaks"] == []
     assert metrics["data_fingerprint"] and metrics["versions"]["torch"] and metrics["git_commit"]
-    predicted, measured = (
-        ad.read_h5ad(folder / "predictions" / f"DEMO1_{kind}.h5ad")
-        for kind in ("predicted", "measured")
-    )
-    assert list(predicted.var_names) == list(measured.var_names)
-    assert list(predicted.obs_names) == list(measured.obs_names)
+    predicted = ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad")
+    assert predicted.layers["measured"].shape == predicted.shape
     library = predicted.uns["spatial"]["DEMO1"]
     assert library["images"]["hires"].ndim == 3
     assert {"tissue_hires_scalef", "spot_diameter_fullres"} <= set(library["scalefactors"])

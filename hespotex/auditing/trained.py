@@ -156,7 +156,7 @@ def _predicted_again(case: Case, section_id: str) -> bool:
     spots.
     """
     again = case.predicted(section_id)
-    stored = _stored(case, section_id, "predicted")
+    stored = _stored(case, section_id)
     if again.shape != stored.shape:
         return False
     error = (again - stored).square().mean().sqrt()
@@ -164,8 +164,8 @@ def _predicted_again(case: Case, section_id: str) -> bool:
     return bool(error <= (1e-3 if case.precise else 0.1) * spread + 1e-6)
 
 
-def _stored(case: Case, section_id: str, kind: str) -> torch.Tensor:
-    path = prediction_file(case.record.folder, section_id, kind)
+def _stored(case: Case, section_id: str) -> torch.Tensor:
+    path = prediction_file(case.record.folder, section_id)
     return torch.from_numpy(np.asarray(read_anndata(path).X, dtype=np.float32))
 
 
@@ -191,9 +191,7 @@ def check_test(case: Case) -> Finding:
     def compare() -> Finding:
         for section_id, score in rows.items():
             again = float(
-                gene_pearson(
-                    _stored(case, section_id, "predicted"), case.measured(section_id)
-                ).nanmean()
+                gene_pearson(_stored(case, section_id), case.measured(section_id)).nanmean()
             )
             if not _equal(again, score, SCORE):
                 return Finding(

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -15,6 +16,7 @@ from hespotex.errors import InputError
 from hespotex.files import digest, file_fingerprint
 
 log = logging.getLogger(__name__)
+ARRAY = ("array_col", "array_row")  # of obs, as Space Ranger names them
 FARTHEST = 1e9  # px; no image is larger
 
 
@@ -31,8 +33,9 @@ class Section:
     """A section in memory; the image stays on disk.
 
     `adata`: raw counts (n_spots, n_genes) as CSR, `obs_names` barcodes, `obsm["spatial"]` spot
-    centres in full-resolution px, x then y, and `obs["label"]`, a pathologist's words, where there
-    are any. A bare slide has zero genes. Lengths are in um unless the name says px.
+    centres in full-resolution px, x then y, and in `obs`, where they are known, `label`, a
+    pathologist's words, and the place on the array, `array_col` and `array_row`. A bare slide has
+    zero genes. Lengths are in um unless the name says px.
     """
 
     key: SectionKey
@@ -156,6 +159,25 @@ def make_adata(
     adata.var_names = unique
     adata.obsm["spatial"] = np.asarray(pos_px, dtype=np.float64)
     return adata
+
+
+def place_on_array(adata: ad.AnnData, array: pd.DataFrame | NDArray[np.float64]) -> None:
+    """Keep where each spot stands on the array, as whole numbers `obs["array_col"]` and
+    `obs["array_row"]`; nothing where that is not known of every spot.
+
+    Args:
+        adata: the spots.
+        array: (n_spots, 2) column and row, or a table of the spots that may have these columns.
+    """
+    names = list(ARRAY)
+    table = pd.DataFrame(array, columns=names) if isinstance(array, np.ndarray) else array
+    if not set(names) <= set(table):
+        return
+    told = pd.DataFrame(
+        {name: pd.to_numeric(pd.Series(list(table[name])), errors="coerce") for name in names}
+    ).to_numpy(dtype=np.float64)
+    if np.isfinite(told).all() and (np.abs(told) < FARTHEST).all():
+        adata.obs[names] = np.round(told).astype(np.int64)
 
 
 def sum_columns(

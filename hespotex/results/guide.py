@@ -28,9 +28,9 @@ FILES = {  # in the order in which a reader wants them
     ),
     "per_gene.csv": "a row for each test section and gene",
     "predictions/*_predicted.h5ad": (
-        "what the model says of each test section (AnnData; positions and thumbnail inside)"
+        "each test section (AnnData; positions and thumbnail inside): what the model says, and in"
+        ' layers["measured"] what was measured, in the same unit'
     ),
-    "predictions/*_measured.h5ad": "what was measured there, in the same unit",
     "maps/*.png": "maps of chosen genes",
     "partial.png": "curves: what spots of the test sections add that were measured and given",
     "partial.md": "the same as a table; no prediction without measurement",

@@ -6,13 +6,15 @@ from typing import Any
 import anndata as ad
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from hespotex.data.images.region import thumbnail_of
-from hespotex.data.section import Section
+from hespotex.data.section import ARRAY, Section
 from hespotex.files import atomic_path, safe_name
 
 THUMBNAIL_PX = 1000
+MEASURED = "measured"  # layer of the table of a test section
 
 
 def spot_table(
@@ -59,14 +61,49 @@ def section_picture(
     ), float(scale)
 
 
-def prediction_file(folder: Path, section_id: str, kind: str) -> Path:
-    """Where a run has stored a test section, whether or not its name had to be told from another's.
+def section_table(
+    section: Section,
+    genes: list[str],
+    predicted: NDArray[np.float32],
+    measured: NDArray[np.float32],
+    about: dict[str, Any],
+) -> ad.AnnData:
+    """A section that was measured, as `spot_table` has it, with what scverse tools look for.
+
+    `X`: predicted; `layers["measured"]`: the same spots and genes, in the same unit, NaN where a
+    gene was not measured. `obs`: `section`, `patient`, `library_id` (the section's key in
+    `uns["spatial"]`: squidpy's `library_key`), `in_tissue`, and `array_row`, `array_col` and
+    `label` where they are known.
 
     Args:
-        kind: "predicted" or "measured".
+        section: its group is the patient.
+        genes, about: see `spot_table`.
+        predicted, measured: (n_spots, n_genes) each.
+    """
+    table = spot_table(section, genes, predicted, about)
+    table.layers[MEASURED] = np.asarray(measured, dtype=np.float32)
+    own = {
+        "section": section.section_id,
+        "patient": section.key.group,
+        "library_id": safe_name(section.section_id),
+    }
+    for name, value in own.items():
+        table.obs[name] = pd.Categorical([value] * len(table))
+    table.obs["in_tissue"] = 1  # spots off it are not read
+    known = section.adata.obs
+    for name in (name for name in ARRAY if name in known):
+        table.obs[name] = known[name].to_numpy()
+    if section.labels is not None:
+        table.obs["label"] = pd.Categorical(section.labels)
+    return table
+
+
+def prediction_file(folder: Path, section_id: str) -> Path:
+    """Where a run has stored a test section, whether or not its name had to be told from
+    another's.
     """
     names = (safe_name(section_id, always=True), safe_name(section_id))
-    files = [folder / "predictions" / f"{name}_{kind}.h5ad" for name in names]
+    files = [folder / "predictions" / f"{name}_predicted.h5ad" for name in names]
     return next((file for file in files if file.is_file()), files[-1])
 
 

@@ -33,7 +33,7 @@ from hespotex.results.finite import check_scores
 from hespotex.results.guide import guide_run
 from hespotex.results.layout import BEST, CONFIG, METRICS, PER_GENE
 from hespotex.results.maps import draw_pair
-from hespotex.results.predictions import spot_table, write_h5ad
+from hespotex.results.predictions import MEASURED, section_table, write_h5ad
 from hespotex.results.schema import SECTIONS
 from hespotex.spreadsheet import write_csv
 from hespotex.words import given_command
@@ -115,7 +115,9 @@ def write_sections(
         rows.append(row)
         frames.append(table)
         files = folder / names[section_id]
-        _write_expression(files, fold, section_id, predicted, _chosen(table, map_genes), about)
+        chosen = _chosen(table, map_genes)
+        pcc = table.set_index("gene")["pcc"]
+        _write_expression(files, fold, section_id, predicted, chosen, pcc, about)
     with atomic_path(folder / PER_GENE) as part:
         write_csv(pd.concat(frames), part, index=False, float_format="%.6g")
     return rows
@@ -165,26 +167,31 @@ def _write_expression(
     section_id: str,
     predicted: Tensor,
     chosen: list[tuple[str, str, float]],
+    pcc: "pd.Series[float]",
     about: dict[str, Any],
 ) -> None:
-    """Measured and predicted expression as AnnData, never both dense at once, and maps of the
-    chosen genes.
+    """Predicted and measured expression as one AnnData, and maps of the chosen genes.
 
     Args:
         files: the run's folder and the section's name in it.
+        chosen: label, gene and PCC of those that are drawn.
+        pcc: of each gene in this section, by gene.
     """
     known = fold.sections[section_id]
-    mapped = {}
-    for name, values in (("measured", known.target.dense), ("predicted", lambda: predicted)):
-        table = spot_table(known.section, fold.panel.genes, values().numpy(), about)
-        write_h5ad(table, files.parent / "predictions" / f"{files.name}_{name}.h5ad")
-        mapped[name] = table[:, list(dict.fromkeys(gene for _, gene, _ in chosen))].copy()
-        del table
+    measured = known.target.dense().numpy()
+    panel = fold.panel.genes
+    table = section_table(known.section, panel, predicted.numpy(), measured, about)
+    table.var["pcc"] = pcc.reindex(panel).to_numpy()
+    write_h5ad(table, files.parent / "predictions" / f"{files.name}_predicted.h5ad")
+    shown = table[:, list(dict.fromkeys(gene for _, gene, _ in chosen))].copy()
+    del table, measured
+    truth = shown.copy()
+    truth.X = np.asarray(shown.layers[MEASURED])
     genes = safe_names(gene for _, gene, _ in chosen)
-    for label, gene, pcc in chosen:
-        title = f"{section_id}   {gene} ({label})   r = {pcc:.2f}"
+    for label, gene, r in chosen:
+        title = f"{section_id}   {gene} ({label})   r = {r:.2f}"
         path = files.parent / "maps" / f"{files.name}_{label}_{genes[gene]}.png"
-        draw_pair(mapped["measured"], mapped["predicted"], gene, title, path)
+        draw_pair(truth, shown, gene, title, path)
 
 
 def layout(section: Section) -> Layout:

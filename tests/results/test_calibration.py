@@ -36,9 +36,9 @@ def test_stored_predictions_are_read_and_sampled(tmp_path: Path) -> None:
     truth = rng.normal(size=(2 * MAX_SPOTS + 1, 3)) + gene_means
     truth[:, 2] = np.nan  # not measured
     (tmp_path / "predictions").mkdir()
-    for name, values in (("measured", truth), ("predicted", np.nan_to_num(truth) * 0.5)):
-        with h5py.File(tmp_path / "predictions" / f"S_{name}.h5ad", "w") as file:
-            file["X"] = values
+    with h5py.File(tmp_path / "predictions" / "S_predicted.h5ad", "w") as file:
+        file["X"] = np.nan_to_num(truth) * 0.5
+        file["layers/measured"] = truth
     found = calibration(tmp_path, "S")
     assert found is not None
     for predicted, measured in found:

@@ -14,7 +14,7 @@ from hespotex.data.readers.obs import one_patient
 from hespotex.data.readers.on_tissue import COLUMN
 from hespotex.data.readers.pictures import Images, configured_image, image_beside
 from hespotex.data.scale import believable, choose_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_spots, make_adata
+from hespotex.data.section import Section, SectionKey, check_spots, make_adata, place_on_array
 from hespotex.errors import InputError
 
 
@@ -82,6 +82,7 @@ class H5adReader:
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
         table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
+        place_on_array(table, spots.obs)
         pitch_um = self.pitch_um or pitch_px(pos) * mpp
         key = SectionKey(section_id, self._groups[section_id])
         section = Section(key, table, mpp, source, pitch_um, self.spot_diameter_um, image)

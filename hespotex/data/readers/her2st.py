@@ -25,7 +25,7 @@ from hespotex.data.readers.ids import by_id, check_unique
 from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.readers.plain_table import plain_table
 from hespotex.data.scale import choose_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_positions, make_adata
+from hespotex.data.section import Section, SectionKey, check_positions, make_adata, place_on_array
 from hespotex.errors import InputError
 
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
@@ -102,6 +102,7 @@ class Her2stReader:
         matrix = sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32))
         check_counts(section_id, matrix, shared)
         adata = make_adata(matrix, shared, [str(g) for g in counts.columns], pos)
+        place_on_array(adata, array)
         labels = self.root / "ST-pat" / "lbl" / f"{section_id}_labeled_coordinates.tsv"
         if labels.is_file():
             adata.obs["label"] = _labels(labels).reindex(shared).to_numpy()

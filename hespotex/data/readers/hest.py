@@ -22,7 +22,7 @@ from hespotex.data.readers.measured import How, read_measured
 from hespotex.data.readers.on_tissue import COLUMN
 from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import believable, check_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_spots, make_adata
+from hespotex.data.section import Section, SectionKey, check_spots, make_adata, place_on_array
 from hespotex.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -120,9 +120,11 @@ class HestReader:
         found_px = pitch_px(pos, *array_coordinates(spots.obs, text(meta.get("st_technology"))))
         pitch_um, diameter_um = spots_um(meta, found_px * mpp)
         check_mpp(section_id, mpp, source, found_px, pitch_um)
+        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
+        place_on_array(table, spots.obs)
         section = Section(
             key=self._keys[section_id],
-            adata=make_adata(spots.counts, spots.barcodes, spots.genes, pos),
+            adata=table,
             mpp=mpp,
             mpp_source=source,
             pitch_um=pitch_um,

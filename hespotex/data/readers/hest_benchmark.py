@@ -10,7 +10,7 @@ from hespotex.data.readers.ids import h5ads_in
 from hespotex.data.readers.measured import How, read_measured
 from hespotex.data.readers.stored import with_patches
 from hespotex.data.scale import choose_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, make_adata
+from hespotex.data.section import Section, SectionKey, make_adata, place_on_array
 from hespotex.errors import InputError
 from hespotex.hdf5 import open_hdf5
 
@@ -80,6 +80,7 @@ class HestBenchmarkReader:
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
         table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
+        place_on_array(table, spots.obs)
         key = SectionKey(section_id, self._groups[section_id])
         return with_patches(
             Section(key, table, mpp, source, self.pitch_um, self.spot_diameter_um), patches

@@ -20,7 +20,7 @@ from hespotex.data.readers.pictures import (
 )
 from hespotex.data.readers.spaceranger import MATRIX, Spots, find_file, need_file, read_spots
 from hespotex.data.scale import believable, choose_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_spots, make_adata
+from hespotex.data.section import Section, SectionKey, check_spots, make_adata, place_on_array
 from hespotex.errors import InputError
 
 
@@ -82,6 +82,7 @@ class VisiumReader:
         check_spots(section, *size)
         if self.check_frame:
             Frame(section_id, spots.pos_px, adata.obs, scale, OVERRIDE).check_image(image, size)
+        place_on_array(adata, spots.array)
         return section
 
     def _spots(self, section_id: str, outs: Path) -> tuple[Path, Spots]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.hdf5 import open_hdf5
-from hespotex.results.predictions import prediction_file
+from hespotex.results.predictions import MEASURED, prediction_file
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
@@ -20,11 +20,11 @@ def calibration(folder: Path, section_id: str) -> list[Curve] | None:
     """Curves of values, and of differences to each gene's mean in the section; None where no
     predictions are stored.
     """
-    files = [prediction_file(folder, section_id, name) for name in ("predicted", "measured")]
-    if not all(file.is_file() for file in files):
+    file = prediction_file(folder, section_id)
+    if not file.is_file():
         return None
     try:
-        predicted, measured = map(_spots, files)
+        predicted, measured = (_spots(file, name) for name in ("X", f"layers/{MEASURED}"))
     except (OSError, KeyError, ValueError) as error:
         log.warning("no calibration of %s: %s", section_id, error)
         return None
@@ -37,10 +37,10 @@ def calibration(folder: Path, section_id: str) -> list[Curve] | None:
     ]
 
 
-def _spots(file: Path) -> Array:
-    """Expression (n_spots, n_genes) of some spots."""
+def _spots(file: Path, name: str) -> Array:
+    """Expression (n_spots, n_genes) of some spots; `name` is the table's place in the file."""
     with open_hdf5(file) as stored:
-        table = stored["X"]
+        table = stored[name]
         return np.asarray(table[:: -(-len(table) // MAX_SPOTS)], dtype=np.float64)
 
 
