@@ -151,12 +151,13 @@ def _scored(
 
 def measured_counts(fold: Fold) -> dict[str, Numbers]:
     """Of each gene: how many sections and groups of the fold measured it, and of those that
-    train.
+    train, if any does.
     """
     sides = {"measured": fold.section_ids, "trained": fold.split.train}
     return {
         f"{side}_{unit}": counts
         for side, ids in sides.items()
+        if ids
         for unit, counts in fold.measured_in(ids).items()
     }
 
