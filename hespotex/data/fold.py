@@ -169,7 +169,7 @@ class Fold:
     def _of_genes(self, genes: Numbers, train: list[str]) -> "Fold":
         """The same fold with some of its genes and training sections."""
         split = replace(self.split, train=train)
-        sections = {i: self.sections[i].of_genes(genes) for i in section_ids(split)}
+        sections = {i: known.of_genes(genes) for i, known in self.sections.items()}
         panel = replace(self.panel, genes=[self.panel.genes[gene] for gene in genes])
         return replace(self, split=split, sections=sections, panel=panel).of_training()
 

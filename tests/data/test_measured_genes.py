@@ -1,6 +1,7 @@
 """Panels of genes that some training sections did not measure: missing there, never zero."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,14 @@ def test_each_gene_is_fitted_on_the_sections_that_measured_it(
         expected = predicted(make(**alone.widths()), alone)
         torch.testing.assert_close(found[:, columns], expected, rtol=1e-4, atol=1e-4)
     assert found.isfinite().all()
+
+
+def test_the_audit_fits_again_without_the_test_section(tmp_path: Path) -> None:
+    fold = fold_of(tmp_path, "ABC", ["G003", "G012", "G033"])
+    module, again = (StrictModule(**fold.widths()) for _ in range(2))
+    module.fit(fold)
+    again.fit(replace(fold, sections={i: fold.sections[i] for i in "ABC"}))
+    assert torch.equal(module.weight, again.weight)
 
 
 def test_nearest_spots_speak_for_what_they_measured(tmp_path: Path) -> None:
