@@ -34,7 +34,7 @@ class Finding:
         )
 
     def line(self) -> str:
-        return f"{self.verdict:<11}  {self.rule:<11}  {self.why}"
+        return f"{self.verdict:<11}  {self.rule:<14}  {self.why}"
 
 
 def write_audit(folder: Path, findings: list[Finding], quick: bool) -> None:
