@@ -54,6 +54,7 @@ BUILDERS = [  # they build what the user's own command names, and nothing of a f
     "fill.py",
     "fit.py",
     "hest_benchmark.py",
+    "informed.py",
     "predictor.py",
     "run.py",
     "teacher.py",
