@@ -65,6 +65,7 @@ RULES = {
     "fold.n_folds": SEVERAL,
     "fold.validation": PART,
     "fold.seed": COUNT,
+    "partial.repeats": SOME,
     "trainer.log_every_n_steps": SOME,
     "trainer.num_nodes": SOME,
     "min_tissue": SHARE,

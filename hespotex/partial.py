@@ -27,13 +27,12 @@ from hespotex.files import atomic_path
 from hespotex.kriging import Kriging, MeasuredSpots, Settings
 from hespotex.metrics.genes import TINY, gene_pearson
 from hespotex.progress import progress
-from hespotex.results.partial import BOTH, IMAGE, NEAREST, SPOTS, write_partial
+from hespotex.results.partial import BOTH, FILE, IMAGE, NEAREST, SPOTS, write_partial
 from hespotex.spreadsheet import write_csv
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-FILE = "partial.csv"
 PATCHES = 4  # compact parts in which the measured spots lie, of `blocks`
 FEWEST = 10  # spots to score
 Z95 = 1.96

@@ -55,6 +55,7 @@ BUILDERS = [  # they build what the user's own command names, and nothing of a f
     "fit.py",
     "hest_benchmark.py",
     "informed.py",
+    "partial.py",
     "predictor.py",
     "run.py",
     "teacher.py",

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -224,21 +224,34 @@ def candidates(sections: Sequence[Section], measured_in: str | float) -> list[st
     if str(measured_in).strip().lower() == ALL:
         return shared_genes(sections)
     least, unit = _least(measured_in)
-    owners: dict[str, set[str]] = defaultdict(set)
-    units: set[str] = set()
-    for section in sections:
-        one = section.key.group if unit == "groups" else section.section_id
-        units.add(one)
-        for gene in section.adata.var_names:
-            owners[str(gene)].add(one)
-    wanted = least if least >= 1 else max(1, math.ceil(least * len(units) - 1e-9))
-    found = sorted(gene for gene, own in owners.items() if len(own) >= wanted)
+    count = _groups_with if unit == "groups" else _sections_with
+    n_units, measured = count(sections)
+    wanted = least if least >= 1 else max(1, math.ceil(least * n_units - 1e-9))
+    found = sorted(gene for gene, n in measured.items() if n >= wanted)
     if not found:
         raise InputError(
-            f"{MEASURED_IN}={measured_in}: no gene was measured in {wanted:g} of the {len(units)}"
+            f"{MEASURED_IN}={measured_in}: no gene was measured in {wanted:g} of the {n_units}"
             f" training {unit}; lower it"
         )
     return found
+
+
+def _sections_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
+    """Number of sections, and of those that measured each gene."""
+    measured: Counter[str] = Counter()
+    n_sections = 0
+    for section in sections:
+        measured.update(set(section.adata.var_names))
+        n_sections += 1
+    return n_sections, measured
+
+
+def _groups_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
+    """Number of groups, and of those that measured each gene."""
+    genes: dict[str, set[str]] = defaultdict(set)
+    for section in sections:
+        genes[section.key.group].update(section.adata.var_names)
+    return len(genes), Counter(gene for own in genes.values() for gene in own)
 
 
 def _least(measured_in: str | float) -> tuple[float, str]:

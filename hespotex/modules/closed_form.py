@@ -7,6 +7,8 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from hespotex.data.fold import Fold
+from hespotex.data.genes import MEASURED_IN
+from hespotex.errors import InputError
 from hespotex.modules.base import ExpressionModule
 from hespotex.progress import progress
 
@@ -14,8 +16,13 @@ from hespotex.progress import progress
 class ClosedFormModule(ExpressionModule):
     """All is done by `fit_closed_form`; nothing is left for the epochs.
 
-    A gene that some training sections did not measure is fitted on those that did.
+    A gene that some training sections did not measure is fitted on those that did: for each set of
+    genes that the same sections measured, a module `of_genes` is fitted, and this one takes it.
+
+    `fits_missing`: whether `fit_genes` itself keeps to what was measured of each gene.
     """
+
+    fits_missing = False
 
     def __init__(self, d_image: int, n_genes: int) -> None:
         super().__init__(d_image, n_genes)
@@ -25,7 +32,7 @@ class ClosedFormModule(ExpressionModule):
     def fit(self, fold: Fold) -> None:
         """As the parent, for each set of genes that the same training sections measured."""
         parts = fold.by_measured()
-        if len(parts) == 1 or not self.by_gene:
+        if len(parts) == 1 or self.fits_missing:
             self.fit_genes(fold)
             return
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
@@ -35,17 +42,19 @@ class ClosedFormModule(ExpressionModule):
             self.take(own, torch.from_numpy(genes))
 
     def fit_genes(self, fold: Fold) -> None:
-        """Fit on training sections that measured all genes."""
+        """Fit on training sections that measured all genes, unless it `fits_missing`."""
         super().fit(fold)
 
-    @property
-    def by_gene(self) -> bool:
-        """Whether some genes can be fitted by themselves, by `of_genes` and `take`."""
-        return False
-
     def of_genes(self, n_genes: int) -> Self:
-        """A module with the same settings for so many genes, not fitted."""
-        raise NotImplementedError
+        """A module with the same settings for so many genes, not fitted.
+
+        Raises:
+            InputError: this kind of module cannot be put together so.
+        """
+        raise InputError(
+            f"{type(self).__name__} cannot be fitted on genes that some training sections did not"
+            f" measure: set {MEASURED_IN}=all"
+        )
 
     def take(self, own: Self, genes: Tensor) -> None:
         """Take over what another module has fitted for these genes, given by their numbers."""
@@ -62,6 +71,8 @@ class GeneMeanModule(ClosedFormModule):
     """Every spot gets the mean of each gene over the training spots: the errors to beat, and no
     correlation at all.
     """
+
+    fits_missing = True
 
     def expression(self, batch: Batch) -> Tensor:
         return self.gene_mean.expand(len(batch.spot), -1).to(torch.float32)

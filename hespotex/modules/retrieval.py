@@ -21,6 +21,8 @@ class RetrievalModule(ClosedFormModule):
         k: training spots that are averaged; BLEEP has 50.
     """
 
+    fits_missing = True
+
     def __init__(self, d_image: int, n_genes: int, k: int = 50) -> None:
         super().__init__(d_image, n_genes)
         self.retrieval = Retrieval(d_image, n_genes, k)

@@ -52,10 +52,6 @@ class RidgeModule(ClosedFormModule):
     def n_hops(self) -> int:
         return int(self.linear.neighbours)
 
-    @property
-    def by_gene(self) -> bool:
-        return True
-
     def of_genes(self, n_genes: int) -> "RidgeModule":
         return type(self)(self.d_image, n_genes, self.alphas, self.neighbours)
 
@@ -185,10 +181,6 @@ class HestRidgeModule(Biased, ClosedFormModule):
         self.register_buffer("mean", torch.zeros(d_image))
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
         self.register_buffer("bias", torch.zeros(n_genes))
-
-    @property
-    def by_gene(self) -> bool:
-        return True
 
     def of_genes(self, n_genes: int) -> "HestRidgeModule":
         return HestRidgeModule(self.d_image, n_genes, self.n_components, self.seed, self.alphas)

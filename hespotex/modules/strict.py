@@ -63,10 +63,6 @@ class StrictModule(ClosedFormModule):
     def n_hops(self) -> int:
         return 2
 
-    @property
-    def by_gene(self) -> bool:
-        return True
-
     def of_genes(self, n_genes: int) -> "StrictModule":
         return StrictModule(self.d_image, n_genes, self.penalties, self.ranks)
 

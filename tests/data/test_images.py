@@ -11,7 +11,13 @@ import tifffile
 from PIL import Image
 
 from hespotex.data.images import RegionReader, open_image
-from hespotex.data.images.region import best_level, level_size, read_padded, thumbnail
+from hespotex.data.images.region import (
+    best_level,
+    level_size,
+    read_padded,
+    thumbnail,
+    thumbnail_of,
+)
 from hespotex.errors import InputError
 
 from .builders import Pixels, halves, picture, write_pyramid
@@ -231,10 +237,40 @@ def test_thumbnail_of_a_tall_image_in_bands(tmp_path: Path) -> None:
     assert np.abs(small.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "tolerance"),
+    [(904, 600, 1), (40, 32, 1), (601, 1203, 5)],  # a reduced one covers up to 7 px more
+)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_thumbnail_of_a_reduced_jpeg(
+    tmp_path: Path, width: int, height: int, tolerance: float, mode: str, suffix: str
+) -> None:
+    """As of the whole picture, which a JPEG is not decoded to."""
+    path = tmp_path / f"a.{suffix}"
+    smooth = cv2.GaussianBlur(picture(width, height), (0, 0), 3)
+    Image.fromarray(np.asarray(smooth)).convert(mode).save(path, "JPEG", quality=95)
+    small, scale = thumbnail_of(path, 100)
+    expected, whole = thumbnail(open_image(path), 100)
+    assert small.shape == expected.shape and scale == whole
+    assert np.abs(small.astype(int) - expected).mean() < tolerance
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_thumbnail_of_a_broken_file(tmp_path: Path, image: Pixels, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(image).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="is the file whole"):
+        thumbnail_of(path, 100)
+
+
 def test_missing_image(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="image not found") as error:
         open_image(tmp_path / "none.tif")
     assert str(tmp_path / "none.tif") in str(error.value)
+    with pytest.raises(InputError, match="image not found"):
+        thumbnail_of(tmp_path / "none.tif", 100)
 
 
 def test_unknown_format(tmp_path: Path) -> None:

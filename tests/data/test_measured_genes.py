@@ -1,6 +1,6 @@
 """Panels of genes that some training sections did not measure: missing there, never zero."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from torch_geometric.data import Batch
 
 from hespotex.checkup.walk import lost_genes
 from hespotex.data.assemble import ImageInputs
@@ -25,8 +26,8 @@ from hespotex.data.sections import Sections
 from hespotex.data.split import Split
 from hespotex.data.store import EmbeddingStore
 from hespotex.errors import InputError
-from hespotex.modules.base import ExpressionModule
-from hespotex.modules.closed_form import GeneMeanModule
+from hespotex.modules.base import ExpressionModule, measured
+from hespotex.modules.closed_form import ClosedFormModule, GeneMeanModule
 from hespotex.modules.dual_stream import DualStreamModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, RidgeModule
@@ -184,6 +185,19 @@ def test_each_gene_is_fitted_on_the_sections_that_measured_it(
         expected = predicted(make(**alone.widths()), alone)
         torch.testing.assert_close(found[:, columns], expected, rtol=1e-4, atol=1e-4)
     assert found.isfinite().all()
+
+
+class Simple(ClosedFormModule):
+    """Of a user who did not think of genes that were not measured."""
+
+    def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        self.total = sum(float(measured(batch).sum()) for batch in train)
+
+
+def test_a_module_that_does_not_know_of_missing_genes_is_told(tmp_path: Path) -> None:
+    """Rather than that these count as zero."""
+    with pytest.raises(InputError, match=r"Simple cannot.*data\.panel\.measured_in=all"):
+        Simple(6, 3).fit(fold_of(tmp_path, "ABC", ["G003", "G012", "G033"]))
 
 
 def test_the_audit_fits_again_without_the_test_section(tmp_path: Path) -> None:

@@ -46,9 +46,13 @@ def open_image(path: Path) -> RegionReader:
     Raises:
         InputError: no such file, an unknown format, or a file that cannot be decoded.
     """
+    _check_there(path)
+    return _open(path, path.stat().st_mtime_ns)
+
+
+def _check_there(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"image not found: {path}")
-    return _open(path, path.stat().st_mtime_ns)
 
 
 def image_facts(path: Path) -> tuple[tuple[int, int], float | None]:
@@ -135,6 +139,7 @@ def best_level(image: RegionReader, downsample: float) -> int:
 
 def thumbnail_of(path: Path, longest: int) -> tuple[NDArray[np.uint8], float]:
     """`thumbnail` of an image file, decoded once while it does not change; not to be written to."""
+    _check_there(path)
     facts = path.stat()
     return _thumbnail_of(path, longest, facts.st_size, facts.st_mtime_ns)
 
@@ -143,9 +148,21 @@ def thumbnail_of(path: Path, longest: int) -> tuple[NDArray[np.uint8], float]:
 def _thumbnail_of(
     path: Path, longest: int, _size: int, _modified: int
 ) -> tuple[NDArray[np.uint8], float]:
-    picture, scale = thumbnail(open_image(path), longest)
+    from hespotex.data.images.plain import reduced_jpeg
+
+    if reduced := reduced_jpeg(path, longest):
+        pixels, size = reduced
+        scale = min(1.0, longest / max(size))
+        picture = np.asarray(cv2.resize(pixels, _scaled(size, scale), interpolation=cv2.INTER_AREA))
+    else:
+        picture, scale = thumbnail(open_image(path), longest)
     picture.flags.writeable = False
     return picture, scale
+
+
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Width and height, at least a pixel each."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def thumbnail(image: RegionReader, longest: int) -> tuple[NDArray[np.uint8], float]:
@@ -155,7 +172,7 @@ def thumbnail(image: RegionReader, longest: int) -> tuple[NDArray[np.uint8], flo
     scale = min(1.0, longest / max(image.size))
     level = best_level(image, 1 / scale)
     width, height = level_size(image, level)
-    target = (max(1, round(image.size[0] * scale)), max(1, round(image.size[1] * scale)))
+    target = _scaled(image.size, scale)
     shrink = height / target[1]
     # in bands: a plain TIFF without a pyramid stays within memory
     rows = max(1, int(BAND_BYTES / (3 * width * shrink)))

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from hespotex.data.images.region import thumbnail_of
 from hespotex.data.scale import pitch_px
+from hespotex.data.section import ARRAY
 from hespotex.data.tissue.colour import ink, stained
 from hespotex.data.tissue.mask import tissue_fraction
 from hespotex.errors import InputError
@@ -31,7 +32,6 @@ PAIRS = [  # names of x and y, in lower case
 OVERRIDE = "data.reader.check_frame=false"
 NUMBERED = re.compile(r"\D*(\d+)$")
 FULLRES = ("pxl_col_in_fullres", "pxl_row_in_fullres")
-ARRAY = ("array_col", "array_row")
 LEAST_PITCH = 0.8  # of the spot diameter: Visium 1.5, legacy ST 2, Visium HD 1; hires frames .2
 LONGEST_PX = 1000  # of the picture in which tissue is looked for
 CLEAR = (0.02, 0.9)  # share of tissue in a picture that has both tissue and glass

@@ -20,12 +20,19 @@ from hespotex.data.readers.common import (
     only,
     read_table,
 )
-from hespotex.data.readers.frame import ARRAY, OVERRIDE, Frame
+from hespotex.data.readers.frame import OVERRIDE, Frame
 from hespotex.data.readers.ids import by_id, check_unique
 from hespotex.data.readers.on_tissue import yes_or_no
 from hespotex.data.readers.plain_table import plain_table
 from hespotex.data.scale import choose_mpp, pitch_px
-from hespotex.data.section import Section, SectionKey, check_positions, make_adata, place_on_array
+from hespotex.data.section import (
+    ARRAY,
+    Section,
+    SectionKey,
+    check_positions,
+    make_adata,
+    place_on_array,
+)
 from hespotex.errors import InputError
 
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
@@ -44,8 +51,8 @@ class Her2stReader:
         sections: ids to use; by default all that have counts.
         pitch_um: distance of neighbouring spots: 200 um for ST 1k arrays, 100 um for 2k.
         spot_diameter_um: 100 um.
-      check_frame: refuse spots that miss the tissue where another frame would meet it, and an array
-        that lies mirrored on the image.
+        check_frame: refuse spots that miss the tissue where another frame would meet it, and an
+          array that lies mirrored on the image.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class VisiumReader:
         groups: patients, see `read_groups`.
         mpp: um per px; by default what the image says, else read off the spot pitch.
         sections: ids to use; by default all.
-      check_frame: refuse spots that miss the tissue of the image, as on that of another sample.
+        check_frame: refuse spots that miss the tissue of the image, as on that of another sample.
     """
 
     pitch_um = 100.0
