@@ -214,6 +214,16 @@ class Ensemble:
                 )
         return {name: (spread.mean, spread.std()) for name, spread in sums.items()}
 
+    def sections_seen(self) -> dict[str, Facts]:
+        """`section_facts` of every section that trained a member or chose its epoch, by id; empty
+        where the checkpoint does not know them.
+        """
+        return {
+            section_id: member.get("section_facts", {}).get(section_id, {})
+            for member in self.members
+            for section_id in (*member["split"]["train"], *member["split"]["val"])
+        }
+
     def strangeness(self, embedding: Embeddings) -> NDArray[np.float32] | None:
         """How unlike the training patches each spot is, (n_spots,), the mean over members; None for
         older checkpoints.

@@ -90,14 +90,8 @@ def _score(config: Config, folder: Path, predictor: Predictor, metrics: dict[str
 
 def training_of(config: Config, predictor: Predictor) -> Training:
     """What the checkpoints tell of the sections that they have seen."""
-    members = predictor.ensemble.members
-    facts = {
-        i: m.get("section_facts", {}).get(i, {})
-        for m in members
-        for i in (*m["split"]["train"], *m["split"]["val"])
-    }
     return Training(
-        facts=facts,
+        facts=predictor.ensemble.sections_seen(),
         same_data=_root(config["data"]) == _root(predictor.about["config"]["data"]),
         pitch_um=predictor.about["pitch_um"],
         genes=predictor.genes,

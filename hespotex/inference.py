@@ -12,6 +12,7 @@ from hespotex.failures import Failures
 from hespotex.predictor import Predictor
 from hespotex.progress import progress_bar
 from hespotex.results.guide import guide_slides
+from hespotex.results.slide.index import write_index
 from hespotex.shares import own_share
 from hespotex.slide import SlideWriter
 
@@ -50,5 +51,6 @@ def predict(cfg: DictConfig) -> None:
             with failures.of(slide.name, shown=slide.path.name):
                 write(slide)
             bar.update()
+    write_index(output)
     guide_slides(output, config["checkpoint"])
     failures.check()

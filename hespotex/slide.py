@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from hespotex.build import Config
 from hespotex.data.embed import count_nuclei, embed_section
+from hespotex.data.external import trained_on
 from hespotex.data.readers.slide import pixel_size, read_slide
 from hespotex.data.section import Section
 from hespotex.data.slide_list import SlideFile
@@ -19,14 +21,16 @@ from hespotex.data.tissue import Tissue, slide_tissue
 from hespotex.errors import InputError
 from hespotex.informed import Informed, as_text, with_measured
 from hespotex.predictor import Predictor
-from hespotex.results.slide.evidence import earned_pcc
+from hespotex.results.about import panel_rule
+from hespotex.results.slide.evidence import gene_evidence
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
+from hespotex.results.slide.index import INDEX
 from hespotex.results.slide.request import KEY, MODEL, check_model, is_current, slide_request
 from hespotex.results.slide.table import STANDARD_ERROR, slide_table
+from hespotex.results.slide.trust import KEY as SLIDE
+from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.write import write_slide
 
-# share of spots stranger than training's 99th percentile from which a slide is called unlike it
-UNLIKE = 0.25
 FEW = 20  # spots below which their own mean and spread say little
 OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
 TOO_FEW = (
@@ -54,11 +58,21 @@ class SlideWriter:
                 f"map_genes: {', '.join(left_out)} would be drawn, but genes={self.genes[:5]}"
                 " leaves them out"
             )
+        self.asked: list[str] = list(dict.fromkeys([*self.drawn, *(config["genes"] or [])]))
         self.sets = read_gmt(Path(config["gene_sets"])) if config["gene_sets"] else {}
-        self.earned = earned_pcc([Path(path) for path in predictor.ensemble.fingerprints])
+        checkpoints = [Path(path) for path in predictor.ensemble.fingerprints]
+        self.evidence = gene_evidence(checkpoints, predictor.genes)
 
     def check(self, slides: Iterable[SlideFile]) -> None:
-        """Refuse, before any work, slides of which the output holds another model's prediction."""
+        """Refuse, before any work, slides of which the output holds another model's prediction, or
+        whose page would take the place of the index.
+        """
+        slides = list(slides)
+        if taken := [slide.path for slide in slides if slide.name.casefold() == Path(INDEX).stem]:
+            raise InputError(
+                f"{taken[0]}: its page would be {INDEX}, which lists all slides; give it another"
+                " name"
+            )
         tables = [Path(self.config["output"]) / f"{slide.name}.h5ad" for slide in slides]
         if not self.config["restart"]:
             check_model(tables, self.predictor.provenance[MODEL])
@@ -76,9 +90,13 @@ class SlideWriter:
         if not self.config["restart"] and is_current(target, request):
             log.info("%s is there already (restart=true makes it anew)", target)
             return
-        section, tissue = self._read(slide)
-        table = self._predicted(section)
-        table.uns["hespotex"] = table.uns["hespotex"] | {KEY: json.dumps(request, sort_keys=True)}
+        trust = Trust()
+        with trust.hearing((str(slide.path), slide.path.name, slide.path.stem)):
+            section, tissue = self._read(slide)
+            self._ask_training(section, trust)
+            table = self._predicted(section, trust)
+        facts = {KEY: json.dumps(request, sort_keys=True), SLIDE: _facts(section, tissue, trust)}
+        table.uns["hespotex"] = table.uns["hespotex"] | facts
         if self.sets:
             score_gene_sets(table, self.sets)
         write_slide(
@@ -87,6 +105,7 @@ class SlideWriter:
             tissue,
             self.drawn,
             output,
+            asked=self.asked,
             **{name: self.config[name] for name in OUTPUTS},
         )
         log.info(
@@ -117,7 +136,19 @@ class SlideWriter:
         )
         return section, tissue
 
-    def _predicted(self, section: Section) -> Any:
+    def _ask_training(self, section: Section, trust: Trust) -> None:
+        """Doubt a slide that has trained the model."""
+        seen = self.predictor.ensemble.sections_seen()
+        if reason := trained_on(section, seen):
+            trust.doubt(section.section_id, f"{reason}, and predicts it better than others")
+        elif section.section_id in seen:
+            log.warning(
+                "%s: a section of this name trained the model, on another image file: if it is the"
+                " same tissue, it is predicted better than others",
+                section.section_id,
+            )
+
+    def _predicted(self, section: Section, trust: Trust) -> Any:
         """The slide's table: prediction, spread over the checkpoints, and what else is known of
         each spot.
         """
@@ -134,7 +165,7 @@ class SlideWriter:
         strange = own.ensemble.strangeness(embed_section(section, own.encoder, own.store))
         if strange is not None:
             spots["strangeness"] = strange
-            _warn_if_unlike(section.section_id, strange)
+            trust.look_at(section.section_id, strange)
         informed: Informed | None = None
         if self.config["measured"]:
             informed = with_measured(self.config, own, section, graph, mean)
@@ -148,16 +179,12 @@ class SlideWriter:
             table.uns["hespotex"] = table.uns["hespotex"] | about
         if own.folds:
             table.var["fold_std_folds"] = own.folds.n_folds.numpy()
-        table.var = table.var.join(self.earned) if len(self.earned) else table.var
+        table.var["panel"] = pd.Categorical([panel_rule(own.about["config"])] * table.n_vars)
+        table.var = table.var.join(self.evidence)
         return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
 
 
-def _warn_if_unlike(name: str, strange: NDArray[np.float32]) -> None:
-    share = float((strange > 1).mean())
-    if share > UNLIKE:
-        log.warning(
-            "%s: %.0f%% of the spots look unlike 99%% of the training spots (other stain, scanner,"
-            " pixel size or tissue?): do not trust these predictions without a check",
-            name,
-            100 * share,
-        )
+def _facts(section: Section, tissue: Tissue, trust: Trust) -> dict[str, Any]:
+    """What the index of all slides, and the cohort's table, say of a slide."""
+    own = {"mpp": section.mpp, "mpp_source": section.mpp_source}
+    return own | {"tissue_mm2": tissue.area_mm2(section.mpp)} | trust.to_dict()

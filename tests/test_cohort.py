@@ -16,6 +16,7 @@ from hespotex.cohorts.slides import FACTS, pseudobulk
 from hespotex.cohorts.survival import c_indices, follow_up_of
 from hespotex.errors import InputError
 from hespotex.failures import Failure, note_outcome
+from hespotex.results.slide.trust import Trust
 
 OUTLINE = (
     '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry":'
@@ -93,6 +94,22 @@ class TestPseudobulk:
         table.write_h5ad(folder / "x1.h5ad")
         pseudobulk(folder)
         assert "1 slides: the model sees embeddings standardised within each slide" in caplog.text
+
+    def test_a_slide_that_nobody_should_trust(
+        self, folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert set(pseudobulk(folder)["trust"]) == {""}  # of an older version
+        for name, trust in (("x1", Trust(0.9, ["odd"], ["few"])), ("x2", Trust(0.1))):
+            table = ad.read_h5ad(folder / f"{name}.h5ad")
+            table.uns["hespotex"]["slide"] = trust.to_dict()
+            table.write_h5ad(folder / f"{name}.h5ad")
+        table = pseudobulk(folder).set_index("slide")
+        assert list(table["trust"]) == ["", "", "no", "yes", ""]
+        assert table["warnings"]["x1"] == "odd; few" and table["warnings"]["x2"] == ""
+        assert table["unlike_training"]["x1"] == 0.9
+        assert table["A"]["x1"] == 1  # marked, not taken away
+        assert "1 slides are not to be trusted without a check" in caplog.text
+        assert "x1; leave them out of --slides" in caplog.text
 
     def test_of_a_list(self, folder: Path) -> None:
         table = pseudobulk(folder, {"x2": "P1", "z": "P9", "blank": "P3"}).set_index("slide")

@@ -18,7 +18,8 @@ from hespotex.results.final import FACTS, read_final_genes
 from hespotex.results.gene_table import gene_table
 from hespotex.results.layout import BEST
 from hespotex.results.runs import read_runs
-from hespotex.results.slide.evidence import earned_pcc
+from hespotex.results.slide.evidence import COLUMNS as EARNED
+from hespotex.results.slide.evidence import gene_evidence
 from hespotex.results.statistics import bootstrap_interval
 from hespotex.results.tables import Tables
 from hespotex.trusted import check_groups
@@ -231,10 +232,10 @@ def test_it_is_the_model_to_predict_with(sweep: Path) -> None:
     assert (
         find_checkpoints(str(final)) == find_checkpoints(str(sweep / "final" / "ridge")) == [final]
     )
-    earned = earned_pcc([final])
     genes = read_final_genes(sweep / "final" / "ridge")
+    earned = gene_evidence([final], list(genes.index))
     assert list(earned.index) == list(genes.index)
-    assert {"test_pcc", "test_sections", "low", "high", "found"} == set(earned)
+    assert list(earned) == list(EARNED.values())
     (sweep / "final" / "ridge" / "metrics.json").unlink()  # not finished
     assert find_checkpoints(str(sweep)) == folds
 

@@ -2,6 +2,7 @@
 numbers.
 """
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -21,7 +22,11 @@ from hespotex.checkpoint import read_checkpoint
 from hespotex.errors import InputError
 from hespotex.failures import Failure, note_outcome, read_failed
 from hespotex.inference import predict
+from hespotex.results.final import read_final_genes
 from hespotex.results.layout import BEST
+from hespotex.results.slide.evidence import COLUMNS
+from hespotex.results.slide.request import facts_of
+from hespotex.results.slide.trust import Trust
 
 MPP = 0.7  # um per px of the demo
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
@@ -108,6 +113,7 @@ class TestOutputs:
             "bare_spots.parquet",
             f"maps/bare_{first}.png",
             "maps/bare_set_PAIR.png",
+            "index.html",
             "run.txt",
         }
         table = ad.read_h5ad(out / "bare.h5ad")
@@ -360,6 +366,62 @@ class TestWarnings:
             "inverted: " in caplog.text
             and "do not trust these predictions without a check" in caplog.text
         )
+
+
+class TestTrust:
+    def test_of_a_slide_that_trained_the_model(
+        self, ridge_run: Path, small_demo: Path, go: Commands, tmp_path: Path
+    ) -> None:
+        """Known by its file, under any name; a slide of the same name alone is a remark."""
+        trained = json.loads((ridge_run / "split.json").read_text())["train"][0]
+        slide = small_demo / "wsis" / f"{trained}.tif"
+        shutil.copy(slide, tmp_path / "other.tif")
+        shutil.copy(small_demo / "slides" / "bare.tif", tmp_path / f"{trained}.tif")
+        out = go(ridge_run, f"[{tmp_path}/other.tif,{tmp_path}/{trained}.tif]", outputs=True)
+        seen = facts_of(out / "other.h5ad")
+        assert seen and list(seen["slide"]["doubts"]) == [
+            f"the model was trained on this slide, as section {trained} (image file), and predicts"
+            " it better than others"
+        ]
+        named = facts_of(out / f"{trained}.h5ad")
+        assert named and not list(named["slide"]["doubts"])
+        assert "a section of this name trained the model" in named["slide"]["remarks"][0]
+        text = (out / "run.txt").read_text()
+        assert "  other: DO NOT TRUST: the model was trained on this slide" in text
+        assert f"  {trained}: a section of this name trained the model" in text
+
+    def test_a_slide_that_was_left_out_is_not_doubted(
+        self, ridge_run: Path, small_demo: Path, go: Commands
+    ) -> None:
+        tested = json.loads((ridge_run / "split.json").read_text())["test"][0]
+        out = go(ridge_run, small_demo / "wsis" / f"{tested}.tif")
+        facts = facts_of(out / f"{tested}.h5ad")
+        assert facts is not None
+        trust = Trust.from_dict(facts["slide"])
+        assert (trust.doubts, trust.remarks) == ([], []) and trust.unlike_training < 0.25
+        assert facts["slide"]["mpp"] == pytest.approx(MPP, rel=1e-3)
+        assert facts["slide"]["mpp_source"] == "embedded in the image"
+        assert 0.1 < facts["slide"]["tissue_mm2"] < 10
+
+    def test_of_the_final_model_each_gene_says_what_it_has_earned(
+        self, finalized: Path, bare: Path, go: Commands
+    ) -> None:
+        genes = read_final_genes(finalized / "final" / "ridge")
+        var = ad.read_h5ad(go(finalized, bare) / "bare.h5ad").var
+        for column, name in COLUMNS.items():
+            if name in ("found", "scored"):
+                assert list(var[name]) == list(genes[column].astype(str) == "True")
+            else:
+                np.testing.assert_allclose(var[name], genes[column].astype(float))
+        assert set(var["panel"]) == {"HighlyVariableGenes"}
+        assert 0 < var["scored"].sum() <= len(var) and var["found"].dtype == bool
+
+    def test_a_slide_called_index(
+        self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path
+    ) -> None:
+        shutil.copy(bare, tmp_path / "Index.tif")
+        with pytest.raises(InputError, match=r"Index.tif: its page would be index.html"):
+            go(ridge_run, tmp_path / "Index.tif")
 
 
 class TestShares:

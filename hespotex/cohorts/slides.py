@@ -16,13 +16,28 @@ from hespotex.files import safe_name, visible
 from hespotex.hdf5 import read_anndata
 from hespotex.progress import progress_bar
 from hespotex.results.slide.table import scale_factors
+from hespotex.results.slide.trust import DOUBTED, KEY, trust_of
 
 # columns before the genes
-FACTS = ["slide", "patient", "status", "reason", "n_spots", "tissue_mm2"]
+FACTS = [
+    "slide",
+    "patient",
+    "status",
+    "reason",
+    "trust",
+    "warnings",
+    "unlike_training",
+    "n_spots",
+    "tissue_mm2",
+]
 LEVELLED = (
     "%d slides: the model sees embeddings standardised within each slide, which takes away most of"
     " what differs between slides (a linear model predicts the same mean for all): for tables of a"
     " cohort train with data.inputs.standardize=none"
+)
+DOUBTFUL = (
+    "%d slides are not to be trusted without a check (trust is no, and warnings says why): %s;"
+    " leave them out of --slides to keep them out of scores, correlations and survival"
 )
 log = logging.getLogger(__name__)
 DONE = "predicted"
@@ -40,7 +55,8 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
 
     Returns:
         A row a slide: `FACTS`, then the genes. A slide that failed, was not predicted, or cannot be
-        read has a reason and no values.
+        read has a reason and no values. `trust` is `no` where nobody should trust the values
+        without a check, for what `warnings` says; empty where an older version predicted it.
 
     Raises:
         InputError: no predicted slide, or slides predicted in different units.
@@ -64,6 +80,8 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
             models |= {str(about["checkpoint"]): name} if "checkpoint" in about else {}
             levelled += [name] if about.get("standardize") == "section" else []
             bar.update()
+    if doubted := [row["slide"] for row in rows if row["trust"] == DOUBTED]:
+        log.warning(DOUBTFUL, len(doubted), ", ".join(doubted))
     if levelled:
         log.warning(LEVELLED, len(levelled))
     if len(units) > 1:
@@ -84,7 +102,11 @@ def _row(
     slide: str, file: Path | None, failure: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Values of one slide, and what made them."""
-    nothing = {"n_spots": 0, "tissue_mm2": np.nan}
+    nothing = {
+        **_trust({}),
+        "n_spots": 0,
+        "tissue_mm2": np.nan,
+    }
     if file is None:
         why = failure or f"no {slide}.h5ad among the predictions"
         return {"status": FAILED if failure else MISSING, "reason": why, **nothing}, {}
@@ -98,10 +120,21 @@ def _row(
     facts = {
         "status": DONE,
         "reason": "",
+        **_trust(about),
         "n_spots": table.n_obs,
         "tissue_mm2": _tissue_mm2(file, table),
     }
     return facts | dict(zip(map(str, table.var_names), mean, strict=True)), about
+
+
+def _trust(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a slide is to be trusted, and what was warned of."""
+    trust = trust_of(about)
+    return {
+        "trust": trust.trusted if KEY in about else "",
+        "warnings": "; ".join([*trust.doubts, *trust.remarks]),
+        "unlike_training": trust.unlike_training,
+    }
 
 
 def _tissue_mm2(file: Path, table: ad.AnnData) -> float:

@@ -17,12 +17,13 @@ from hespotex.data.gene_sets import GeneSets
 from hespotex.data.genes import GenePanel
 from hespotex.data.naming import check_names
 from hespotex.data.prepare import gene_names, prepare_sections, sample_table
-from hespotex.data.section import Section, one_area, section_facts
+from hespotex.data.section import Section, one_area, section_facts, spots_area
 from hespotex.data.sections import Sections
 from hespotex.data.split import Split
 from hespotex.data.target import Target
 from hespotex.errors import InputError
 from hespotex.failures import Failures
+from hespotex.files import file_fingerprint
 from hespotex.progress import progress
 
 log = logging.getLogger(__name__)
@@ -223,6 +224,27 @@ def remarks(fold: Fold, training: Training) -> list[str]:
                 f" {ratio:.2g} times as far away"
             )
     return found
+
+
+def trained_on(section: Section, facts: Mapping[str, dict[str, Any]]) -> str | None:
+    """In words, how a model has seen the tissue of a slide without counts; None where it has not.
+
+    Args:
+        facts: `section_facts` of every section that the model has seen, by id; empty where unknown.
+    """
+    # no counts: they are equal to those of no section
+    here = {
+        "image": file_fingerprint(section.pixels),
+        "counts": "",
+        "area_px": spots_area(section),
+    }
+    for other, known in facts.items():
+        reason = _same_tissue(section.section_id, here, other, known)
+        if not known and other == section.section_id:
+            reason = "by its name"
+        if reason:
+            return f"the model was trained on this slide, as section {other} ({reason})"
+    return None
 
 
 def _same_tissue(

@@ -65,3 +65,11 @@ def trained_in(fold: Fold) -> dict[str, list[int]]:
 def brief(about: dict[str, Any]) -> dict[str, Any]:
     """The part that goes into every table of expression."""
     return {key: about[key] for key in BRIEF} | {"git_commit": str(about["git_commit"])}
+
+
+def panel_rule(config: Config) -> str:
+    """The class of the rule that chose the genes, such as `HighlyVariableGenes`; "" where the
+    config does not tell.
+    """
+    panel = config.get("data", {}).get("panel")
+    return str(panel.get("_target_", "")).rpartition(".")[2] if isinstance(panel, dict) else ""

@@ -10,6 +10,7 @@ import hespotex
 from hespotex.files import atomic_path, visible
 from hespotex.results.markdown import number
 from hespotex.results.slide.request import MODEL, facts_of
+from hespotex.results.slide.trust import trust_of
 from hespotex.results.tables import Tables
 from hespotex.words import given_command, sweep_command
 
@@ -36,6 +37,7 @@ FILES = {  # in the order in which a reader wants them
     "partial.md": "the same as a table; no prediction without measurement",
     "partial_table.csv": "the same for other programs",
     "partial.csv": "a row for each section, way, share, draw and method",
+    "index.html": "all slides, a row each, with what to be careful about: open it first",
     "*.html": "a slide to pan and zoom, gene by gene: open it in any browser",
     "*.h5ad": "prediction of a slide (AnnData: expression, positions, strangeness)",
     "*_spots.csv": "the same as a table",
@@ -207,7 +209,7 @@ def guide_slides(folder: Path, checkpoint: Any) -> None:
     if not slides:
         return
     then = {
-        f"open {home}/*.html": "look",
+        f"open {home}/index.html": "look",
         f"python -m hespotex.cohort {home}": (
             "one table of all slides: pseudobulk, gene sets, bulk RNA, survival"
         ),
@@ -217,16 +219,26 @@ def guide_slides(folder: Path, checkpoint: Any) -> None:
         f"{len(slides)} slides; the last command used {checkpoint}",
         f"Made by: {given_command()}",
     ]
-    made = _columns(dict(map(_made_by, slides)))
+    known = {table.stem: facts_of(table) or {} for table in slides}
+    made = _columns({slide: _made_by(facts) for slide, facts in known.items()})
+    careful = [line for slide, facts in known.items() for line in _warnings(slide, facts)]
+    if careful:
+        about += ["", "What to be careful about", *careful]
     write_guide(folder, [*about, "", "Slides, and what each was predicted with", *made, ""], then)
 
 
-def _made_by(table: Path) -> tuple[str, str]:
-    """A slide, and the model that its own table names."""
-    facts = facts_of(table) or {}
+def _warnings(slide: str, facts: dict[str, Any]) -> list[str]:
+    """A line for each doubt and remark on a slide."""
+    trust = trust_of(facts)
+    doubts = [f"  {slide}: DO NOT TRUST: {words}" for words in trust.doubts]
+    return doubts + [f"  {slide}: {words}" for words in trust.remarks]
+
+
+def _made_by(facts: dict[str, Any]) -> str:
+    """The model that a slide's own table names."""
     names = [str(facts.get(name, "unknown")) for name in ("model", "data", "encoder", MODEL)]
     given = f"; {facts['given']}" if facts.get("given") else ""
-    return table.stem, "{} on {}, encoder {}; checkpoint {}".format(*names) + given
+    return "{} on {}, encoder {}; checkpoint {}".format(*names) + given
 
 
 def _shown(folder: Path) -> Path:

@@ -93,6 +93,7 @@ def test_of_predicted_slides(
         and "\n  bare  ridge on hest, encoder random_vit; checkpoint " in text
     )
     assert files_named(text) == {
+        "index.html",
         "*.html",
         "*.h5ad",
         "*_spots.parquet",

@@ -63,5 +63,6 @@ class Page:
         return [int(v) for v in pixels[0, 0, ::-1]]
 
     def choose(self, name: str) -> None:
-        self.page.select_option("#features", label=name)
+        names = "data.features.map(feature => feature.name)"
+        self.page.select_option("#features", value=str(self.page.evaluate(names).index(name)))
         self.settle()

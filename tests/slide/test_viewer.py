@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from hespotex.data.section import Section
 from hespotex.results.slide.table import Feature, by_variance, slide_table
+from hespotex.results.slide.trust import KEY as SLIDE
+from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.viewer import write_viewer
 from hespotex.results.slide.viewer.features import quantised
 
@@ -184,21 +186,21 @@ def test_keys_move_and_reach_everything(viewer: Page) -> None:
     viewer.page.keyboard.press("ArrowUp")
     assert viewer.tip((spot[0] - 60, spot[1] + 60)) == first
     reached = []
-    for _ in range(6):
+    for _ in range(7):
         viewer.page.keyboard.press("Tab")
         reached.append(viewer.page.evaluate("document.activeElement.id"))
-    assert reached == ["zoom-in", "zoom-out", "zoom-all", "search", "features", "opacity"]
+    assert reached == ["zoom-in", "zoom-out", "zoom-all", "layer", "search", "features", "opacity"]
 
 
 def test_search_narrows_the_list_and_enter_chooses(viewer: Page) -> None:
     options = "[...document.querySelectorAll('#features option')].map(option => option.textContent)"
     listed = viewer.page.evaluate(options)
     assert listed == [
+        "LEFT",
         "SIDE/ONE",
         "NOISE",
         "tissue_fraction",
         "nuclei",
-        "LEFT",
         HOSTILE,
         "NOISE1",
         "NOISE2",
@@ -231,6 +233,119 @@ def test_names_are_text_and_the_page_is_readable(viewer: Page, section: Section)
     )
     assert viewer.page.evaluate(smallest) >= 13
     assert viewer.box["height"] > 0.55 * viewer.page.viewport_size["height"]
+
+
+EVIDENCE = {  # test_pcc, low, high, test_sections, q, found, scored
+    "LEFT": (0.1, -0.1, 0.3, 4, 0.3, False, True),
+    "FLAT": (0.6, 0.5, 0.7, 4, 0.001, True, True),
+    HOSTILE: (0.4, 0.35, 0.45, 4, 0.01, True, True),
+    "NOISE1": (np.nan, np.nan, np.nan, 0, np.nan, False, False),
+    "NOISE2": (0.3, np.nan, np.nan, 1, np.nan, False, True),
+}
+
+
+@pytest.fixture
+def judged(table: ad.AnnData) -> ad.AnnData:
+    """The table with what its genes have earned, and a slide that nobody should trust."""
+    table.var[["test_pcc", "low", "high", "test_sections", "q", "found", "scored"]] = [
+        EVIDENCE[gene] for gene in table.var_names
+    ]
+    trust = Trust(0.9, ["90% of the <b>spots</b> look odd"], ["the pitch is another"])
+    table.uns["hespotex"][SLIDE] = trust.to_dict()
+    table.uns["hespotex"]["leaks"] = ["the epoch was chosen on test sections"]
+    table.obs["strangeness"] = np.float32(1.5)
+    return table
+
+
+def features_of(path: Path) -> tuple[list[dict[str, Any]], int]:
+    pattern = r'<script type="application/json" id="data">(.*?)</script>'
+    found = re.search(pattern, path.read_text(), re.DOTALL)
+    assert found
+    data = json.loads(found[1])
+    return data["features"], data["start"]
+
+
+class TestTrust:
+    """What a reader must know stands where the map is."""
+
+    @pytest.fixture
+    def html(self, judged: ad.AnnData, section: Section, tmp_path: Path) -> Path:
+        write_viewer(judged, section, ["LEFT", "FLAT"], tmp_path / "slide.html")
+        return tmp_path / "slide.html"
+
+    def test_opens_on_the_best_predicted_gene_that_was_asked_for(self, viewer: Page) -> None:
+        assert viewer.page.inner_text("#shown") == "FLAT"
+        assert viewer.page.inner_text("#evidence") == (
+            "Cross-validated PCC 0.60 (95 % interval 0.50 to 0.70) over 4 sections left out: found."
+        )
+
+    def test_every_gene_says_what_it_has_earned(self, viewer: Page) -> None:
+        options = "[...document.querySelectorAll('#features option')].map(o => o.textContent)"
+        listed = [" ".join(text.split()) for text in viewer.page.evaluate(options)]
+        assert listed[:2] == ["FLAT 0.60 found", "LEFT 0.10 not found"]
+        assert listed[-3:] == [f"{HOSTILE} 0.40 found", "NOISE2 0.30", "NOISE1 never scored"]
+        for gene, words in (
+            ("LEFT", "not found to be above 0, so its map may mean nothing"),
+            ("NOISE1", "Never scored in cross-validation"),
+            ("NOISE2", "one patient, no interval) over 1 section left out: whether it is above 0"),
+        ):
+            viewer.choose(gene)
+            assert words in viewer.page.inner_text("#evidence")
+        viewer.choose("nuclei")
+        assert viewer.page.inner_text("#evidence") == ""
+
+    def test_a_banner_and_what_was_warned_of(self, viewer: Page) -> None:
+        banner = viewer.page.inner_text("#doubts")
+        assert banner == (
+            "Do not trust this slide without a check: 90% of the <b>spots</b> look odd."
+        )
+        box = viewer.page.locator("#doubts").bounding_box()
+        assert box["y"] == 0 and box["width"] == viewer.page.viewport_size["width"]
+        remarks = viewer.page.inner_text("#remarks")
+        assert "the pitch is another" in remarks
+        assert "too good: the epoch was chosen on test sections" in remarks
+        facts = viewer.page.inner_text("dl")
+        assert "90% of the spots" in facts
+        assert "5, of which cross-validation scored 4 and found 2; 1 were never scored" in facts
+
+    def test_the_spread_of_the_folds_is_a_layer(self, viewer: Page, judged: ad.AnnData) -> None:
+        viewer.choose("LEFT")
+        viewer.page.select_option("#layer", label="spread of the folds")
+        for i in (0, 57):
+            tip = viewer.tip(viewer.at(i))
+            spread = judged.layers["fold_std"][i, 0]
+            assert number(tip, "LEFT") == pytest.approx(spread, abs=0.002)
+            assert tip is not None and "spread of the folds, log1p counts" in tip
+        viewer.choose(HOSTILE)  # stays on the layer
+        tip = viewer.tip(viewer.at(5))
+        assert number(tip, HOSTILE) == pytest.approx(judged.layers["fold_std"][5, 2], abs=0.002)
+        viewer.choose("nuclei")
+        assert not viewer.page.is_visible("#layer")
+
+
+def test_without_a_gene_asked_for_it_opens_on_none(
+    judged: ad.AnnData, section: Section, tmp_path: Path
+) -> None:
+    write_viewer(judged, section, [], tmp_path / "sets.html")
+    features, start = features_of(tmp_path / "sets.html")
+    assert features[start]["kind"] == "gene set"
+    del judged.obsm["gene_sets"]
+    write_viewer(judged, section, [], tmp_path / "none.html")
+    features, start = features_of(tmp_path / "none.html")
+    assert features[start]["name"] == "strangeness"
+    assert "No gene was asked for" in (tmp_path / "none.html").read_text()
+    genes = [feature["name"] for feature in features if feature["kind"] == "gene"]
+    assert genes == ["FLAT", HOSTILE, "NOISE2", "LEFT", "NOISE1"]
+
+
+def test_a_model_without_scores_says_so(
+    table: ad.AnnData, section: Section, tmp_path: Path
+) -> None:
+    write_viewer(table, section, ["LEFT"], tmp_path / "slide.html")
+    features, _ = features_of(tmp_path / "slide.html")
+    assert features[0]["evidence"] == "No score of cross-validation lies with the model."
+    page = (tmp_path / "slide.html").read_text()
+    assert "5, none with a score of cross-validation" in page and 'id="doubts"' not in page
 
 
 @pytest.mark.parametrize("viewer", [PHONE], indirect=True)
@@ -282,7 +397,7 @@ def test_many_genes_fill_the_page_and_no_more(section: Section, tmp_path: Path) 
     write_viewer(table, section, ["G3"], tmp_path / "a.html", max_mb=0.2)
     page = (tmp_path / "a.html").read_text()
     listed = re.findall(r'"name": "(G\d+)"', page)
-    assert 150_000 < len(page.encode()) <= 200_000
+    assert 140_000 < len(page.encode()) <= 200_000
     assert (
         listed[:2] == ["G3", by_variance(table)[0]] and f"{600 - len(listed)} genes or sets" in page
     )

@@ -2,45 +2,128 @@
 believe.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import anndata as ad
+import numpy as np
 import pandas as pd
 
 from hespotex.results.final import FACTS as FINAL_FACTS
-from hespotex.results.final import read_final_genes
-from hespotex.results.layout import PER_GENE
-from hespotex.results.runs import read_genes
+from hespotex.results.final import cross_validated_genes, read_final_genes
+from hespotex.results.layout import METRICS
+from hespotex.results.markdown import number
+from hespotex.results.runs import read_run
+
+# columns of `var` in the table of a predicted slide, by those of `genes.csv`
+COLUMNS = {
+    "pcc": "test_pcc",
+    "low": "low",
+    "high": "high",
+    "n_sections": "test_sections",
+    "q": "q",
+    "found": "found",
+    "scored": "scored",
+}
+FOUND = "found"
+NOT_FOUND = "not found"
+UNSCORED = "never scored"
+UNKNOWN = "no score"  # none lies with the model, or one section alone
 
 
-def earned_pcc(checkpoints: Sequence[Path]) -> pd.DataFrame:
-    """Test PCC of each gene, from the `per_gene.csv` that training left two folders above the
-    checkpoints.
+@dataclass(frozen=True)
+class Earned:
+    """What a gene has earned, in words.
 
-    A model on all sections has those of the folds in its `genes.csv`.
+    Attributes:
+        state: `FOUND`, `NOT_FOUND`, `UNSCORED` or `UNKNOWN`.
+        short: for a list of genes.
+        sentence: for whoever looks at its map.
+    """
+
+    state: str
+    short: str
+    sentence: str
+
+
+def gene_evidence(checkpoints: Sequence[Path], genes: list[str]) -> pd.DataFrame:
+    """What these genes have earned on sections that were left out, from the scores that training
+    left with the checkpoints.
+
+    Args:
+        checkpoints: those that predict: a model on all sections, whose `genes.csv` has the scores
+          of its folds, or runs, each with those of its own test sections.
+        genes: that they predict.
 
     Returns:
-        A row a gene: `test_pcc`, mean over the test sections of all folds, and `test_sections`,
-        their number; no rows where no scores lie beside the checkpoints. Of a model on all sections
-        also `low`, `high` and `found`.
+        A row a gene, see `cross_validated_genes`: `test_pcc`, `low`, `high`, `test_sections`, `q`,
+        `found`, `scored`. No rows where no scores lie with the checkpoints.
     """
-    if len(checkpoints) == 1 and (checkpoints[0].parents[1] / FINAL_FACTS).is_file():
-        return _of_final(checkpoints[0].parents[1])
-    runs = [path.parent.parent for path in checkpoints]
-    tables = [read_genes(run) for run in runs if (run / PER_GENE).is_file()]
-    if not tables:
-        return pd.DataFrame({"test_pcc": [], "test_sections": []})
-    pcc = pd.concat(tables).dropna(subset="pcc").groupby("gene")["pcc"]
-    return pd.DataFrame({"test_pcc": pcc.mean(), "test_sections": pcc.size()})
+    homes = [path.parents[1] for path in checkpoints]
+    if len(homes) == 1 and (homes[0] / FINAL_FACTS).is_file():
+        return _columns(read_final_genes(homes[0]))
+    runs = [read_run(home) for home in homes if (home / METRICS).is_file()]
+    runs = [run for run in runs if run["sections"]]
+    return _columns(cross_validated_genes(runs, genes)) if runs else pd.DataFrame()
 
 
-def _of_final(run: Path) -> pd.DataFrame:
-    """The folds' scores beside a model on all sections; NaN, and not found, where a gene was never
-    scored.
+def _columns(table: pd.DataFrame) -> pd.DataFrame:
+    """NaN where a gene was never scored; not found where that cannot be said."""
+    numbers = [name for name in COLUMNS if name not in ("found", "scored")]
+    flags = {name: table[name].astype(str).eq("True") for name in ("found", "scored")}
+    table = table[numbers].astype(float).assign(**flags)
+    return table[list(COLUMNS)].rename(columns=COLUMNS)
+
+
+def by_evidence(table: ad.AnnData, genes: Sequence[str]) -> list[str]:
+    """The genes, those first whose cross-validated PCC is highest; without one they keep their
+    order, at the end.
     """
-    table = read_final_genes(run)
-    earned = table.rename(columns={"pcc": "test_pcc", "n_sections": "test_sections"})
-    earned = earned[["test_pcc", "test_sections", "low", "high"]].astype(float)
-    return earned.assign(
-        found=table["found"].map({True: True, "True": True}).fillna(False).astype(bool)
-    )
+    if "test_pcc" not in table.var:
+        return list(genes)
+    pcc = table.var.loc[list(genes), "test_pcc"].to_numpy(dtype=float)
+    order = np.argsort(-pcc, kind="stable")  # NaN comes last
+    return [genes[i] for i in order]
+
+
+def earned(table: ad.AnnData, gene: str) -> Earned:
+    """What a gene of a predicted slide has earned, in words."""
+    if "scored" not in table.var:
+        return Earned(UNKNOWN, "", "No score of cross-validation lies with the model.")
+    row: Mapping[Hashable, Any] = table.var.loc[gene].to_dict()
+    if not row["scored"]:
+        words = "Never scored in cross-validation: how well it is predicted is not known."
+        return Earned(UNSCORED, UNSCORED, words)
+    return _scored(row)
+
+
+def _scored(row: Mapping[Hashable, Any]) -> Earned:
+    pcc = number(row["test_pcc"], ".2f")
+    n = int(row["test_sections"])
+    sections = f"{n} section{'s' if n > 1 else ''} left out"
+    told = f"Cross-validated PCC {pcc} ({_interval(row)}) over {sections}"
+    if not np.isfinite(row["q"]):
+        sentence = f"{told}: whether it is above 0 cannot be said."
+        return Earned(UNKNOWN, pcc, sentence)
+    if not row["found"]:
+        words = f"{told}: not found to be above 0, so its map may mean nothing."
+        return Earned(NOT_FOUND, f"{pcc} {NOT_FOUND}", words)
+    return Earned(FOUND, f"{pcc} {FOUND}", f"{told}: found.")
+
+
+def _interval(row: Mapping[Hashable, Any]) -> str:
+    if not np.isfinite(row["low"]):
+        return "one patient, no interval"
+    return f"95 % interval {row['low']:.2f} to {row['high']:.2f}"
+
+
+def genes_in_words(var: pd.DataFrame) -> str:
+    """How many genes there are, and what they have earned."""
+    if "scored" not in var:
+        return f"{len(var):,}, none with a score of cross-validation"
+    n_scored = int(var["scored"].sum())
+    never = len(var) - n_scored
+    text = f"{len(var):,}, of which cross-validation scored {n_scored:,}"
+    return f"{text} and found {int(var['found'].sum()):,}; {never:,} were never scored"

@@ -16,15 +16,17 @@ from hespotex.results.predictions import spot_table
 # layer, where measured spots were given: standard error for what a spot of usual depth would read
 STANDARD_ERROR = "standard_error"
 FOLD_STD = "fold_std"
+LAYERS = {FOLD_STD: "spread of the folds", STANDARD_ERROR: "standard error"}
 # obsm: scores (n_spots, n_sets); uns: names, and how many genes of each set the panel has and lacks
 SETS = "gene_sets"
+UNITS = {"strangeness": "above 1: unlike 99 % of the training spots"}  # of columns of obs
 SET_UNIT = "mean z-score"
 BLOCK = 256  # genes at a time, so that no second copy of a whole slide is made
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One value for each spot; `kind` is `gene`, `gene set` or `spot`."""
+    """One value for each spot; `kind` is `gene`, `gene set`, `spot`, or `layer` of a gene."""
 
     name: str
     kind: str
@@ -95,7 +97,21 @@ def set_features(table: ad.AnnData) -> Iterator[Feature]:
 def spot_features(table: ad.AnnData) -> Iterator[Feature]:
     """The columns of `obs` that are numbers."""
     for name in table.obs.select_dtypes("number"):
-        yield Feature(str(name), "spot", "", table.obs[name].to_numpy(dtype=np.float32))
+        unit = UNITS.get(str(name), "")
+        yield Feature(str(name), "spot", unit, table.obs[name].to_numpy(dtype=np.float32))
+
+
+def layer_features(table: ad.AnnData, gene: str) -> Iterator[Feature]:
+    """What is known of a gene beside its prediction, in the same unit: how far the folds disagree,
+    and the standard error where spots were measured; a layer without any value is left out.
+    """
+    unit = str(table.uns["hespotex"]["unit"])
+    column = table.var_names.get_loc(gene)
+    for layer, name in LAYERS.items():
+        if layer in table.layers:
+            values = np.asarray(table.layers[layer][:, column], dtype=np.float32)
+            if np.isfinite(values).any():
+                yield Feature(name, "layer", unit, values)
 
 
 def by_variance(table: ad.AnnData) -> list[str]:

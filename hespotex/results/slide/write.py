@@ -24,6 +24,7 @@ def write_slide(
     tissue: Tissue,
     genes: list[str],
     folder: Path,
+    asked: list[str] | None = None,
     flat: str | None = None,
     qupath: bool = True,
     viewer_mb: float | None = 15.0,
@@ -33,7 +34,8 @@ def write_slide(
 
     Args:
         table: see `slide_table`, with its gene sets scored.
-        genes: those to draw; they come first in the viewer, and QuPath gets them.
+        genes: those to draw; QuPath gets them.
+        asked: those that the user has named, which come first in the viewer; None for `genes`.
         flat: `csv` or `parquet` for `{slide}_spots.*`.
         qupath: `{slide}_spots.geojson`.
         viewer_mb: size of `{slide}.html`; None leaves it out.
@@ -49,7 +51,7 @@ def write_slide(
     if qupath:
         write_spots(table, genes, folder / f"{slide}_spots.geojson", origin)
     if viewer_mb:
-        write_viewer(table, section, genes, folder / f"{slide}.html", viewer_mb)
+        write_viewer(table, section, asked or genes, folder / f"{slide}.html", viewer_mb)
     if spatialdata:
         write_spatialdata(table, folder / f"{slide}.zarr")
     write_h5ad(table, folder / f"{slide}.h5ad")

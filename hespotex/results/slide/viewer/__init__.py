@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from hespotex.data.section import Section
 from hespotex.files import atomic_path
 from hespotex.results.predictions import section_picture
+from hespotex.results.slide.evidence import genes_in_words
 from hespotex.results.slide.table import scale_factors
-from hespotex.results.slide.viewer.features import LEVELS, chosen_features
+from hespotex.results.slide.trust import trust_of
+from hespotex.results.slide.viewer.features import ASKED, LEVELS, chosen_features, opened
 
 log = logging.getLogger(__name__)
 PICTURE_PX = 2000
 JPEG_QUALITY = 80
-OWN_BYTES = 30_000  # of the page itself, generously
+OWN_BYTES = 40_000  # of the page itself, generously
 FACTS = ("model", "encoder", "data", "given")  # of uns["hespotex"], shown on the page
 
 
@@ -34,8 +36,8 @@ def write_viewer(
 
     Args:
         table: see `slide_table`.
-        genes: those that are on the page in any case and come first; others follow by decreasing
-          variance.
+        genes: those that were asked for. They are on the page in any case and come first, and it
+          opens on the best predicted of them; others follow by their PCC in cross-validation.
         max_mb: the page holds as many genes as fit; what was left out is said on it.
     """
     picture, scale = section_picture(section, PICTURE_PX)
@@ -51,8 +53,13 @@ def write_viewer(
     data["features"], left_out = chosen_features(
         table, genes, int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
     )
+    data["start"] = opened(data["features"])
+    trust = trust_of(table.uns["hespotex"])
     page = _template().render(
         title=section.section_id,
+        doubts=trust.doubts,
+        remarks=[*trust.remarks, *_too_good(table)],
+        asked=any(feature["kind"] == ASKED for feature in data["features"]),
         facts=_facts(table, section),
         left_out=left_out,
         max_mb=f"{max_mb:g}",
@@ -86,7 +93,17 @@ def _facts(table: ad.AnnData, section: Section) -> dict[str, str]:
         name: str(table.uns["hespotex"][name]) for name in FACTS if table.uns["hespotex"].get(name)
     }
     spots = f"{table.n_obs:,} of {section.spot_diameter_um:g} µm, {section.pitch_um:g} µm apart"
-    return {"spots": spots, "pixel size": f"{section.mpp:.4g} µm ({section.mpp_source})"} | about
+    own = {"spots": spots, "pixel size": f"{section.mpp:.4g} µm ({section.mpp_source})"}
+    unlike = trust_of(table.uns["hespotex"]).unlike_training
+    if np.isfinite(unlike):
+        own["unlike training"] = f"{unlike:.0%} of the spots"
+    return own | {"genes": genes_in_words(table.var)} | about
+
+
+def _too_good(table: ad.AnnData) -> list[str]:
+    """What makes the genes' scores better than they are for other patients."""
+    leaks = map(str, table.uns["hespotex"].get("leaks", []))
+    return [f"The scores of the genes are too good: {leak}" for leak in leaks]
 
 
 def _colours() -> list[str]:

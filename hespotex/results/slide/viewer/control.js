@@ -2,7 +2,12 @@
 
 // What the user does: choose, move, zoom, read a value.
 
-const KINDS = ["gene set", "spot", "gene"]; // few before many
+const GROUPS = {
+  "gene that was asked for": "genes that were asked for",
+  "gene set": "gene sets",
+  spot: "values of each spot",
+  gene: "genes, the best predicted first",
+};
 const ZOOM_STEP = 1.4;
 const MOVE_STEP = 60; // CSS px an arrow key moves
 const REACH = 10; // CSS px around a small spot in which it is found
@@ -11,24 +16,44 @@ const REACH = 10; // CSS px around a small spot in which it is found
 
 function choose(index) {
   const feature = data.features[index];
-  const levels = bytes(feature.levels);
-  const order = Uint32Array.from(levels.keys()).sort((a, b) => levels[a] - levels[b]);
-  shown = { feature, levels, order };
+  const layers = element("layer");
+  layers.replaceChildren(...feature.layers.map((layer, number) => new Option(layer.name, number)));
+  layers.hidden = feature.layers.length < 2;
   element("shown").textContent = feature.name;
-  element("unit").textContent = feature.unit;
-  element("low").textContent = (feature.low > feature.min ? "≤ " : "") + format(feature.low);
-  element("high").textContent = (feature.high < feature.max ? "≥ " : "") + format(feature.high);
+  element("evidence").textContent = feature.evidence;
+  element("evidence").className = feature.state.replaceAll(" ", "-");
+  const same = feature.layers.findIndex((layer) => layer.name === shown.layer?.name);
+  layers.selectedIndex = Math.max(0, same);
+  show(feature, layers.selectedIndex);
+}
+
+/** Colour the spots by a layer of a feature: the prediction, or how sure it is. */
+function show(feature, number) {
+  const layer = feature.layers[number];
+  const levels = bytes(layer.levels);
+  const order = Uint32Array.from(levels.keys()).sort((a, b) => levels[a] - levels[b]);
+  shown = { feature, layer, levels, order };
+  element("unit").textContent = layer.unit;
+  element("low").textContent = (layer.low > layer.min ? "≤ " : "") + format(layer.low);
+  element("high").textContent = (layer.high < layer.max ? "≥ " : "") + format(layer.high);
   hideTip();
 }
 
 function list(words) {
-  const group = (kind) => Object.assign(document.createElement("optgroup"), { label: `${kind}s` });
-  const groups = Object.fromEntries(KINDS.map((kind) => [kind, group(kind)]));
+  const group = (label) => Object.assign(document.createElement("optgroup"), { label });
+  const groups = Object.fromEntries(Object.entries(GROUPS).map(([kind, label]) => [kind, group(label)]));
   data.features.forEach((feature, index) => {
     if (!feature.name.toLowerCase().includes(words.trim().toLowerCase())) return;
-    groups[feature.kind].append(new Option(feature.name, index, false, feature === shown.feature));
+    groups[feature.kind].append(choice(feature, index));
   });
   element("features").replaceChildren(...Object.values(groups).filter((some) => some.children.length));
+}
+
+function choice(feature, index) {
+  const words = feature.short ? `${feature.name}   ${feature.short}` : feature.name;
+  const option = new Option(words, index, false, feature === shown.feature);
+  option.className = feature.state.replaceAll(" ", "-");
+  return option;
 }
 
 // ---- moving
@@ -79,7 +104,7 @@ function showTip(u, v) {
   const place = [x[found], y[found]].map((px) => Math.round(px * data.umPerPx)).join(", ");
   tip.replaceChildren(
     line("b", `${shown.feature.name} ${value}`),
-    line("span", shown.feature.unit),
+    line("span", shown.layer === shown.feature.layers[0] ? shown.layer.unit : `${shown.layer.name}, ${shown.layer.unit}`),
     line("span", `spot ${data.names[found]} at ${place} µm`),
   );
   tip.hidden = false;
@@ -175,11 +200,12 @@ element("search").addEventListener("keydown", (event) => {
   choose(Number(first.value));
 });
 element("features").addEventListener("change", (event) => choose(Number(event.target.value)));
+element("layer").addEventListener("change", (event) => show(shown.feature, Number(event.target.value)));
 
 // ---- start
 
 element("bar").style.background = `linear-gradient(to right, ${data.colours.filter((_, i) => i % 16 === 0 || i === LEVELS - 1).join(", ")})`;
-choose(Math.max(0, data.features.findIndex((feature) => feature.kind === "gene")));
+choose(data.start);
 list("");
 new ResizeObserver(() => (view.scale === view.whole ? showAll() : redraw())).observe(canvas);
 picture.onload = redraw;

@@ -15,7 +15,7 @@ const y = new Float32Array(bytes(data.y).buffer);
 
 // The picture's top left corner in CSS px of the canvas, CSS px per px of the picture, and the same when all is shown.
 const view = { left: 0, top: 0, scale: 1, whole: 1 };
-let shown = { feature: null, levels: null, order: null };
+let shown = { feature: null, layer: null, levels: null, order: null };
 let found = -1; // spot under the pointer
 let waiting = false;
 
@@ -88,20 +88,20 @@ const toScreen = (i) => [view.left + x[i] * view.scale, view.top + y[i] * view.s
 // ---- values and colours
 
 function valueOf(i) {
-  const { min, max } = shown.feature;
+  const { min, max } = shown.layer;
   return min + (shown.levels[i] / (LEVELS - 1)) * (max - min);
 }
 
 /** As many decimals as the 255 steps are worth. */
 function format(value) {
-  const step = (shown.feature.max - shown.feature.min) / (LEVELS - 1);
+  const step = (shown.layer.max - shown.layer.min) / (LEVELS - 1);
   const decimals = step > 0 ? Math.ceil(-Math.log10(step)) : 4;
   return value.toFixed(Math.min(Math.max(decimals, 0), 12));
 }
 
 function colourOf(level) {
   if (level === LEVELS) return "transparent";
-  const { min, max, low, high } = shown.feature;
+  const { min, max, low, high } = shown.layer;
   const value = min + (level / (LEVELS - 1)) * (max - min);
   const share = high > low ? (value - low) / (high - low) : 0.5;
   return data.colours[Math.round(Math.min(Math.max(share, 0), 1) * (LEVELS - 1))];

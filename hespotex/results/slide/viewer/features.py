@@ -1,23 +1,28 @@
 """What can colour the spots, in the few bytes a page affords."""
 
 import base64
+import json
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 import anndata as ad
 import numpy as np
 
+from hespotex.results.slide.evidence import by_evidence, earned
 from hespotex.results.slide.table import (
     Feature,
     by_variance,
     gene_features,
+    layer_features,
     set_features,
     spot_features,
 )
 
 LEVELS = 255  # steps from lowest to highest value; byte 255 is "no value"
 COLOUR_RANGE = (1, 99)  # percentiles at the ends of the colour bar, as in the maps
-JSON_BYTES = 200  # of a feature without its values
+ASKED = "gene that was asked for"  # its kind on the page
+STRANGENESS = "strangeness"
 
 
 def chosen_features(
@@ -25,26 +30,68 @@ def chosen_features(
 ) -> tuple[list[dict[str, Any]], int]:
     """Features for the page, and how many did not fit into `room` bytes (one is there in any case).
 
-    In this order: `genes`, the numbers of each spot, gene sets, further genes by decreasing
-    variance.
+    In this order: `genes`, the numbers of each spot, gene sets, further genes; genes by decreasing
+    PCC in cross-validation, those without one by decreasing variance.
     """
-    further = [gene for gene in by_variance(table) if gene not in set(genes)]
     n_all = (
         table.n_vars + sum(1 for _ in spot_features(table)) + sum(1 for _ in set_features(table))
     )
-    n_fit = max(1, room // (4 * table.n_obs // 3 + JSON_BYTES))
-    ordered = chain(
-        gene_features(table, genes),
-        spot_features(table),
-        set_features(table),
-        gene_features(table, further),
-    )
-    features = [quantised(feature) for feature, _ in zip(ordered, range(n_fit), strict=False)]
+    features: list[dict[str, Any]] = []
+    for feature in _in_order(table, genes):
+        room -= len(json.dumps(feature))
+        if room < 0 and features:
+            break
+        features.append(feature)
     return features, n_all - len(features)
 
 
+def _in_order(table: ad.AnnData, genes: list[str]) -> Iterator[dict[str, Any]]:
+    further = [gene for gene in by_variance(table) if gene not in set(genes)]
+    for feature in gene_features(table, by_evidence(table, genes)):
+        yield _gene(table, feature, ASKED)
+    for feature in chain(spot_features(table), set_features(table)):
+        yield _plain(feature)
+    for feature in gene_features(table, by_evidence(table, further)):
+        yield _gene(table, feature, feature.kind)
+
+
+def _gene(table: ad.AnnData, feature: Feature, kind: str) -> dict[str, Any]:
+    """A gene with what it has earned, and its further layers."""
+    own = earned(table, feature.name)
+    layers = [quantised(layer) for layer in layer_features(table, feature.name)]
+    known = {"kind": kind, "state": own.state, "short": own.short, "evidence": own.sentence}
+    return {"name": feature.name, **known, "layers": [_predicted(feature), *layers]}
+
+
+def _plain(feature: Feature) -> dict[str, Any]:
+    known = {"kind": feature.kind, "state": "", "short": "", "evidence": ""}
+    return {"name": feature.name, **known, "layers": [quantised(feature)]}
+
+
+def _predicted(feature: Feature) -> dict[str, Any]:
+    return quantised(feature) | {"name": "prediction"}
+
+
+def opened(features: list[dict[str, Any]]) -> int:
+    """Which feature the page opens on: the best predicted gene that was asked for, else a gene set,
+    else how strange each spot is; a gene that nobody asked for only where there is nothing else.
+    """
+    return min(range(len(features)), key=lambda number: _wish(features[number]))
+
+
+def _wish(feature: dict[str, Any]) -> int:
+    """The lower, the rather the page opens on it."""
+    wishes = [
+        feature["kind"] == ASKED,
+        feature["kind"] == "gene set",
+        feature["name"] == STRANGENESS,
+        feature["kind"] != "gene",
+    ]
+    return wishes.index(True) if True in wishes else len(wishes)
+
+
 def quantised(feature: Feature) -> dict[str, Any]:
-    """A feature in bytes: level = (value - min) / (max - min) * 254, rounded."""
+    """A layer in bytes: level = (value - min) / (max - min) * 254, rounded."""
     known = np.isfinite(feature.values)
     values = feature.values[known].astype(np.float64)
     lowest, highest = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
@@ -55,7 +102,6 @@ def quantised(feature: Feature) -> dict[str, Any]:
     levels[known] = np.round((values - lowest) / ((highest - lowest) or 1) * (LEVELS - 1))
     return {
         "name": feature.name,
-        "kind": feature.kind,
         "unit": feature.unit,
         "min": lowest,
         "max": highest,
