@@ -20,7 +20,7 @@ test: $(VENV)/.test-ready
 
 # Nightly: 10,000 mutations of every kind of image, mask and file of nuclei; `make test` tries 60 of each.
 fuzz: $(VENV)/.test-ready
-	HESPOTEX_MUTATIONS=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/data/test_image_limits.py tests/data/test_mask_fuzz.py
+	HESPOTEX_MUTATIONS=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/sections/images/test_image_limits.py tests/nuclei/test_mask_fuzz.py
 
 docs: $(VENV)/.docs-ready
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs outputs/docs

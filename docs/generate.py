@@ -10,12 +10,21 @@ import command_reference
 import config_reference
 
 import hespotex
-from hespotex.results.schema import GENE_SETS, GENES, MODELS, SECTIONS
+from hespotex.results.tables.schema import GENE_SETS, GENES, MODELS, SECTIONS
 
 TABLES = {"sections": SECTIONS, "genes": GENES, "models": MODELS, "gene_sets": GENE_SETS}
 ROOMS = {  # packages by page, with the sentence that opens it
-    "commands": "What the commands call; the steps of one run are in `hespotex.run`.",
-    "data": "Sections on disk to tensors.",
+    "commands": "What the commands call; the steps of one run are in `hespotex.training.run`.",
+    "training": "One run, from config to scores.",
+    "prediction": "Slides and other data sets, by trained models.",
+    "records": "What a run leaves, and how it is built again.",
+    "batches": "From sections to the batches of a fold.",
+    "splits": "Who trains, who validates, who tests.",
+    "genes": "Which genes are predicted, and in what unit.",
+    "embeddings": "Patches to numbers, and the store that keeps them.",
+    "nuclei": "Nuclei of a section.",
+    "sections": "What lies on disk, as sections.",
+    "demo": "The synthetic data set.",
     "encoders": "Patches to embeddings.",
     "modules": "Lightning modules: what is trained and how.",
     "nn": "Plain torch layers and losses.",
@@ -28,6 +37,9 @@ ROOMS = {  # packages by page, with the sentence that opens it
     "cohorts": "Tables of a cohort.",
     "packing": "Bundles.",
     "callbacks": "Lightning callbacks.",
+    "kriging": "Gaussian processes on what a model gets wrong.",
+    "cli": "The command line.",
+    "common": "What every room uses.",
 }
 
 

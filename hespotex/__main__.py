@@ -84,7 +84,7 @@ def help_text() -> str:
 
 
 def _refuse(word: str) -> None:
-    from hespotex.typos import near
+    from hespotex.cli.typos import near
 
     meant = near(word.replace("-", "_"), list(VERBS))
     lines = [f"hespotex: there is no verb {word}; expected one of {', '.join(VERBS)}", meant]

@@ -4,7 +4,7 @@ import logging
 import sys
 from pathlib import Path
 
-from hespotex.cli import VerbParser, plain_errors
+from hespotex.cli.entry import VerbParser, plain_errors
 
 log = logging.getLogger("hespotex.audit")
 ABOUT = """Audit finished runs for leaks. Each thing that a run fitted is fitted again on its
@@ -34,12 +34,12 @@ def main() -> None:
     arguments = parser.parse_args()
     from hespotex.auditing.audit import RULES, audit_run
     from hespotex.auditing.dataset import DataSets
-    from hespotex.failures import Failures
-    from hespotex.progress import progress
+    from hespotex.common.failures import Failures
+    from hespotex.common.progress import progress
     from hespotex.results.findings import FAIL, count
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    for shown in (log, logging.getLogger("hespotex.progress")):
+    for shown in (log, logging.getLogger("hespotex.common.progress")):
         shown.setLevel(logging.INFO)
     data_sets = None if arguments.quick else DataSets()
     broken = False

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from hespotex.cli import VerbParser, plain_errors
+from hespotex.cli.entry import VerbParser, plain_errors
 
 ABOUT = """Pack a cross-validated model with its scores into one folder to share: the model on all
 sections (python -m hespotex.finalize) or, where there is none, the checkpoint of every fold;

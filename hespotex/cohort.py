@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hespotex.cli import VerbParser, plain_errors
+from hespotex.cli.entry import VerbParser, plain_errors
 from hespotex.cohorts.bulk import correlations, read_bulk
 from hespotex.cohorts.signatures import signature_scores
 from hespotex.cohorts.slides import DONE, patient_means, pseudobulk, value_columns
 from hespotex.cohorts.survival import c_indices, follow_up_of
-from hespotex.errors import InputError
-from hespotex.files import atomic_path
+from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path
+from hespotex.common.spreadsheet import write_csv
+from hespotex.common.user_table import UserTable, read_user_table
 from hespotex.results.slide.gene_sets import read_gmt
-from hespotex.spreadsheet import write_csv
-from hespotex.user_table import UserTable, read_user_table
 
 log = logging.getLogger("hespotex.cohort")
 EVENTS = {

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from hespotex.cli import VerbParser, plain_errors
-from hespotex.errors import InputError
-from hespotex.files import atomic_path
-from hespotex.results import comparison
-from hespotex.results.runs import Runs, read_runs
-from hespotex.spreadsheet import write_csv
+from hespotex.cli.entry import VerbParser, plain_errors
+from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path
+from hespotex.common.spreadsheet import write_csv
+from hespotex.records.runs import Runs, read_runs
+from hespotex.results.tables import comparison
 
 log = logging.getLogger("hespotex.compare")
 ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: a row for each

@@ -7,7 +7,7 @@ import sys
 
 from omegaconf import DictConfig
 
-from hespotex.cli import command
+from hespotex.cli.entry import command
 
 log = logging.getLogger("hespotex.doctor")
 

@@ -4,13 +4,13 @@
 
 from omegaconf import DictConfig
 
-from hespotex.cli import command
+from hespotex.cli.entry import command
 
 
 @command("embed")
 def main(cfg: DictConfig) -> None:
     """Fill the store with the embeddings of all sections."""
-    from hespotex.fill import fill_store
+    from hespotex.training.fill import fill_store
 
     fill_store(cfg)
 

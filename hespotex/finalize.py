@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hespotex.cli import VerbParser, plain_errors
+from hespotex.cli.entry import VerbParser, plain_errors
 
 if TYPE_CHECKING:
-    from hespotex.choice import Chosen
+    from hespotex.prediction.choice import Chosen
 
 log = logging.getLogger("hespotex.finalize")
 ABOUT = """Fit the model of a cross-validation once more, with its settings, on all sections and one
@@ -50,12 +50,12 @@ def finalize(
         InputError: no such model, runs that differ in more than fold and seed, settings that may
           not be built.
     """
-    from hespotex.checkpoint import read_checkpoint
-    from hespotex.choice import choose, final_folder, settings_of
-    from hespotex.provenance import KEY
-    from hespotex.results.final import cross_validated_genes, final_facts, write_final
-    from hespotex.results.layout import BEST
-    from hespotex.run import train_fold
+    from hespotex.common.provenance import KEY
+    from hespotex.prediction.choice import choose, final_folder, settings_of
+    from hespotex.records.checkpoint import read_checkpoint
+    from hespotex.records.layout import BEST
+    from hespotex.results.tables.final import cross_validated_genes, final_facts, write_final
+    from hespotex.training.run import train_fold
 
     chosen = choose(sweep, model)
     folder = final_folder(sweep, chosen.name)
@@ -99,9 +99,9 @@ def _config(
     from hydra.core.singleton import Singleton
     from omegaconf import OmegaConf
 
-    from hespotex.choice import TAKEN
-    from hespotex.cli import config_folder
-    from hespotex.run import resolved
+    from hespotex.cli.entry import config_folder
+    from hespotex.prediction.choice import TAKEN
+    from hespotex.training.run import resolved
 
     around = Singleton.get_state()  # of the sweep at whose end this is
     GlobalHydra.instance().clear()

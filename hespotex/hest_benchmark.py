@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from hespotex.cli import command
+from hespotex.cli.entry import command
 
 log = logging.getLogger("hespotex.hest_benchmark")
 
@@ -28,9 +28,9 @@ def benchmark(cfg: DictConfig) -> str:
     """
     from hespotex.benchmark.table import read_results, render
     from hespotex.benchmark.task import find_tasks, run_task
-    from hespotex.build import build
-    from hespotex.files import atomic_path, safe_name, write_json
-    from hespotex.provenance import git_commit, versions
+    from hespotex.common.files import atomic_path, safe_name, write_json
+    from hespotex.common.provenance import git_commit, versions
+    from hespotex.records.build import build
 
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     output = Path(config["output"])
@@ -57,7 +57,7 @@ def benchmark(cfg: DictConfig) -> str:
 
 
 def _check_name(path: Path, identity: dict[str, Any], config: dict[str, Any]) -> None:
-    from hespotex.errors import InputError
+    from hespotex.common.errors import InputError
 
     if not path.is_file():
         return

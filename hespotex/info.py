@@ -2,7 +2,7 @@
 
 import logging
 
-from hespotex.cli import VerbParser, plain_errors
+from hespotex.cli.entry import VerbParser, plain_errors
 
 log = logging.getLogger("hespotex.info")
 ABOUT = """Tell of a trained model: what it was trained on, encoder, spots, unit, genes with what
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--folds", action="store_true", help="the folds, as predict.py folds=true")
     parser.add_argument("--genes", action="store_true", help="a line for each gene, the best first")
     words = parser.parse_args()
-    from hespotex.model_facts import model_facts
+    from hespotex.prediction.model_facts import model_facts
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     log.setLevel(logging.INFO)

@@ -4,18 +4,18 @@ hespotex.predict`.
 
 from omegaconf import DictConfig
 
-from hespotex.cli import command
+from hespotex.cli.entry import command
 
 
 @command("predict")
 def main(cfg: DictConfig) -> None:
     """Predict slides, or score a trained model on sections with expression (evaluate=true)."""
     if cfg.evaluate:
-        from hespotex.external import evaluate
+        from hespotex.prediction.external import evaluate
 
         evaluate(cfg)
     else:
-        from hespotex.inference import predict
+        from hespotex.prediction.inference import predict
 
         predict(cfg)
 

@@ -5,9 +5,9 @@ import logging
 import sys
 from pathlib import Path
 
-from hespotex.cli import VerbParser, plain_errors
-from hespotex.data.store_files import StoredFile, remove, stored_files, why_unusable
-from hespotex.errors import InputError
+from hespotex.cli.entry import VerbParser, plain_errors
+from hespotex.common.errors import InputError
+from hespotex.embeddings.store_files import StoredFile, remove, stored_files, why_unusable
 
 log = logging.getLogger("hespotex.store")
 ABOUT = """What is in the embedding store, and what of it may go. Nothing in it is ever stale: a

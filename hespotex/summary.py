@@ -4,11 +4,11 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hespotex.cli import VerbParser, plain_errors
+from hespotex.cli.entry import VerbParser, plain_errors
 
 if TYPE_CHECKING:
-    from hespotex.failures import Failures
-    from hespotex.results.tables import Tables
+    from hespotex.common.failures import Failures
+    from hespotex.results.tables.sweep import Tables
 
 log = logging.getLogger("hespotex.summary")
 ABOUT = """Tables and report of all finished runs below a folder, at any time and again: missing
@@ -33,17 +33,17 @@ def summarise(folder: Path) -> None:
         InputError: no finished run.
     """
     from hespotex.auditing.audit import audit_runs
-    from hespotex.failures import Failures
-    from hespotex.files import atomic_path
+    from hespotex.common.failures import Failures
+    from hespotex.common.files import atomic_path
+    from hespotex.records.search import TABLE, write_trials
     from hespotex.results.export import FILES, write_results
     from hespotex.results.guide import GUIDE, guide_sweep
     from hespotex.results.html.chapter import chapters
     from hespotex.results.html.page import write_page
-    from hespotex.results.markdown import listed
     from hespotex.results.partial import read_partial, write_partial
     from hespotex.results.report import render
-    from hespotex.results.search import TABLE, write_trials
-    from hespotex.results.tables import Tables
+    from hespotex.results.tables.markdown import listed
+    from hespotex.results.tables.sweep import Tables
     from hespotex.results.wandb_summary import log_summary
 
     unread = Failures("run")
@@ -76,7 +76,7 @@ def _absent(folder: Path, unread: "Failures") -> dict[str, list[str]]:
     """What no table holds, a line each under its heading: jobs and folds that failed, and runs that
     cannot be read.
     """
-    from hespotex.failures import failed_below
+    from hespotex.common.failures import failed_below
 
     left_out = [f"{name}: {failure.reason}" for name, failure in unread.found.items()]
     lists = {"Failed": failed_below(folder), "Runs left out: they cannot be read": left_out}

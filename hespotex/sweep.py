@@ -9,10 +9,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from hespotex.config_numbers import check_numbers
-from hespotex.endings import Sweep, refuse
-from hespotex.errors import InputError, stopped_by
-from hespotex.typed_names import check_config_names
+from hespotex.cli.endings import Sweep, refuse
+from hespotex.cli.names import check_config_names
+from hespotex.cli.numbers import check_numbers
+from hespotex.common.errors import InputError, stopped_by
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class SummariseSweep(JobsOfSweep):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from hespotex.results.search import begin_search
+        from hespotex.records.search import begin_search
 
         super().on_multirun_start(config, **kwargs)
         if "optuna" in str(config.hydra.sweeper.get("_target_")).lower():
@@ -72,7 +72,7 @@ def _finalize(config: DictConfig) -> None:
     """The model to use, on the trainer and with the loggers of the sweep; not on the machine that
     has only handed the folds to a cluster.
     """
-    from hespotex.failures import failure_of
+    from hespotex.common.failures import failure_of
     from hespotex.finalize import MACHINE, finalize
 
     sweep = Path(config.hydra.sweep.dir)

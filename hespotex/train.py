@@ -4,13 +4,13 @@ is installed.
 
 from omegaconf import DictConfig
 
-from hespotex.cli import command
+from hespotex.cli.entry import command
 
 
 @command("train")
 def main(cfg: DictConfig) -> float:
     """Train, test and record one run; the score that a search maximises."""
-    from hespotex.run import train
+    from hespotex.training.run import train
 
     return train(cfg)
 

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 import torch
+from builders import picture, section, write_pyramid
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from hespotex.data.demo import make_demo
-from hespotex.manifest import MANIFEST
+from hespotex.demo import make_demo
+from hespotex.records.manifest import MANIFEST
+from hespotex.sections.section import Section
 
 CHECKOUT = Path(__file__).parents[1]
 Run = Callable[..., Path]
@@ -97,7 +99,7 @@ def train(
     """Train in this process; returns the run's folder. Maps, which take longer than all else, with
     the mark `maps` only.
     """
-    from hespotex.run import train as run_train
+    from hespotex.training.run import train as run_train
 
     def run(*overrides: str, folder: Path = tmp_path / "run") -> Path:
         folder.mkdir(exist_ok=True)
@@ -190,3 +192,9 @@ def command(
         check=False,
         timeout=600,
     )
+
+
+@pytest.fixture
+def spots(tmp_path: Path) -> Section:
+    """25 spots of a section on a small image."""
+    return section(image=write_pyramid(tmp_path / "a.tif", [picture(340, 340)]))

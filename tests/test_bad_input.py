@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import Run, command, compose_config
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 
 def no_spatial(root: Path) -> None:
@@ -111,7 +111,7 @@ class TestPrediction:
         return train("model=ridge") / "checkpoints" / "best.ckpt"
 
     def predict(self, checkpoint: Path, tmp_path: Path, store: Path, *overrides: str) -> None:
-        from hespotex.inference import predict
+        from hespotex.prediction.inference import predict
 
         paths = [f"checkpoint={checkpoint}", f"output={tmp_path / 'out'}", f"paths.store={store}"]
         predict(compose_config("predict", [*paths, *overrides], tmp_path))

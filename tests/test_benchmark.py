@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import CHECKOUT, Run, command, compose_config
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 MODELS = sorted(path.stem for path in (CHECKOUT / "conf" / "model").glob("*.yaml"))
 ROLES = {"model", "baseline", "control", "ceiling"}

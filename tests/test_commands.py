@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import command
 
-from hespotex.checkpoint import read_checkpoint
+from hespotex.records.checkpoint import read_checkpoint
 
 TINY = ["model.max_epochs=2", "data.panel.n_top=50"]
 NETWORK = [

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT, Run, compose_config
-from data.nuclei.formats import (
+from nuclei.formats import (
     known_nuclei,
     write_cellvit_parquet,
     write_csv,
     write_npy,
     write_qupath,
 )
-from data.nuclei.stand_in import replace_cellpose
+from nuclei.stand_in import replace_cellpose
 from omegaconf import OmegaConf
 
-from hespotex.data.images import open_image
-from hespotex.data.readers.hest import HestReader
+from hespotex.sections.images import open_image
+from hespotex.sections.readers.hest.folder import HestReader
 
 CONF = CHECKOUT / "conf"
 FAST = ["model.max_epochs=1"]
@@ -38,8 +38,8 @@ NEEDS = dict.fromkeys(
     "encoder=mobilenet": (
         "a package beside the install: tests/encoders/test_package.py has a stand-in"
     ),
-    "fold=files": "a file: tests/data/test_folds.py has one",
-    "fold=bundle": "a bundle: tests/data/test_hest_benchmark.py has one",
+    "fold=files": "a file: tests/splits/test_folds.py has one",
+    "fold=bundle": "a bundle: tests/sections/readers/test_hest_benchmark.py has one",
 }
 
 

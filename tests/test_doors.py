@@ -15,19 +15,19 @@ SOURCES = [
     CHECKOUT / "predict.py",
 ]
 DOORS = {  # last names of a call, and the modules where it may stand
-    "instantiate": ["build.py"],
+    "instantiate": ["records/build.py"],
     "utils.call": [],
     "get_object": [],
     "get_class": [],
     "get_method": [],
-    "import_module": ["trusted.py"],
-    "torch.load": ["loading.py"],
+    "import_module": ["records/trusted.py"],
+    "torch.load": ["common/loading.py"],
     "hub.load": [],
-    "np.load": ["loading.py"],
+    "np.load": ["common/loading.py"],
     "loadtxt": [],
     "genfromtxt": [],
-    "h5py.File": ["hdf5.py", "data/store.py"],  # the store writes
-    "ad.read_h5ad": ["hdf5.py"],
+    "h5py.File": ["common/hdf5.py", "embeddings/store.py"],  # the store writes
+    "ad.read_h5ad": ["common/hdf5.py"],
     "anndata.read_h5ad": [],
     "read_hdf": [],
     "read_pickle": [],
@@ -45,20 +45,20 @@ DOORS = {  # last names of a call, and the modules where it may stand
     "OmegaConf.load": [],
     "load_from_checkpoint": [],
     "os.system": [],
-    "register_new_resolver": ["typos.py"],
+    "register_new_resolver": ["cli/typos.py"],
 }
 BUILDERS = [  # they build what the user's own command names, and nothing of a file
     "benchmark/",
     "checkup/",
-    "external.py",
-    "fill.py",
-    "fit.py",
     "hest_benchmark.py",
-    "informed.py",
-    "partial.py",
-    "predictor.py",
-    "run.py",
-    "teacher.py",
+    "prediction/external.py",
+    "prediction/informed.py",
+    "prediction/predictor.py",
+    "training/fill.py",
+    "training/fit.py",
+    "training/partial.py",
+    "training/run.py",
+    "training/teacher.py",
 ]
 KEYWORDS = {"allow_pickle": False, "weights_only": True}
 
@@ -93,9 +93,10 @@ def faults(place: str, source: str) -> list[str]:
 
 
 def imports_of_build(source: str) -> list[str]:
-    """Names taken from `hespotex.build`, less the type."""
+    """Names taken from `hespotex.records.build`, less the type."""
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
-    names = [name.name for node in nodes if node.module == "hespotex.build" for name in node.names]
+    builds = [node for node in nodes if node.module == "hespotex.records.build"]
+    names = [name.name for node in builds for name in node.names]
     return [name for name in names if name not in ("Config", "precision")]
 
 
@@ -111,7 +112,8 @@ def test_what_a_file_names_is_built_at_the_door_only() -> None:
     for file in SOURCES:
         if imports_of_build(file.read_text(encoding="utf-8")):
             assert _place(file).startswith(tuple(BUILDERS)), file
-    assert imports_of_build((CHECKOUT / "hespotex" / "predictor.py").read_text()) == ["build"]
+    predictor = CHECKOUT / "hespotex" / "prediction" / "predictor.py"
+    assert imports_of_build(predictor.read_text()) == ["build"]
 
 
 WRONG = [
@@ -132,7 +134,7 @@ WRONG = [
 
 @pytest.mark.parametrize("source", WRONG)
 def test_the_test_sees(source: str) -> None:
-    assert len(faults("data/new.py", source)) == 1
+    assert len(faults("sections/new.py", source)) == 1
 
 
 def test_the_test_lets_pass() -> None:
@@ -140,5 +142,5 @@ def test_the_test_lets_pass() -> None:
         "re.compile(p)\nmodule.eval()\ntorch.compile(n)\nload_array(p)\nopen_hdf5(p)\n"
         "json.load(f)\nyaml.safe_load(f)"
     )
-    assert faults("data/new.py", fine) == []
-    assert imports_of_build("from hespotex.build import Config, build") == ["build"]
+    assert faults("sections/new.py", fine) == []
+    assert imports_of_build("from hespotex.records.build import Config, build") == ["build"]

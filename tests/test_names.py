@@ -13,17 +13,17 @@ import pytest
 from conftest import compose_config
 from omegaconf import OmegaConf
 
-from hespotex.data.readers.hest import HestReader
-from hespotex.data.section import Section, SectionKey, make_adata
-from hespotex.data.sections import Sections
-from hespotex.data.slide_list import find_slides
-from hespotex.data.store import EmbeddingStore, Request
-from hespotex.errors import InputError
-from hespotex.hdf5 import read_anndata
+from hespotex.common.errors import InputError
+from hespotex.common.hdf5 import read_anndata
+from hespotex.embeddings.store import EmbeddingStore, Request
+from hespotex.prediction.slide_list import find_slides
 from hespotex.results.html.calibration import calibration
 from hespotex.results.html.pictures import map_files
 from hespotex.results.predictions import prediction_file
-from hespotex.run import train_fold
+from hespotex.sections.readers.hest.folder import HestReader
+from hespotex.sections.section import Section, SectionKey, make_adata
+from hespotex.sections.sections import Sections
+from hespotex.training.run import train_fold
 
 GENES = ["x/../../../0", "Abc", "ABC", "g" * 300]
 NAMES = ["..", "x/../../../0", "a\0b", "n" * 300, "CON", ".h", "<b>"]

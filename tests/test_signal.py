@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import Run, compose_config
 
-from hespotex.data.demo import make_demo
+from hespotex.demo import make_demo
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_bare_slide_against_its_truth(
     """
     from scipy.spatial import cKDTree
 
-    from hespotex.inference import predict
+    from hespotex.prediction.inference import predict
 
     folder = train(*settings, "model=ridge")
     words = [

@@ -120,6 +120,6 @@ def test_verbs_find_the_configs(installed: Path, tmp_path: Path) -> None:
         installed,
         tmp_path,
         "-c",
-        "import hespotex; from hespotex.cli import config_folder; print(config_folder())",
+        "import hespotex; from hespotex.cli.entry import config_folder; print(config_folder())",
     )
     assert Path(place.strip()) == installed / "hespotex" / "conf"

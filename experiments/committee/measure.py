@@ -9,10 +9,10 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hespotex.build import build_fold, build_sections
-from hespotex.data.fold import Fold
-from hespotex.fit import prepared_module
+from hespotex.batches.fold import Fold
 from hespotex.metrics import gene_pearson
+from hespotex.records.build import build_fold, build_sections
+from hespotex.training.fit import prepared_module
 
 log = logging.getLogger("committee")
 CONF = Path(__file__).parents[2] / "conf"

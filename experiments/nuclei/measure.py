@@ -16,9 +16,9 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from hespotex.data.nuclei.haematoxylin import HaematoxylinNuclei
-from hespotex.data.section import Section, SectionKey, make_adata
 from hespotex.histology import detect_nuclei, label_nuclei
+from hespotex.nuclei.haematoxylin import HaematoxylinNuclei
+from hespotex.sections.section import Section, SectionKey, make_adata
 
 MPP = 0.5
 REACH_UM = 3.0

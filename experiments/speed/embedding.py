@@ -14,11 +14,11 @@ import torch
 from slide import make_slide
 from stand_in import RandomTimm
 
-from hespotex.build import build
-from hespotex.data.embed import patch_specs
-from hespotex.data.patch_reader import iterate_patches
-from hespotex.data.pipeline import default_workers, encode_spots
-from hespotex.data.section import Section
+from hespotex.embeddings.embed import patch_specs
+from hespotex.embeddings.pipeline import default_workers, encode_spots
+from hespotex.records.build import build
+from hespotex.sections.patch_reader import iterate_patches
+from hespotex.sections.section import Section
 
 log = logging.getLogger("speed")
 COMMON = {

@@ -23,10 +23,10 @@ from scipy.stats import pearsonr
 from synthetic import VISIUM, assay_of, draw_counts, gene_rates, positions
 from torch import Tensor, nn
 
-from hespotex.data.graph import knn_edges, undirected_with_loops
 from hespotex.nn.autoencoder import ExpressionAutoencoder
 from hespotex.nn.losses import latent_alignment
 from hespotex.nn.published import PublishedDecoder, PublishedGraphLayer, published_nuclei_factor
+from hespotex.sections.graph import knn_edges, undirected_with_loops
 
 D_IMAGE = 512
 K_TEACHER = 8

@@ -15,9 +15,9 @@ from scipy.sparse import csc_matrix, csr_matrix
 from synthetic import assay_of
 from torch import Tensor
 
-from hespotex.data.graph import knn_edges
-from hespotex.data.target import Target
+from hespotex.genes.target import Target
 from hespotex.metrics import Layout, Raster, gene_metrics, section_metrics
+from hespotex.sections.graph import knn_edges
 
 COLUMNS = 100  # genes that are drawn together
 

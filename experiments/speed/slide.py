@@ -9,7 +9,7 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.data.section import Section, SectionKey, make_adata
+from hespotex.sections.section import Section, SectionKey, make_adata
 
 MPP = 0.5
 TILE = 256

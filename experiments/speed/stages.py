@@ -25,19 +25,19 @@ from omegaconf import OmegaConf, open_dict
 from stand_in import D_IMAGE, PixelEncoder, vit_b32
 from synthetic import Assay, assay_of, write_sections
 
-from hespotex.build import Config, build, build_fold, build_sections, build_trainer
-from hespotex.data import embed as embedding
-from hespotex.data.datamodule import SectionDataModule
-from hespotex.data.embed import fill
-from hespotex.data.fold import Fold
-from hespotex.data.patches import PatchSpec
-from hespotex.data.pipeline import encode_spots
-from hespotex.data.section import Section
-from hespotex.fit import predict_test, prepared_module
+from hespotex.batches.datamodule import SectionDataModule
+from hespotex.batches.fold import Fold
+from hespotex.embeddings import embed as embedding
+from hespotex.embeddings.embed import fill
+from hespotex.embeddings.pipeline import encode_spots
+from hespotex.records.build import Config, build, build_fold, build_sections, build_trainer
 from hespotex.results.about import describe
 from hespotex.results.cost import cost, parameters
 from hespotex.results.scores import write_scores
-from hespotex.teacher import attach_latents
+from hespotex.sections.patches import PatchSpec
+from hespotex.sections.section import Section
+from hespotex.training.fit import predict_test, prepared_module
+from hespotex.training.teacher import attach_latents
 
 CONF = Path(__file__).parents[2] / "conf"
 MEASURED_GENES = 6000
@@ -174,7 +174,7 @@ class Clock(pl.Callback):
 
 
 def fit_and_score(stages: Stages, config: Config, fold: Fold, run: Path, test: int) -> None:
-    """Stage 2 and the evaluation of the test section, as `hespotex.fit` does them."""
+    """Stage 2 and the evaluation of the test section, as `hespotex.training.fit` does them."""
     with stages.stage("closed form part", stages.spots):
         module = prepared_module(config, fold)
     clock = Clock()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from slide import MPP, drawn_tiles, write_mosaic
 
-from hespotex.data.section import make_adata
-from hespotex.files import write_json
+from hespotex.common.files import write_json
+from hespotex.sections.section import make_adata
 
 MARGIN_PX = 256
 VISIUM_SPOTS = 10_000  # larger sections come from Visium HD only

@@ -12,9 +12,9 @@ from stages import MEASURED_GENES, make_config, patch_um
 from stand_in import vit_b32
 from synthetic import assay_of, write_sections
 
-from hespotex.build import build_sections
-from hespotex.data.sections import Sections
-from hespotex.run import train_fold
+from hespotex.records.build import build_sections
+from hespotex.sections.sections import Sections
+from hespotex.training.run import train_fold
 
 log = logging.getLogger("speed")
 

@@ -9,10 +9,10 @@ from hespotex.auditing import fitted, splits, trained
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
 from hespotex.auditing.record import read_record
-from hespotex.errors import InputError
-from hespotex.failures import failure_of
-from hespotex.manifest import check_files
-from hespotex.progress import progress
+from hespotex.common.errors import InputError
+from hespotex.common.failures import failure_of
+from hespotex.common.progress import progress
+from hespotex.records.manifest import check_files
 from hespotex.results.findings import FAIL, UNCHECKED, Finding, count, write_audit
 
 log = logging.getLogger(__name__)

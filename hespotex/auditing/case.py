@@ -10,26 +10,26 @@ from torch import Tensor
 
 from hespotex.auditing.dataset import DataSet, DataSets
 from hespotex.auditing.record import RunRecord
-from hespotex.checkpoint import load_module, restored_target
-from hespotex.data.assemble import ImageInputs
-from hespotex.data.encoder import NucleiCounter
-from hespotex.data.expression import Expression, library_size
-from hespotex.data.fold import Fold, PreparedSection, Recipe
-from hespotex.data.gene_list import GeneList
-from hespotex.data.gene_sets import GeneSets
-from hespotex.data.genes import GenePanel
-from hespotex.data.loader import Batching, BlockLoader
-from hespotex.data.patches import PatchSpec
-from hespotex.data.rows import StoredRows
-from hespotex.data.scaling import scaling
-from hespotex.data.split import Split
-from hespotex.data.store import EmbeddingStore, Request
-from hespotex.data.target import Target
+from hespotex.batches.assemble import ImageInputs
+from hespotex.batches.fold import Fold, PreparedSection, Recipe
+from hespotex.batches.loader import Batching, BlockLoader
+from hespotex.common.errors import InputError
+from hespotex.embeddings.encoder import NucleiCounter
+from hespotex.embeddings.rows import StoredRows
+from hespotex.embeddings.store import EmbeddingStore, Request
 from hespotex.encoders.pair import has_parts, part_identities, part_settings
-from hespotex.errors import InputError
+from hespotex.genes.expression import Expression, library_size
+from hespotex.genes.gene_list import GeneList
+from hespotex.genes.panel import GenePanel
+from hespotex.genes.scaling import scaling
+from hespotex.genes.sets import GeneSets
+from hespotex.genes.target import Target
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule, collect
-from hespotex.trusted import rebuild
+from hespotex.records.checkpoint import load_module, restored_target
+from hespotex.records.trusted import rebuild
+from hespotex.sections.patches import PatchSpec
+from hespotex.splits.split import Split
 
 
 class Case:

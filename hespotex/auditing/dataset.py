@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from hespotex.auditing.record import RunRecord
-from hespotex.data.genes import GenePanel
-from hespotex.data.section import Section, section_facts
-from hespotex.data.sections import Sections
-from hespotex.data.similarity import Look, look_at
-from hespotex.errors import InputError
-from hespotex.files import digest
-from hespotex.trusted import rebuild, rebuild_part
+from hespotex.common.errors import InputError
+from hespotex.common.files import digest
+from hespotex.genes.panel import GenePanel
+from hespotex.records.trusted import rebuild, rebuild_part
+from hespotex.sections.section import Section, section_facts
+from hespotex.sections.sections import Sections
+from hespotex.sections.similarity import Look, look_at
 
 Config = dict[str, Any]
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from hespotex.auditing.case import Case
-from hespotex.checkpoint import fresh_target, rebuilt_module
-from hespotex.data.directions import Directions
-from hespotex.errors import InputError
-from hespotex.loading import load_tensors
+from hespotex.common.errors import InputError
+from hespotex.common.loading import load_tensors
+from hespotex.genes.directions import Directions
+from hespotex.records.checkpoint import fresh_target, rebuilt_module
 from hespotex.results.about import trained_in
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
-from hespotex.teacher import mean_row, teacher_path, teacher_scaling
+from hespotex.training.teacher import mean_row, teacher_path, teacher_scaling
 
 SCALING = ("gene_mean", "gene_std")
 

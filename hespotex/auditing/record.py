@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hespotex.checkpoint import read_checkpoint
-from hespotex.errors import InputError
-from hespotex.files import read_json
-from hespotex.provenance import KEY
-from hespotex.trusted import plain
+from hespotex.common.errors import InputError
+from hespotex.common.files import read_json
+from hespotex.common.provenance import KEY
+from hespotex.records.checkpoint import read_checkpoint
+from hespotex.records.trusted import plain
 
 Config = dict[str, Any]
 NOT_WHOLE = "the run's folder is not whole"

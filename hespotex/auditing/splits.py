@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from hespotex.auditing.case import Case
 from hespotex.auditing.record import SIDES
-from hespotex.data.duplicates import DuplicatePair, compare, known_pair
-from hespotex.data.folds import FoldStrategy
-from hespotex.data.section import one_area
-from hespotex.data.split import Split, selected
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
+from hespotex.records.trusted import rebuild
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
-from hespotex.trusted import rebuild
+from hespotex.sections.duplicates import DuplicatePair, compare, known_pair
+from hespotex.sections.section import one_area
+from hespotex.splits.split import Split, selected
+from hespotex.splits.strategies import FoldStrategy
 
 
 def check_split(case: Case) -> Finding:

@@ -11,7 +11,7 @@ import torch
 
 from hespotex.auditing.case import Case
 from hespotex.auditing.fitted import rederived
-from hespotex.hdf5 import read_anndata
+from hespotex.common.hdf5 import read_anndata
 from hespotex.metrics import gene_pearson
 from hespotex.results.findings import FAIL, PASS, UNCHECKED, Finding
 from hespotex.results.predictions import prediction_file

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hespotex.encoders.pair import part_identities
-from hespotex.results.markdown import inert, markdown
+from hespotex.results.tables.markdown import inert, markdown
 
 Results = dict[str, dict[str, dict[str, Any]]]  # encoder -> task -> result
 

@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.benchmark.recipe import FoldScore, score_fold
-from hespotex.data.bundle_split import BundleSplit
-from hespotex.data.duplicates import duplicate_leaks, known_pair
-from hespotex.data.embed import embed_section
-from hespotex.data.encoder import Encoder
-from hespotex.data.folds import Fold, section_ids
-from hespotex.data.gene_list import GeneList
-from hespotex.data.genes import check_markers
-from hespotex.data.patch_reader import stored_barcodes
-from hespotex.data.readers.common import existing_folder
-from hespotex.data.readers.hest_benchmark import HestBenchmarkReader
-from hespotex.data.readers.ids import h5ads_in
-from hespotex.data.section import Section
-from hespotex.data.store import EmbeddingStore
-from hespotex.errors import InputError
-from hespotex.hdf5 import open_hdf5
+from hespotex.common.errors import InputError
+from hespotex.common.hdf5 import open_hdf5
+from hespotex.embeddings.embed import embed_section
+from hespotex.embeddings.encoder import Encoder
+from hespotex.embeddings.store import EmbeddingStore
+from hespotex.genes.gene_list import GeneList
+from hespotex.genes.panel import check_markers
+from hespotex.sections.duplicates import duplicate_leaks, known_pair
+from hespotex.sections.ids import h5ads_in
+from hespotex.sections.patch_reader import stored_barcodes
+from hespotex.sections.readers.common import existing_folder
+from hespotex.sections.readers.hest.benchmark import HestBenchmarkReader
+from hespotex.sections.section import Section
+from hespotex.splits.bundle_split import BundleSplit
+from hespotex.splits.strategies import Fold, section_ids
 
 log = logging.getLogger(__name__)
 GENES = "var_50genes.json"

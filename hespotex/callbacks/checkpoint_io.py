@@ -8,8 +8,8 @@ from typing import Any
 
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from hespotex.files import atomic_path
-from hespotex.loading import load_tensors, tensor_bytes
+from hespotex.common.files import atomic_path
+from hespotex.common.loading import load_tensors, tensor_bytes
 
 RESUMED = (
     "state_dict",

@@ -2,7 +2,7 @@
 
 import pytorch_lightning as pl
 
-from hespotex.progress import progress_bar
+from hespotex.common.progress import progress_bar
 
 
 class EpochProgress(pl.Callback):

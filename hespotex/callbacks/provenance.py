@@ -4,7 +4,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from hespotex.provenance import KEY
+from hespotex.common.provenance import KEY
 
 
 class Provenance(pl.Callback):

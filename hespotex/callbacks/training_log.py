@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 
-from hespotex.files import atomic_path
+from hespotex.common.files import atomic_path
 
 log = logging.getLogger(__name__)
 Row = dict[str, str]

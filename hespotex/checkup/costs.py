@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hespotex.batches.fold import Recipe
 from hespotex.checkup.memory import fold_memory
-from hespotex.data.embed import patch_specs
-from hespotex.data.encoder import Encoder, NucleiCounter
-from hespotex.data.fold import Recipe
-from hespotex.data.nuclei import NucleiPerSpot
-from hespotex.data.pipeline import encode_spots
-from hespotex.data.section import Section
-from hespotex.data.split import Split
-from hespotex.data.store import PRECISION
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
+from hespotex.embeddings.embed import patch_specs
+from hespotex.embeddings.encoder import Encoder, NucleiCounter
+from hespotex.embeddings.pipeline import encode_spots
+from hespotex.embeddings.store import PRECISION
+from hespotex.nuclei import NucleiPerSpot
+from hespotex.sections.section import Section
+from hespotex.splits.split import Split
 
 # spots that are timed; the difference leaves out what is done once
 FEW = 8

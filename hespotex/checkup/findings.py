@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hespotex.failures import failure_of
+from hespotex.common.failures import failure_of
 
 T = TypeVar("T")
 

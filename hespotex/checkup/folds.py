@@ -5,10 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 from hespotex.checkup.findings import Findings
-from hespotex.data.folds import ALL, FoldStrategy
-from hespotex.data.section import SectionKey
-from hespotex.data.split import Split, selected
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
+from hespotex.sections.section import SectionKey
+from hespotex.splits.split import Split, selected
+from hespotex.splits.strategies import ALL, FoldStrategy
 
 SHOWN = 12  # ids in one list
 

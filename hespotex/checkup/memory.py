@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hespotex.data.cut import BYTES_PER_VALUE, block_spots
-from hespotex.data.images import image_facts
-from hespotex.data.images.region import OPEN_IMAGES, PLAIN
-from hespotex.data.images.tiff import CACHE_BYTES
-from hespotex.data.loader import Batching
-from hespotex.data.section import Section
-from hespotex.data.sections import counts_bytes
-from hespotex.data.split import Split
+from hespotex.batches.cut import BYTES_PER_VALUE, block_spots
+from hespotex.batches.loader import Batching
+from hespotex.sections.images import image_facts
+from hespotex.sections.images.region import OPEN_IMAGES, PLAIN
+from hespotex.sections.images.tiff import CACHE_BYTES
+from hespotex.sections.section import Section
+from hespotex.sections.sections import counts_bytes
+from hespotex.splits.split import Split
 
 FLOAT = 4  # bytes
 SPARSE = 8  # bytes of a non-zero: value and column

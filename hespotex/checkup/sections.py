@@ -6,15 +6,15 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from hespotex.checkup.findings import Findings
-from hespotex.data.embed import patch_specs
-from hespotex.data.encoder import Encoder, NucleiCounter
-from hespotex.data.images import open_image
-from hespotex.data.patch_reader import patch_reader
-from hespotex.data.scale import pitch_px
-from hespotex.data.section import Section, SectionKey
-from hespotex.data.sections import Sections
-from hespotex.files import safe_name
-from hespotex.results.overlay import draw_overlay
+from hespotex.common.files import safe_name
+from hespotex.embeddings.embed import patch_specs
+from hespotex.embeddings.encoder import Encoder, NucleiCounter
+from hespotex.results.figures.overlay import draw_overlay
+from hespotex.sections.images import open_image
+from hespotex.sections.patch_reader import patch_reader
+from hespotex.sections.scale import pitch_px
+from hespotex.sections.section import Section, SectionKey
+from hespotex.sections.sections import Sections
 
 HEADER = [
     "section",

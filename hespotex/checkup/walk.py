@@ -7,21 +7,21 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from hespotex.build import Config, build, build_module, build_recipe, build_sections
+from hespotex.batches.fold import Recipe, section_ids
+from hespotex.batches.prepare import fit_panel, label_duplicates
 from hespotex.checkup.costs import Costs, check_disk, check_memory, describe, estimate
 from hespotex.checkup.findings import Findings
 from hespotex.checkup.folds import check_folds
 from hespotex.checkup.sections import HEADER, SectionCheck
-from hespotex.data.fold import Recipe, section_ids
-from hespotex.data.folds import FoldStrategy
-from hespotex.data.genes import ALL, MEASURED_IN, PanelRule
-from hespotex.data.naming import check_names, naming, species
-from hespotex.data.prepare import fit_panel, label_duplicates
-from hespotex.data.section import Section, SectionKey
-from hespotex.data.sections import Sections
-from hespotex.data.split import Split
-from hespotex.progress import progress_bar
-from hespotex.results.markdown import markdown
+from hespotex.common.progress import progress_bar
+from hespotex.genes.panel import ALL, MEASURED_IN, PanelRule
+from hespotex.records.build import Config, build, build_module, build_recipe, build_sections
+from hespotex.results.tables.markdown import markdown
+from hespotex.sections.naming import check_names, naming, species
+from hespotex.sections.section import Section, SectionKey
+from hespotex.sections.sections import Sections
+from hespotex.splits.split import Split
+from hespotex.splits.strategies import FoldStrategy
 
 log = logging.getLogger(__name__)
 FEW_SHARED = 0.5  # of all genes that were measured: below, many are lost to the panel

@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from hespotex.errors import InputError
-from hespotex.user_table import BLANK, is_decimal_comma, parse_number, read_user_rows
+from hespotex.common.errors import InputError
+from hespotex.common.user_table import BLANK, is_decimal_comma, parse_number, read_user_rows
 
 log = logging.getLogger(__name__)
 LEAST = 3  # pairs without which a correlation says nothing

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from hespotex.cohorts.slides import FACTS, value_columns
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 log = logging.getLogger(__name__)
 

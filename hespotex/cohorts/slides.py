@@ -9,14 +9,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from hespotex.data.tissue import read_tissue
-from hespotex.errors import InputError
-from hespotex.failures import failure_of, read_failed
-from hespotex.files import safe_name, visible
-from hespotex.hdf5 import read_anndata
-from hespotex.progress import progress_bar
+from hespotex.common.errors import InputError
+from hespotex.common.failures import failure_of, read_failed
+from hespotex.common.files import safe_name, visible
+from hespotex.common.hdf5 import read_anndata
+from hespotex.common.progress import progress_bar
 from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.trust import DOUBTED, KEY, trust_of
+from hespotex.sections.tissue import read_tissue
 
 # columns before the genes
 FACTS = [

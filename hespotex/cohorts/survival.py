@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 log = logging.getLogger(__name__)
 FOLDS = 5

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.weights import load_strictly, part_of, read_state
-from hespotex.errors import InputError
 
 
 class ConchEncoder(HubEncoder):

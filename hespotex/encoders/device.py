@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 CPU_BATCH = 32
 LARGEST_BATCH = 1024  # beyond it no GPU gets faster, and the last batch of a section gets emptier

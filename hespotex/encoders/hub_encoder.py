@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import nn
 
+from hespotex.common.errors import InputError
+from hespotex.common.files import file_fingerprint
 from hespotex.encoders.torch_encoder import TorchEncoder
 from hespotex.encoders.weights import Package, Source
-from hespotex.errors import InputError
-from hespotex.files import file_fingerprint
 
 log = logging.getLogger("hespotex.encoders")
 FILES = (

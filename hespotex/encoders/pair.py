@@ -4,7 +4,7 @@ here, nowhere else.
 
 from typing import Any
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 Settings = dict[str, Any]
 

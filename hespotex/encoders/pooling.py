@@ -4,7 +4,7 @@ from math import isqrt
 
 from torch import Tensor, cat, nn
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 POOLINGS = ("cls", "mean", "cls_mean", "mean_std", "centre")
 

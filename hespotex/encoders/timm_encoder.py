@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.pooling import check_pooling, pool_tokens
 from hespotex.encoders.weights import (
@@ -18,7 +19,6 @@ from hespotex.encoders.weights import (
     load_strictly,
     read_state,
 )
-from hespotex.errors import InputError
 
 CLASSIFIERS = ("fc.", "head.", "_fc.")  # ImageNet weights bring one along, which no embedding needs
 

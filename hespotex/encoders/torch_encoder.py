@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.device import DTYPES, choose_device, choose_precision, fitting_batch
-from hespotex.errors import InputError
 
 
 class TorchEncoder:

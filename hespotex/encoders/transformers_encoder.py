@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.hub_encoder import HubEncoder, checked_architecture
 from hespotex.encoders.pooling import Pooled
 from hespotex.encoders.weights import State, read_state, without, wrong_weights
-from hespotex.errors import InputError
 
 ARCHITECTURES = {
     "vit": ("ViTModel", "ViTConfig"),

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hespotex.errors import InputError
-from hespotex.loading import load_tensors
+from hespotex.common.errors import InputError
+from hespotex.common.loading import load_tensors
 
 HUB = "https://huggingface.co"
 # training checkpoints keep the weights one level down

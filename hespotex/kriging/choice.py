@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hespotex.common.progress import progress
 from hespotex.kriging.field import NOTHING, Array, Field
 from hespotex.kriging.left_out import LeftOut, Numbers, leave_out
-from hespotex.progress import progress
 
 # standard errors over the blocks by which fields must be better than simpler ones: that of a
 # programme, and those of all programmes together

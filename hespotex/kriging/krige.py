@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.gaussian_process import GaussianProcessRegressor
 
-from hespotex.data.cut import split
+from hespotex.batches.cut import split
+from hespotex.common.progress import progress
 from hespotex.kriging.choice import Chosen, choose
 from hespotex.kriging.field import NOTHING, Array, Field
 from hespotex.kriging.left_out import Numbers
 from hespotex.kriging.programmes import programmes
 from hespotex.kriging.settings import Settings
 from hespotex.kriging.spots import MeasuredSpots
-from hespotex.progress import progress
 
 SPOTS_A_DIRECTION = 10  # measured spots that a direction of the errors takes
 PARTS = 4  # of very many measured spots that are looked at to choose

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.kriging.field import Field
 
 

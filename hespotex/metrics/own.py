@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.metrics.section import Layout, PerGene, Row, known, mean
 
 

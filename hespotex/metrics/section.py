@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.heap import keep_freed_memory, return_freed_memory
+from hespotex.common.heap import keep_freed_memory, return_freed_memory
+from hespotex.common.progress import progress_bar
 from hespotex.metrics.autocorrelation import Neighbours, morans_i
 from hespotex.metrics.genes import Centred, by_gene, gene_pearson, mean_absolute_error
 from hespotex.metrics.maps import Raster, ssim
 from hespotex.metrics.moments import GeneMoments
 from hespotex.metrics.ranks import area_under_curve, average_ranks, spearman
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
-from hespotex.progress import progress_bar
 
 PerGene = dict[str, NDArray[np.float64]]
 Row = dict[str, float | int]

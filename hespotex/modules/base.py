@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.data.fold import Fold
-from hespotex.errors import InputError
+from hespotex.batches.fold import Fold
+from hespotex.common.errors import InputError
 from hespotex.metrics import GeneMoments, SectionScores
 
 Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -134,7 +134,7 @@ class ExpressionModule(pl.LightningModule):
 
 
 def counted(batch: Batch, field: str) -> Tensor:
-    """A field of the nuclei counts, (n_spots, 1); see `hespotex.data.assemble`."""
+    """A field of the nuclei counts, (n_spots, 1); see `hespotex.batches.assemble`."""
     if field not in batch:
         raise InputError(
             "this model wants nuclei counts and nuclei=none gives none: add nuclei=haematoxylin, or"

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.data.fold import Fold
-from hespotex.data.genes import MEASURED_IN
-from hespotex.errors import InputError
+from hespotex.batches.fold import Fold
+from hespotex.common.errors import InputError
+from hespotex.common.progress import progress
+from hespotex.genes.panel import MEASURED_IN
 from hespotex.modules.base import ExpressionModule
-from hespotex.progress import progress
 
 
 class ClosedFormModule(ExpressionModule):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.metrics import GeneMoments
 from hespotex.modules.base import ExpressionModule, Optimizer, blocks, counted
 from hespotex.modules.linear import Readout

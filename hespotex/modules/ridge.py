@@ -12,11 +12,11 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from hespotex.common.progress import progress
 from hespotex.modules.base import counted
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.linear import add_up
 from hespotex.nn.ridge import Biased, NeighbourRidge, RidgeSums
-from hespotex.progress import progress
 
 Sums = Mapping[str, RidgeSums]  # by section
 

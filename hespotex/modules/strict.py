@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from hespotex.data.block_target import BlockTarget
-from hespotex.data.fold import Fold
+from hespotex.batches.fold import Fold
+from hespotex.genes.block_target import BlockTarget
 from hespotex.modules.base import blocks
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.nn.committee import (

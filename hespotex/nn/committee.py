@@ -24,8 +24,8 @@ from scipy.linalg import eigh
 from scipy.optimize import nnls
 from torch import Tensor
 
+from hespotex.common.sparse import Edges
 from hespotex.nn.ridge import TINY, RidgeSums
-from hespotex.sparse import Edges
 
 PENALTIES = (0.1, 0.35, 1.0, 3.5, 10.0, 35.0, 100.0)  # for each input, for inputs of unit variance
 Ranks = tuple[int | None, ...]

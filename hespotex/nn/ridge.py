@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hespotex.common.sparse import Edges
 from hespotex.nn.inner import ALL, Inner
-from hespotex.sparse import Edges
 
 TINY = 1e-10  # variance below which a gene is constant
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.choice import Chosen, finished_final
-from hespotex.ensemble import Ensemble, check_written
-from hespotex.errors import InputError
-from hespotex.files import safe_name
-from hespotex.results.final import cross_validated_genes, final_facts, read_final
-from hespotex.results.layout import BEST, FINAL
-from hespotex.results.runs import Run, Runs
+from hespotex.common.errors import InputError
+from hespotex.common.files import safe_name
+from hespotex.prediction.choice import Chosen, finished_final
+from hespotex.prediction.ensemble import Ensemble, check_written
+from hespotex.records.layout import BEST, FINAL
+from hespotex.records.runs import Run, Runs
+from hespotex.results.tables.final import cross_validated_genes, final_facts, read_final
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.checkpoint import read_checkpoint
-from hespotex.files import read_json, write_json
-from hespotex.loading import tensor_bytes
-from hespotex.manifest import write_manifest
-from hespotex.provenance import KEY
-from hespotex.results.final import FACTS, GENES, write_final
-from hespotex.results.layout import BEST, METRICS, PER_GENE
+from hespotex.common.files import read_json, write_json
+from hespotex.common.loading import tensor_bytes
+from hespotex.common.provenance import KEY
+from hespotex.records.checkpoint import read_checkpoint
+from hespotex.records.layout import BEST, METRICS, PER_GENE
+from hespotex.records.manifest import write_manifest
+from hespotex.results.tables.final import FACTS, GENES, write_final
 
 # of a run's config; the rest tells of the machine
 NEEDED = ("data", "encoder", "nuclei", "model", "fold", "seed")
@@ -26,7 +26,7 @@ def copy_fold(run: Path, fold: Path) -> None:
 
 
 def copy_final(run: Path, final: Path, genes: pd.DataFrame, facts: dict[str, Any]) -> None:
-    """The model on all sections, with what its genes have earned (see `hespotex.results.final`)."""
+    """The model on all sections, with what its genes have earned."""
     _copy_model(run, final)
     write_final(final, genes, facts)
     write_manifest(final, (METRICS, GENES, FACTS, BEST))

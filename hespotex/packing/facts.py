@@ -7,8 +7,8 @@ import pandas as pd
 
 from hespotex.encoders.pair import part_settings
 from hespotex.packing.contents import Contents, named
-from hespotex.results.final import quoted
 from hespotex.results.findings import count, read_audit
+from hespotex.results.tables.final import quoted
 
 SHARED = (
     "role",

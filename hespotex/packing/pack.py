@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from hespotex.choice import Chosen, choose
-from hespotex.errors import InputError
-from hespotex.files import atomic_path, write_json
-from hespotex.locks import alone_in
-from hespotex.manifest import MANIFEST, write_manifest
+from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path, write_json
+from hespotex.common.locks import alone_in
 from hespotex.packing.contents import Contents
 from hespotex.packing.copies import copy_final, copy_fold
 from hespotex.packing.facts import bundle_facts
+from hespotex.prediction.choice import Chosen, choose
+from hespotex.records.layout import BUNDLE
+from hespotex.records.manifest import MANIFEST, write_manifest
+from hespotex.records.runs import Runs
 from hespotex.results.card import model_card
-from hespotex.results.final import write_genes
 from hespotex.results.findings import FAIL, read_audit
-from hespotex.results.layout import BUNDLE
-from hespotex.results.runs import Runs
-from hespotex.results.tables import Tables
+from hespotex.results.tables.final import write_genes
+from hespotex.results.tables.sweep import Tables
 
 log = logging.getLogger("hespotex.bundle")
 CARD = "README.md"

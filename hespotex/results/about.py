@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from hespotex.build import Config
-from hespotex.data.fold import Fold
-from hespotex.data.grid import grid_kind
-from hespotex.provenance import git_commit, versions
+from hespotex.batches.fold import Fold
+from hespotex.common.provenance import git_commit, versions
+from hespotex.records.build import Config
+from hespotex.sections.grid import grid_kind
 
 BRIEF = (
     "model",

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hespotex.errors import InputError
-from hespotex.files import digest, read_json
+from hespotex.common.errors import InputError
+from hespotex.common.files import digest, read_json
+from hespotex.records.runs import Runs
 from hespotex.results.findings import FAIL, PASS, Finding, read_audit
-from hespotex.results.runs import Runs
 
 PROTOCOL = {
     "leave_one_group_out": (

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.results.markdown import inert, inert_values, markdown
 from hespotex.results.report import EXPLANATION, across, headline, notes, title
+from hespotex.results.tables.markdown import inert, inert_values, markdown
 
 HUB_HEADER = (
     "---\nlibrary_name: hespotex\ntags: [histology, spatial-transcriptomics, gene-expression]\n---"

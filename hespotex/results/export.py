@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 import hespotex
-from hespotex.files import atomic_path, write_json
-from hespotex.provenance import git_commit
+from hespotex.common.files import atomic_path, write_json
+from hespotex.common.provenance import git_commit
+from hespotex.common.spreadsheet import write_csv
 from hespotex.results.asked import facts
-from hespotex.results.schema import GENE_SETS, GENES, MODELS, SECTIONS, VERSION, ordered
-from hespotex.results.tables import Tables
-from hespotex.spreadsheet import write_csv
+from hespotex.results.tables.schema import GENE_SETS, GENES, MODELS, SECTIONS, VERSION, ordered
+from hespotex.results.tables.sweep import Tables
 
 COLUMNS = {"models": MODELS | GENE_SETS, "sections.csv": SECTIONS | GENE_SETS, "genes.csv": GENES}
 FILES = ("results.json", "sections.csv", "genes.csv")

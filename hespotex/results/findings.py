@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hespotex.files import read_json, write_json
-from hespotex.shapes import Rule, check_shape
+from hespotex.common.files import read_json, write_json
+from hespotex.common.shapes import Rule, check_shape
 
 PASS = "PASS"
 FAIL = "FAIL"

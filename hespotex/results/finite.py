@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 
 def check_finite(predicted: Mapping[str, Tensor], way_out: str) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 import hespotex
-from hespotex.files import atomic_path, visible
-from hespotex.results.markdown import number
+from hespotex.cli.recorded import given_command, sweep_command
+from hespotex.common.files import atomic_path, visible
 from hespotex.results.slide.request import MODEL, facts_of
 from hespotex.results.slide.trust import trust_of
-from hespotex.results.tables import Tables
-from hespotex.words import given_command, sweep_command
+from hespotex.results.tables.markdown import number
+from hespotex.results.tables.sweep import Tables
 
 GUIDE = "run.txt"
 FILES = {  # in the order in which a reader wants them

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytorch_lightning as pl
 
-from hespotex.errors import InputError
-from hespotex.results.runs import read_genes
+from hespotex.common.errors import InputError
+from hespotex.records.runs import read_genes
 
 LOGIN = (
     "logger=wandb: nobody is logged in to W&B here, and there is no terminal to ask; run `wandb"

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hespotex.files import atomic_path
-from hespotex.results.drawing import panels, save
-from hespotex.results.markdown import markdown, number
-from hespotex.results.statistics import bootstrap_interval
-from hespotex.spreadsheet import write_csv
+from hespotex.common.files import atomic_path
+from hespotex.common.spreadsheet import write_csv
+from hespotex.results.figures.drawing import panels, save
+from hespotex.results.tables.markdown import markdown, number
+from hespotex.results.tables.statistics import bootstrap_interval
 
 IMAGE = "image alone"
 SPOTS = "spots alone"
@@ -46,7 +46,7 @@ def write_partial(folder: Path, rows: pd.DataFrame) -> None:
     """`partial_table.csv`, `partial.md` and `partial.png` of the rows of one run, or of several.
 
     Args:
-        rows: see `hespotex.partial`.
+        rows: see `hespotex.training.partial`.
     """
     table = summarised(rows)
     with atomic_path(folder / "partial_table.csv") as part:

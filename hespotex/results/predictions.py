@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hespotex.data.images.region import thumbnail_of
-from hespotex.data.section import ARRAY, Section
-from hespotex.files import atomic_path, safe_name
+from hespotex.common.files import atomic_path, safe_name
+from hespotex.sections.images.region import thumbnail_of
+from hespotex.sections.section import ARRAY, Section
 
 THUMBNAIL_PX = 1000
 MEASURED = "measured"  # layer of the table of a test section

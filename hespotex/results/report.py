@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.data.folds import LEAK
-from hespotex.results.markdown import (
+from hespotex.records.runs import Runs
+from hespotex.results.tables.markdown import (
     NOTHING,
     Column,
     inert,
@@ -18,9 +18,9 @@ from hespotex.results.markdown import (
     numbers,
     picture,
 )
-from hespotex.results.runs import Runs
-from hespotex.results.schema import MODELS
-from hespotex.results.statistics import FEW_GROUPS
+from hespotex.results.tables.schema import MODELS
+from hespotex.results.tables.statistics import FEW_GROUPS
+from hespotex.splits.strategies import LEAK
 
 HEADLINE = [
     "model",

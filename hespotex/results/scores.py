@@ -12,12 +12,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from hespotex.data.fold import Fold
-from hespotex.data.graph import knn_edges
-from hespotex.data.section import Section
-from hespotex.data.target import Numbers
-from hespotex.files import atomic_path, json_text, safe_names, write_json
-from hespotex.manifest import write_manifest
+from hespotex.batches.fold import Fold
+from hespotex.cli.recorded import given_command
+from hespotex.common.files import atomic_path, json_text, safe_names, write_json
+from hespotex.common.progress import progress
+from hespotex.common.spreadsheet import write_csv
+from hespotex.genes.target import Numbers
 from hespotex.metrics import (
     Layout,
     Metric,
@@ -27,16 +27,16 @@ from hespotex.metrics import (
     own_metrics,
     section_metrics,
 )
-from hespotex.progress import progress
+from hespotex.records.layout import BEST, CONFIG, METRICS, PER_GENE
+from hespotex.records.manifest import write_manifest
 from hespotex.results.about import brief
+from hespotex.results.figures.maps import draw_pair
 from hespotex.results.finite import check_scores
 from hespotex.results.guide import guide_run
-from hespotex.results.layout import BEST, CONFIG, METRICS, PER_GENE
-from hespotex.results.maps import draw_pair
 from hespotex.results.predictions import MEASURED, section_table, write_h5ad
-from hespotex.results.schema import SECTIONS
-from hespotex.spreadsheet import write_csv
-from hespotex.words import given_command
+from hespotex.results.tables.schema import SECTIONS
+from hespotex.sections.graph import knn_edges
+from hespotex.sections.section import Section
 
 Scores = dict[str, float]
 log = logging.getLogger(__name__)

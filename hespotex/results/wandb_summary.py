@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hespotex.files import digest
+from hespotex.common.files import digest
 from hespotex.results.asked import config
 from hespotex.results.html.chapter import Chapter
-from hespotex.results.tables import Tables
+from hespotex.results.tables.sweep import Tables
 
 log = logging.getLogger(__name__)
 WHERE = ("project", "entity", "group")  # of the fold runs' logger

@@ -7,7 +7,7 @@ from typing import Any
 
 from hespotex.auditing.audit import RULES, audit_run
 from hespotex.auditing.dataset import DataSets
-from hespotex.manifest import MANIFEST
+from hespotex.records.manifest import MANIFEST
 from hespotex.results.findings import FAIL, UNCHECKED, Finding
 
 VALIDATED = "model.select_on=validation"

@@ -12,7 +12,7 @@ from conftest import Run, changed_on_purpose
 from hespotex.audit import main
 from hespotex.auditing.audit import audit_run, audit_runs
 from hespotex.auditing.case import KnownEncoder
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.modules.ridge import RidgeModule
 from hespotex.results.findings import FAIL, PASS, UNCHECKED
 from hespotex.summary import summarise

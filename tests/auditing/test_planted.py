@@ -9,21 +9,21 @@ import pytest
 import torch
 from conftest import Run
 
-from hespotex import run as run_module
-from hespotex import teacher as teacher_module
-from hespotex.data import prepare as prepare_module
-from hespotex.data.assemble import standardize
-from hespotex.data.datamodule import SectionDataModule
-from hespotex.data.expression import PearsonResiduals
-from hespotex.data.fold import Fold
-from hespotex.data.genes import GenePanel, PanelRule
-from hespotex.data.loader import BlockLoader
-from hespotex.data.scaling import scaling
-from hespotex.data.sections import SectionList, Sections
-from hespotex.data.split import Split
-from hespotex.data.spot_graph import SpotGraph
-from hespotex.fit import predict_test, prepared_module
+from hespotex.batches import prepare as prepare_module
+from hespotex.batches.assemble import standardize
+from hespotex.batches.datamodule import SectionDataModule
+from hespotex.batches.fold import Fold
+from hespotex.batches.loader import BlockLoader
+from hespotex.batches.spot_graph import SpotGraph
+from hespotex.genes.expression import PearsonResiduals
+from hespotex.genes.panel import GenePanel, PanelRule
+from hespotex.genes.scaling import scaling
 from hespotex.results.findings import FAIL, PASS
+from hespotex.sections.sections import SectionList, Sections
+from hespotex.splits.split import Split
+from hespotex.training import run as run_module
+from hespotex.training import teacher as teacher_module
+from hespotex.training.fit import predict_test, prepared_module
 
 from .findings import RIDGE, SHORT, STRICT, audit, edit, failed
 

@@ -14,7 +14,7 @@ from scipy import sparse
 from hespotex.benchmark.recipe import score_fold
 from hespotex.benchmark.table import read_results, render
 from hespotex.benchmark.task import find_tasks
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.hest_benchmark import benchmark
 
 from .independent import score_task

@@ -14,11 +14,11 @@ import anndata as ad
 import cv2
 import pandas as pd
 from conftest import CHECKOUT
-from data.nuclei.formats import known_nuclei
+from nuclei.formats import known_nuclei
 
 from documentation.pages import blocks, commands, split
-from hespotex.data.images import open_image
-from hespotex.data.readers.hest import HestReader
+from hespotex.sections.images import open_image
+from hespotex.sections.readers.hest.folder import HestReader
 
 ELSEWHERE = "own_package"  # tests/extending runs such a project
 PAGES = sorted(
@@ -29,7 +29,7 @@ DRIVER = """
 import json, pathlib, sys
 sys.path[:0] = ["tests", "."]
 from conftest import compose_config
-from hespotex.run import train
+from hespotex.training.run import train
 for name, words in json.loads(sys.argv[1]).items():
     folder = pathlib.Path("runs", name)
     folder.mkdir(parents=True)

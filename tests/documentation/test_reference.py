@@ -106,7 +106,7 @@ def test_pages_are_written_once_and_those_that_are_gone_go(
     generate.write_all(tmp_path)
     del dates[tmp_path / "config" / "gone.md"]
     assert dates == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.md")}
-    assert {"index.md", "data.md", "commands.md"} <= {
+    assert {"index.md", "sections.md", "commands.md"} <= {
         path.name for path in (tmp_path / "api").iterdir()
     }
     assert "`pcc_gene`" in (tmp_path / "tables" / "sections.md").read_text()

@@ -13,9 +13,9 @@ import torch
 from conftest import CHECKOUT, compose_config
 from omegaconf import OmegaConf
 
-from hespotex.build import build
+from hespotex.common.errors import InputError
 from hespotex.encoders.hub_encoder import HubEncoder
-from hespotex.errors import InputError
+from hespotex.records.build import build
 
 FOLDER = CHECKOUT / "conf" / "encoder"
 HUB = sorted(path.stem for path in FOLDER.glob("*.yaml") if "hub_id" in path.read_text())

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.conch import ConchEncoder
-from hespotex.errors import InputError
 
 
 class Model(nn.Module):

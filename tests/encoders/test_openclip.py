@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.openclip import OpenClipEncoder
-from hespotex.errors import InputError
 
 TINY = {
     "embed_dim": 8,

@@ -17,10 +17,10 @@ from omegaconf import OmegaConf
 from skimage import data
 from torch import Tensor, nn
 
-from hespotex.build import build
+from hespotex.common.errors import InputError
 from hespotex.encoders.timm_encoder import TimmEncoder
 from hespotex.encoders.weights import Package, in_order_of, load_strictly
-from hespotex.errors import InputError
+from hespotex.records.build import build
 
 from .conftest import pixels_of
 

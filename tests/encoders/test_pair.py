@@ -7,14 +7,14 @@ import pytest
 from conftest import compose_config
 from omegaconf import OmegaConf
 
-from hespotex.build import build
-from hespotex.data.encoder import parts_of
+from hespotex.common.errors import InputError
+from hespotex.embeddings.encoder import parts_of
 from hespotex.encoders.histology import HistologyEncoder
 from hespotex.encoders.pair import SideBySide, part_settings
 from hespotex.encoders.random_vit import RandomViTEncoder
-from hespotex.errors import InputError
 from hespotex.packing.facts import _licence
-from hespotex.predictor import _as_trained, _encoder
+from hespotex.prediction.predictor import _as_trained, _encoder
+from hespotex.records.build import build
 
 CHOICES = {
     "default": ([], ["histology", "random_vit"]),

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.pooling import POOLINGS, check_pooling, pool_tokens
-from hespotex.errors import InputError
 
 
 def grid(side: int, n_prefix: int) -> torch.Tensor:

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from timm.layers import SwiGLUPacked
 from torch import Tensor, nn
 
-from hespotex.build import build
+from hespotex.records.build import build
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 OPTIMUS = ((0.707223, 0.578729, 0.703617), (0.211883, 0.230117, 0.177517))

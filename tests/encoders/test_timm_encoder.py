@@ -9,8 +9,8 @@ import torch
 from timm.layers import SwiGLUPacked
 from torch import Tensor, nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.timm_encoder import TimmEncoder
-from hespotex.errors import InputError
 
 from .conftest import pixels_of
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders import device as devices
 from hespotex.encoders.torch_encoder import TorchEncoder
-from hespotex.errors import InputError
 
 
 class Small(TorchEncoder):

@@ -11,8 +11,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.transformers_encoder import ARCHITECTURES, TransformersEncoder
-from hespotex.errors import InputError
 
 from .conftest import pixels_of
 

@@ -10,8 +10,8 @@ from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, LocalEntr
 from safetensors.torch import save_file
 from torch import nn
 
+from hespotex.common.errors import InputError
 from hespotex.encoders.weights import Source, load_strictly, part_of, read_state, without
-from hespotex.errors import InputError
 
 SOURCE = Source("nobody/tiny", ("model.safetensors", "pytorch_model.bin"), "MIT", gated=True)
 STATE = {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}

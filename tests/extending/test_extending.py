@@ -17,13 +17,13 @@ import torch
 from conftest import CHECKOUT, command, compose_config
 from omegaconf import OmegaConf
 
-from hespotex.build import build
-from hespotex.data.readers.hest import HestReader
-from hespotex.errors import InputError
-from hespotex.inference import predict
+from hespotex.common.errors import InputError
+from hespotex.prediction.inference import predict
+from hespotex.records.build import build
 from hespotex.results.findings import PASS, read_audit
-from hespotex.run import train
+from hespotex.sections.readers.hest.folder import HestReader
 from hespotex.summary import summarise
+from hespotex.training.run import train
 
 PROJECT = Path(__file__).parent / "project"
 OWN = [

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from data.builders import write_her2st, write_hest
-from data.builders_visium import (
+from builders import write_her2st, write_hest
+from builders.visium import (
     as_adata,
     truth,
     write_flat,
@@ -16,17 +16,17 @@ from data.builders_visium import (
     write_visium_hd,
 )
 
-from hespotex.data.gene_list import GeneList
-from hespotex.data.gene_names import read_aliases
-from hespotex.data.readers.groups import read_groups
-from hespotex.data.readers.h5ad import H5adReader
-from hespotex.data.readers.her2st import Her2stReader
-from hespotex.data.readers.hest import HestReader
-from hespotex.data.readers.hest_benchmark import HestBenchmarkReader
-from hespotex.data.readers.slide import read_positions
-from hespotex.data.readers.visium import VisiumReader
-from hespotex.data.readers.visium_hd import VisiumHDReader
-from hespotex.data.section import Reader, section_facts
+from hespotex.genes.gene_list import GeneList
+from hespotex.sections.gene_names import read_aliases
+from hespotex.sections.readers.groups import read_groups
+from hespotex.sections.readers.h5ad import H5adReader
+from hespotex.sections.readers.her2st import Her2stReader
+from hespotex.sections.readers.hest.benchmark import HestBenchmarkReader
+from hespotex.sections.readers.hest.folder import HestReader
+from hespotex.sections.readers.slide import read_positions
+from hespotex.sections.readers.spaceranger.visium import VisiumReader
+from hespotex.sections.readers.spaceranger.visium_hd import VisiumHDReader
+from hespotex.sections.section import Reader, section_facts
 
 IMAGES = {".tif", ".jpg", ".png", ".npy"}  # not damaged here
 

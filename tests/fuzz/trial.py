@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 
 from .damage import copy_links, damage
 from .sets import DATA_SETS

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import torch
 
-from hespotex.data.demo import make_demo
+from hespotex.demo import make_demo
 
 from .commands import commands
 from .killing import differences, run
 
 HEAVY = (
     "hydra.main",
-    "hespotex.run",
-    "hespotex.inference",
+    "hespotex.training.run",
+    "hespotex.prediction.inference",
     "hespotex.packing.pack",
     "hespotex.auditing.audit",
-    "hespotex.fill",
+    "hespotex.training.fill",
 )
 VERBS = ["train", "embed", "sweep", "predict", "summary", "bundle"]
 

@@ -20,8 +20,8 @@ def test_a_disk_that_takes_no_more(
     largest: int,
 ) -> None:
     """Files larger than so many bytes are refused by the system itself."""
-    import hespotex.fill
-    import hespotex.run  # noqa: F401, here and not in each child
+    import hespotex.training.fill
+    import hespotex.training.run  # noqa: F401, here and not in each child
 
     work = tmp_path / "work"
     command = commands(small_demo, work / "made", work)[verb]

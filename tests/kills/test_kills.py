@@ -12,7 +12,7 @@ from .killing import Command, differences
 def test_the_same_command_ends_in_the_same_bytes(
     small_demo: Path, tmp_path: Path, point: float
 ) -> None:
-    import hespotex.fill  # noqa: F401, here and not in each child
+    import hespotex.training.fill  # noqa: F401, here and not in each child
 
     work = tmp_path / "work"
     empty = tmp_path / "empty"

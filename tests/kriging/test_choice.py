@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 
-from hespotex.data.cut import split
-from hespotex.errors import InputError
+from hespotex.batches.cut import split
+from hespotex.common.errors import InputError
 from hespotex.kriging import Settings
 from hespotex.kriging.choice import choose
 from hespotex.kriging.field import Field

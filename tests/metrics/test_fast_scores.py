@@ -9,9 +9,9 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, roc_auc_score
 from test_section_metrics import Dense
 
-from hespotex.data.graph import knn_edges
 from hespotex.metrics import Layout, Raster, gene_metrics
 from hespotex.metrics import section as section_module
+from hespotex.sections.graph import knn_edges
 
 PITCH = 100.0
 WINDOW = 3  # px to each side

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from hespotex.data.graph import knn_edges
 from hespotex.metrics import maps as maps_module
 from hespotex.metrics.autocorrelation import Neighbours, morans_i
 from hespotex.metrics.genes import Centred
 from hespotex.metrics.maps import INSIDE, WINDOW, Raster, ssim
+from hespotex.sections.graph import knn_edges
 
 SIDE = 16
 PITCH = 100.0

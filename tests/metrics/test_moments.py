@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.stats import pearsonr
 from torch import Tensor
 
-from hespotex.data.block_target import BlockTarget
+from hespotex.genes.block_target import BlockTarget
 from hespotex.metrics import GeneMoments, gene_pearson
 
 N = 60

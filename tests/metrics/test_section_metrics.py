@@ -7,7 +7,6 @@ from scipy.stats import pearsonr
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from hespotex.data.graph import knn_edges
 from hespotex.metrics import (
     GeneMoments,
     Layout,
@@ -21,6 +20,7 @@ from hespotex.metrics import (
 from hespotex.metrics import section as section_module
 from hespotex.metrics import structure as structure_module
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
+from hespotex.sections.graph import knn_edges
 
 SIDE = 8
 N = SIDE**2

@@ -2,8 +2,8 @@
 
 import torch
 
-from hespotex.data.block_target import BlockTarget
-from hespotex.files import digest
+from hespotex.common.files import digest
+from hespotex.genes.block_target import BlockTarget
 
 
 class Table:

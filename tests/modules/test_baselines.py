@@ -12,11 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from hespotex.data.assemble import standardize
-from hespotex.data.block_target import BlockTarget
-from hespotex.data.graph import knn_edges
-from hespotex.data.spot_graph import SpotGraph
-from hespotex.data.target import Rows
+from hespotex.batches.assemble import standardize
+from hespotex.batches.spot_graph import SpotGraph
+from hespotex.genes.block_target import BlockTarget
+from hespotex.genes.target import Rows
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.closed_form import GeneMeanModule
@@ -29,7 +28,8 @@ from hespotex.modules.ridge import (
     exponents,
     position_terms,
 )
-from hespotex.replicates import ReplicateCeiling
+from hespotex.sections.graph import knn_edges
+from hespotex.training.replicates import ReplicateCeiling
 
 from .tables import Table
 

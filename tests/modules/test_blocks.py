@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from hespotex.data.assemble import standardize
-from hespotex.data.graph import knn_edges, undirected_with_loops
-from hespotex.data.loader import BlockLoader
-from hespotex.data.spot_graph import SpotGraph
-from hespotex.data.target import Rows
+from hespotex.batches.assemble import standardize
+from hespotex.batches.loader import BlockLoader
+from hespotex.batches.spot_graph import SpotGraph
+from hespotex.genes.target import Rows
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.closed_form import GeneMeanModule
 from hespotex.modules.dual_stream import DualStreamModule
@@ -23,6 +22,7 @@ from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, NucleiMod
 from hespotex.modules.strict import StrictModule
 from hespotex.modules.teacher import ExpressionAutoencoderModule
 from hespotex.nn.committee import Source
+from hespotex.sections.graph import knn_edges, undirected_with_loops
 
 from .tables import Table
 

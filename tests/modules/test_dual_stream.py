@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.metrics import gene_pearson
 from hespotex.modules.dual_stream import DualStreamModule
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from hespotex.data.loader import BlockLoader
-from hespotex.data.spot_graph import SpotGraph
+from hespotex.batches.loader import BlockLoader
+from hespotex.batches.spot_graph import SpotGraph
 from hespotex.metrics import gene_pearson
 from hespotex.modules.strict import StrictModule
 from hespotex.nn.committee import Source

@@ -8,6 +8,7 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
+from hespotex.common.sparse import Edges
 from hespotex.metrics import gene_pearson
 from hespotex.nn import committee
 from hespotex.nn.committee import (
@@ -23,7 +24,6 @@ from hespotex.nn.committee import (
     standardised,
 )
 from hespotex.nn.ridge import RidgeSums
-from hespotex.sparse import Edges
 
 D = 6
 N_GENES = 10

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
-from hespotex.data.graph import knn_edges, undirected_with_loops
 from hespotex.nn.autoencoder import ExpressionAutoencoder
 from hespotex.nn.dual_stream import DualStreamDecoder
 from hespotex.nn.published import PublishedDecoder, published_nuclei_factor
+from hespotex.sections.graph import knn_edges, undirected_with_loops
 
 D_IMAGE = 10
 N_GENES = 7

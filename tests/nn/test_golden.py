@@ -9,15 +9,15 @@ from PIL import Image
 from scipy import sparse
 from torch import Tensor
 
-from hespotex.data.graph import knn_edges
-from hespotex.data.nuclei.published import PublishedMaskCounter
-from hespotex.data.patch_reader import iterate_patches
-from hespotex.data.patches import PatchSpec
-from hespotex.data.section import Section, SectionKey, make_adata
 from hespotex.metrics import GeneMoments
 from hespotex.nn.autoencoder import ExpressionAutoencoder
 from hespotex.nn.losses import latent_alignment
 from hespotex.nn.published import PublishedDecoder, published_nuclei_factor
+from hespotex.nuclei.published import PublishedMaskCounter
+from hespotex.sections.graph import knn_edges
+from hespotex.sections.patch_reader import iterate_patches
+from hespotex.sections.patches import PatchSpec
+from hespotex.sections.section import Section, SectionKey, make_adata
 
 Golden = dict[str, Tensor]
 

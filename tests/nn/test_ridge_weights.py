@@ -9,9 +9,9 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
+from hespotex.common.sparse import Edges
 from hespotex.metrics import gene_pearson
 from hespotex.nn.ridge import NeighbourRidge, RidgeSums
-from hespotex.sparse import Edges
 
 Block = tuple[Tensor, Tensor, slice, Tensor]
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from test_tables import write_run
 
+from hespotex.records.runs import read_runs
 from hespotex.results.asked import audits, facts, fingerprint, panel_choice, versions
 from hespotex.results.html.chapter import audit
-from hespotex.results.runs import read_runs
-from hespotex.results.tables import Tables
+from hespotex.results.tables.sweep import Tables
 
 
 @pytest.fixture

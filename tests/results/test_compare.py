@@ -12,9 +12,9 @@ import pytest
 from conftest import command
 from test_tables import write_run
 
+from hespotex.common.errors import InputError
 from hespotex.compare import compare
-from hespotex.errors import InputError
-from hespotex.results.comparison import HEADER
+from hespotex.results.tables.comparison import HEADER
 
 
 def sweep(root: Path, *models: str, **changes: Any) -> Path:

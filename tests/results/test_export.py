@@ -12,7 +12,7 @@ from test_tables import ROLE, write_run
 
 from hespotex.results import export
 from hespotex.results.export import FILES
-from hespotex.results.schema import GENES, MODELS, SECTIONS, VERSION, ordered
+from hespotex.results.tables.schema import GENES, MODELS, SECTIONS, VERSION, ordered
 from hespotex.summary import summarise
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.results.finite import check_finite, check_scores
 
 

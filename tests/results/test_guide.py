@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import open_dict, read_write
 
-from hespotex.inference import predict
+from hespotex.cli.recorded import given_command, sweep_command
+from hespotex.prediction.inference import predict
 from hespotex.results.guide import FILES, guide_run, guide_sweep
-from hespotex.results.tables import Tables
-from hespotex.words import given_command, sweep_command
+from hespotex.results.tables.sweep import Tables
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from conftest import Run
 
 from hespotex.packing.pack import pack
-from hespotex.results.markdown import inert, inert_values, markdown, picture
+from hespotex.results.tables.markdown import inert, inert_values, markdown, picture
 from hespotex.summary import summarise
 
 HOSTILE = [

@@ -12,8 +12,8 @@ import pytest
 from conftest import compose_config
 from test_tables import write_run
 
-from hespotex.run import train
 from hespotex.summary import summarise
+from hespotex.training.run import train
 
 RUNS = {
     "ridge": ["model=ridge", "fold.index=all"],

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hespotex.data.section import place_on_array
-from hespotex.hdf5 import open_hdf5
+from hespotex.common.hdf5 import open_hdf5
+from hespotex.sections.section import place_on_array
 
 
 @pytest.fixture

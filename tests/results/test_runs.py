@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from test_tables import write_run
 
+from hespotex.common.errors import InputError
+from hespotex.common.failures import Failure, note_outcome
+from hespotex.common.files import visible
 from hespotex.compare import compare
-from hespotex.ensemble import find_checkpoints
-from hespotex.errors import InputError
-from hespotex.failures import Failure, note_outcome
-from hespotex.files import visible
-from hespotex.manifest import MANIFEST, check_files, write_manifest
 from hespotex.packing.pack import pack
-from hespotex.results.runs import read_runs
-from hespotex.results.tables import Tables
+from hespotex.prediction.ensemble import find_checkpoints
+from hespotex.records.manifest import MANIFEST, check_files, write_manifest
+from hespotex.records.runs import read_runs
+from hespotex.results.tables.sweep import Tables
 from hespotex.summary import summarise
 
 

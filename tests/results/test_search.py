@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from conftest import changed_on_purpose
 
-from hespotex.choice import choose
-from hespotex.ensemble import find_checkpoints
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.finalize import finalize
 from hespotex.packing.pack import pack
-from hespotex.results.final import FACTS
-from hespotex.results.layout import BEST, best_trial, trials
-from hespotex.results.runs import read_runs
-from hespotex.results.search import begin_search, in_words, trial_table
+from hespotex.prediction.choice import choose
+from hespotex.prediction.ensemble import find_checkpoints
+from hespotex.records.layout import BEST, best_trial, trials
+from hespotex.records.runs import read_runs
+from hespotex.records.search import begin_search, in_words, trial_table
+from hespotex.results.tables.final import FACTS
 from hespotex.summary import summarise
 
 SCORES = [0.2, 0.31, 0.3, 0.1]

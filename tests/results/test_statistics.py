@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hespotex.results.statistics import benjamini_hochberg, bootstrap_interval, sign_flip, t_test
+from hespotex.results.tables.statistics import (
+    benjamini_hochberg,
+    bootstrap_interval,
+    sign_flip,
+    t_test,
+)
 
 
 def test_bootstrap_interval_is_that_of_the_mean_of_groups() -> None:

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hespotex.data.folds import LEAK
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
+from hespotex.records.layout import PER_GENE
+from hespotex.records.runs import Runs, read_genes, read_runs
 from hespotex.results.cost import cost
-from hespotex.results.layout import PER_GENE
 from hespotex.results.report import COST, across, headline, notes, render, title
-from hespotex.results.runs import Runs, read_genes, read_runs
-from hespotex.results.schema import MODELS
-from hespotex.results.tables import Tables
+from hespotex.results.tables.schema import MODELS
+from hespotex.results.tables.sweep import Tables
+from hespotex.splits.strategies import LEAK
 from hespotex.summary import summarise
 
 GENES = ["G1", "G2", "G3"]

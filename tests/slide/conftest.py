@@ -5,12 +5,12 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pytest
-from data.builders_slide import SLIDE_MPP, read, write_slide
+from builders.slides import SLIDE_MPP, read, write_slide
 
-from hespotex.data.section import Section
-from hespotex.data.tissue import Tissue, slide_tissue
 from hespotex.results.slide.gene_sets import score_gene_sets
 from hespotex.results.slide.table import slide_table
+from hespotex.sections.section import Section
+from hespotex.sections.tissue import Tissue, slide_tissue
 
 HOSTILE = "</script><script>document.title='hacked'</script><b>\"G'"  # as a gene's name
 GENES = ["LEFT", "FLAT", HOSTILE, "NOISE1", "NOISE2"]

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hespotex.data.section import Section
+from hespotex.sections.section import Section
 
 RIM = 0.96  # share of the canvas that the whole slide takes
 

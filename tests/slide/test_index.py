@@ -8,12 +8,12 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from hespotex.data.section import Section
-from hespotex.data.tissue import Tissue
-from hespotex.failures import Failure, note_outcome
+from hespotex.common.failures import Failure, note_outcome
 from hespotex.results.slide.index import INDEX, write_index
 from hespotex.results.slide.trust import KEY, Trust, trust_of
 from hespotex.results.slide.write import write_slide
+from hespotex.sections.section import Section
+from hespotex.sections.tissue import Tissue
 
 ODD = "look </td><script>odd"
 

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from scipy.stats import zscore
 
-from hespotex.data.section import Section
-from hespotex.data.tissue import Tissue, read_tissue
-from hespotex.errors import InputError
-from hespotex.files import safe_name
+from hespotex.common.errors import InputError
+from hespotex.common.files import safe_name
 from hespotex.results.slide import flat
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
 from hespotex.results.slide.qupath import write_spots, write_tissue
 from hespotex.results.slide.spatial import write_spatialdata
 from hespotex.results.slide.table import by_variance
 from hespotex.results.slide.write import write_slide
+from hespotex.sections.section import Section
+from hespotex.sections.tissue import Tissue, read_tissue
 
 from .conftest import GENES, HOSTILE
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hespotex.cohorts.slides import pseudobulk
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
 from hespotex.results.finite import check_finite
 from hespotex.results.guide import guide_slides
 from hespotex.results.slide.request import KEY, check_model, facts_of, is_current, slide_request

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from data.builders import section
+from builders import section
 
-from hespotex.data.images import open_image
-from hespotex.data.nuclei.geojson import QupathNuclei
-from hespotex.data.tissue import slide_tissue
+from hespotex.nuclei.geojson import QupathNuclei
 from hespotex.results.slide.qupath import write_tissue
+from hespotex.sections.images import open_image
+from hespotex.sections.tissue import slide_tissue
 
 # px; nm a px
 CANVAS = (1200, 1000)

@@ -10,16 +10,16 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pytest
-from data.builders_slide import HOLE, SLIDE_MPP
+from builders.slides import HOLE, SLIDE_MPP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hespotex.data.section import Section
 from hespotex.results.slide.table import Feature, by_variance, slide_table
 from hespotex.results.slide.trust import KEY as SLIDE
 from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.viewer import write_viewer
 from hespotex.results.slide.viewer.features import quantised
+from hespotex.sections.section import Section
 
 from .conftest import GENES, HOSTILE
 from .page import Page

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.hdf5 import open_hdf5
+from hespotex.common.hdf5 import open_hdf5
 from hespotex.results.predictions import MEASURED, prediction_file
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.results.aggregate import by_section, reference
+from hespotex.records.runs import Runs
 from hespotex.results.asked import audits
-from hespotex.results.markdown import Column, number, number_cells
 from hespotex.results.report import COST, HEADLINE, headline_rows
-from hespotex.results.runs import Runs
-from hespotex.results.tables import Tables
+from hespotex.results.tables.aggregate import by_section, reference
+from hespotex.results.tables.markdown import Column, number, number_cells
+from hespotex.results.tables.sweep import Tables
 
 MAX_GENES = 2000  # rows of a gene table; `genes.csv` has all
 TRUTH = [

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hespotex.progress import progress
-from hespotex.results.aggregate import by_section, reference
+from hespotex.common.progress import progress
 from hespotex.results.asked import PROTOCOL, audits
 from hespotex.results.html import cells
 from hespotex.results.html.calibration import calibration
@@ -15,8 +14,9 @@ from hespotex.results.html.cells import Cells
 from hespotex.results.html.figures import Drawing, drawings
 from hespotex.results.html.pictures import Picture, maps, svg
 from hespotex.results.report import few_groups, further, notes, title
-from hespotex.results.statistics import FEW_GROUPS
-from hespotex.results.tables import Tables
+from hespotex.results.tables.aggregate import by_section, reference
+from hespotex.results.tables.statistics import FEW_GROUPS
+from hespotex.results.tables.sweep import Tables
 
 N_WORST = 2  # sections that are shown
 

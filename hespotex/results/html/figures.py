@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hespotex.results.aggregate import by_section
 from hespotex.results.html.calibration import Curve
-from hespotex.results.tables import Tables
+from hespotex.results.tables.aggregate import by_section
+from hespotex.results.tables.sweep import Tables
 
 COLOURS = {"model": "#1f5fa8", "baseline": "#5f6b76", "control": "#a9b1b8", "ceiling": "#c07a00"}
 MAIN = COLOURS["model"]

@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import hespotex
-from hespotex.files import atomic_path
-from hespotex.provenance import git_commit
+from hespotex.common.files import atomic_path
+from hespotex.common.provenance import git_commit
 from hespotex.results.asked import config, facts, versions
 from hespotex.results.html.cells import Cells, runs_table
 from hespotex.results.html.chapter import Chapter
@@ -26,7 +26,7 @@ from hespotex.results.partial import (
     table_rows,
 )
 from hespotex.results.report import EXPLANATION
-from hespotex.results.tables import Tables
+from hespotex.results.tables.sweep import Tables
 
 Lists = Mapping[str, Sequence[str]]
 

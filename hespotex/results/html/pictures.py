@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from hespotex.files import safe_name
+from hespotex.common.files import safe_name
 
 WHITE = 250  # and above, of 255: margin, which is cut away
 # width of a map in the page, and of its WebP

@@ -11,11 +11,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from hespotex.results.final import FACTS as FINAL_FACTS
-from hespotex.results.final import cross_validated_genes, read_final_genes
-from hespotex.results.layout import METRICS
-from hespotex.results.markdown import number
-from hespotex.results.runs import read_run
+from hespotex.records.layout import METRICS
+from hespotex.records.runs import read_run
+from hespotex.results.tables.final import FACTS as FINAL_FACTS
+from hespotex.results.tables.final import cross_validated_genes, read_final_genes
+from hespotex.results.tables.markdown import number
 
 # columns of `var` in the table of a predicted slide, by those of `genes.csv`
 COLUMNS = {

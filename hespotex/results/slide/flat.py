@@ -6,10 +6,10 @@ from pathlib import Path
 import anndata as ad
 import pandas as pd
 
-from hespotex.errors import InputError
-from hespotex.files import atomic_path
+from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path
+from hespotex.common.spreadsheet import write_csv
 from hespotex.results.slide.table import positions, set_features
-from hespotex.spreadsheet import write_csv
 
 ROWS = 2000  # at a time: the whole table would be a second copy of the prediction
 

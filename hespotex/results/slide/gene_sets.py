@@ -6,9 +6,9 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
-from hespotex.errors import InputError
+from hespotex.common.errors import InputError
+from hespotex.common.user_table import read_user_text
 from hespotex.results.slide.table import SETS, gene_features
-from hespotex.user_table import read_user_text
 
 log = logging.getLogger(__name__)
 

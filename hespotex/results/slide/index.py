@@ -15,10 +15,10 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 
-from hespotex.failures import failure_of, read_failed
-from hespotex.files import atomic_path, visible
-from hespotex.hdf5 import open_hdf5
-from hespotex.progress import progress_bar
+from hespotex.common.failures import failure_of, read_failed
+from hespotex.common.files import atomic_path, visible
+from hespotex.common.hdf5 import open_hdf5
+from hespotex.common.progress import progress_bar
 from hespotex.results.slide.trust import KEY, Trust, trust_of
 
 INDEX = "index.html"

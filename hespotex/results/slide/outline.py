@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hespotex.data.section import Section
-from hespotex.data.tissue import Tissue
-from hespotex.results.drawing import circles, frame, panels, save
+from hespotex.results.figures.drawing import circles, frame, panels, save
 from hespotex.results.predictions import section_picture
+from hespotex.sections.section import Section
+from hespotex.sections.tissue import Tissue
 
 PICTURE_PX = 1400
 INCHES = 7.0

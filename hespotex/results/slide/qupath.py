@@ -15,9 +15,9 @@ import anndata as ad
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.data.tissue import Tissue
-from hespotex.files import atomic_path
+from hespotex.common.files import atomic_path
 from hespotex.results.slide.table import gene_features, scale_factors, set_features, spot_features
+from hespotex.sections.tissue import Tissue
 
 CORNERS = 16  # of the polygon that stands for a round spot: GeoJSON has no circles
 TISSUE_COLOUR = [0, 160, 60]  # RGB, no colour of H&E

@@ -10,10 +10,10 @@ from typing import Any
 
 import anndata as ad
 
-from hespotex.errors import InputError
-from hespotex.failures import failure_of
-from hespotex.files import file_fingerprint
-from hespotex.hdf5 import open_hdf5
+from hespotex.common.errors import InputError
+from hespotex.common.failures import failure_of
+from hespotex.common.files import file_fingerprint
+from hespotex.common.hdf5 import open_hdf5
 
 log = logging.getLogger(__name__)
 # of uns["hespotex"]

@@ -6,8 +6,8 @@ from typing import Any
 import anndata as ad
 import numpy as np
 
-from hespotex.errors import InputError
-from hespotex.files import atomic_path
+from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path
 from hespotex.results.slide.table import scale_factors
 
 SPOTS = "spots"

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hespotex.data.section import Section
 from hespotex.results.predictions import spot_table
+from hespotex.sections.section import Section
 
 # layer: standard deviation over the predictions of several checkpoints, such as the folds
 # layer, where measured spots were given: standard error for what a spot of usual depth would read

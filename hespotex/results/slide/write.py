@@ -4,11 +4,8 @@ from pathlib import Path
 
 import anndata as ad
 
-from hespotex.data.images import open_image
-from hespotex.data.section import Section
-from hespotex.data.tissue import Tissue
-from hespotex.files import safe_name, safe_names
-from hespotex.results.maps import draw_maps, draw_pair
+from hespotex.common.files import safe_name, safe_names
+from hespotex.results.figures.maps import draw_maps, draw_pair
 from hespotex.results.predictions import write_h5ad
 from hespotex.results.slide.flat import write_flat
 from hespotex.results.slide.outline import draw_tissue
@@ -16,6 +13,9 @@ from hespotex.results.slide.qupath import write_spots, write_tissue
 from hespotex.results.slide.spatial import write_spatialdata
 from hespotex.results.slide.table import set_features
 from hespotex.results.slide.viewer import write_viewer
+from hespotex.sections.images import open_image
+from hespotex.sections.section import Section
+from hespotex.sections.tissue import Tissue
 
 
 def write_slide(

@@ -14,13 +14,13 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from hespotex.data.section import Section
-from hespotex.files import atomic_path
+from hespotex.common.files import atomic_path
 from hespotex.results.predictions import section_picture
 from hespotex.results.slide.evidence import genes_in_words
 from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.trust import trust_of
 from hespotex.results.slide.viewer.features import ASKED, LEVELS, chosen_features, opened
+from hespotex.sections.section import Section
 
 log = logging.getLogger(__name__)
 PICTURE_PX = 2000

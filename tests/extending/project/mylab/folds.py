@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hespotex.data.folds import Fold, FoldStrategy
-from hespotex.data.section import SectionKey
+from hespotex.sections.section import SectionKey
+from hespotex.splits.strategies import Fold, FoldStrategy
 
 
 @dataclass(frozen=True)

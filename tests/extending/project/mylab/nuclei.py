@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hespotex.data.nuclei import NucleiTable, nuclei_table
-from hespotex.data.section import Section
-from hespotex.files import file_fingerprint
+from hespotex.common.files import file_fingerprint
+from hespotex.nuclei import NucleiTable, nuclei_table
+from hespotex.sections.section import Section
 
 
 class NpyNuclei:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from hespotex.data.section import Section, SectionKey, make_adata
+from hespotex.sections.section import Section, SectionKey, make_adata
 
 
 class CsvReader:

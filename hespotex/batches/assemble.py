@@ -1,0 +1,116 @@
+"""From a section to the tensors of one batch entry; `predict.py` and the test step both come
+through here.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hespotex.batches.spot_graph import SpotGraph
+from hespotex.common.errors import InputError
+from hespotex.common.moments import CONSTANT
+from hespotex.embeddings.embed import count_nuclei, embed_section
+from hespotex.embeddings.encoder import Encoder, NucleiCounter
+from hespotex.embeddings.pipeline import N_VIEWS
+from hespotex.embeddings.rows import LARGEST, ImageRows, Views
+from hespotex.embeddings.store import EmbeddingStore
+from hespotex.genes.target import Rows
+from hespotex.sections.graph import knn_edges
+from hespotex.sections.section import Section
+
+
+@dataclass(frozen=True)
+class ImageInputs:
+    """How the image side of a section becomes tensors.
+
+    Args:
+        n_neighbours: edges into each spot from its nearest spots.
+        standardize: "section" gives every embedding dimension mean 0 and standard deviation 1 over
+          the section's own spots, which removes stain and scanner shifts (it uses the section's
+          image, never its counts); "none" leaves it to the model.
+        shuffle: control: give each spot the image of another spot of its section.
+        views: of each patch, 1 to 8: as it lies, turned and mirrored. Training draws one for each
+          spot and epoch; everything else sees the patch as it lies.
+    """
+
+    n_neighbours: int = 18
+    standardize: str = "section"
+    shuffle: bool = False
+    views: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.views <= N_VIEWS:
+            raise InputError(f"data.inputs.views: expected 1 to {N_VIEWS}, got {self.views}")
+
+    def assemble(
+        self,
+        section: Section,
+        encoder: Encoder,
+        nuclei: NucleiCounter | None,
+        store: EmbeddingStore,
+        views: int = 1,
+        scaled_as: SpotGraph | None = None,
+    ) -> SpotGraph:
+        """The image side of a section, with n spots:
+
+        `image_embedding` (n, d_image); `place` (n, 2), x and y standardised over the section; with
+        a nuclei counter `nuclei` (n, 1), count per spot, `nuclei_log` (n, 1), log(1 + count)
+        standardised over the section, and `nuclei_most` (n, 1), the section's highest count; with
+        more than one of `views`, `image_views` (n, views, d_image), the first as in
+        `image_embedding`. All float32. What needs the whole section is here, so that a model may
+        see blocks of it. The data module adds `target` and the teacher `latent` (n, d_latent): see
+        `SpotGraph`.
+
+        Args:
+            scaled_as: other spots of the same slide, whose mean and spread the embeddings are
+              standardised by.
+        """
+        like: Any = scaled_as and scaled_as.inputs["image_embedding"]
+        order = (
+            np.random.default_rng(len(section.adata)).permutation(len(section.adata))
+            if self.shuffle
+            else None
+        )
+        scale = self.standardize == "section"
+        rows = [
+            ImageRows(embed_section(section, encoder, store, view), scale, order, like)
+            for view in range(views)
+        ]
+        inputs: dict[str, Rows] = {
+            "image_embedding": rows[0],
+            "place": torch.from_numpy(standardize(section.pos)),
+        }
+        if views > 1:
+            inputs["image_views"] = Views(rows)
+        if nuclei:
+            counts = count_nuclei(section, nuclei, store)
+            inputs |= nuclei_rows(counts if order is None else counts[order])
+        return SpotGraph(
+            section.section_id, section.pos, knn_edges(section.pos, self.n_neighbours), inputs
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def nuclei_rows(counts: NDArray[np.float32]) -> dict[str, Rows]:
+    """What models may want of the counts (n, 1) of a section; see `ImageInputs.assemble`."""
+    fields = {
+        "nuclei": counts,
+        "nuclei_log": standardize(np.log1p(counts)),
+        "nuclei_most": np.full_like(counts, counts.max()),
+    }
+    return {name: torch.from_numpy(values) for name, values in fields.items()}
+
+
+def standardize(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Over the spots (first axis) to mean 0 and standard deviation 1, clipped at 6; what is
+    constant becomes 0.
+    """
+    mean = values.mean(axis=0, dtype=np.float64)
+    std = values.std(axis=0, dtype=np.float64)
+    scaled = (values - mean) / np.where(std > CONSTANT, std, np.inf)
+    return np.clip(scaled, -LARGEST, LARGEST).astype(np.float32)

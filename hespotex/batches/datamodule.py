@@ -1,0 +1,46 @@
+"""LightningDataModule of one fold: its batches."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+from hespotex.batches.fold import Fold
+from hespotex.batches.loader import BlockLoader
+
+
+class SectionDataModule(pl.LightningDataModule):
+    """Serves the sections of a fold; see `prepare_fold` for how they are made ready.
+
+    Args:
+        fold: the sections.
+        n_hops: steps along the edges that the model looks away from a spot.
+        seed: of the order of the training blocks.
+    """
+
+    def __init__(self, fold: Fold, n_hops: int, seed: int = 0) -> None:
+        super().__init__()
+        self.fold = fold
+        self.n_hops = n_hops
+        self.seed = seed
+
+    def train_dataloader(self) -> BlockLoader:
+        trainer: Any = self.trainer
+        return self.fold.loader(
+            self.fold.split.train,
+            self.n_hops,
+            seed=self.seed,
+            epoch=lambda: trainer.current_epoch,
+            epochs=True,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+
+    def val_dataloader(self) -> BlockLoader | list[Any]:
+        """Every rank validates all sections: they are few, and no rank waits for another. Empty
+        where there are none.
+        """
+        val = self.fold.split.val
+        return self.fold.loader(val, self.n_hops, epochs=True) if val else []
+
+    def test_dataloader(self) -> BlockLoader:
+        return self.fold.loader(self.fold.split.test, self.n_hops)

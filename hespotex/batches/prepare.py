@@ -1,0 +1,107 @@
+"""From the sections of a data set to a fold: what is fitted sees the training sections, one by
+one.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hespotex.batches.fold import Fold, PreparedSection, Recipe, section_ids
+from hespotex.common.progress import progress
+from hespotex.embeddings.embed import fill
+from hespotex.genes.expression import library_size
+from hespotex.genes.panel import GenePanel, PanelRule
+from hespotex.genes.sets import GeneSets
+from hespotex.sections.duplicates import duplicate_leaks
+from hespotex.sections.naming import check_names, log_overlap
+from hespotex.sections.section import Section, section_facts
+from hespotex.sections.sections import Sections
+from hespotex.splits.split import Split
+
+log = logging.getLogger(__name__)
+
+
+def prepare_fold(sections: Sections, split: Split, recipe: Recipe) -> Fold:
+    """Embed the sections of the split, fit panel and targets on those that train, and make graphs
+    of all.
+
+    Counts are read section by section: no more of them are in memory than `sections` keeps.
+
+    Args:
+        sections: of the data set.
+        split: of them; a section that tests as the tissue of one that trains was refused before,
+          see `label_duplicates`.
+        recipe: how sections become what a model is given.
+    """
+    embed_sections(sections, split, recipe)
+    names = gene_names(sections, section_ids(split))
+    check_names(names)
+    log_overlap(names, split.train)
+    panel = fit_panel(sections, split, recipe.panel)
+    training = sections.of(sorted(split.train))
+    recipe.expression.fit(training, panel)
+    gene_sets = GeneSets.fit(training, panel, recipe.panel.markers, recipe.panel.measured_in)
+    prepared = prepare_sections(sections, split, panel, recipe)
+    table = sample_table(sections)
+    fold = Fold(split, sections.keys, prepared, panel, gene_sets, recipe, sample_table=table)
+    log.info("fold %d: %d genes; %s", split.index, len(panel.genes), fold.sizes())
+    return fold.of_training()
+
+
+def label_duplicates(sections: Sections, split: Split, allow_leak: bool) -> Split:
+    """The split, labelled with every test section that is the tissue of another one under a new
+    name.
+
+    Raises:
+        InputError: there is one, and leaks were not asked for.
+    """
+    rest = [i for i in section_ids(split) if i not in split.test]
+    leaks = duplicate_leaks(sections.of(split.test), sections.of(rest), allow_leak)
+    return replace(split, leaks=[*split.leaks, *leaks])
+
+
+def embed_sections(sections: Sections, split: Split, recipe: Recipe) -> None:
+    """Fill the store: the only place where images are read and encoders run."""
+    for section_id in progress(section_ids(split), "section", "sections"):
+        views = recipe.views(section_id in split.train)
+        fill(sections[section_id], recipe.encoder, recipe.nuclei, recipe.store, views)
+
+
+def gene_names(sections: Sections, ids: Sequence[str]) -> dict[str, list[str]]:
+    """The genes that each of these sections measured, by its id."""
+    return {i: [str(gene) for gene in sections[i].adata.var_names] for i in ids}
+
+
+def fit_panel(sections: Sections, split: Split, rule: PanelRule) -> GenePanel:
+    """The genes that the rule picks: on the training sections, unless it says that it sees all."""
+    seen = section_ids(split) if rule.sees_all_sections else split.train
+    return rule.fit(sections.of(sorted(seen)))
+
+
+def prepare_sections(
+    sections: Sections, split: Split, panel: GenePanel, recipe: Recipe
+) -> Mapping[str, PreparedSection]:
+    """Every section of the split, by id; the counts of genes beyond the panel are let go."""
+    return {
+        i: prepare_section(sections[i], panel, recipe, trains=i in split.train)
+        for i in section_ids(split)
+    }
+
+
+def prepare_section(
+    section: Section, panel: GenePanel, recipe: Recipe, trains: bool
+) -> PreparedSection:
+    """One section; turned and mirrored patches are for sections that train."""
+    graph = recipe.graph(section, trains)
+    target = recipe.expression(section, panel)
+    graph.target = target
+    depth = library_size(section.adata.X)
+    return PreparedSection(section.without_counts(), graph, target, section_facts(section), depth)
+
+
+def sample_table(sections: Sections) -> str | None:
+    """Fingerprint of the reader's table of samples: HEST-1k's patient labels change between
+    versions.
+    """
+    fingerprint: str | None = getattr(sections.reader, "table_fingerprint", None)
+    return fingerprint

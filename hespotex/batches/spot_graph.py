@@ -1,0 +1,78 @@
+"""One section as a graph of spots whose rows are read when a batch is made of them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch_geometric.data import Data
+
+from hespotex.batches.cut import Block, cut
+from hespotex.common.files import digest
+from hespotex.genes.target import Expressed, Rows, in_chunks
+
+
+@dataclass
+class SpotGraph:
+    """What a model is given of a section.
+
+    Args:
+        section_id: its key.
+        pos: spot centres (n_spots, 2) in um, x then y.
+        edges: (2, n_edges), row 0 the neighbour, row 1 the spot.
+        inputs: what the model looks at, by the name of the batch's field: read for the spots of a
+          block and its halo.
+        target: measured expression, where there is any.
+        outcomes: what else it learns, read for the block's own spots only.
+    """
+
+    section_id: str
+    pos: NDArray[np.float64]
+    edges: NDArray[np.int64]
+    inputs: dict[str, Rows]
+    target: Expressed | None = None
+    outcomes: dict[str, Rows] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.pos)
+
+    def blocks(self, most: int, n_hops: int) -> list[Block]:
+        """See `cut`."""
+        return cut(self.pos, self.edges, most, n_hops)
+
+    def fingerprint(self) -> str:
+        """Hash of all rows of all fields, of the target, of places and edges."""
+        fields = {
+            name: [digest(part.contiguous().numpy().tobytes()) for part in in_chunks(rows)]
+            for name, rows in sorted((self.inputs | self.outcomes).items())
+        }
+        target = self.target.fingerprint() if self.target else None
+        return digest([fields, target, digest(self.pos.tobytes()), digest(self.edges.tobytes())])
+
+    def whole(self) -> Data:
+        """All spots in one."""
+        return self.data(Block(np.arange(len(self)), len(self), self.edges))
+
+    def data(self, block: Block) -> Data:
+        """The tensors of a block of `n_inner` spots, `n` with the halo.
+
+        Fields: `inputs` (n, ...), `outcomes` (n_inner, ...), `target`, a `BlockTarget` of the
+        n_inner spots, `pos` (n, 2) float32, `edge_index` (2, n_edges), `inner` (n,) bool; `spot`
+        (n_inner,), the spots' numbers in the section; `n_inner` and `n_spots` (1,), sizes of
+        block and section.
+        """
+        spots = torch.from_numpy(block.spots)
+        own = torch.from_numpy(block.spots[: block.n_inner])
+        return Data(
+            **{name: rows[spots] for name, rows in self.inputs.items()},
+            **{name: rows[own] for name, rows in self.outcomes.items()},
+            pos=torch.from_numpy(self.pos[block.spots].astype(np.float32)),
+            edge_index=torch.from_numpy(block.edges),
+            inner=torch.arange(len(spots)) < block.n_inner,
+            spot=own,
+            n_inner=torch.tensor([block.n_inner]),
+            n_spots=torch.tensor([len(self)]),
+            section_id=self.section_id,
+            num_nodes=len(spots),
+            **({"target": self.target.block(own)} if self.target else {}),
+        )

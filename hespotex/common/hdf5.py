@@ -1,0 +1,154 @@
+"""HDF5 files whose bytes are all their own: a file from elsewhere must not pass others off as
+counts.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+
+from hespotex.common.errors import InputError
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+CURE = "it would bring in bytes of other files; write it anew with the data inside"
+# a collection of words, as the HDF5 file format writes it ("global heap", version 1)
+HEAP = b"GCOL\x01\0\0\0"
+HEAP_AT = 8  # bytes; collections begin at multiples of it
+HEAP_HEAD = 16  # bytes of a collection's and of an object's header
+# bytes at each end of a file in which collections are looked for
+LOOKED_AT = 2**28
+LOOKED_AT_IN_PARTS = 2**20
+
+
+def open_hdf5(path: Path, in_parts: bool = False) -> h5py.File:
+    """The file, open for reading.
+
+    Args:
+        in_parts: it holds patches or embeddings, of which few are read at a time: it is not gone
+          through for broken words, but for its ends.
+
+    Raises:
+        InputError: something in it lies in another file.
+        OSError: it is no HDF5 file, or damaged.
+    """
+    file = h5py.File(path, "r")
+    stat = path.stat()
+    try:
+        looked_at = LOOKED_AT_IN_PARTS if in_parts else LOOKED_AT
+        check_heaps(path, stat.st_size, stat.st_mtime_ns, looked_at)
+        for where, what in _foreign(file):
+            raise InputError(f"{path}: {where} is {what}: {CURE}")
+    except (InputError, OSError):
+        file.close()
+        raise
+    except Exception as error:  # a damaged group raises many kinds
+        file.close()
+        raise OSError(f"damaged ({type(error).__name__}: {error})") from error
+    return file
+
+
+def read_anndata(path: Path) -> "ad.AnnData":
+    """An AnnData file, after the same look.
+
+    Raises:
+        InputError: something in it lies in another file.
+    """
+    import anndata as ad
+
+    open_hdf5(path).close()
+    return ad.read_h5ad(path)
+
+
+@lru_cache(maxsize=1024)
+def check_heaps(path: Path, size: int, changed: int, looked_at: int) -> None:  # noqa: ARG001
+    """Refuse a file whose words lie in a collection that the HDF5 library would walk for ever.
+
+    The library (as of 1.14) takes the size of free space as it stands in the file; where that is 0,
+    as in a file that was not written to its end, it never gets past it.
+
+    Args:
+        size: bytes of the file.
+        changed: when it was changed: a key of the cache, so that a file is looked through once.
+        looked_at: bytes at each end in which collections are looked for.
+
+    Raises:
+        OSError: there is such a collection.
+    """
+    last = max(0, size - looked_at) // HEAP_AT * HEAP_AT
+    for begin in sorted({0, last}):
+        with path.open("rb") as file:
+            file.seek(begin)
+            content = file.read(looked_at + HEAP_AT)
+        if (place := _endless(content)) is not None:
+            raise OSError(f"damaged (a collection of words at byte {begin + place} is broken)")
+
+
+def _endless(content: bytes) -> int | None:
+    """Where the first endless collection begins, if there is one."""
+    start = content.find(HEAP)
+    while start >= 0:
+        if start % HEAP_AT == 0 and _is_endless(content, start):
+            return start
+        start = content.find(HEAP, start + 1)
+    return None
+
+
+def _is_endless(content: bytes, start: int) -> bool:
+    """Whether free space of no size lies in the collection that begins at `start`."""
+    end = min(start + _number(content, start + 8, 8), len(content))
+    place = start + HEAP_HEAD
+    while place + HEAP_HEAD <= end:
+        index = _number(content, place, 2)
+        size = _number(content, place + 8, 8)
+        if index == 0:
+            return size == 0
+        place += HEAP_HEAD + -(-size // 8) * 8
+    return False
+
+
+def _number(content: bytes, start: int, width: int) -> int:
+    return int.from_bytes(content[start : start + width], "little")
+
+
+def _foreign(file: h5py.File) -> Iterator[tuple[str, str]]:
+    """Place and kind of everything that lies outside the file."""
+    waiting: list[tuple[str, h5py.Group]] = [("", file)]
+    seen: set[int] = set()  # a group may hold itself
+    while waiting:
+        place, group = waiting.pop()
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            continue
+        seen.add(address)
+        for name in group:
+            where = f"{place}/{name}"
+            if (what := _link(group, name)) is not None:
+                yield where, what
+            elif isinstance(group.get(name, getlink=True), h5py.HardLink):
+                child = group[name]
+                if isinstance(child, h5py.Group):
+                    waiting.append((where, child))
+                elif isinstance(child, h5py.Dataset) and (what := _storage(child)) is not None:
+                    yield where, what
+
+
+def _link(group: h5py.Group, name: str) -> str | None:
+    """A link that leaves the file; a soft link only names a place in it."""
+    try:
+        link = group.get(name, getlink=True)
+    except TypeError:  # a kind that a program has made up
+        return "a link of an unknown kind"
+    return f"an external link to {link.filename}" if isinstance(link, h5py.ExternalLink) else None
+
+
+def _storage(data: h5py.Dataset) -> str | None:
+    """Where the values of a data set lie, if not in the file."""
+    if data.is_virtual:
+        return "a virtual data set"
+    if data.external:
+        return f"stored in {data.external[0][0]}"
+    return None

@@ -1,1 +1,0 @@
-"""What lies on disk, and what becomes of it on the way to a batch."""

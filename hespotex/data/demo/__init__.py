@@ -1,5 +1,0 @@
-"""A small synthetic HEST-1k folder with planted signals, for tests and for a first try."""
-
-from hespotex.data.demo.build import make_demo
-
-__all__ = ["make_demo"]

@@ -1,5 +1,0 @@
-"""Images read by region: `open_image(path)` gives a `RegionReader` whatever the format."""
-
-from hespotex.data.images.region import RegionReader, image_facts, open_image
-
-__all__ = ["RegionReader", "image_facts", "open_image"]

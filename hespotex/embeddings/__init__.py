@@ -1,0 +1,1 @@
+"""Patches to numbers, once for each image, and the store that keeps them."""

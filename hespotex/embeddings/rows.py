@@ -1,0 +1,113 @@
+"""Embeddings of a section, left on disk until a row is looked at."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hespotex.common.hdf5 import open_hdf5
+from hespotex.common.moments import CONSTANT, moments
+
+CHUNK = 4096  # rows at a time where all are gone through
+LARGEST = 6.0  # standard deviations at which a standardised number is cut
+Spots = slice | NDArray[np.int64]
+Array = NDArray[np.float32]
+
+
+class StoredRows:
+    """Rows of one file of the store, in the order of `barcodes`: a read-only memory map that
+    processes share.
+
+    Args:
+        path: HDF5 file with `embedding` (n, d) and `barcode` (n,).
+        barcodes: the spots that are wanted; all must be in the file.
+    """
+
+    def __init__(self, path: Path, barcodes: Sequence[str]) -> None:
+        with open_hdf5(path, in_parts=True) as file:
+            names = [name.decode() for name in file["barcode"][:]]
+            data = file["embedding"]
+            offset = file["embedding"].id.get_offset()
+            whole = offset is None  # compressed or in chunks: a file of an older version
+            self.rows = data[:] if whole else np.memmap(path, data.dtype, "r", offset, data.shape)
+        place = {name: i for i, name in enumerate(names)}
+        self.order = np.array([place[barcode] for barcode in barcodes], dtype=np.int64)
+
+    def __getitem__(self, spots: Spots) -> Array:
+        return np.asarray(self.rows[self.order[spots]], dtype=np.float32)
+
+
+class Embeddings:
+    """Embeddings (n_spots, d) of a section, those of all patch sizes side by side."""
+
+    def __init__(self, parts: Sequence[StoredRows]) -> None:
+        self.parts = parts
+        self.shape = (len(parts[0].order), sum(part.rows.shape[1] for part in parts))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, spots: Spots) -> Array:
+        return np.concatenate([part[spots] for part in self.parts], axis=1)
+
+    def chunks(self) -> Iterator[Array]:
+        """All rows, some thousands at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self[start : start + CHUNK]
+
+
+class ImageRows:
+    """Embeddings as a model gets them, float32.
+
+    Args:
+        embeddings: of the section.
+        standardize: every dimension to mean 0 and standard deviation 1 over the section, cut at 6;
+          what is constant becomes 0.
+        order: each spot gets the row of the spot named here, (n_spots,); None for its own.
+        scaled_as: take over how these rows are standardised.
+    """
+
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        standardize: bool,
+        order: NDArray[np.int64] | None = None,
+        scaled_as: "ImageRows | None" = None,
+    ) -> None:
+        self.embeddings = embeddings
+        self.standardize = standardize
+        self.order = np.arange(len(embeddings)) if order is None else order
+        self.mean: Array
+        self.std: Array
+        if standardize and scaled_as is not None:
+            self.mean = scaled_as.mean
+            self.std = scaled_as.std
+        elif standardize:
+            mean, std = moments(embeddings.chunks())
+            self.mean = mean.astype(np.float32)
+            self.std = np.where(std > CONSTANT, std, np.inf).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def __getitem__(self, spots: Tensor) -> Tensor:
+        rows = self.embeddings[self.order[spots.numpy()]]
+        return torch.from_numpy(
+            np.clip((rows - self.mean) / self.std, -LARGEST, LARGEST) if self.standardize else rows
+        )
+
+
+class Views:
+    """Turned and mirrored patches beside the patch as it lies, (n_spots, n_views, d)."""
+
+    def __init__(self, views: Sequence[ImageRows]) -> None:
+        self.views = views
+
+    def __len__(self) -> int:
+        return len(self.views[0])
+
+    def __getitem__(self, spots: Tensor) -> Tensor:
+        return torch.stack([view[spots] for view in self.views], dim=1)

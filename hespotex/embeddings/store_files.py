@@ -1,0 +1,106 @@
+"""What lies in an embedding store: to list it and to clean it."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hespotex.common.errors import InputError
+from hespotex.common.hdf5 import open_hdf5
+from hespotex.embeddings.store_check import why_damaged
+
+DAMAGED = "damaged"  # in place of the patch
+DAY = 86_400.0  # seconds
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One table of the store. `patch`: its geometry, such as "112 um, 224 px"; empty for counts of
+    nuclei.
+
+    An unfinished one is the folder of blocks that an interrupted run left.
+    """
+
+    path: Path
+    section_id: str
+    name: str
+    patch: str
+    shape: tuple[int, int]
+    n_bytes: int
+    days: float  # since it was written
+    finished: bool
+
+
+def stored_files(root: Path) -> Iterator[StoredFile]:
+    """All tables below a store's folder, by section and name."""
+    for path in sorted([*root.glob("*/*.h5"), *root.glob("*/*.part")]):
+        yield _finished(path) if path.is_file() else _unfinished(path)
+
+
+def _finished(path: Path) -> StoredFile:
+    try:
+        shape, words = _content(path)
+    except Exception:  # damaged HDF5 raises many kinds; it is listed, and can be removed
+        shape = (0, 0)
+        words = DAMAGED
+    stat = path.stat()
+    return StoredFile(
+        path, path.parent.name, _name(path), words, shape, stat.st_size, _days(stat.st_mtime), True
+    )
+
+
+def _content(path: Path) -> tuple[tuple[int, int], str]:
+    """Shape, and the patch in words."""
+    with open_hdf5(path) as file:
+        identity = json.loads(file.attrs.get("identity", "{}"))
+        shape = file["embedding"].shape
+    patch = identity.get("patch", {})
+    view = identity.get("view", 0)
+    words = (
+        f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "")
+        if patch
+        else ""
+    )
+    return (int(shape[0]), int(shape[1])), words
+
+
+def why_unusable(entry: StoredFile) -> str | None:
+    """What is wrong with a finished table, in a few words; None of a sound one."""
+    if not entry.finished:
+        return None
+    try:
+        return DAMAGED if entry.patch == DAMAGED else why_damaged(entry.path)
+    except InputError as error:
+        return str(error)
+
+
+def _unfinished(path: Path) -> StoredFile:
+    n_bytes = sum(file.stat().st_size for file in path.rglob("*"))
+    return StoredFile(
+        path, path.parent.name, _name(path), "", (0, 0), n_bytes, _days(path.stat().st_mtime), False
+    )
+
+
+def _name(path: Path) -> str:
+    return path.stem.rpartition("-")[0]
+
+
+def _days(modified: float) -> float:
+    return (time.time() - modified) / DAY
+
+
+def remove(entry: StoredFile) -> bool:
+    """Take one table out of the store; False, and nothing done, while a process is making it."""
+    try:
+        with FileLock(entry.path.with_suffix(".lock"), timeout=0):
+            if entry.finished:
+                entry.path.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(entry.path, ignore_errors=True)
+    except Timeout:
+        return False
+    return True

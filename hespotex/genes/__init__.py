@@ -1,0 +1,1 @@
+"""Which genes are predicted, and in what unit."""

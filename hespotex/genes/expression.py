@@ -1,0 +1,158 @@
+"""Counts to the expression that is learned and scored."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.common.errors import InputError
+from hespotex.genes.panel import GenePanel
+from hespotex.genes.residuals import THETA
+from hespotex.genes.target import ResidualTarget, Target
+from hespotex.sections.section import Section
+
+
+class Expression(Protocol):
+    """A target.
+
+    `unit`: what its numbers are, for axes. `lowest`: no value is below it. `fitted_on`: the
+    sections that `fit` took something from.
+    """
+
+    unit: str
+    lowest: float
+    fitted_on: list[str]
+
+    def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        """Take from the training sections what the target must know of them."""
+        ...
+
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
+        """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a
+        gene.
+        """
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What was fitted, as plain values that travel in the checkpoint; empty where nothing
+        is.
+        """
+        ...
+
+    def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        """Take over what another run has fitted."""
+        ...
+
+
+class LogRaw:
+    """log1p of the raw counts, as HEST-Benchmark has it: depth and cellularity are part of the
+    target.
+    """
+
+    unit = "log(1 + counts)"
+    lowest = 0.0
+
+    def __init__(self) -> None:
+        self.fitted_on: list[str] = []
+
+    def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        """Nothing is fitted: each spot speaks for itself."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        """There is nothing to take over."""
+
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
+        counts, known = panel_counts(section, panel)
+        return Target(counts.log1p(), known)
+
+
+class LogNormalised(LogRaw):
+    """log1p of counts scaled to one library size: e = log(1 + target_sum * counts / library).
+
+    Args:
+        target_sum: library size after scaling.
+        library: "all" divides by the spot's counts over all genes; "panel" over the chosen genes
+          only, as released: what a spot loses there depends on the choice of genes.
+    """
+
+    unit = "log-normalised expression"
+
+    def __init__(self, target_sum: float = 1e4, library: str = "all") -> None:
+        super().__init__()
+        if library not in ("all", "panel"):
+            raise InputError(f"data.expression.library: expected all or panel, got {library!r}")
+        self.target_sum = target_sum
+        self.library = library
+
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
+        counts, known = panel_counts(section, panel)
+        library = library_size(section.adata.X if self.library == "all" else counts)
+        scaled = sparse.csr_matrix(
+            counts.multiply((self.target_sum / np.maximum(library, 1))[:, None])
+        )
+        return Target(scaled.log1p(), known)
+
+
+class PearsonResiduals:
+    """Pearson residuals of a negative binomial null model (Lause et al. 2021): the control for
+    depth and cellularity.
+
+    r = (x - mu) / sqrt(mu + mu^2 / theta), cut at +-clip, with mu = library * share: the library is
+    the spot's own counts over all genes, the share is the gene's part of all counts of the section.
+    With the share of other patients' sections a gene that is rarer or more frequent here would
+    follow depth: |r| of .3 on her2st's held-out patients.
+
+    Args:
+        theta: overdispersion of the null model.
+        clip: largest absolute residual; None takes sqrt(number of training spots).
+    """
+
+    unit = "Pearson residual"
+    lowest = -float("inf")
+
+    def __init__(self, theta: float = THETA, clip: float | None = None) -> None:
+        self.theta = theta
+        self.clip = clip
+        self.fitted_on = list[str]()
+
+    def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        self.limit = float(self.clip or np.sqrt(sum(len(section.adata) for section in sections)))
+        self.fitted_on = [section.section_id for section in sections]
+
+    def state(self) -> dict[str, Any]:
+        return {"limit": self.limit}
+
+    def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        self.limit = float(state["limit"])
+        self.fitted_on = list(fitted_on)
+
+    def __call__(self, section: Section, panel: GenePanel) -> Target:
+        counts, known = panel_counts(section, panel)
+        library = library_size(section.adata.X)
+        share = np.asarray(counts.sum(axis=0, dtype=np.float64)).ravel() / max(
+            library.sum(dtype=np.float64), 1
+        )
+        return ResidualTarget(counts, known, library, share, self.theta, self.limit)
+
+
+def panel_counts(section: Section, panel: GenePanel) -> tuple[sparse.csr_matrix, NDArray[np.bool_]]:
+    """Counts (n_spots, n_genes) in panel order, and which genes the section measured, (n_genes,);
+    the others have none.
+    """
+    measured = section.adata.var_names.get_indexer(panel.genes)
+    known = measured >= 0
+    place = np.flatnonzero(measured >= 0)
+    pick = sparse.csr_matrix(
+        (np.ones(len(place)), (measured[known], place)), shape=(section.adata.n_vars, len(measured))
+    )
+    return sparse.csr_matrix(section.adata.X @ pick.astype(np.float32)), known
+
+
+def library_size(counts: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Counts of each spot over all genes, (n_spots,)."""
+    return np.asarray(counts.sum(axis=1)).ravel()

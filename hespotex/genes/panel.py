@@ -1,0 +1,308 @@
+"""The genes to predict: chosen on training sections, in an order that never changes."""
+
+import difflib
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Protocol
+
+import anndata as ad
+import numpy as np
+from numpy.typing import NDArray
+
+from hespotex.common.errors import InputError
+from hespotex.genes.variability import normalised_variance
+from hespotex.sections.section import Section
+
+ALL = "all"
+MEASURED_IN = "data.panel.measured_in"
+LEAST = re.compile(r"\s*(?P<number>\d+(\.\d*)?|\.\d+)(\s+(?P<unit>sections|groups))?\s*")
+
+
+@dataclass(frozen=True)
+class GenePanel:
+    """Gene symbols in the order of every expression matrix, and the sections that were seen to
+    choose them.
+    """
+
+    genes: list[str]
+    fitted_on: list[str]
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RankedGenes:
+    """Base of the rules that rank the genes of the training sections and take the best that are
+    seen often enough.
+
+    A section speaks for the genes that it measured; of the others it says nothing.
+
+    Args:
+        n_top: number of genes; fewer where fewer qualify.
+        min_spot_fraction: a gene must have counts in this share of the spots of the training
+          sections that measured it.
+        markers: genes to include whatever their rank.
+        measured_in: see `candidates`.
+
+    `alone`: whether the score of a gene, and its place among others, are the same whichever other
+    genes are asked for.
+    """
+
+    n_top: int = 1000
+    min_spot_fraction: float = 0.05
+    markers: list[str] = field(default_factory=list)
+    measured_in: str | float = ALL
+    sees_all_sections = False
+    alone = False
+
+    def score(self, section: Section, genes: list[str]) -> Floats:
+        """What a section says of each of its `genes`, (n_genes,): the higher, the better."""
+        raise NotImplementedError
+
+    def rank(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
+        """Numbers of `genes`, the best first; ties in the order of the names.
+
+        Args:
+            scores: of each section, (n_genes,), NaN for a gene that it did not measure.
+            genes: names.
+        """
+        raise NotImplementedError
+
+    def scores(self, section: Section, genes: list[str]) -> Floats:
+        """As `score`, of any genes; NaN for those that the section did not measure."""
+        own = measured_of(section, genes)
+        scores = np.full(len(genes), np.nan)
+        if own.any():
+            scores[own] = self.score(section, [*compress(genes, own)])
+        return scores
+
+    def fit(self, sections: Sequence[Section]) -> GenePanel:
+        """The panel of these sections, whatever their order; each is looked at by itself."""
+        genes = candidates(sections, self.measured_in)
+        check_markers(self.markers, genes)
+        scores: dict[str, Floats] = {}
+        seen = np.zeros(len(genes))
+        n_spots = np.zeros(len(genes))
+        for section in sections:
+            scores[section.section_id] = self.scores(section, genes)
+            own = measured_of(section, genes)
+            seen[own] += _spots_with_counts(section.adata[:, [*compress(genes, own)]])
+            n_spots[own] += len(section.adata)
+        ranked = self.rank([scores[i] for i in sorted(scores)], genes)
+        order = [i for i in ranked if seen[i] / n_spots[i] >= self.min_spot_fraction]
+        if not order:
+            raise InputError(
+                f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower"
+                " data.panel.min_spot_fraction"
+            )
+        best = {genes[i] for i in order[: self.n_top]}
+        return GenePanel(sorted(best | set(self.markers)), list(scores))
+
+    def by_votes(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
+        """Order by the share of the sections in which a gene is among the top, ties by its median
+        rank.
+
+        A section that measured some of the genes ranks these, and its ranks are stretched over
+        all. The share is of the sections that measured the gene and one more, so that what was
+        seen once does not come before what was seen often.
+        """
+        ranks = np.stack([_ranks(score) for score in scores])
+        often = (ranks < self.n_top).sum(axis=0) / (1 + (~np.isnan(ranks)).sum(axis=0))
+        return np.lexsort((np.array(genes), np.nanmedian(ranks, axis=0), -often))
+
+    def by_mean(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
+        """Order by the mean score over the sections that measured a gene."""
+        return np.lexsort((genes, -np.nanmean(scores, axis=0)))
+
+
+@dataclass(frozen=True)
+class HighlyVariableGenes(RankedGenes):
+    """Genes that vary most within the training sections (seurat_v3)."""
+
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        return normalised_variance(section.adata[:, genes].X)
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_votes(scores, genes)
+
+
+@dataclass(frozen=True)
+class PublishedGenes:
+    """The released rule: the union over ALL sections, the test section included, of each one's top
+    genes.
+
+    Args:
+        n_top: genes per section.
+        min_cells: where fewer than 1100 are asked for, a gene must have counts in this many spots
+          of all sections.
+        markers: genes to include whatever their rank.
+    """
+
+    n_top: int = 1000
+    min_cells: int = 1000
+    markers: list[str] = field(default_factory=list)
+    measured_in = ALL  # sections, as released
+    sees_all_sections = True
+
+    def fit(self, sections: Sequence[Section]) -> GenePanel:
+        genes = shared_genes(sections)
+        check_markers(self.markers, genes)
+        chosen = np.zeros(len(genes), dtype=bool)
+        n_cells = np.zeros(len(genes), dtype=np.int64)
+        seen: list[str] = []
+        for section in sections:
+            table = section.adata[:, genes]
+            chosen |= _ranks(normalised_variance(table.X)) < self.n_top
+            n_cells += _spots_with_counts(table)
+            seen.append(section.section_id)
+        if self.n_top < 1100:
+            chosen &= n_cells >= self.min_cells
+        if chosen.sum() < 2:
+            raise InputError(
+                f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections;"
+                " lower data.panel.min_cells"
+            )
+        return GenePanel(
+            sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), seen
+        )
+
+
+class PanelRule(Protocol):
+    """Picks the genes: from the training sections, or from all where it `sees_all_sections`; maps
+    of `markers` are drawn.
+    """
+
+    @property
+    def sees_all_sections(self) -> bool: ...
+
+    @property
+    def markers(self) -> list[str]: ...
+
+    @property
+    def measured_in(self) -> str | float: ...
+
+    def fit(self, sections: Sequence[Section]) -> GenePanel: ...
+
+
+def shared_genes(sections: Sequence[Section]) -> list[str]:
+    """Genes that all sections measured, sorted.
+
+    Raises:
+        InputError: none is shared.
+    """
+    shared: set[str] | None = None
+    examples: dict[str, str] = {}
+    for section in sections:
+        own = {str(gene) for gene in section.adata.var_names}
+        shared = own if shared is None else shared & own
+        if len(examples) < 3:
+            examples[section.section_id] = str(section.adata.var_names[0])
+    if not shared:
+        raise InputError(
+            f"the training sections share no gene name (first names: {examples}): symbols in one,"
+            " Ensembl ids in another?"
+        )
+    return sorted(shared)
+
+
+def candidates(sections: Sequence[Section], measured_in: str | float) -> list[str]:
+    """Genes that enough of the sections measured, sorted.
+
+    Args:
+        sections: that train.
+        measured_in: `all` of them; a number of them, such as 3; a share of them, such as 0.5; or
+          either of their groups, such as `2 groups`.
+
+    Raises:
+        InputError: none is, or words that say neither.
+    """
+    if str(measured_in).strip().lower() == ALL:
+        return shared_genes(sections)
+    least, unit = _least(measured_in)
+    count = _groups_with if unit == "groups" else _sections_with
+    n_units, measured = count(sections)
+    wanted = least if least >= 1 else max(1, math.ceil(least * n_units - 1e-9))
+    found = sorted(gene for gene, n in measured.items() if n >= wanted)
+    if not found:
+        raise InputError(
+            f"{MEASURED_IN}={measured_in}: no gene was measured in {wanted:g} of the {n_units}"
+            f" training {unit}; lower it"
+        )
+    return found
+
+
+def _sections_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
+    """Number of sections, and of those that measured each gene."""
+    measured: Counter[str] = Counter()
+    n_sections = 0
+    for section in sections:
+        measured.update(set(section.adata.var_names))
+        n_sections += 1
+    return n_sections, measured
+
+
+def _groups_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
+    """Number of groups, and of those that measured each gene."""
+    genes: dict[str, set[str]] = defaultdict(set)
+    for section in sections:
+        genes[section.key.group].update(section.adata.var_names)
+    return len(genes), Counter(gene for own in genes.values() for gene in own)
+
+
+def _least(measured_in: str | float) -> tuple[float, str]:
+    """Number or share, and of what."""
+    match = LEAST.fullmatch(str(measured_in))
+    number = float(match["number"]) if match else 0.0
+    if match is None or number <= 0 or (number > 1 and number % 1):
+        raise InputError(
+            f"{MEASURED_IN}: expected all, a number of training sections such as 3, a share of them"
+            f" such as 0.5, or '2 groups', found {measured_in!r}"
+        )
+    return number, match["unit"] or "sections"
+
+
+def measured_of(section: Section, genes: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of these genes a section measured, (n_genes,)."""
+    return np.asarray(section.adata.var_names.get_indexer(list(genes)) >= 0)
+
+
+def check_markers(
+    markers: Sequence[str], genes: Sequence[str], config_key: str = "data.panel.markers"
+) -> None:
+    """Refuse names that are not among `genes`, with the nearest that are, whatever their case."""
+    known = set(genes)
+    unknown = [marker for marker in markers if marker not in known]
+    near = _near(unknown, genes)
+    if unknown:
+        hints = "; ".join(f"{m} (near: {', '.join(names) or 'none'})" for m, names in near.items())
+        raise InputError(f"{config_key}: not among the genes that can be predicted: {hints}")
+
+
+def _near(unknown: Sequence[str], genes: Sequence[str]) -> dict[str, list[str]]:
+    """By unknown name up to three of `genes` that are like it; upper and lower case are one."""
+    by_upper = {gene.upper(): gene for gene in genes}
+    found = {
+        name: difflib.get_close_matches(name.upper(), list(by_upper), n=3, cutoff=0.6)
+        for name in unknown
+    }
+    return {name: [by_upper[upper] for upper in near] for name, near in found.items()}
+
+
+def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:
+    return np.asarray((table.X > 0).sum(axis=0)).ravel()
+
+
+def _ranks(score: Floats) -> Floats:
+    """Rank of each gene, (n_genes,), the best 0; those of a section that measured n of N genes are
+    times N / n. NaN for a gene that was not measured.
+    """
+    n_known = int((~np.isnan(score)).sum())
+    ranks = np.full(len(score), np.nan)
+    best_first = np.argsort(-score, kind="stable")[:n_known]  # NaN comes last
+    ranks[best_first] = np.arange(n_known) * len(score) / max(n_known, 1)
+    return ranks

@@ -1,0 +1,84 @@
+"""Further rules for the genes to predict; like `HighlyVariableGenes` they see training sections
+only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.genes.panel import RankedGenes
+from hespotex.genes.residuals import THETA, gene_blocks, residual_variance
+from hespotex.metrics import Centred, Neighbours, morans_i
+from hespotex.sections.graph import knn_edges
+from hespotex.sections.section import Section
+
+TARGET_SUM = 1e4
+
+
+@dataclass(frozen=True)
+class PearsonVariableGenes(RankedGenes):
+    """Genes with the largest variance of analytic Pearson residuals in the training sections (Lause
+    et al. 2021).
+
+    Args:
+        theta: overdispersion of the null model; infinite for Poisson.
+    """
+
+    theta: float = THETA
+
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        return residual_variance(section.adata[:, genes].X, self.theta)
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_votes(scores, genes)
+
+
+@dataclass(frozen=True)
+class HighestMeanGenes(RankedGenes):
+    """Genes with the highest mean log-normalised expression, averaged over the training
+    sections.
+    """
+
+    alone = True
+
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        return np.asarray(log_normalised(section, genes).mean(axis=0), dtype=np.float64).ravel()
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_mean(scores, genes)
+
+
+@dataclass(frozen=True)
+class SpatialGenes(RankedGenes):
+    """Genes whose log-normalised expression has the highest Moran's I, averaged over the training
+    sections.
+
+    Args:
+        n_neighbours: nearest spots that count as neighbours.
+    """
+
+    n_neighbours: int = 6
+    alone = True
+
+    def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        return self.by_mean(scores, genes)
+
+    def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        neighbours = Neighbours(knn_edges(section.pos, self.n_neighbours), len(section.pos))
+        scores = [
+            morans_i(Centred.of(values.T), neighbours)
+            for _, values in gene_blocks(log_normalised(section, genes))
+        ]
+        return np.nan_to_num(np.concatenate(scores))  # a constant gene has no pattern
+
+
+def log_normalised(section: Section, genes: list[str]) -> sparse.csr_matrix:
+    """log(1 + 10,000 * counts / counts of the spot over all its genes), (n_spots, n_genes),
+    sparse.
+    """
+    library = np.asarray(section.adata.X.sum(axis=1), dtype=np.float64).ravel()
+    scale = sparse.diags(TARGET_SUM / np.maximum(library, 1))
+    return sparse.csr_matrix(scale @ section.adata[:, genes].X.astype(np.float64)).log1p()

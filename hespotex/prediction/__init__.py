@@ -1,0 +1,1 @@
+"""Slides and other data sets, by one trained model or several."""

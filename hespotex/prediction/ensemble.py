@@ -1,0 +1,294 @@
+"""Checkpoints as one predictor: one, or the folds of a run, averaged."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from hespotex.common.errors import InputError
+from hespotex.common.files import file_fingerprint
+from hespotex.common.provenance import KEY
+from hespotex.common.typed_paths import matching_paths, typed_path
+from hespotex.embeddings.familiarity import Familiarity
+from hespotex.embeddings.rows import Embeddings
+from hespotex.modules.base import ExpressionModule
+from hespotex.records.checkpoint import load_module, read_checkpoint
+from hespotex.records.facts import check_facts, facts_in_use
+from hespotex.records.layout import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes, searches
+from hespotex.records.manifest import check_files
+from hespotex.records.search import in_words
+from hespotex.results.finite import check_finite
+
+log = logging.getLogger(__name__)
+Facts = dict[str, Any]
+NOT_FINITE = (
+    "are the weights of the checkpoint, and the image, whole? Train it again, or leave it out"
+)
+
+
+def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[Path]:
+    """Files that a path, a glob, the folder of a run or a sweep, or a list of these name.
+
+    Of folders, the finished model on all sections (`hespotex.finalize`) where there is one, else
+    all.
+
+    Args:
+        folds: the folds in any case.
+
+    Raises:
+        InputError: there is none, one is not as it was written, or a run of a folder has none: the
+          mean would lack a fold.
+    """
+    patterns = [wanted] if isinstance(wanted, str) else list(wanted)
+    places = [
+        path for pattern in patterns for path in matching_paths(pattern) or [typed_path(pattern)]
+    ]
+    found = [
+        path
+        for place in places
+        for path in (_in_folder(place, folds) if place.is_dir() else [place])
+    ]
+    finals = [path for path in found if is_final(path)]
+    folders = all(place.is_dir() for place in places)
+    if finals and folders and not folds:
+        found = finals
+    if not found:
+        _check_folds_packed(places, folds)
+        raise InputError(
+            f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder"
+            " of a sweep"
+        )
+    check_written(found)
+    return list(dict.fromkeys(found))
+
+
+def _check_folds_packed(places: Iterable[Path], folds: bool) -> None:
+    """Tell a bundle without folds, of which only these were asked for."""
+    for place in places:
+        if folds and (place / BUNDLE).is_file():
+            raise InputError(
+                f"{place} is a bundle that holds no folds, only the model on all sections: leave"
+                " folds=true out, or pack it again with --folds"
+            )
+
+
+def check_written(checkpoints: Iterable[Path]) -> None:
+    """Refuse checkpoints of runs that are not as the run wrote them."""
+    for path in checkpoints:
+        if path.parent.name == Path(BEST).parent.name:
+            check_files(path.parents[1], path.relative_to(path.parents[1]).as_posix())
+
+
+def is_final(checkpoint: Path) -> bool:
+    """Whether it lies where `hespotex.finalize` puts the model on all sections."""
+    return checkpoint.absolute().parents[2].name == FINAL
+
+
+def _in_folder(place: Path, folds: bool) -> list[Path]:
+    """The model on all sections in a run's, a sweep's or a bundle's folder; or all checkpoints but
+    that.
+    """
+    if (place / BUNDLE).is_file():
+        check_files(place)
+    if not folds and (finals := _finals(place)):
+        return finals
+    for search in searches(place):
+        log.info("%s", in_words(search))
+    if is_final(place / BEST):
+        return [place / BEST] if (place / BEST).is_file() else []
+    return [path for path in _folds_in(place) if not is_final(path)]
+
+
+def _finals(place: Path) -> list[Path]:
+    """The finished model on all sections of a sweep.
+
+    Raises:
+        InputError: there are several.
+    """
+    below = "*" if place.name == FINAL else f"{FINAL}/*"
+    found = [
+        path
+        for path in sorted(place.glob(f"{below}/{BEST}"))
+        if (path.parents[1] / METRICS).is_file()
+    ]
+    if len(found) > 1:
+        names = ", ".join(str(path.parents[1]) for path in found)
+        raise InputError(
+            f"{place} holds several models on all sections: {names}; give the folder of one of them"
+        )
+    return found
+
+
+def _folds_in(place: Path) -> list[Path]:
+    unfinished = [home for home in _homes(place) if not (home / METRICS).is_file()]
+    without = [home for home in _homes(place) if not (home / BEST).is_file()]
+    for missing, why in ((without, f"without {BEST}"), (unfinished, "not finished")):
+        if missing:
+            raise InputError(
+                f"{place} holds runs {why}: {', '.join(map(str, missing))}; finish them with the"
+                " command that made them, move them away, or name the checkpoints that are to be"
+                f" averaged: checkpoint=[RUN_DIR/{BEST},...]"
+            )
+    return [home / BEST for home in homes(place, BEST)]
+
+
+def _homes(place: Path) -> list[Path]:
+    """Folders of runs that were begun, less the model on all sections."""
+    return [home for home in homes(place, CONFIG) if not is_final(home / BEST)]
+
+
+def load_members(paths: Sequence[Path]) -> tuple[list[Facts], list[ExpressionModule]]:
+    """Facts and modules of checkpoints that predict the same thing.
+
+    Raises:
+        InputError: files that are no checkpoints, or that do not belong together.
+    """
+    contents = [read_checkpoint(path) for path in paths]
+    for path, content in zip(paths, contents, strict=True):
+        check_facts(path, content[KEY], content.get("state_dict"))
+    members: list[Facts] = [content[KEY] for content in contents]
+    _check_alike(paths, members)
+    modules = []
+    for path, content in zip(paths, contents, strict=True):
+        with facts_in_use(str(path)):
+            modules.append(load_module(content))
+    return members, modules
+
+
+class Ensemble:
+    """The mean of the members' predictions, for the genes that every member knows.
+
+    `about`: the facts of the first member, with the leaks and the panel's sections of all; what
+    members must share (encoder, graph, target) is checked.
+
+    Args:
+        paths: checkpoints.
+
+    Raises:
+        InputError: files that are no checkpoints, or members that do not belong together.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.members, self.modules = load_members(paths)
+        self.about = self.members[0] | _of_all(self.members)
+        shared = set.intersection(*(set(member["genes"]) for member in self.members))
+        self.genes = [gene for gene in self.about["genes"] if gene in shared]
+        self.columns = [_columns(member["genes"], self.genes) for member in self.members]
+        self.fingerprints = {str(path): file_fingerprint(path) for path in paths}
+        if len(paths) > 1:
+            most = max(len(member["genes"]) for member in self.members)
+            log.info(
+                "%d checkpoints are averaged; %d genes are known to all (of up to %d)",
+                len(paths),
+                len(self.genes),
+                most,
+            )
+
+    def __call__(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+        """Predicted expression (n_spots, n_genes) of each section."""
+        return {name: mean for name, (mean, _) in self.with_spread(batches).items()}
+
+    @torch.inference_mode()
+    def with_spread(self, batches: Iterable[Batch]) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """Mean and standard deviation over the members, (n_spots, n_genes) each, of each section;
+        one has no spread.
+
+        One member at a time, by running sums: memory does not grow with their number.
+
+        Args:
+            batches: gone through once for each member.
+        """
+        sums: dict[str, RunningSpread] = {}
+        for module, own in zip(self.modules, self.columns, strict=True):
+            predicted = module.predict(batches)
+            check_finite(predicted, NOT_FINITE)
+            for name, values in predicted.items():
+                sums.setdefault(name, RunningSpread()).add(
+                    values if own is None else values[:, own]
+                )
+        return {name: (spread.mean, spread.std()) for name, spread in sums.items()}
+
+    def sections_seen(self) -> dict[str, Facts]:
+        """`section_facts` of every section that trained a member or chose its epoch, by id; empty
+        where the checkpoint does not know them.
+        """
+        return {
+            section_id: member.get("section_facts", {}).get(section_id, {})
+            for member in self.members
+            for section_id in (*member["split"]["train"], *member["split"]["val"])
+        }
+
+    def strangeness(self, embedding: Embeddings) -> NDArray[np.float32] | None:
+        """How unlike the training patches each spot is, (n_spots,), the mean over members; None for
+        older checkpoints.
+        """
+        known = [
+            Familiarity.from_dict(member["familiarity"])
+            for member in self.members
+            if member.get("familiarity")
+        ]
+        return np.mean([each.strangeness(embedding) for each in known], axis=0) if known else None
+
+
+class RunningSpread:
+    """Mean and standard deviation of tables that come one after the other (Welford 1962)."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.mean = torch.empty(0)
+        self.squares = torch.empty(0)
+
+    def add(self, values: Tensor) -> None:
+        """One table more."""
+        self.n += 1
+        if self.n == 1:
+            self.mean = values
+            self.squares = torch.zeros(1)
+            return
+        away = values - self.mean
+        self.mean = self.mean + away / self.n
+        self.squares = self.squares + away * (values - self.mean)
+
+    def std(self) -> Tensor | None:
+        """None of a single table."""
+        return (self.squares / self.n).sqrt() if self.n > 1 else None
+
+
+def _of_all(members: list[Facts]) -> Facts:
+    """Facts that must tell of every member: what chose the genes of any, and the leaks of any."""
+    names = ("panel_fitted_on", "leaks")
+    return {
+        name: list(dict.fromkeys(fact for member in members for fact in member.get(name, [])))
+        for name in names
+    }
+
+
+def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:
+    """Places of the genes that are wanted; None where they are all, in this order."""
+    if genes == wanted:
+        return None
+    place = {gene: i for i, gene in enumerate(genes)}
+    return [place[gene] for gene in wanted]
+
+
+def _check_alike(paths: Sequence[Path], members: list[Facts]) -> None:
+    """Refuse to average what differs in more than the training sections and the seed."""
+    first = members[0]
+    for path, member in zip(paths, members, strict=True):
+        for name in ("model", "encoder_identity", "image_inputs", "unit", "pitch_um"):
+            if member[name] != first[name]:
+                raise InputError(
+                    f"{name} differs: {first[name]} in {paths[0]}, {member[name]} in {path}; give"
+                    " the folds of one model, such as checkpoint='outputs/NAME/[345]'"
+                )
+        if len(members) > 1 and member["expression_fitted_on"]:
+            raise InputError(
+                f"the target ({member['unit']}) is fitted on each fold's own training sections, so"
+                f" folds predict different things; give one checkpoint, such as checkpoint={path}"
+            )

@@ -1,0 +1,56 @@
+"""Predict on slides, one after the other."""
+
+import logging
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from hespotex.cli.shares import own_share
+from hespotex.common.errors import InputError
+from hespotex.common.failures import Failures
+from hespotex.common.progress import progress_bar
+from hespotex.prediction.predictor import Predictor
+from hespotex.prediction.slide import SlideWriter
+from hespotex.prediction.slide_list import find_slides
+from hespotex.records.build import Config
+from hespotex.results.guide import guide_slides
+from hespotex.results.slide.index import write_index
+
+log = logging.getLogger(__name__)
+
+
+def predict(cfg: DictConfig) -> None:
+    """Predict this job's share of the slides; one that fails is named at the end while the others
+    finish.
+
+    Raises:
+        InputError: nothing to predict, a checkpoint that does not fit, or slides that failed.
+    """
+    if cfg.get("data"):
+        raise InputError(
+            "data=... names sections with counts: add evaluate=true to score the checkpoint on them"
+        )
+    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    if not config["slides"]:
+        raise InputError(
+            "nothing to predict: set slides=PATH, or data=... evaluate=true to score on another"
+            " data set"
+        )
+    slides = find_slides(config["slides"])[own_share(config)]
+    if config["measured"] and len(slides) > 1:
+        raise InputError(
+            f"measured={config['measured']} holds spots of one slide, but slides={config['slides']}"
+            f" are {len(slides)}; predict each with its own measured=FILE"
+        )
+    output = Path(config["output"])
+    write = SlideWriter(config, Predictor(config))
+    failures = Failures("slide", output)
+    write.check(slides)
+    with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
+        for slide in slides:
+            with failures.of(slide.name, shown=slide.path.name):
+                write(slide)
+            bar.update()
+    write_index(output)
+    guide_slides(output, config["checkpoint"])
+    failures.check()

@@ -1,0 +1,189 @@
+"""A slide of which some spots were measured: what image and spots say together."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hespotex.batches.external import FittedExpression
+from hespotex.batches.spot_graph import SpotGraph
+from hespotex.common.errors import InputError
+from hespotex.genes.expression import library_size
+from hespotex.genes.panel import GenePanel
+from hespotex.kriging import Kriged, Kriging, MeasuredSpots, Settings
+from hespotex.metrics.genes import gene_pearson
+from hespotex.prediction.predictor import Predictor
+from hespotex.records.build import Config, build
+from hespotex.records.checkpoint import restored_target
+from hespotex.records.facts import facts_in_use
+from hespotex.sections.gene_names import GeneNames
+from hespotex.sections.readers.slide_counts import FEWEST, read_slide_counts
+from hespotex.sections.section import Section
+
+log = logging.getLogger(__name__)
+Array = NDArray[np.float64]
+LABEL = "measured spots of this slide were given: no prediction from the image alone"
+DISAGREE = 0.02  # mean correlation of image and spots below which they may be of another slide
+TOP = 5  # genes that stand for a programme
+
+
+@dataclass(frozen=True)
+class Informed:
+    """A prediction with the measured spots in it.
+
+    `expression`, `error` (n, n_genes): `error` is NaN, and the expression the image's, for genes
+    that the spots did not measure; `informed` (n,), see `Kriged`; `facts`: what was used, as plain
+    values.
+    """
+
+    expression: NDArray[np.float32]
+    error: NDArray[np.float32]
+    informed: NDArray[np.float32]
+    facts: dict[str, Any]
+
+
+def with_measured(
+    config: Config, predictor: Predictor, slide: Section, graph: SpotGraph, predicted: torch.Tensor
+) -> Informed:
+    """What `measured=FILE` makes of the image's prediction.
+
+    Args:
+        config: of `predict.py`.
+        predictor: the image model.
+        slide: what was predicted.
+        graph: its image side.
+        predicted: by the image alone, (n, n_genes).
+
+    Raises:
+        InputError: measured spots that are not of this slide, too few, or without a shared gene.
+    """
+    path = Path(config["measured"])
+    settings: Settings = build(config["kriging"])
+    spots = GeneNames()(read_slide_counts(path, slide, config["check_frame"]))
+    genes = shared_genes(path, spots, predictor.genes)
+    measured = _measured(predictor, spots, graph, genes)
+    _say_agreement(path, measured)
+    kriging = Kriging(measured, _spread(predictor)[genes], settings)
+    image = predicted.double().numpy()
+    together = kriging.at(slide.pos, image[:, genes])
+    names = [predictor.genes[i] for i in genes]
+    found = facts_of(path, kriging, names)
+    log.info("%s: %s", slide.section_id, found["in_words"])
+    return _placed(image, genes, together, found)
+
+
+def _placed(
+    image: Array, genes: NDArray[np.int64], together: Kriged, facts: dict[str, Any]
+) -> Informed:
+    """Among all genes of the model."""
+    expression = image.astype(np.float32)
+    error = np.full(image.shape, np.nan, dtype=np.float32)
+    expression[:, genes] = together.expression
+    error[:, genes] = together.error
+    return Informed(expression, error, together.informed.astype(np.float32), facts)
+
+
+def shared_genes(path: Path, spots: Section, genes: list[str]) -> NDArray[np.int64]:
+    """Places in the model's list of the genes that were measured.
+
+    Raises:
+        InputError: none is.
+    """
+    known = set(map(str, spots.adata.var_names))
+    found = np.array([i for i, gene in enumerate(genes) if gene in known], dtype=np.int64)
+    if not len(found):
+        raise InputError(
+            f"measured={path}: none of its genes (such as {list(spots.adata.var_names[:3])}) is one"
+            f" of the model's {len(genes)} (such as {genes[:3]}); give them names of the same kind"
+        )
+    return found
+
+
+def _measured(
+    predictor: Predictor, spots: Section, graph: SpotGraph, genes: NDArray[np.int64]
+) -> MeasuredSpots:
+    """The measured spots in the model's unit, with what the image says of them: standardised as
+    the slide is, neighbours among themselves.
+    """
+    least = predictor.about["config"]["data"].get("min_counts", 0)
+    spots = spots.measured_spots(least)
+    if len(spots.adata) < FEWEST:
+        raise InputError(
+            f"measured: {len(spots.adata)} spots have {least} counts or more, expected at least"
+            f" {FEWEST}; leave measured out for a prediction from the image alone"
+        )
+    bare = spots.without_counts()
+    own = predictor.inputs.assemble(
+        bare, predictor.encoder, predictor.nuclei, predictor.store, scaled_as=graph
+    )
+    predicted = predictor.ensemble(predictor.batches(own))[spots.section_id]
+    with facts_in_use(next(iter(predictor.ensemble.fingerprints))):
+        target = FittedExpression(restored_target(predictor.about), predictor.about["genes"])
+    panel = GenePanel([predictor.genes[i] for i in genes], [])
+    expression = target(spots, panel).dense().double().numpy()
+    depth = library_size(spots.adata.X)
+    return MeasuredSpots(spots.pos, expression, depth, predicted.double().numpy()[:, genes])
+
+
+def _spread(predictor: Predictor) -> Array:
+    """Standard deviation of each gene over the training spots, mean over the members,
+    (n_genes,).
+    """
+    ensemble = predictor.ensemble
+    each = []
+    for module, columns in zip(ensemble.modules, ensemble.columns, strict=True):
+        std = module.gene_std.double().numpy()
+        each.append(std if columns is None else std[columns])
+    return np.asarray(np.mean(each, axis=0))
+
+
+def _say_agreement(path: Path, spots: MeasuredSpots) -> None:
+    """Warn where image and spots have nothing in common."""
+    pcc = gene_pearson(torch.from_numpy(spots.predicted), torch.from_numpy(spots.expression))
+    mean = float(pcc.nanmean())
+    if not mean > DISAGREE:
+        log.warning(
+            "measured=%s: the image's prediction does not agree with these spots (mean r = %.2f"
+            " over genes): are they of this slide, and in px of its full-resolution image?",
+            path,
+            mean,
+        )
+
+
+def facts_of(path: Path, kriging: Kriging, genes: list[str]) -> dict[str, Any]:
+    """What was given and which programmes use it, as plain values."""
+    k = len(kriging.axes)
+    programmes = [
+        {
+            "programme": i + 1 if i < k else "what the programmes leave",
+            "genes": _strongest(kriging.axes[i], genes) if i < k else [],
+            "used": used,
+            "left_out_error_less": round(chosen.gain, 4),
+            "length_um": chosen.field.length_um if chosen.field.weight else None,
+            "weight": chosen.field.weight,
+            "whole_slide": bool(chosen.field.slide),
+        }
+        for i, (chosen, used) in enumerate(zip(kriging.chosen, kriging.used, strict=True))
+    ]
+    n_used = sum(kriging.used[:-1])
+    rest = "is" if kriging.used[-1] else "is not"
+    words = (
+        f"{len(kriging.spots)} measured spots of {path.name}, {len(genes)} genes: {n_used} of {k}"
+        f" programmes are put right by them, what these leave {rest}"
+    )
+    return {"label": LABEL, "file": str(path), "in_words": words, "programmes": programmes}
+
+
+def _strongest(axis: Array, genes: list[str]) -> list[str]:
+    """The genes of the largest part in a programme."""
+    return [genes[i] for i in np.argsort(-np.abs(axis))[:TOP]]
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """For `uns`, which keeps no lists of dicts."""
+    return json.dumps(facts)

@@ -1,0 +1,199 @@
+"""What a trained model is and how far to believe it, from the files that lie with it; nothing that
+they name is built.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hespotex.common.provenance import KEY
+from hespotex.prediction.ensemble import find_checkpoints, is_final
+from hespotex.records.checkpoint import read_checkpoint
+from hespotex.records.facts import check_facts
+from hespotex.records.layout import METRICS
+from hespotex.records.runs import read_run
+from hespotex.results.tables.final import (
+    FACTS,
+    cross_validated_genes,
+    quoted,
+    read_final,
+    read_final_genes,
+)
+from hespotex.results.tables.markdown import interval, number
+from hespotex.results.tables.sweep import Tables
+
+BEST_GENES = 10
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is told of a model.
+
+    Attributes:
+        lines: facts by their heading.
+        genes: a row a gene that it predicts, see `cross_validated_genes`.
+    """
+
+    lines: dict[str, str]
+    genes: pd.DataFrame
+
+    def __str__(self) -> str:
+        width = max(map(len, self.lines))
+        return "\n".join(f"{name:{width}}  {text}" for name, text in self.lines.items())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What cross-validation says: by gene, as a whole, and what it leaves open."""
+
+    genes: pd.DataFrame
+    scores: Facts | None
+    open: list[str]
+    search: str | None
+
+
+def model_facts(checkpoint: str, folds: bool = False) -> ModelFacts:
+    """Facts of what `predict.py checkpoint=...` would take.
+
+    Args:
+        checkpoint: a file, or the folder of a run, a sweep or a bundle.
+        folds: the folds, where there is a model on all sections beside them.
+
+    Raises:
+        InputError: there is none, or what lies there is not as it was written.
+    """
+    paths = find_checkpoints(checkpoint, folds)
+    members = [_facts_in(path) for path in paths]
+    shared = set.intersection(*(set(member["genes"]) for member in members))
+    genes = [gene for gene in members[0]["genes"] if gene in shared]
+    evidence = _of_final(paths[0]) if _has_facts(paths) else _of_folds(paths, genes)
+    return ModelFacts(_lines(paths, members, evidence), evidence.genes)
+
+
+def _facts_in(path: Path) -> Facts:
+    content = read_checkpoint(path)
+    check_facts(path, content[KEY], content.get("state_dict"))
+    about: Facts = content[KEY]
+    return about
+
+
+def _has_facts(paths: Sequence[Path]) -> bool:
+    return len(paths) == 1 and (paths[0].parents[1] / FACTS).is_file()
+
+
+def _of_final(path: Path) -> Evidence:
+    """The folds' scores that lie with a model on all sections."""
+    folder = path.parents[1]
+    facts = read_final(folder)
+    scores = None if facts["scores"] == "none" else facts["scores"]
+    genes = read_final_genes(folder)
+    return Evidence(genes, scores, facts["does_not_cover"], facts.get("search"))
+
+
+def _of_folds(paths: Sequence[Path], genes: list[str]) -> Evidence:
+    """The scores of single runs, on their own test sections."""
+    homes = [path.parents[1] for path in paths]
+    runs = [read_run(home) for home in homes if (home / METRICS).is_file()]
+    runs = [run for run in runs if run["sections"]]
+    table = cross_validated_genes(runs, genes)
+    if not runs:
+        return Evidence(table, None, ["nothing was left out and scored"], None)
+    row = Tables.make(runs).models.iloc[[0]]
+    scores = quoted(row) | {"fold_strategy": runs[0]["fold_strategy"]}
+    left = ["the mean of the folds: some fold has seen each section"] if len(runs) > 1 else []
+    return Evidence(table, scores, left, None)
+
+
+def _lines(paths: Sequence[Path], members: list[Facts], evidence: Evidence) -> dict[str, str]:
+    about = members[0]
+    lines = {
+        "what": _what(paths, members),
+        "model": f"{about['model']} ({about['role']})",
+        "settings found by": evidence.search or "",
+        "data": _data(about),
+        "trained on": _trained_on(members),
+        "encoder": _encoder(about),
+        "spots": f"{about['spot_diameter_um']:g} um wide, {about['pitch_um']:g} um apart"
+        f" ({about.get('grid', 'square')} grid)",
+        "unit": about["unit"],
+        "embeddings": f"standardised by {about['image_inputs']['standardize']}",
+        "genes": _genes(evidence.genes),
+        "best genes": _best(evidence.genes),
+        "score": _score(evidence.scores),
+        "not covered": "; ".join(evidence.open),
+        "leaks": "; ".join(dict.fromkeys(leak for member in members for leak in member["leaks"])),
+        "made with": _made_with(about),
+        "checkpoints": ", ".join(map(str, paths)),
+    }
+    return {name: text for name, text in lines.items() if text}
+
+
+def _what(paths: Sequence[Path], members: list[Facts]) -> str:
+    if len(paths) == 1 and is_final(paths[0]):
+        return "the model on all sections of a cross-validation"
+    folds = [f"fold {m['split']['index']} of {m['split']['n_folds']}" for m in members]
+    strategy = members[0]["fold_strategy"]
+    if len(members) == 1:
+        return f"one model: {folds[0]} ({strategy}), seed {members[0]['seed']}"
+    return f"the mean of {len(members)} models ({strategy}): {', '.join(folds)}"
+
+
+def _data(about: Facts) -> str:
+    """The data set, and what was selected of it, such as the organ."""
+    select = about["config"].get("data", {}).get("select")
+    chosen = select.items() if isinstance(select, dict) else ()
+    told = ", ".join(f"{name} {value}" for name, value in chosen if value not in (None, [], {}))
+    return about["data"] + (f" ({told})" if told else "")
+
+
+def _trained_on(members: list[Facts]) -> str:
+    """Sections with their groups."""
+    sections = {
+        name: str(member.get("section_facts", {}).get(name, {}).get("group", "unknown"))
+        for member in members
+        for name in sorted([*member["split"]["train"], *member["split"]["val"]])
+    }
+    named = ", ".join(f"{name} ({group})" for name, group in sections.items())
+    return f"{len(sections)} sections of {len(set(sections.values()))} groups: {named}"
+
+
+def _encoder(about: Facts) -> str:
+    settings = about["config"].get("encoder", {})
+    sides = settings.get("patch_um")
+    told = [f"patches of {', '.join(map(str, sides))} um"] if isinstance(sides, list) else []
+    told += [f"licence {settings['licence']}"] if settings.get("licence") else []
+    return "; ".join([about["encoder"], *told])
+
+
+def _genes(genes: pd.DataFrame) -> str:
+    n_scored = int(genes["scored"].sum())
+    n_found = int(genes["found"].astype(str).eq("True").sum())
+    return (
+        f"{len(genes)}: {n_scored} scored on sections that were left out, of which {n_found} found"
+        f" (PCC above 0 at a false discovery rate of 5 %); {len(genes) - n_scored} never scored"
+    )
+
+
+def _best(genes: pd.DataFrame) -> str:
+    best = genes.dropna(subset="pcc").sort_values("pcc", ascending=False).head(BEST_GENES)
+    return ", ".join(f"{gene} {number(pcc)}" for gene, pcc in best["pcc"].items())
+
+
+def _score(scores: Facts | None) -> str:
+    """The whole of it, with its interval."""
+    if not scores:
+        return "none"
+    strategy = str(scores.get("fold_strategy", "unknown")).replace("_", " ")
+    within = interval(scores["low"], scores["high"]) if scores["n_groups"] > 1 else "no interval"
+    return (
+        f"PCC {number(scores['pcc_gene'])} ({within}) over {scores['n_groups']} groups, {strategy}"
+    )
+
+
+def _made_with(about: Facts) -> str:
+    version = about.get("versions", {}).get("hespotex", "unknown")
+    return f"HESpotEx {version}, commit {about.get('git_commit')}"

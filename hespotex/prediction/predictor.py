@@ -1,0 +1,123 @@
+"""Checkpoints bring their genes, encoder, graph and scaling along."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from hespotex.batches.assemble import ImageInputs
+from hespotex.batches.loader import Batching, BlockLoader
+from hespotex.batches.spot_graph import SpotGraph
+from hespotex.common.errors import InputError
+from hespotex.common.provenance import git_commit, versions
+from hespotex.embeddings.encoder import Encoder, NucleiCounter
+from hespotex.embeddings.store import EmbeddingStore
+from hespotex.encoders.pair import has_parts, part_settings
+from hespotex.genes.panel import check_markers
+from hespotex.prediction.ensemble import Ensemble, find_checkpoints
+from hespotex.prediction.fold_spread import folds_beside
+from hespotex.records.build import Config, build
+from hespotex.records.facts import facts_in_use
+from hespotex.records.trusted import part, plain, rebuild, rebuild_part
+from hespotex.results.about import brief
+
+
+class Predictor:
+    """Trained models with the preprocessing they were trained with.
+
+    Args:
+        config: of `predict.py`.
+
+    Raises:
+        InputError: no checkpoints, checkpoints that do not belong together, genes they do not know,
+          or an encoder or counter of nuclei that is not here as it was in training.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.ensemble = Ensemble(find_checkpoints(config["checkpoint"], bool(config.get("folds"))))
+        self.about = self.ensemble.about
+        self.genes = self.ensemble.genes
+        for key in ("map_genes", "genes"):
+            check_markers(config[key] or [], self.genes, key)
+        with facts_in_use(next(iter(self.ensemble.fingerprints))):
+            self.encoder = _encoder(self.about, config["weights"])
+            self.nuclei = _nuclei(self.about, config["nuclei_folder"])
+            self.inputs = ImageInputs(**self.about["image_inputs"])
+            self.batching: Batching = rebuild(self.about["config"], "data.batching")
+        checkpoints = [Path(path) for path in self.ensemble.fingerprints]
+        self.folds = folds_beside(checkpoints, self.genes) if config.get("fold_std") else None
+        self.store: EmbeddingStore = build(config["store"])
+        self.provenance = brief(self.about) | {
+            "standardize": self.inputs.standardize,
+            "checkpoint": " ".join(self.ensemble.fingerprints.values()),
+            "versions": versions(),
+            "git_commit": str(git_commit()),
+        }
+        if self.folds:
+            self.provenance["fold_std_of"] = " ".join(self.folds.fingerprints)
+
+    def batches(self, graph: SpotGraph) -> BlockLoader:
+        """A section for the models, in blocks where it is large."""
+        modules = [*self.ensemble.modules, *(self.folds.modules if self.folds else [])]
+        n_hops = max(module.n_hops for module in modules)
+        n_genes = max(module.n_genes for module in modules)
+        return self.batching.loader([graph], n_genes, n_hops)
+
+
+def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:
+    """The encoder of the training run, and only that one."""
+    identity = plain(about["encoder_identity"])
+    settings = _as_trained(part(about["config"], "encoder"), identity, weights)
+    encoder: Encoder = rebuild_part(settings, "encoder")
+    if encoder.identity() != about["encoder_identity"]:
+        raise InputError(
+            f"the checkpoint was trained on embeddings of {about['encoder_identity']}, here they"
+            f" are of {encoder.identity()}; use the same weights (weights=FILE) and the same"
+            " version of HESpotEx, or train anew"
+        )
+    return encoder
+
+
+def _as_trained(
+    settings: dict[str, Any], identity: dict[str, Any], weights: str | dict[str, str] | None
+) -> dict[str, Any]:
+    """The settings with the precision of training, whatever device this is, and with the user's
+    weights (by part of a pair).
+    """
+    if has_parts(settings):
+        if not isinstance(weights, dict | None) or not set(weights or ()) <= set(
+            part_settings(settings)
+        ):
+            raise InputError(
+                "expected weights by part, such as"
+                f" weights={{{next(iter(part_settings(settings)))}:FILE}}, got {weights}"
+            )
+        by_part = {part: (weights or {}).get(part) for part in identity["parts"]}
+        parts = {
+            part: _as_trained(settings["parts"][part], identity["parts"][part], file)
+            for part, file in by_part.items()
+        }
+        return settings | {"parts": parts}
+    if weights and "weights" not in settings:
+        raise InputError(
+            f"weights={weights}, but encoder {settings['name']} has no weights file; leave"
+            " weights out"
+        )
+    changes = {"precision": identity.get("precision"), "weights": weights}
+    return settings | {key: value for key, value in changes.items() if value}
+
+
+def _nuclei(about: dict[str, Any], folder: str | None) -> NucleiCounter | None:
+    """The counter of the training run; where it reads files, those of the slides may lie in another
+    folder.
+    """
+    settings = deepcopy(part(about["config"], "nuclei.counter"))
+    if folder:
+        owner = settings and settings.get("source", settings)
+        if not owner or "folder" not in owner:
+            raise InputError(
+                f"nuclei_folder={folder}: the checkpoint's nuclei do not come from files; leave it"
+                " null"
+            )
+        owner["folder"] = folder
+    counter: NucleiCounter | None = rebuild_part(settings, "nuclei.counter")
+    return counter

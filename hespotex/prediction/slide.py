@@ -1,0 +1,190 @@
+"""One slide: from the image to all of its outputs."""
+
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from hespotex.batches.external import trained_on
+from hespotex.common.errors import InputError
+from hespotex.embeddings.embed import count_nuclei, embed_section
+from hespotex.prediction.informed import Informed, as_text, with_measured
+from hespotex.prediction.predictor import Predictor
+from hespotex.prediction.slide_list import SlideFile
+from hespotex.records.build import Config
+from hespotex.results.about import panel_rule
+from hespotex.results.slide.evidence import gene_evidence
+from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
+from hespotex.results.slide.index import INDEX
+from hespotex.results.slide.request import KEY, MODEL, check_model, is_current, slide_request
+from hespotex.results.slide.table import STANDARD_ERROR, slide_table
+from hespotex.results.slide.trust import KEY as SLIDE
+from hespotex.results.slide.trust import Trust
+from hespotex.results.slide.write import write_slide
+from hespotex.sections.readers.slide import pixel_size, read_slide
+from hespotex.sections.section import Section
+from hespotex.sections.tissue import Tissue, slide_tissue
+
+FEW = 20  # spots below which their own mean and spread say little
+OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
+TOO_FEW = (
+    "embeddings are standardised over the slide's own spots, so that predictions for so few are"
+    " near the training mean"
+)
+log = logging.getLogger(__name__)
+
+
+class SlideWriter:
+    """Predicts slides and writes what the config asks for.
+
+    Args:
+        config: of `predict.py`.
+        predictor: what predicts.
+    """
+
+    def __init__(self, config: Config, predictor: Predictor) -> None:
+        self.config = config
+        self.predictor = predictor
+        self.genes: list[str] = config["genes"] or predictor.genes
+        self.drawn: list[str] = list(dict.fromkeys(config["map_genes"]))
+        if left_out := [gene for gene in self.drawn if gene not in set(self.genes)]:
+            raise InputError(
+                f"map_genes: {', '.join(left_out)} would be drawn, but genes={self.genes[:5]}"
+                " leaves them out"
+            )
+        self.asked: list[str] = list(dict.fromkeys([*self.drawn, *(config["genes"] or [])]))
+        self.sets = read_gmt(Path(config["gene_sets"])) if config["gene_sets"] else {}
+        checkpoints = [Path(path) for path in predictor.ensemble.fingerprints]
+        self.evidence = gene_evidence(checkpoints, predictor.genes)
+
+    def check(self, slides: Iterable[SlideFile]) -> None:
+        """Refuse, before any work, slides of which the output holds another model's prediction, or
+        whose page would take the place of the index.
+        """
+        slides = list(slides)
+        if taken := [slide.path for slide in slides if slide.name.casefold() == Path(INDEX).stem]:
+            raise InputError(
+                f"{taken[0]}: its page would be {INDEX}, which lists all slides; give it another"
+                " name"
+            )
+        tables = [Path(self.config["output"]) / f"{slide.name}.h5ad" for slide in slides]
+        if not self.config["restart"]:
+            check_model(tables, self.predictor.provenance[MODEL])
+
+    def __call__(self, slide: SlideFile) -> None:
+        """Write all files of one slide; what is there already is kept, if this model made it for
+        this request.
+
+        Raises:
+            InputError: it cannot be predicted.
+        """
+        output = Path(self.config["output"])
+        target = output / f"{slide.name}.h5ad"
+        request = slide_request(self.config, slide.path, slide.mpp)
+        if not self.config["restart"] and is_current(target, request):
+            log.info("%s is there already (restart=true makes it anew)", target)
+            return
+        trust = Trust()
+        with trust.hearing((str(slide.path), slide.path.name, slide.path.stem)):
+            section, tissue = self._read(slide)
+            self._ask_training(section, trust)
+            table = self._predicted(section, trust)
+        facts = {KEY: json.dumps(request, sort_keys=True), SLIDE: _facts(section, tissue, trust)}
+        table.uns["hespotex"] = table.uns["hespotex"] | facts
+        if self.sets:
+            score_gene_sets(table, self.sets)
+        write_slide(
+            table,
+            section,
+            tissue,
+            self.drawn,
+            output,
+            asked=self.asked,
+            **{name: self.config[name] for name in OUTPUTS},
+        )
+        log.info(
+            "%s: %d genes at %d spots (%.3f um/px, %s)",
+            target,
+            table.n_vars,
+            len(table),
+            section.mpp,
+            section.mpp_source,
+        )
+
+    def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
+        config = self.config
+        about = self.predictor.about
+        mpp, source = pixel_size(slide.path, config["mpp"] if slide.mpp is None else slide.mpp)
+        tissue = slide_tissue(slide.path, mpp, **config["tissue"])
+        section = read_slide(
+            slide.path,
+            mpp=mpp,
+            mpp_source=source,
+            tissue=tissue,
+            pitch_um=config["pitch_um"] or about["pitch_um"],
+            spot_diameter_um=about["spot_diameter_um"],
+            positions=Path(config["positions"]) if config["positions"] else None,
+            min_tissue=config["min_tissue"],
+            grid=about.get("grid", "square") if config["grid"] == "auto" else config["grid"],
+            check_frame=config["check_frame"],
+        )
+        return section, tissue
+
+    def _ask_training(self, section: Section, trust: Trust) -> None:
+        """Doubt a slide that has trained the model."""
+        seen = self.predictor.ensemble.sections_seen()
+        if reason := trained_on(section, seen):
+            trust.doubt(section.section_id, f"{reason}, and predicts it better than others")
+        elif section.section_id in seen:
+            log.warning(
+                "%s: a section of this name trained the model, on another image file: if it is the"
+                " same tissue, it is predicted better than others",
+                section.section_id,
+            )
+
+    def _predicted(self, section: Section, trust: Trust) -> Any:
+        """The slide's table: prediction, spread over the checkpoints, and what else is known of
+        each spot.
+        """
+        own = self.predictor
+        if len(section.adata) < FEW and own.inputs.standardize == "section":
+            log.warning("%s: %d spots: %s", section.section_id, len(section.adata), TOO_FEW)
+        graph = own.inputs.assemble(section, own.encoder, own.nuclei, own.store)
+        mean, spread = own.ensemble.with_spread(own.batches(graph))[section.section_id]
+        if own.folds:
+            spread = own.folds(own.batches(graph))[section.section_id]
+        spots: dict[str, NDArray[np.float32]] = {}
+        if own.nuclei:
+            spots["nuclei"] = count_nuclei(section, own.nuclei, own.store)[:, 0]
+        strange = own.ensemble.strangeness(embed_section(section, own.encoder, own.store))
+        if strange is not None:
+            spots["strangeness"] = strange
+            trust.look_at(section.section_id, strange)
+        informed: Informed | None = None
+        if self.config["measured"]:
+            informed = with_measured(self.config, own, section, graph, mean)
+            mean = torch.from_numpy(informed.expression)
+            spots["informed"] = informed.informed
+        spreads = None if spread is None else spread.numpy()
+        table = slide_table(section, own.genes, mean.numpy(), own.provenance, spreads, spots)
+        if informed:
+            table.layers[STANDARD_ERROR] = informed.error
+            about = {"measured": as_text(informed.facts), "given": informed.facts["in_words"]}
+            table.uns["hespotex"] = table.uns["hespotex"] | about
+        if own.folds:
+            table.var["fold_std_folds"] = own.folds.n_folds.numpy()
+        table.var["panel"] = pd.Categorical([panel_rule(own.about["config"])] * table.n_vars)
+        table.var = table.var.join(self.evidence)
+        return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
+
+
+def _facts(section: Section, tissue: Tissue, trust: Trust) -> dict[str, Any]:
+    """What the index of all slides, and the cohort's table, say of a slide."""
+    own = {"mpp": section.mpp, "mpp_source": section.mpp_source}
+    return own | {"tissue_mm2": tissue.area_mm2(section.mpp)} | trust.to_dict()

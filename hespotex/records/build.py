@@ -1,0 +1,139 @@
+"""From the config of a command to objects: the one place that calls Hydra's instantiate. Below it
+are only plain values.
+
+What a file names is never built here, but by `hespotex.records.trusted`.
+"""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+
+from hespotex.batches.fold import Fold, Recipe
+from hespotex.batches.prepare import label_duplicates, prepare_fold
+from hespotex.cli.numbers import check_numbers
+from hespotex.common.errors import InputError, chain
+from hespotex.metrics.own import Metric
+from hespotex.modules.base import ExpressionModule
+from hespotex.modules.teacher import ExpressionAutoencoderModule
+from hespotex.records.moved import MOVED
+from hespotex.sections.sections import Sections
+from hespotex.splits.split import selected
+from hespotex.splits.strategies import FoldStrategy
+
+Config = dict[str, Any]
+
+
+def build(config: Any, **kwargs: Any) -> Any:
+    """The object that `_target_` names, and all inside it; None stays None."""
+    try:
+        return None if config is None else instantiate(config, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        raise _in_words(error) from error
+
+
+def _in_words(error: InstantiationException) -> InputError:
+    """The message of an object that refused its settings, without Hydra's wrapping."""
+    ours = next((one for one in chain(error) if isinstance(one, InputError)), None)
+    moved = [f"{old} is {new} now" for old, new in MOVED.items() if f"'{old}." in str(error)]
+    words = "".join(f" ({one})" for one in moved)
+    return ours or InputError(f"the config cannot be built{words}: {error}")
+
+
+def build_list(group: Config) -> list[Any]:
+    """The objects of a group of named parts; a part set to null is left out."""
+    return [build(part) for part in group.values() if part is not None]
+
+
+def build_sections(config: Config) -> Sections:
+    """The sections of the data set; numbers of the config that are out of bounds are refused."""
+    check_numbers(config)
+    data = config["data"]
+    return Sections(
+        build(data["reader"]), build(data["genes"]), data["min_counts"], data["keep_gib"]
+    )
+
+
+def build_recipe(config: Config) -> Recipe:
+    """How the config turns sections into what a model is given."""
+    data = config["data"]
+    return Recipe(
+        encoder=build(config["encoder"]),
+        nuclei=build(config["nuclei"]["counter"]),
+        panel=build(data["panel"]),
+        expression=build(data["expression"]),
+        inputs=build(data["inputs"]),
+        store=build(config["store"]),
+        batching=build(data["batching"]),
+    )
+
+
+def build_fold(config: Config, sections: Sections | None = None) -> Fold:
+    """One fold of these sections, by default of the config's: embedded, fitted and ready for a
+    model.
+    """
+    sections = sections or build_sections(config)
+    recipe = build_recipe(config)
+    strategy: FoldStrategy = build(config["fold"])
+    split = selected(strategy.split(list(sections.keys.values())), config["model"]["select_on"])
+    if config["data"]["detect_duplicates"]:
+        split = label_duplicates(sections, split, strategy.allow_leak)
+    return prepare_fold(sections, split, recipe)
+
+
+def build_module(config: Config, sizes: dict[str, int]) -> ExpressionModule:
+    """The predictor for these widths (`d_image`, `n_genes`)."""
+    module: ExpressionModule = build(config["model"]["module"])(**sizes)
+    return module
+
+
+def build_teacher(config: Config, n_genes: int) -> ExpressionAutoencoderModule:
+    """Stage 1 for this many genes."""
+    module: ExpressionAutoencoderModule = build(config["model"]["teacher"]["module"])(
+        n_genes=n_genes
+    )
+    return module
+
+
+def build_trainer(config: Config, **kwargs: Any) -> pl.Trainer:
+    """A Trainer as `trainer` says, with these callbacks and loggers."""
+    plugins = [*kwargs.pop("plugins", []), *_cluster()]
+    trainer: pl.Trainer = build(
+        config["trainer"],
+        **{"precision": precision(config["trainer"]), "plugins": plugins, **kwargs},
+    )
+    return trainer
+
+
+def _cluster() -> list[SLURMEnvironment]:
+    """Inside a SLURM job, SLURM without Lightning's requeueing: its handler would swallow SIGTERM
+    and requeue on SIGUSR1, where `hespotex.cli.endings` and the launcher see to both.
+    """
+    if not SLURMEnvironment.detect() or TorchElasticEnvironment.detect():
+        return []
+    return [SLURMEnvironment(auto_requeue=False)]
+
+
+def precision(trainer: Config) -> str:
+    """What `trainer.precision` comes to on this machine: "auto" is bf16-mixed on a GPU that has it,
+    else 32-true.
+    """
+    asked = str(trainer["precision"])
+    on_gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return (
+        ("bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true")
+        if asked == "auto"
+        else asked
+    )
+
+
+def build_metrics(config: Config) -> dict[str, Metric]:
+    """The user's own metrics, by name."""
+    return {
+        name: build(part)
+        for name, part in (config.get("metrics") or {}).items()
+        if part is not None
+    }

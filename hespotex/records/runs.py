@@ -1,0 +1,252 @@
+"""The finished runs below a folder: which count, which are copies or broken, and which belong
+together.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hespotex.common.errors import InputError
+from hespotex.common.failures import Failures
+from hespotex.common.files import read_json
+from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape, is_number
+from hespotex.common.spreadsheet import unmarked
+from hespotex.records.layout import AGAIN, CONFIG, METRICS, PER_GENE, homes, searches
+from hespotex.records.manifest import check_files
+from hespotex.records.search import in_words
+
+log = logging.getLogger(__name__)
+Run = dict[str, Any]
+Runs = list[Run]
+ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
+WORDS = ("section_id", "group")  # of a section's row; all else there is a number
+NUMBERS = Rule(
+    "numbers",
+    lambda row: all(
+        NUMBER_OR_NONE.holds(value) for name, value in row.items() if name not in WORDS
+    ),
+)
+SIDES = {"train?": [str], "val?": [str], "test?": [str]}
+METRICS_SHAPE = {
+    "model": str,
+    "role": Rule(f"one of {', '.join(ROLES)}", lambda value: value in ROLES),
+    "data": str,
+    "encoder": str,
+    "fold_strategy": str,
+    "seed": int,
+    "split": {"index": COUNT, "n_folds": COUNT, **SIDES},
+    "leaks": [str],
+    "sections": [
+        {
+            "section_id": str,
+            "group": str,
+            "n_spots": COUNT,
+            "n_genes": COUNT,
+            "pcc_gene": NUMBER_OR_NONE,
+        }
+    ],
+    "cost": {
+        "seconds": Rule(
+            "numbers by name",
+            lambda value: isinstance(value, dict) and all(map(is_number, value.values())),
+        )
+    },
+    "section_facts?": dict,
+    "versions?": dict,
+    "panel_fitted_on?": [str],
+    "data_fingerprint?": str,
+}
+
+
+def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
+    """`metrics.json` of every scored run below a folder; of runs that repeat one another the
+    newest.
+
+    A model on all sections (`fold=final`) has no score and is left out. Of a search the best trial
+    is read, whose runs say so (`search`).
+    Runs of several encoders or data sets are told apart by their model's name. A run that cannot be
+    read is named in the log and left out.
+
+    Args:
+        failures: takes the runs that cannot be read.
+
+    Raises:
+        InputError: no folder, no scored run in it, or runs of an older version.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo"
+        )
+    failures = failures or Failures("run")
+    found = _of_searches(folder)
+    runs = []
+    for home in sorted(homes(folder, METRICS), key=lambda home: (home / METRICS).stat().st_mtime):
+        with failures.of(str(home)):
+            runs.append(read_run(home) | found.get(home, {}))
+    _check_versions(runs)
+    if not runs:
+        failures.check()
+        raise InputError(f"no finished run (metrics.json) below {folder}")
+    scored = [run for run in runs if run["sections"]]
+    if not scored:
+        names = ", ".join(run["folder"] for run in runs)
+        raise InputError(
+            f"no scored run below {folder}: {names} left no section out, so there is no score"
+        )
+    return newest(told_apart(scored, folder))
+
+
+def _of_searches(folder: Path) -> dict[Path, Run]:
+    """What the runs of searches below a folder are told with, by their folder; said in the log."""
+    found: dict[Path, Run] = {}
+    for search in searches(folder):
+        words = in_words(search)
+        log.info("%s", words)
+        found |= {home: {"search": words} for home in homes(search, METRICS)}
+    return found
+
+
+def _check_versions(runs: Runs) -> None:
+    """Mixing old scores and new ones is a mistake that no reader of a table would notice."""
+    for run in runs:
+        if "role" not in run:
+            raise InputError(f"{run['folder']}/{METRICS}: scored by an older version; {AGAIN}")
+
+
+def read_run(home: Path) -> Run:
+    """A run's `metrics.json`, with its `folder`.
+
+    Raises:
+        InputError: it, or `per_gene.csv` of a scored run, is not as it was written, or of an older
+          version.
+    """
+    file = home / METRICS
+    check_files(home, METRICS, CONFIG)
+    if (home / CONFIG).is_file():
+        check_shape(read_json(home / CONFIG, AGAIN), {"model?": dict}, str(home / CONFIG))
+    run = read_json(file, AGAIN)
+    run = run | {"folder": str(home)}
+    if "role" not in run and "model" in run:  # of an older version
+        return run
+    check_shape(run, METRICS_SHAPE, str(file))
+    for i, row in enumerate(run["sections"]):
+        check_shape(row, NUMBERS, f"{file}: sections[{i}]")
+    if run["sections"]:
+        read_genes(home)
+    return run
+
+
+def newest(runs: Runs) -> Runs:
+    """Of runs of one model, fold and seed the last in the list; the others are named in the log."""
+    kept: dict[tuple[Any, ...], Run] = {}
+    for run in runs:
+        key = _place(run)
+        if key in kept:
+            log.warning(
+                "%s is left out: %s is newer, of the same model, fold and seed",
+                kept[key]["folder"],
+                run["folder"],
+            )
+        kept[key] = run
+    return list(kept.values())
+
+
+def _place(run: Run) -> tuple[Any, ...]:
+    return run["model"], run["encoder"], run["fold_strategy"], run["split"]["index"], run["seed"]
+
+
+def told_apart(runs: Runs, folder: Path) -> Runs:
+    """The runs, with models named after their encoder where there are several, and after their data
+    set.
+
+    Args:
+        folder: below which they lie.
+    """
+    if len({run["encoder"] for run in runs}) > 1:
+        runs = [run | {"model": f"{run['model']}, {run['encoder']}"} for run in runs]
+    sets = data_sets(runs)
+    if len(sets) == 1:
+        return runs
+    names = {
+        id(run): name for own, name in zip(sets, _names(sets, folder), strict=True) for run in own
+    }
+    log.warning(
+        "%s holds runs on several data sets, which are told apart: %s",
+        folder,
+        ", ".join(_names(sets, folder)),
+    )
+    return [run | {"model": f"{run['model']}, {names[id(run)]}"} for run in runs]
+
+
+def data_sets(runs: Runs) -> list[Runs]:
+    """The runs by what they were given: numbers of different sets do not belong into one mean."""
+    sets: list[Runs] = []
+    for run in runs:
+        fitting = [own for own in sets if not any(_differ(run, other) for other in own)]
+        beside = [own for own in fitting if _parent(run) in map(_parent, own)]
+        home = next(iter([*beside, *fitting]), None)
+        if home is None:
+            sets.append(home := [])
+        home.append(run)
+    return sets
+
+
+def _parent(run: Run) -> Path:
+    return Path(run["folder"]).parent
+
+
+def _differ(a: Run, b: Run) -> bool:
+    """Whether their own records say that two runs were not given the same data."""
+    if a["data"] != b["data"] or a.get("unit") != b.get("unit"):
+        return True
+    if a["fold_strategy"] == b["fold_strategy"] and a["split"]["n_folds"] != b["split"]["n_folds"]:
+        return True
+    if _place(a) == _place(b) and a.get("data_fingerprint") != b.get("data_fingerprint"):
+        return True
+    one = a.get("section_facts", {})
+    other = b.get("section_facts", {})
+    shared = [(one[i], other[i]) for i in one.keys() & other.keys()]
+    # older runs know less
+    return any(x[key] != y[key] for x, y in shared for key in x.keys() & y.keys())
+
+
+def _names(sets: list[Runs], folder: Path) -> list[str]:
+    """The data set's name where that tells them apart, else the folder that holds the runs."""
+    names = [own[0]["data"] for own in sets]
+    if len(set(names)) == len(sets):
+        return names
+    places = [
+        Path(os.path.commonpath([_parent(run) for run in own])).relative_to(folder).as_posix()
+        for own in sets
+    ]
+    return [
+        f"{place} ({i})" if places.count(place) > 1 else place for i, place in enumerate(places, 1)
+    ]
+
+
+def read_genes(folder: Path) -> pd.DataFrame:
+    """`per_gene.csv` of a run; a gene may be called NA.
+
+    Raises:
+        InputError: it is missing, not as it was written, or no such table.
+    """
+    path = folder / PER_GENE
+    words = {"gene": str, "section_id": str}
+    check_files(folder, PER_GENE)
+    try:
+        table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:  # pandas' parser errors among them
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}); {AGAIN}"
+        ) from error
+    table = table.assign(**{name: table[name].map(unmarked) for name in words if name in table})
+    numbers = table[[name for name in table if name not in words]]
+    if not {*words, "pcc"} <= set(table) or not all(kind.kind in "fiub" for kind in numbers.dtypes):
+        raise InputError(
+            f"{path}: expected section_id, gene, pcc and other numbers, found {list(table)[:8]};"
+            f" {AGAIN}"
+        )
+    return table

@@ -1,0 +1,99 @@
+"""A search: its trials as a table, and in words which of them is used."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path, read_json, visible, write_json
+from hespotex.common.provenance import settings
+from hespotex.common.spreadsheet import write_csv
+from hespotex.records.layout import (
+    CONFIG,
+    SEARCH,
+    Trial,
+    best_trial,
+    n_trials_of,
+    searches,
+    trials,
+)
+
+TABLE = "trials.csv"
+COLUMNS = ("trial", "score", "runs", "best")  # before the settings
+SHOWN = 20  # settings in words
+
+
+def begin_search(folder: Path, n_trials: int, restart: bool) -> None:
+    """Write `search.json`, by which a folder is known as that of a search.
+
+    Args:
+        folder: of the sweep.
+        n_trials: that the command asks for; of an older, longer search the others count as well.
+        restart: they do not.
+    """
+    file = folder / SEARCH
+    earlier = n_trials_of(folder) if file.is_file() and not restart else 0
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(file, {"n_trials": max(n_trials, earlier)})
+
+
+def trial_table(search: Path) -> pd.DataFrame:
+    """A row a trial: `trial`, `score` (validation, mean over its runs), `runs`, `best`, and a
+    column for each setting in which trials differ.
+    """
+    found = trials(search)
+    best = best_trial(search)
+    told = [_settings(trial) for trial in found]
+    rows = [
+        {
+            "trial": int(trial.folder.name),
+            "score": trial.score,
+            "runs": trial.n_runs,
+            "best": best is not None and trial.folder == best.folder,
+            **{name: own.get(name) for name in _differing(told)},
+        }
+        for trial, own in zip(found, told, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def write_trials(folder: Path) -> list[str]:
+    """Write `trials.csv` into each search below a folder; returns a line for each."""
+    lines = []
+    for search in searches(folder):
+        with atomic_path(search / TABLE) as part:
+            write_csv(trial_table(search), part, index=False, float_format="%.6g")
+        lines.append(in_words(search))
+    return lines
+
+
+def in_words(search: Path) -> str:
+    """Which trial is used, why, and what it has set."""
+    table = trial_table(search)
+    name = search.resolve().name
+    if table.empty or not table["best"].any():
+        return f"{name}: {len(table)} trials, none with a validation score"
+    best = table[table["best"]].iloc[0]
+    names = [str(name) for name in table][len(COLUMNS) : len(COLUMNS) + SHOWN]
+    own = ", ".join(f"{name}={best[name]}" for name in names)
+    return (
+        f"{name}: trial {best['trial']} of {len(table)} is used, the best by its validation score"
+        f" ({best['score']:.3f}): {own}"
+    )
+
+
+def _settings(trial: Trial) -> dict[str, Any]:
+    """Of the trial's first run, as dotted keys; none where it has not begun."""
+    configs = visible(trial.folder, f"**/{CONFIG}")
+    try:
+        return settings(read_json(configs[0])) if configs else {}
+    except InputError:
+        return {}
+
+
+def _differing(told: list[dict[str, Any]]) -> list[str]:
+    """Keys of which the trials that have begun hold several values."""
+    begun = [own for own in told if own]
+    names = dict.fromkeys(name for own in begun for name in own)
+    return [name for name in names if len({str(own.get(name)) for own in begun}) > 1]

@@ -1,0 +1,1 @@
+"""What lies on disk, as sections: counts, spots, pixel size, image."""

@@ -1,0 +1,128 @@
+"""Gene names as they should be: one name a gene, as the user wants it called, and no control
+probes.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from hespotex.common.errors import InputError
+from hespotex.common.typed_paths import typed_path
+from hespotex.common.user_table import read_user_table
+from hespotex.sections.section import Section, sum_columns
+
+log = logging.getLogger(__name__)
+
+# symbols of clones such as AL109927.1 keep their suffix
+VERSION = re.compile(r"^(ENS[A-Z]*G\d{6,})\.\d+$")
+# Xenium, CosMx and HTSeq: what is counted beside genes
+CONTROL = re.compile(
+    r"^(blank[-_]|neg(ative)?(control|prb|probe)|antisense_|unassigned|deprecated|intergenic_region_|systemcontrol|"
+    r"falsecode|__(ambiguous|no_feature|not_aligned|alignment_not_unique|too_low_aqual))",
+    re.IGNORECASE,
+)
+MITOCHONDRIAL = re.compile(r"^mt-", re.IGNORECASE)
+# proteins, not kinases such as RPS6KA1
+RIBOSOMAL = re.compile(r"^rp[sl]\d+(a|l|al|l1|x|y\d)?$|^rp(sa|lp\d)$", re.IGNORECASE)
+
+
+class GeneNames:
+    """Harmonises a section's gene names right after reading.
+
+    Ensembl versions are cut off, aliases replaced, counts of genes that then share a name summed.
+
+    Args:
+        aliases: CSV with columns `alias` and `symbol`; names that are not in it stay.
+        drop_control_probes: leave out what is counted beside genes: blanks, negative controls,
+          unassigned codewords.
+        drop_mitochondrial, drop_ribosomal: leave out MT- genes, and the proteins of the ribosome
+        (RPS, RPL).
+    """
+
+    def __init__(
+        self,
+        aliases: str | None = None,
+        drop_control_probes: bool = True,
+        drop_mitochondrial: bool = False,
+        drop_ribosomal: bool = False,
+    ) -> None:
+        self.aliases = read_aliases(typed_path(aliases)) if aliases else {}
+        wanted = (
+            (drop_control_probes, CONTROL),
+            (drop_mitochondrial, MITOCHONDRIAL),
+            (drop_ribosomal, RIBOSOMAL),
+        )
+        self.dropped = [pattern for asked, pattern in wanted if asked]
+
+    def __call__(self, section: Section) -> Section:
+        """The section under its new names; the same object where nothing changes.
+
+        Raises:
+            InputError: no gene is left.
+        """
+        old = [str(name) for name in section.adata.var_names]
+        names = [self.rename(name) for name in old]
+        keep = np.array(
+            [
+                not any(p.match(n) for p in self.dropped for n in pair)
+                for pair in zip(old, names, strict=True)
+            ]
+        )
+        if names == old and keep.all() and len(set(old)) == len(old):
+            return section
+        if not keep.any():
+            raise InputError(
+                f"{section.section_id}: all {len(old)} genes are dropped; look at data.genes"
+            )
+        counts, unique = sum_columns(
+            sparse.csr_matrix(section.adata.X)[:, keep], np.array(names)[keep].tolist()
+        )
+        renamed = sum(a != b for a, b in zip(old, names, strict=True))
+        message = "%s: %d gene names changed, %d genes dropped, %d summed with one of the same name"
+        log.info(message, section.section_id, renamed, (~keep).sum(), keep.sum() - len(unique))
+        return section.with_adata(_table(section.adata, counts, unique))
+
+    def rename(self, name: str) -> str:
+        """The name without an Ensembl version, and as the aliases have it."""
+        bare = VERSION.sub(r"\1", name.strip())
+        return self.aliases.get(bare, bare)
+
+
+def read_aliases(path: Path) -> dict[str, str]:
+    """`{alias: symbol}` from a CSV.
+
+    Raises:
+        InputError: no such file, other columns, or one alias with two symbols.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"alias table not found: {path}; set data.genes.aliases=FILE.csv (columns"
+            " alias,symbol), or null"
+        )
+    # NA and NaN may be symbols
+    read = read_user_table(path, "data.genes.aliases", ["alias", "symbol"])
+    names = [VERSION.sub(r"\1", alias) for alias in read.text("alias", blank=True)]
+    table = pd.DataFrame({"alias": names, "symbol": read.text("symbol", blank=True)})
+    table = table[(table["alias"] != "") & (table["symbol"] != "")].drop_duplicates(
+        ["alias", "symbol"]
+    )
+    if twice := sorted(set(table.loc[table.duplicated("alias"), "alias"])):
+        raise InputError(
+            f"{path}: aliases with several symbols: {twice[:5]}; leave one line each"
+            " (data.genes.aliases)"
+        )
+    return dict(zip(table["alias"], table["symbol"], strict=True))
+
+
+def _table(adata: ad.AnnData, counts: sparse.csr_matrix, genes: Sequence[str]) -> ad.AnnData:
+    table = ad.AnnData(X=sparse.csr_matrix(counts, dtype=np.float32), obs=adata.obs.copy())
+    table.var_names = list(genes)
+    for key in adata.obsm:
+        table.obsm[key] = adata.obsm[key]
+    return table

@@ -1,0 +1,1 @@
+"""What every reader asks of counts, spots and images."""

@@ -1,0 +1,197 @@
+"""Legacy ST in the her2st layout: ST-cnts, ST-spotfiles, ST-imgs, and labels where they are
+(Andersson et al. 2021).
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.common.errors import InputError
+from hespotex.sections.ids import by_id, check_unique
+from hespotex.sections.images import image_facts
+from hespotex.sections.readers.checks.frame import OVERRIDE, Frame
+from hespotex.sections.readers.checks.on_tissue import yes_or_no
+from hespotex.sections.readers.common import (
+    check_counts,
+    chosen,
+    existing_folder,
+    log_join,
+    numbers_of,
+    only,
+    read_table,
+)
+from hespotex.sections.readers.plain_table import plain_table
+from hespotex.sections.scale import choose_mpp, pitch_px
+from hespotex.sections.section import (
+    ARRAY,
+    Section,
+    SectionKey,
+    check_positions,
+    make_adata,
+    place_on_array,
+)
+
+COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
+UNLABELLED = "undetermined"
+FARTHEST = 1e6  # places along an array
+ONE_LINE = "leave one line for each spot"
+
+
+class Her2stReader:
+    """Sections `{A1}` of a folder; the patient is the letter.
+
+    Args:
+        root: folder with `ST-cnts/`, `ST-spotfiles/` and `ST-imgs/`; of `ST-pat/lbl/` the sections
+          that a pathologist has labelled get their `obs["label"]`.
+        mpp: um per px; by default read off the spot pitch.
+        sections: ids to use; by default all that have counts.
+        pitch_um: distance of neighbouring spots: 200 um for ST 1k arrays, 100 um for 2k.
+        spot_diameter_um: 100 um.
+        check_frame: refuse spots that miss the tissue where another frame would meet it, and an
+          array that lies mirrored on the image.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        mpp: float | None = None,
+        sections: list[str] | None = None,
+        pitch_um: float = 200.0,
+        spot_diameter_um: float = 100.0,
+        check_frame: bool = True,
+    ) -> None:
+        self.root = Path(root)
+        self.mpp = mpp
+        self.pitch_um = pitch_um
+        self.spot_diameter_um = spot_diameter_um
+        self.check_frame = check_frame
+        self._counts = self._find(sections)
+
+    def section_keys(self) -> list[SectionKey]:
+        return [SectionKey(section_id, group=section_id[0]) for section_id in self._counts]
+
+    def read(self, section_id: str) -> Section:
+        counts = _counts(self._counts[section_id])
+        spots = read_table(self._spot_file(section_id))
+        if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
+            raise InputError(
+                f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found"
+                f" {list(spots)}"
+            )
+        file = str(self._spot_file(section_id))
+        spots.index = _names(spots, file)
+        if "selected" in spots:
+            where = f"{self._spot_file(section_id)}: selected"
+            spots = spots[
+                yes_or_no(spots["selected"], where, "put the column right, or leave it out")
+            ]
+        spots = spots.drop_duplicates()
+        check_unique(list(spots.index), f"spots of {self._spot_file(section_id)}", ONE_LINE)
+        shared = [name for name in counts.index if name in spots.index]
+        log_join(section_id, len(counts), len(spots), len(shared))
+        if not shared:
+            raise InputError(
+                f"{section_id}: no spot of {self._counts[section_id]} is in"
+                f" {self._spot_file(section_id)}"
+            )
+        spots = spots.loc[shared]
+        pos = _columns(spots, ("pixel_x", "pixel_y"), file)
+        names = ("new_x", "new_y") if {"new_x", "new_y"} <= set(spots) else ("x", "y")
+        array = _columns(spots, names, file)
+        check_positions(section_id, pos)
+        mpp, source = choose_mpp(
+            section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um
+        )
+        matrix = sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32))
+        check_counts(section_id, matrix, shared)
+        adata = make_adata(matrix, shared, [str(g) for g in counts.columns], pos)
+        place_on_array(adata, array)
+        labels = self.root / "ST-pat" / "lbl" / f"{section_id}_labeled_coordinates.tsv"
+        if labels.is_file():
+            adata.obs["label"] = _labels(labels).reindex(shared).to_numpy()
+        image = only(
+            self.root / "ST-imgs" / section_id[0] / section_id,
+            (".jpg", ".jpeg", ".png", ".tif", ".tiff"),
+        )
+        if self.check_frame:
+            places = pd.DataFrame(array, shared, list(ARRAY))
+            frame = Frame(section_id, pos, places, {}, OVERRIDE)
+            frame.check_turn()
+            frame.check_image(image, image_facts(image)[0])
+        return Section(
+            key=SectionKey(section_id, section_id[0]),
+            adata=adata,
+            mpp=mpp,
+            mpp_source=source,
+            pitch_um=self.pitch_um,
+            spot_diameter_um=self.spot_diameter_um,
+            image=image,
+        )
+
+    def _find(self, wanted: list[str] | None) -> dict[str, Path]:
+        folder = existing_folder(self.root / "ST-cnts", "data.reader.root")
+        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        pairs = ((match[1], path) for path in files if (match := COUNTS.match(path.name)))
+        found = by_id(pairs, f"tables of counts in {folder}", "keep one of them")
+        if not found:
+            raise InputError(f"no counts such as A1.tsv.gz in {folder}: is data.reader.root right?")
+        return chosen(found, wanted, folder)
+
+    def _spot_file(self, section_id: str) -> Path:
+        return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"
+
+
+def _columns(table: pd.DataFrame, names: tuple[str, str], where: str) -> NDArray[np.float64]:
+    """Two columns as numbers (n, 2)."""
+    return np.stack([numbers_of(table, name, where) for name in names], axis=1)
+
+
+def _names(spots: pd.DataFrame, where: str) -> pd.Index:
+    """`10x13`: the place on the array, which joins the files."""
+    places = _columns(spots, ("x", "y"), where)
+    if not (np.abs(places) < FARTHEST).all():
+        raise InputError(f"{where}: columns x and y must hold the place of each spot on the array")
+    return pd.Index([f"{round(x)}x{round(y)}" for x, y in places])
+
+
+def _labels(path: Path) -> pd.Series:
+    """A pathologist's label of each spot that has one, by place on the array."""
+    table = read_table(path)
+    if missing := {"x", "y", "label"} - set(table):
+        raise InputError(f"{path}: columns missing: {sorted(missing)}; found {list(table)}")
+    table = table.dropna(subset=["x", "y", "label"])
+    table.index = _names(table, str(path))
+    labels = table["label"].astype(str).str.strip()
+    labels = labels[(labels != "") & (labels != UNLABELLED)]
+    labels = labels[
+        ~pd.Series(list(zip(labels.index, labels, strict=True))).duplicated().to_numpy()
+    ]
+    check_unique(list(labels.index), f"labels of {path}", ONE_LINE)
+    return labels
+
+
+def _counts(path: Path) -> pd.DataFrame:
+    """Raw counts, spots down; gene names as they are in the file, repeated ones included."""
+    counts = plain_table(path)
+    counts = _any_counts(path) if counts is None else counts
+    check_unique([str(name) for name in counts.index], f"spots of {path}", ONE_LINE)
+    return counts
+
+
+def _any_counts(path: Path) -> pd.DataFrame:
+    """Of a table that is not plain: it is put right, or the error says what is wrong with it."""
+    genes = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0, 1:]
+    counts = read_table(path, header=None, skiprows=1, index_col=0)
+    if len(genes) != counts.shape[1]:
+        raise InputError(
+            f"{path}: {len(genes)} genes in the first line, but {counts.shape[1]} columns of counts"
+        )
+    for column in counts:
+        if counts[column].dtype.kind not in "iuf":
+            counts[column] = numbers_of(counts, column, str(path))
+    counts.columns = pd.Index(list(genes))
+    return counts

@@ -1,0 +1,1 @@
+"""HEST-1k and the HEST-Benchmark bundle."""

@@ -1,0 +1,157 @@
+"""Measured spots of one h5ad, for every reader of such files: counts, positions, and what is said
+of both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hespotex.common.errors import InputError
+from hespotex.sections.ids import check_unique, plain_id
+from hespotex.sections.readers.checks.counts import raw_counts
+from hespotex.sections.readers.checks.frame import OVERRIDE, Frame, xy_of
+from hespotex.sections.readers.checks.on_tissue import COLUMN, spots_on_tissue
+from hespotex.sections.readers.common import check_counts, read_h5ad
+from hespotex.sections.section import check_positions
+
+ALL_SPOTS = "put the column right, or take all spots with data.reader.in_tissue=null"
+LIBRARY = ("library_id", "library", "sample", "sample_id", "batch")
+
+
+@dataclass(frozen=True)
+class How:
+    """How an h5ad is read.
+
+    `layer`: see `raw_counts`; `in_tissue`: column of `obs` that says which spots lie on tissue,
+    None for all spots; `check_frame`: look whether the positions are px of the image.
+    """
+
+    layer: str | None = None
+    in_tissue: str | None = COLUMN
+    check_frame: bool = True
+    all_spots: str = ALL_SPOTS
+    override: str = OVERRIDE
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Spots on tissue: `counts` (n_spots, n_genes), `pos` (n_spots, 2) px, x then y, `factors` of
+    the library.
+    """
+
+    barcodes: list[str]
+    genes: list[str]
+    counts: sparse.csr_matrix
+    pos: NDArray[np.float64]
+    obs: pd.DataFrame
+    frame: Frame
+
+
+def read_measured(section_id: str, path: Path, how: How) -> Measured:
+    """The spots of an h5ad that lie on tissue.
+
+    Raises:
+        InputError: no raw counts, positions that are no px of the image, several libraries.
+    """
+    adata = read_h5ad(path, how.layer)
+    counts, genes = raw_counts(adata, path, how.layer)
+    barcodes = [str(name) for name in adata.obs_names]
+    check_counts(section_id, counts, barcodes)
+    keep = spots_on_tissue(section_id, adata.obs, how.in_tissue, how.all_spots)
+    frame = _frame(section_id, path, adata, keep, how)
+    names = [name for name, kept in zip(barcodes, keep, strict=True) if kept]
+    return Measured(
+        names, genes, counts[keep] if not keep.all() else counts, frame.pos, frame.obs, frame
+    )
+
+
+def measured_positions(path: Path, how: How) -> tuple[list[str], Frame]:
+    """Barcodes and positions of the spots of an h5ad that lie on tissue; counts are not looked
+    at.
+    """
+    adata = read_h5ad(path)
+    keep = spots_on_tissue(path.name, adata.obs, how.in_tissue, how.all_spots)
+    names = [str(name) for name, kept in zip(adata.obs_names, keep, strict=True) if kept]
+    check_unique(names, f"barcodes of {path}", "each spot needs a name of its own")
+    return names, _frame(path.name, path, adata, keep, how)
+
+
+def library_factors(
+    section_id: str, adata: ad.AnnData, obs: pd.DataFrame, how: How
+) -> dict[str, Any]:
+    """Scale factors of the one library of a file; empty where none is told.
+
+    Raises:
+        InputError: the spots are of several libraries, or the file does not say of which.
+    """
+    libraries = libraries_of(adata.uns.get("spatial"))
+    if how.check_frame:
+        libraries = _of_spots(section_id, libraries, obs, how)
+    factors = next(iter(libraries.values()), {}).get("scalefactors", {})
+    return dict(factors) if isinstance(factors, Mapping) else {}
+
+
+def libraries_of(spatial: Any) -> dict[str, Mapping[str, Any]]:
+    """The libraries in `uns["spatial"]`, whatever else lies there: flags, text, lists."""
+    held = dict(spatial) if isinstance(spatial, Mapping) else {}
+    return {str(name): value for name, value in held.items() if isinstance(value, Mapping)}
+
+
+def _of_spots(
+    section_id: str, libraries: dict[str, Mapping[str, Any]], obs: pd.DataFrame, how: How
+) -> dict[str, Mapping[str, Any]]:
+    column, names = _library_column(libraries, obs)
+    if column is not None and len(names) == 1:
+        return {n: v for n, v in libraries.items() if n == names[0]} or libraries
+    if column is not None:
+        split = f"adata[adata.obs[{column!r}] == {names[0]!r}]"
+        where = f"obs[{column!r}] holds {len(names)} libraries ({names[:5]})"
+    elif len(libraries) > 1:
+        split = "adata[spots of one library], with the others left out of uns"
+        where = f'uns["spatial"] holds {len(libraries)} libraries ({list(libraries)[:5]})'
+    else:
+        return libraries
+    raise InputError(
+        f"{section_id}: {where}, but a section has one image: write one file for each, such as"
+        f" {split}; or take all spots as one section with {how.override}"
+    )
+
+
+def _library_column(
+    libraries: Mapping[str, Any], obs: pd.DataFrame
+) -> tuple[str | None, list[str]]:
+    """The column of `obs` that names each spot's library, and its values."""
+    found = {
+        name: sorted({plain_id(v) for v in obs[name].unique()} - {""}) for name in _candidates(obs)
+    }
+    for name, values in found.items():
+        if values and (
+            name == LIBRARY[0] or (len(libraries) > 1 and set(values) <= set(libraries))
+        ):
+            return name, values
+    return None, []
+
+
+def _candidates(obs: pd.DataFrame) -> list[str]:
+    others = [str(n) for n in obs if n not in LIBRARY and obs[n].dtype.kind not in "fiub"]
+    return [name for name in (*LIBRARY, *others) if name in obs]
+
+
+def _frame(
+    section_id: str, path: Path, adata: ad.AnnData, keep: NDArray[np.bool_], how: How
+) -> Frame:
+    pos = xy_of(adata.obsm["spatial"], f'{path}: obsm["spatial"]')[keep]
+    check_positions(section_id, pos)
+    obs = adata.obs[keep]
+    factors = library_factors(section_id, adata, obs, how)
+    frame = Frame(section_id, pos, obs, factors, how.override)
+    if how.check_frame:
+        frame.check_file()
+    return frame

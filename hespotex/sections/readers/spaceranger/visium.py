@@ -1,0 +1,151 @@
+"""Visium: Space Ranger `outs/` folders (versions 1 to 4, CytAssist included) and the microscope
+images beside them.
+"""
+
+from pathlib import Path
+
+from hespotex.common.errors import InputError
+from hespotex.sections.ids import by_id, name_of
+from hespotex.sections.images import image_facts
+from hespotex.sections.readers.checks.frame import OVERRIDE, Frame, as_number
+from hespotex.sections.readers.checks.fullres import PICTURES, check_full_resolution
+from hespotex.sections.readers.common import chosen, existing_folder, read_json
+from hespotex.sections.readers.groups import Groups, read_groups
+from hespotex.sections.readers.pictures import (
+    KEY,
+    Images,
+    configured_image,
+    images_in,
+    images_of,
+    one_image,
+)
+from hespotex.sections.readers.spaceranger.files import (
+    MATRIX,
+    Spots,
+    find_file,
+    need_file,
+    read_spots,
+)
+from hespotex.sections.scale import believable, choose_mpp, pitch_px
+from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
+
+
+class VisiumReader:
+    """One `outs/` folder, or a folder of sample folders that are one or hold one.
+
+    Args:
+        root: that folder; the section's id is the name of the folder, or of the one around `outs`.
+        images: microscope images: a folder with `{section_id}.tif`, `{section_id: path}`, or the
+          path for one section; by default the one image beside or in `outs/`.
+        groups: patients, see `read_groups`.
+        mpp: um per px; by default what the image says, else read off the spot pitch.
+        sections: ids to use; by default all.
+        check_frame: refuse spots that miss the tissue of the image, as on that of another sample.
+    """
+
+    pitch_um = 100.0
+    spot_diameter_um = 55.0
+    step = (2.0, 0.0)  # neighbours in a row are two array columns apart
+
+    def __init__(
+        self,
+        root: str,
+        images: Images = None,
+        groups: Groups = None,
+        mpp: float | None = None,
+        sections: list[str] | None = None,
+        check_frame: bool = True,
+    ) -> None:
+        self.images = images
+        self.mpp = mpp
+        self.check_frame = check_frame
+        self._outs = chosen(self._find(Path(root)), sections, root)
+        self._groups = read_groups(groups, list(self._outs))
+
+    def section_keys(self) -> list[SectionKey]:
+        return [SectionKey(name, self._groups[name]) for name in self._outs]
+
+    def read(self, section_id: str) -> Section:
+        outs = self._outs[section_id]
+        folder, spots = self._spots(section_id, outs)
+        scale = read_json(need_file(folder, "scalefactors_json.json"))
+        image = configured_image(section_id, self.images, self._outs) or self._beside(
+            section_id, outs
+        )
+        size, embedded = image_facts(image)
+        check_full_resolution(section_id, image, size, folder, scale, spots.pos_px)
+        told = as_number(scale.get("microns_per_pixel"))  # Visium HD has it
+        choices = [
+            (self.mpp, "data.reader.mpp"),
+            (told if believable(told) else None, "scalefactors_json.json"),
+            (embedded if believable(embedded) else None, "embedded in the image"),
+        ]
+        pitch = pitch_px(spots.pos_px, spots.array, self.step)
+        mpp, source = choose_mpp(section_id, choices, pitch, self.pitch_um)
+        adata = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos_px)
+        key = SectionKey(section_id, self._groups[section_id])
+        section = Section(key, adata, mpp, source, self.pitch_um, self.spot_diameter_um, image)
+        check_spots(section, *size)
+        if self.check_frame:
+            Frame(section_id, spots.pos_px, adata.obs, scale, OVERRIDE).check_image(image, size)
+        place_on_array(adata, spots.array)
+        return section
+
+    def _spots(self, section_id: str, outs: Path) -> tuple[Path, Spots]:
+        """The folder that holds `spatial/`, and its spots."""
+        return outs, read_spots(section_id, outs)
+
+    def _is_outs(self, folder: Path) -> bool:
+        return find_file(folder, f"{MATRIX}.h5", MATRIX) is not None
+
+    def _find(self, root: Path) -> dict[str, Path]:
+        existing_folder(root, "data.reader.root")
+        folders = [
+            root,
+            root / "outs",
+            *(p for f in sorted(root.iterdir()) if f.is_dir() for p in (f, f / "outs")),
+        ]
+        outs = [folder for folder in folders if folder.is_dir() and self._is_outs(folder)]
+        found = by_id(
+            ((_name(folder), folder) for folder in outs),
+            f"folders of one name in {root}",
+            "rename one, or set data.reader.root to one of them",
+        )
+        if not found:
+            raise InputError(
+                f"no {self._layout()} in {root} or in folders inside it; set data.reader.root=PATH"
+            )
+        return found
+
+    def _layout(self) -> str:
+        return (
+            f"Space Ranger outs/ ({MATRIX}.h5 or {MATRIX}/, and spatial/; for Visium HD use"
+            " data=visium_hd)"
+        )
+
+    def _beside(self, section_id: str, outs: Path) -> Path:
+        """The one image in `outs/` or in the sample folder around it, or the one of the section's
+        name further up.
+        """
+        found = [
+            *images_in(outs),
+            *(
+                images_in(outs.parent)
+                if outs.name == "outs"
+                else images_of(outs.parent, section_id)
+            ),
+        ]
+        found = [path for path in found if not path.stem.endswith(PICTURES)]
+        if not found:
+            raise InputError(
+                f"{section_id}: outs/ does not hold the full-resolution microscope image, and there"
+                f" is none beside {outs}; set {KEY} to the image that spaceranger was given (a"
+                f" folder with {section_id}.tif, {{ID: PATH}}, or one path)"
+            )
+        return one_image(section_id, found, outs)
+
+
+def _name(outs: Path) -> str:
+    """The sample's name as the user sees it: a link keeps its own."""
+    name = name_of(outs)
+    return name_of(outs.absolute().parent) if name == "outs" else name

@@ -1,0 +1,188 @@
+"""Splits by group: which sections train, validate and test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hespotex.common.errors import InputError
+from hespotex.sections.section import SectionKey
+from hespotex.splits.split import Split
+
+Fold = tuple[list[SectionKey], list[SectionKey]]  # training (validation still inside), test
+ALL = "all"  # fold.index of train.py and the doctor: every fold that leaves something to train on
+LEAK = "sections of one group (patient) on both sides of the split"
+
+
+@dataclass(frozen=True)
+class FoldStrategy:
+    """Base of the strategies.
+
+    Args:
+        name: shown in tables.
+        index: the fold of this run, from 0.
+        validation: share of the training groups (sections where there are fewer than three groups)
+          that is set aside to choose the epoch; 0 for none. Fewer than three training sections also
+          give none.
+        seed: of whatever is drawn at random.
+        allow_leak: accept one group on both sides; every table then says so.
+    """
+
+    name: str = ""
+    index: int = 0
+    validation: float = 0.2
+    seed: int = 0
+    allow_leak: bool = False
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        raise NotImplementedError
+
+    def possible(self, keys: Sequence[SectionKey]) -> list[int]:
+        """Numbers of the folds that leave something on both sides."""
+        return [index for index, (rest, test) in enumerate(self.folds(keys)) if rest and test]
+
+    def split(self, keys: Sequence[SectionKey]) -> Split:
+        """The split of this fold.
+
+        Raises:
+            InputError: no such fold, an empty side, or a leak that was not asked for.
+        """
+        folds = [_checked(fold, keys, type(self).__name__) for fold in self.folds(keys)]
+        if not isinstance(self.index, int):
+            raise InputError(
+                f"fold.index={self.index!r}: expected the number of a fold, from 0; train.py also"
+                " takes all"
+            )
+        if not 0 <= self.index < len(folds):
+            n = len(folds)
+            last = len(folds) - 1
+            raise InputError(
+                f"fold.index={self.index}, but there are {n} folds, 0..{last}; sweep with"
+                f" fold.index='range({n})'"
+            )
+        rest, test = folds[self.index]
+        if not rest or not test:
+            raise InputError(
+                f"fold {self.index}: {len(rest)} training and {len(test)} test sections; it needs"
+                " more groups, or another fold"
+            )
+        leak = bool({k.group for k in rest} & {k.group for k in test})
+        if leak and not self.allow_leak:
+            raise InputError(
+                f"fold {self.index}: {LEAK}: {_shared(rest, test)}; set fold.allow_leak=true to run"
+                " it all the same, labelled"
+            )
+        val = self._validation(rest)
+        train = [k for k in rest if k not in val]
+        return Split(
+            self.index,
+            len(folds),
+            section_ids(train),
+            section_ids(val),
+            section_ids(test),
+            [LEAK] if leak else [],
+        )
+
+    def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
+        if self.validation <= 0 or len(keys) < 3:
+            return []
+        groups = sorted({key.group for key in keys})
+        units = groups if len(groups) >= 3 else section_ids(keys)
+        n = min(max(1, round(self.validation * len(units))), len(units) - 1)
+        chosen = set(np.random.default_rng([self.seed, self.index]).choice(units, n, replace=False))
+        return [k for k in keys if (k.group if len(groups) >= 3 else k.section_id) in chosen]
+
+
+@dataclass(frozen=True)
+class LeaveOneGroupOut(FoldStrategy):
+    """Each group (patient) is the test set once."""
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        groups = sorted({key.group for key in keys})
+        return [_partition(keys, {k for k in keys if k.group == group}) for group in groups]
+
+
+@dataclass(frozen=True)
+class LeaveOneSectionOut(FoldStrategy):
+    """Each section is the test set once, as in the literature: its patient's other sections may
+    train.
+    """
+
+    allow_leak: bool = True
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        return [_partition(keys, {key}) for key in keys]
+
+
+@dataclass(frozen=True)
+class GroupKFold(FoldStrategy):
+    """Groups dealt at random into `n_folds` test sets."""
+
+    n_folds: int = 5
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        groups = sorted({key.group for key in keys})
+        if len(groups) < self.n_folds:
+            raise InputError(
+                f"fold.n_folds={self.n_folds}, but there are {len(groups)} groups: {groups}; set"
+                f" fold.n_folds={len(groups)}"
+            )
+        shuffled = np.random.default_rng(self.seed).permutation(groups)
+        parts = [set(part) for part in np.array_split(shuffled, self.n_folds)]
+        return [_partition(keys, {k for k in keys if k.group in part}) for part in parts]
+
+
+@dataclass(frozen=True)
+class AllSections(FoldStrategy):
+    """Every section trains and none is tested: what it fits has no score of its own."""
+
+    def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        return [(list(keys), [])]
+
+    def possible(self, keys: Sequence[SectionKey]) -> list[int]:
+        return [0] if keys else []
+
+    def split(self, keys: Sequence[SectionKey]) -> Split:
+        """All sections train.
+
+        Raises:
+            InputError: a fold other than the only one, or no section.
+        """
+        if self.index != 0:
+            raise InputError(
+                f"fold.index={self.index!r}, but the model on all sections is one fold; leave it"
+                " at 0"
+            )
+        if not keys:
+            raise InputError("the data set has no section to train on")
+        return Split(0, 1, section_ids(keys), [], [])
+
+
+def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
+    """A fold, if its two sides are sections of the data set that do not meet."""
+    try:
+        rest, test = map(list, fold)
+        strangers = {*rest, *test} - set(keys)
+        both = set(rest) & set(test)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name}.folds: expected pairs of lists of section keys, training and test, got"
+            f" {fold!r}"
+        ) from error
+    if strangers or both:
+        what = "not in the data set" if strangers else "on both sides of the split"
+        raise InputError(f"{name}.folds: {what}: {sorted(map(str, strangers or both))}")
+    return rest, test
+
+
+def _partition(keys: Sequence[SectionKey], test: set[SectionKey]) -> Fold:
+    return [k for k in keys if k not in test], [k for k in keys if k in test]
+
+
+def section_ids(keys: Sequence[SectionKey]) -> list[str]:
+    """The keys' section ids, in the same order."""
+    return [key.section_id for key in keys]
+
+
+def _shared(a: list[SectionKey], b: list[SectionKey]) -> list[str]:
+    return sorted({k.group for k in a} & {k.group for k in b})

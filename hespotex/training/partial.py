@@ -1,0 +1,241 @@
+"""Test sections that are measured in part: how much the measured spots add to the image, and the
+image to them.
+
+No figure of this is a prediction without measurement, and everything written says so.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from hespotex.batches.cut import split
+from hespotex.batches.fold import Fold
+from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path
+from hespotex.common.progress import progress
+from hespotex.common.spreadsheet import write_csv
+from hespotex.kriging import Kriging, MeasuredSpots, Settings
+from hespotex.metrics.genes import TINY, gene_pearson
+from hespotex.records.build import Config, build
+from hespotex.results.partial import BOTH, FILE, IMAGE, NEAREST, SPOTS, write_partial
+
+log = logging.getLogger(__name__)
+Array = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+PATCHES = 4  # compact parts in which the measured spots lie, of `blocks`
+FEWEST = 10  # spots to score
+Z95 = 1.96
+
+
+@dataclass(frozen=True)
+class Section:
+    """A test section as this needs it: `measured` and `predicted` by the image, (n, n_genes)."""
+
+    section_id: str
+    group: str
+    pos: Array
+    measured: Array
+    predicted: Array
+    depth: Array
+
+
+@dataclass(frozen=True)
+class Given:
+    """Which spots are given.
+
+    Args:
+        shares: of the section's spots.
+        ways: of `WAYS`.
+        repeats: draws of each.
+        settings: of the processes.
+    """
+
+    shares: Sequence[float]
+    ways: Sequence[str]
+    repeats: int
+    settings: Settings
+
+    @classmethod
+    def of(cls, config: Config) -> "Given | None":
+        """What the config asks for; None where it asks for nothing.
+
+        Raises:
+            InputError: words or numbers that mean nothing.
+        """
+        asked = config.get("partial")
+        if not asked:
+            return None
+        if unknown := [way for way in asked["ways"] if way not in WAYS]:
+            raise InputError(
+                f"partial.ways: expected some of {', '.join(WAYS)}, got {', '.join(unknown)}"
+            )
+        if wrong := [share for share in asked["shares"] if not 0 < share < 1]:
+            raise InputError(f"partial.shares: expected numbers between 0 and 1, got {wrong[0]}")
+        settings = build(asked["kriging"])
+        return cls(asked["shares"], asked["ways"], asked["repeats"], settings)
+
+    def draws(self) -> Iterator[tuple[str, float, int]]:
+        """Way, share and number of the draw."""
+        return product(self.ways, self.shares, range(self.repeats))
+
+
+def score_partial(
+    config: Config, given: Given, fold: Fold, predictions: dict[str, Tensor], folder: Path
+) -> None:
+    """Write `partial.csv`, a row for each section, way, share, draw and method, its table and
+    curves.
+
+    Args:
+        config: resolved.
+        given: which spots are given.
+        fold: the measured sections.
+        predictions: by the image alone, (n_spots, n_genes) of each test section.
+        folder: of the run.
+    """
+    spread = fold.gene_scaling[1].double().numpy()
+    rows: list[dict[str, Any]] = []
+    for section_id in progress(list(predictions), "section", "spots given and hidden"):
+        section, genes = _section(fold, section_id, predictions[section_id])
+        rows += _rows(section, given, spread[genes], config["seed"])
+    if not rows:
+        return
+    table = pd.DataFrame(rows).assign(
+        model=config["model"]["name"], fold_strategy=config["fold"]["name"]
+    )
+    with atomic_path(folder / FILE) as part:
+        write_csv(table, part, index=False, float_format="%.6g")
+    write_partial(folder, table)
+
+
+def _rows(section: Section, given: Given, spread: Array, seed: int) -> list[dict[str, Any]]:
+    """Of every draw and method."""
+    rows = []
+    for way, share, draw in given.draws():
+        rng = np.random.default_rng([seed, draw, crc32(section.section_id.encode())])
+        known, scored = drawn(way, share, section.pos, rng)
+        if len(scored) < FEWEST:
+            log.warning("%s: %d spots are too few to score", section.section_id, len(scored))
+            continue
+        place: dict[str, Any] = {
+            "section_id": section.section_id,
+            "group": section.group,
+            "way": way,
+        }
+        place |= {"share": share, "draw": draw, "n_given": len(known), "n_scored": len(scored)}
+        found = scores(section, known, scored, spread, given.settings)
+        rows += [place | {"method": name} | row for name, row in found.items()]
+    return rows
+
+
+def _section(fold: Fold, section_id: str, predicted: Tensor) -> tuple[Section, NDArray[np.bool_]]:
+    """A section's measured genes, and which of the panel they are."""
+    known = fold.sections[section_id]
+    genes = known.target.known
+    measured = known.target.dense().double().numpy()[:, genes]
+    section = Section(
+        section_id,
+        fold.group(section_id),
+        known.section.pos,
+        measured,
+        predicted.double().numpy()[:, genes],
+        known.depth,
+    )
+    return section, genes
+
+
+def drawn(way: str, share: float, pos: Array, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+    """Numbers of the spots that are given, and of those that are scored: all others, or, of `half`,
+    the other half.
+    """
+    n = len(pos)
+    return WAYS[way](pos, max(1, round(share * n)), rng)
+
+
+def _random(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+    order = rng.permutation(len(pos))
+    return np.sort(order[:m]), np.sort(order[m:])
+
+
+def _blocks(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+    n = len(pos)
+    size = max(1, round(m / PATCHES))
+    parts = split(pos, np.arange(n), max(2, round(n / size)))
+    order = np.concatenate([parts[i] for i in rng.permutation(len(parts))])
+    return np.sort(order[:m]), np.sort(order[m:])
+
+
+def _half(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+    halves = split(pos, np.arange(len(pos)), 2)
+    first, second = (halves[i] for i in rng.permutation(2))
+    return np.sort(rng.permutation(first)[:m]), second
+
+
+WAYS = {"random": _random, "blocks": _blocks, "half": _half}
+
+
+def scores(
+    section: Section, given: Numbers, scored: Numbers, spread: Array, settings: Settings
+) -> dict[str, dict[str, float]]:
+    """PCC, RMSE and more of each method, on the spots that are scored."""
+    values, both, error = predicted_by(section, given, scored, spread, settings)
+    truth = section.measured[scored]
+    rows = {name: _score(value, truth) for name, value in values.items()}
+    inside = np.abs(truth - values[BOTH]) < Z95 * error
+    rows[BOTH] |= {"coverage": float(inside.mean()), "n_fields": float(sum(both.used))}
+    return rows
+
+
+def predicted_by(
+    section: Section, given: Numbers, scored: Numbers, spread: Array, settings: Settings
+) -> tuple[dict[str, Array], Kriging, Array]:
+    """What each method says of the spots that are scored, (n_scored, n_genes); the processes of
+    both together, and their standard error.
+    """
+    measured = section.measured[given]
+    pos = section.pos[scored]
+    image = section.predicted
+    mean = np.repeat(measured.mean(axis=0)[None], len(image), axis=0)
+    both = _kriging(section, given, image, spread, settings)
+    spots = _kriging(section, given, mean, spread, replace(settings, cautious=False))
+    together = both.at(pos, image[scored])
+    nearest = cKDTree(section.pos[given]).query(pos)[1]
+    values = {
+        IMAGE: image[scored],
+        SPOTS: spots.at(pos, mean[scored]).expression,
+        NEAREST: measured[nearest],
+        BOTH: together.expression,
+    }
+    return values, both, together.error
+
+
+def _kriging(
+    section: Section, given: Numbers, without: Array, spread: Array, settings: Settings
+) -> Kriging:
+    spots = MeasuredSpots(
+        section.pos[given], section.measured[given], section.depth[given], without[given]
+    )
+    return Kriging(spots, spread, settings)
+
+
+def _score(predicted: Array, truth: Array) -> dict[str, float]:
+    """Means over the genes that vary in the spots that are scored; a gene that is predicted
+    constant there has a correlation of 0, as methods differ in how many these are.
+    """
+    pcc = gene_pearson(torch.from_numpy(predicted), torch.from_numpy(truth))
+    varies = truth.var(axis=0) >= TINY
+    return {
+        "pcc": float(torch.nan_to_num(pcc)[torch.from_numpy(varies)].mean()),
+        "rmse": float(np.sqrt(((predicted - truth) ** 2).mean(axis=0)).mean()),
+        "n_genes": float(varies.sum()),
+    }

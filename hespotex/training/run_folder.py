@@ -1,0 +1,105 @@
+"""The folder of one run: who owns it, whether it is finished, and where to go on."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from hespotex.callbacks.checkpoint_io import why_unreadable
+from hespotex.common.errors import InputError
+from hespotex.common.files import read_json, write_json
+from hespotex.common.provenance import settings
+from hespotex.common.shapes import check_shape
+from hespotex.records.build import Config
+from hespotex.records.manifest import MANIFEST, check_files
+from hespotex.records.trusted import plain
+
+log = logging.getLogger(__name__)
+AGAIN = "restart=true runs it again"
+
+
+class RunFolder:
+    """`config.json` claims the folder for one config; `metrics.json` is written last and marks it
+    finished.
+
+    Args:
+        path: the folder, which may hold an earlier run of the same command.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+
+    def claim(self, config: Config) -> None:
+        """Take the folder for this config, or go on where the same config was interrupted.
+
+        Raises:
+            InputError: the folder holds a run of another config; the message names what differs.
+        """
+        wanted = settings(config)
+        file = self.path / "config.json"
+        if file.is_file() and self._holds_work() and not config["restart"]:
+            found = settings(plain(read_json(file, AGAIN)))
+            differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]
+            if differing:
+                changes = ", ".join(
+                    f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in differing[:6]
+                )
+                raise InputError(
+                    f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true"
+                    " to replace it"
+                )
+        elif config["restart"]:
+            for old in [self.metrics_file, *self.checkpoints.glob("*.ckpt")]:
+                old.unlink(missing_ok=True)
+        if not self.metrics_file.is_file():  # a finished run keeps what it was made with
+            (self.path / MANIFEST).unlink(missing_ok=True)
+            write_json(file, config)
+
+    def _holds_work(self) -> bool:
+        """Whether an earlier run has come to its first checkpoint; a start that failed takes no
+        name.
+        """
+        return self.metrics_file.is_file() or any(self.checkpoints.glob("*.ckpt"))
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """Where an interrupted run goes on."""
+        path = self.checkpoints / "last.ckpt"
+        return path if path.is_file() else None
+
+    def set_aside_unreadable(self) -> None:
+        """Keep, under another name, checkpoints from which an interrupted run cannot go on: it
+        starts anew.
+        """
+        last = self.last_checkpoint
+        if last is None:
+            return
+        for path in (last, self.checkpoints / "best.ckpt"):
+            if reason := why_unreadable(path):
+                aside = last.with_name("last.unreadable.ckpt")
+                last.replace(aside)
+                log.warning(
+                    "%s cannot be read (%s): %s is now %s, training starts anew",
+                    path,
+                    reason,
+                    last.name,
+                    aside.name,
+                )
+                return
+
+    def finished(self) -> dict[str, Any] | None:
+        """The metrics of a finished run.
+
+        Raises:
+            InputError: the run is finished, but not whole.
+        """
+        if not self.metrics_file.is_file():
+            return None
+        check_files(self.path)
+        metrics = read_json(self.metrics_file, AGAIN)
+        check_shape(metrics, {"val_score": float}, str(self.metrics_file))
+        return metrics
