@@ -94,22 +94,14 @@ def _config(
     restart: bool,
 ) -> Config:
     """The whole config of the final run: the sweep's settings on this machine."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.singleton import Singleton
     from omegaconf import OmegaConf
 
-    from hespotex.cli.entry import config_folder
+    from hespotex.cli.compose import composed
     from hespotex.prediction.choice import TAKEN
-    from hespotex.training.run import resolved
+    from hespotex.training.run import on_this_machine
 
-    around = Singleton.get_state()  # of the sweep at whose end this is
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            config: Config = OmegaConf.to_container(compose("train", ["fold=final"]))  # type: ignore[assignment]
-    finally:
-        Singleton.set_state(around)
+    fresh: Any = OmegaConf.to_container(composed("train", ["fold=final"]))
+    config: Config = dict(fresh)
     if machine:
         config |= {name: machine[name] for name in MACHINE if name in machine}
     else:
@@ -117,7 +109,7 @@ def _config(
     config |= {name: settings[name] for name in (*TAKEN, "seed")}
     config["paths"]["run"] = str(folder)
     config |= {"name": f"{chosen.name}_final", "finalize": False, "restart": restart}
-    return resolved(OmegaConf.create(config))
+    return on_this_machine(OmegaConf.create(config))
 
 
 @plain_errors

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hespotex.cli.entry import command
 
@@ -30,9 +30,9 @@ def benchmark(cfg: DictConfig) -> str:
     from hespotex.benchmark.task import find_tasks, run_task
     from hespotex.common.files import atomic_path, safe_name, write_json
     from hespotex.common.provenance import git_commit, versions
-    from hespotex.records.build import build
+    from hespotex.records.build import build, resolved
 
-    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config = resolved(cfg)
     output = Path(config["output"])
     encoder = build(config["encoder"])
     store = build(config["store"])

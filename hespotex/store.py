@@ -93,9 +93,8 @@ def _chosen(options: argparse.Namespace) -> list[StoredFile]:
     ]
 
 
-@plain_errors
-def main() -> None:
-    """Command line."""
+def _parser() -> VerbParser:
+    """Words of the command line."""
     parser = VerbParser("store", ABOUT, EXAMPLES)
     parser.add_argument(
         "verb",
@@ -129,8 +128,14 @@ def main() -> None:
         help="check: remove what is damaged, so that it is made anew",
     )
     parser.add_argument("--yes", action="store_true", help="really remove")
+    return parser
+
+
+@plain_errors
+def main() -> None:
+    """Command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    options = parser.parse_args()
+    options = _parser().parse_args()
     entries = _chosen(options)
     if options.verb == "list":
         log.info("%s", listing(entries))

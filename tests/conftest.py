@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from builders import picture, section, write_pyramid
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -197,4 +196,6 @@ def command(
 @pytest.fixture
 def spots(tmp_path: Path) -> Section:
     """25 spots of a section on a small image."""
+    from builders import picture, section, write_pyramid
+
     return section(image=write_pyramid(tmp_path / "a.tif", [picture(340, 340)]))

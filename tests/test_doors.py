@@ -48,6 +48,7 @@ DOORS = {  # last names of a call, and the modules where it may stand
     "register_new_resolver": ["cli/typos.py"],
 }
 BUILDERS = [  # they build what the user's own command names, and nothing of a file
+    "api.py",
     "benchmark/",
     "checkup/",
     "hest_benchmark.py",

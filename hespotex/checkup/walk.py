@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hespotex.batches.fold import Recipe, section_ids
 from hespotex.batches.prepare import fit_panel, label_duplicates
@@ -15,7 +15,14 @@ from hespotex.checkup.folds import check_folds
 from hespotex.checkup.sections import HEADER, SectionCheck
 from hespotex.common.progress import progress_bar
 from hespotex.genes.panel import ALL, MEASURED_IN, PanelRule
-from hespotex.records.build import Config, build, build_module, build_recipe, build_sections
+from hespotex.records.build import (
+    Config,
+    build,
+    build_module,
+    build_recipe,
+    build_sections,
+    resolved,
+)
 from hespotex.results.tables.markdown import markdown
 from hespotex.sections.naming import check_names, naming, species
 from hespotex.sections.section import Section, SectionKey
@@ -29,7 +36,7 @@ FEW_SHARED = 0.5  # of all genes that were measured: below, many are lost to the
 
 def check_up(cfg: DictConfig) -> Findings:
     """Walk through the data set, log what is there, draw the overlays; returns the problems."""
-    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config = resolved(cfg)
     findings = Findings()
     folder = Path(HydraConfig.get().runtime.output_dir) if config["overlays"] else None
     sections = findings.attempt(lambda: build_sections(config))

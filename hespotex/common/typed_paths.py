@@ -40,7 +40,8 @@ def matching_paths(pattern: str) -> list[Path]:
             break
         there /= part
     rest = path.parts[len(there.parts) :]
-    return [Path(match) for match in sorted(glob(str(Path(escape(str(there)), *rest))))]  # noqa: PTH207, absolute patterns
+    pattern = str(Path(escape(str(there)), *rest))
+    return [Path(match) for match in sorted(glob(pattern))]  # noqa: PTH207, absolute patterns
 
 
 def typed_words(words: Sequence[str]) -> list[str]:

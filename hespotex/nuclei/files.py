@@ -94,43 +94,34 @@ def check_fit(section: Section, table: NucleiTable, path: Path) -> None:
     """
     spots = section.pos_px
     nuclei = table.centroids
-    found = ""
+    where = f"{section.section_id}: {path}"
     if not np.isfinite(nuclei).all():
-        raise InputError(
-            f"{section.section_id}: {path}: nuclei whose place is no number; mend the file,"
-            f" {WAY_OUT}"
-        )
-    if section.image is not None and len(table):
-        size = image_facts(section.image)[0]
-        outside = int(((nuclei < 0) | (nuclei > size)).any(axis=1).sum())
-        if outside > MOST_OUTSIDE * len(table):
-            found = (
-                f"{outside} of {len(table)} nuclei lie outside the image of {size[0]} x"
-                f" {size[1]} px"
-            )
+        raise InputError(f"{where}: nuclei whose place is no number; mend the file, {WAY_OUT}")
     reach = section.pitch_um / section.mpp
-    near = 0 if not len(table) else int((cKDTree(nuclei).query(spots)[0] <= reach).sum())
+    near = int((cKDTree(nuclei).query(spots)[0] <= reach).sum()) if len(table) else 0
+    found = _outside(section, nuclei)
     if not near:
         found = found or f"none of {len(table)} nuclei is near any of {len(spots)} spots"
+    spans = f"nuclei span {_span(nuclei)}, spots {_span(spots)}"
     if found:
         raise InputError(
-            f"{section.section_id}: {path}: {found}; nuclei span {_span(nuclei)}, spots"
-            f" {_span(spots)}. Are they of this image, and in full-resolution px, x before y? Else"
-            f" mend the file, {WAY_OUT}"
+            f"{where}: {found}; {spans}. Are they of this image, and in full-resolution px, x"
+            f" before y? Else mend the file, {WAY_OUT}"
         )
     if near < len(spots) / 2:
-        log.warning(
-            "%s: %s: only %d of %d spots have a nucleus within %.0f um: nuclei span %s, spots %s",
-            *(
-                section.section_id,
-                path,
-                near,
-                len(spots),
-                section.pitch_um,
-                _span(nuclei),
-                _span(spots),
-            ),
-        )
+        few = f"only {near} of {len(spots)} spots have a nucleus within {section.pitch_um:.0f} um"
+        log.warning("%s: %s: %s", where, few, spans)
+
+
+def _outside(section: Section, nuclei: Floats) -> str:
+    """Words for nuclei that lie beyond the image, where these are many."""
+    if section.image is None or not len(nuclei):
+        return ""
+    width, height = image_facts(section.image)[0]
+    outside = int(((nuclei < 0) | (nuclei > (width, height))).any(axis=1).sum())
+    if outside <= MOST_OUTSIDE * len(nuclei):
+        return ""
+    return f"{outside} of {len(nuclei)} nuclei lie outside the image of {width} x {height} px"
 
 
 def _span(points: Floats) -> str:

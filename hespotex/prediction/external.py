@@ -29,7 +29,7 @@ from hespotex.genes.gene_list import GeneList
 from hespotex.genes.sets import GeneSets
 from hespotex.metrics.own import Metric
 from hespotex.prediction.predictor import Predictor
-from hespotex.records.build import Config, build_metrics, build_sections
+from hespotex.records.build import Config, build_metrics, build_sections, resolved
 from hespotex.records.checkpoint import restored_target
 from hespotex.records.facts import facts_in_use
 from hespotex.records.manifest import check_files
@@ -195,9 +195,6 @@ def _check_words(cfg: DictConfig) -> None:
 
 def _without_trained_parts(cfg: DictConfig) -> Config:
     """The config as plain values, less the parts of the data group that the checkpoint brings."""
-    content: dict[str, Any] = OmegaConf.to_container(cfg)  # type: ignore[assignment]
+    content: Any = OmegaConf.to_container(cfg)
     content["data"] = {name: part for name, part in content["data"].items() if name not in TRAINED}
-    config: Config = OmegaConf.to_container(
-        OmegaConf.create(content), resolve=True, throw_on_missing=True
-    )  # type: ignore[assignment]
-    return config
+    return resolved(OmegaConf.create(content))

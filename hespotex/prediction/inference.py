@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hespotex.cli.shares import own_share
 from hespotex.common.errors import InputError
@@ -12,7 +12,7 @@ from hespotex.common.progress import progress_bar
 from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.slide import SlideWriter
 from hespotex.prediction.slide_list import find_slides
-from hespotex.records.build import Config
+from hespotex.records.build import resolved
 from hespotex.results.guide import guide_slides
 from hespotex.results.slide.index import write_index
 
@@ -30,7 +30,7 @@ def predict(cfg: DictConfig) -> None:
         raise InputError(
             "data=... names sections with counts: add evaluate=true to score the checkpoint on them"
         )
-    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config = resolved(cfg)
     if not config["slides"]:
         raise InputError(
             "nothing to predict: set slides=PATH, or data=... evaluate=true to score on another"

@@ -3,9 +3,11 @@
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
@@ -38,6 +40,15 @@ TOO_FEW = (
     " near the training mean"
 )
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A slide's table, the spots it was predicted at, and its tissue."""
+
+    table: ad.AnnData
+    section: Section
+    tissue: Tissue
 
 
 class SlideWriter:
@@ -90,19 +101,16 @@ class SlideWriter:
         if not self.config["restart"] and is_current(target, request):
             log.info("%s is there already (restart=true makes it anew)", target)
             return
-        trust = Trust()
-        with trust.hearing((str(slide.path), slide.path.name, slide.path.stem)):
-            section, tissue = self._read(slide)
-            self._ask_training(section, trust)
-            table = self._predicted(section, trust)
-        facts = {KEY: json.dumps(request, sort_keys=True), SLIDE: _facts(section, tissue, trust)}
-        table.uns["hespotex"] = table.uns["hespotex"] | facts
+        found = self.of_slide(slide)
+        table = found.table
+        asked = {KEY: json.dumps(request, sort_keys=True)}
+        table.uns["hespotex"] = table.uns["hespotex"] | asked
         if self.sets:
             score_gene_sets(table, self.sets)
         write_slide(
             table,
-            section,
-            tissue,
+            found.section,
+            found.tissue,
             self.drawn,
             output,
             asked=self.asked,
@@ -113,9 +121,33 @@ class SlideWriter:
             target,
             table.n_vars,
             len(table),
-            section.mpp,
-            section.mpp_source,
+            found.section.mpp,
+            found.section.mpp_source,
         )
+
+    def of_slide(self, slide: SlideFile) -> Predicted:
+        """A slide's prediction, and where it was predicted; nothing is written.
+
+        Raises:
+            InputError: it cannot be predicted.
+        """
+        trust = Trust()
+        with trust.hearing((str(slide.path), slide.path.name, slide.path.stem)):
+            section, tissue = self._read(slide)
+            self._ask_training(section, trust)
+            table = self._predicted(section, trust)
+        facts = {SLIDE: _facts(section, tissue, trust)}
+        table.uns["hespotex"] = table.uns["hespotex"] | facts
+        return Predicted(table, section, tissue)
+
+    def of_section(self, section: Section) -> ad.AnnData:
+        """The prediction at the spots of a section that was read before."""
+        trust = Trust()
+        with trust.hearing((section.section_id,)):
+            self._ask_training(section, trust)
+            table = self._predicted(section, trust)
+        table.uns["hespotex"] = table.uns["hespotex"] | {SLIDE: trust.to_dict()}
+        return table
 
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
         config = self.config
@@ -148,7 +180,7 @@ class SlideWriter:
                 section.section_id,
             )
 
-    def _predicted(self, section: Section, trust: Trust) -> Any:
+    def _predicted(self, section: Section, trust: Trust) -> ad.AnnData:
         """The slide's table: prediction, spread over the checkpoints, and what else is known of
         each spot.
         """

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
 from hespotex.batches.fold import Fold, Recipe
@@ -25,6 +26,16 @@ from hespotex.splits.split import selected
 from hespotex.splits.strategies import FoldStrategy
 
 Config = dict[str, Any]
+
+
+def resolved(cfg: DictConfig) -> Config:
+    """The config of a command as plain values.
+
+    Raises:
+        MissingMandatoryValue: a value that the user must give is missing.
+    """
+    config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    return dict(config)
 
 
 def build(config: Any, **kwargs: Any) -> Any:

@@ -50,8 +50,8 @@ def meanings(columns: dict[str, str]) -> list[dict[str, str]]:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON knows them: null where there is no value."""
-    rows: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")  # type: ignore[assignment]
-    return rows
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 def _sections(tables: Tables, folder: Path) -> pd.DataFrame:

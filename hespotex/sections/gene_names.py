@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 VERSION = re.compile(r"^(ENS[A-Z]*G\d{6,})\.\d+$")
 # Xenium, CosMx and HTSeq: what is counted beside genes
 CONTROL = re.compile(
-    r"^(blank[-_]|neg(ative)?(control|prb|probe)|antisense_|unassigned|deprecated|intergenic_region_|systemcontrol|"
+    r"^(blank[-_]|neg(ative)?(control|prb|probe)|antisense_|unassigned|deprecated|"
+    r"intergenic_region_|systemcontrol|"
     r"falsecode|__(ambiguous|no_feature|not_aligned|alignment_not_unique|too_low_aqual))",
     re.IGNORECASE,
 )

@@ -1,7 +1,7 @@
 """Mappings by id that lose nothing: a `dict` keeps the last of two equal keys without a word."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,10 +94,10 @@ def check_unique(names: Sequence[str], what: str, way_out: str) -> None:
     """
     if len(set(names)) == len(names):
         return
-    seen: set[str] = set()
-    twice = dict.fromkeys(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    count = Counter(names)
+    twice = [name for name in count if count[name] > 1]
     raise InputError(
-        f"{what}: {len(twice)} names occur more than once, such as {list(twice)[:3]}; {way_out}"
+        f"{what}: {len(twice)} names occur more than once, such as {twice[:3]}; {way_out}"
     )
 
 
@@ -112,7 +112,8 @@ def name_files(paths: Sequence[Path], key: str) -> dict[str, Path]:
     Raises:
         InputError: one file twice, or names that stay equal.
     """
-    by_id(((os.path.abspath(path), path) for path in paths), f"{key}", "name each file once")  # noqa: PTH100, links stay
+    places = [os.path.abspath(path) for path in paths]  # noqa: PTH100, links stay
+    by_id(zip(places, paths, strict=True), f"{key}", "name each file once")
     stems = [path.stem for path in paths]
     named = [
         path.stem if stems.count(path.stem) == 1 else f"{_folder(path)}_{path.stem}"

@@ -5,13 +5,13 @@ from pathlib import Path
 from time import perf_counter
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hespotex.cli.shares import own_share
 from hespotex.common.failures import Failures
 from hespotex.common.progress import progress
 from hespotex.embeddings.embed import fill, is_filled, patch_specs
-from hespotex.records.build import Config, build
+from hespotex.records.build import Config, build, resolved
 from hespotex.sections.sections import Sections
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def fill_store(cfg: DictConfig) -> None:
     Raises:
         InputError: a share that cannot be, or sections that failed.
     """
-    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config = resolved(cfg)
     filler = Filler(config)
     failures = Failures("section", Path(HydraConfig.get().runtime.output_dir))
     for section_id in progress(filler.section_ids, "section", "sections"):

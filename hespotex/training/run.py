@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
@@ -28,6 +28,7 @@ from hespotex.records.build import (
     build_metrics,
     build_sections,
     precision,
+    resolved,
 )
 from hespotex.results.about import describe
 from hespotex.results.cost import Laps, cost, parameters
@@ -60,7 +61,7 @@ def train(cfg: DictConfig) -> float:
     """
     _check_devices(cfg, HydraConfig.get().mode)
     _check_search(cfg)
-    score = _every_fold(cfg) if cfg.fold.index == ALL else train_fold(resolved(cfg))
+    score = every_fold(cfg) if cfg.fold.index == ALL else train_fold(on_this_machine(cfg))
     if _searches() and isnan(score):
         raise InputError(
             "a search wants a validation score, and no section was set aside: that takes three"
@@ -69,25 +70,30 @@ def train(cfg: DictConfig) -> float:
     return score
 
 
-def _every_fold(cfg: DictConfig) -> float:
+def every_fold(cfg: DictConfig) -> float:
+    """Each fold into a folder of its own below `paths.run`; the mean of their validation scores.
+
+    Raises:
+        InputError: at the end, where folds failed; the others are finished by then.
+    """
     scores = []
     folder = Path(cfg.paths.run)
     failures = Failures("fold", folder)
-    config = resolved(cfg)
+    config = on_this_machine(cfg)
     sections = build_sections(config)
     for index in _possible_folds(config, sections):
         one = cfg.copy()
         one.fold.index = index
         one.paths.run = str(folder / f"fold{index}")
         with failures.of(str(index)):
-            scores.append(train_fold(resolved(one), sections))
+            scores.append(train_fold(on_this_machine(one), sections))
     failures.check()
     return float(torch.tensor(scores).nanmean())
 
 
-def resolved(cfg: DictConfig) -> Config:
+def on_this_machine(cfg: DictConfig) -> Config:
     """The config as plain values, with the precision of this machine."""
-    config: Config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    config = resolved(cfg)
     config["trainer"]["precision"] = precision(config["trainer"])
     return config
 

@@ -34,7 +34,8 @@ def draw_tissue(tissue: Tissue, section: Section, path: Path) -> None:
         linewidths=0.7,
     )
     figure.suptitle(
-        f"{section.section_id}: {tissue.area_mm2(section.mpp):.3g} mm² of tissue ({tissue.source}),"
+        f"{section.section_id}: {tissue.area_mm2(section.mpp):.3g} mm² of tissue"
+        f" ({tissue.source}),"
         f" {len(section.adata):,} spots {section.pitch_um:g} um apart",
         fontsize=10,
     )

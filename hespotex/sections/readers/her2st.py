@@ -5,6 +5,7 @@
 import re
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ from hespotex.sections.section import (
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
 UNLABELLED = "undetermined"
 FARTHEST = 1e6  # places along an array
+IMAGES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+Numbers = NDArray[np.float64]
 ONE_LINE = "leave one line for each spot"
 
 
@@ -76,21 +79,42 @@ class Her2stReader:
 
     def read(self, section_id: str) -> Section:
         counts = _counts(self._counts[section_id])
-        spots = read_table(self._spot_file(section_id))
-        if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
-            raise InputError(
-                f"{self._spot_file(section_id)}: columns missing: {sorted(missing)}; found"
-                f" {list(spots)}"
-            )
+        spots = self._spots(section_id)
+        shared = self._shared(section_id, counts, spots)
+        spots = spots.loc[shared]
         file = str(self._spot_file(section_id))
-        spots.index = _names(spots, file)
+        pos = _columns(spots, ("pixel_x", "pixel_y"), file)
+        array = _columns(spots, _places(spots), file)
+        check_positions(section_id, pos)
+        mpp, source = choose_mpp(
+            section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um
+        )
+        return Section(
+            key=SectionKey(section_id, section_id[0]),
+            adata=self._table(section_id, counts.loc[shared], pos, array),
+            mpp=mpp,
+            mpp_source=source,
+            pitch_um=self.pitch_um,
+            spot_diameter_um=self.spot_diameter_um,
+            image=self._image(section_id, pos, array),
+        )
+
+    def _spots(self, section_id: str) -> pd.DataFrame:
+        """Spots that were selected, by their place on the array."""
+        path = self._spot_file(section_id)
+        spots = read_table(path)
+        if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
+            raise InputError(f"{path}: columns missing: {sorted(missing)}; found {list(spots)}")
+        spots.index = _names(spots, str(path))
         if "selected" in spots:
-            where = f"{self._spot_file(section_id)}: selected"
-            spots = spots[
-                yes_or_no(spots["selected"], where, "put the column right, or leave it out")
-            ]
+            way_out = "put the column right, or leave it out"
+            spots = spots[yes_or_no(spots["selected"], f"{path}: selected", way_out)]
         spots = spots.drop_duplicates()
-        check_unique(list(spots.index), f"spots of {self._spot_file(section_id)}", ONE_LINE)
+        check_unique(list(spots.index), f"spots of {path}", ONE_LINE)
+        return spots
+
+    def _shared(self, section_id: str, counts: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
+        """Spots that have both counts and a position."""
         shared = [name for name in counts.index if name in spots.index]
         log_join(section_id, len(counts), len(spots), len(shared))
         if not shared:
@@ -98,39 +122,31 @@ class Her2stReader:
                 f"{section_id}: no spot of {self._counts[section_id]} is in"
                 f" {self._spot_file(section_id)}"
             )
-        spots = spots.loc[shared]
-        pos = _columns(spots, ("pixel_x", "pixel_y"), file)
-        names = ("new_x", "new_y") if {"new_x", "new_y"} <= set(spots) else ("x", "y")
-        array = _columns(spots, names, file)
-        check_positions(section_id, pos)
-        mpp, source = choose_mpp(
-            section_id, [(self.mpp, "data.reader.mpp")], pitch_px(pos, array), self.pitch_um
-        )
-        matrix = sparse.csr_matrix(counts.loc[shared].to_numpy(np.float32))
-        check_counts(section_id, matrix, shared)
-        adata = make_adata(matrix, shared, [str(g) for g in counts.columns], pos)
+        return shared
+
+    def _table(
+        self, section_id: str, counts: pd.DataFrame, pos: Numbers, array: Numbers
+    ) -> ad.AnnData:
+        """Counts, positions, and the pathologist's labels where there are some."""
+        matrix = sparse.csr_matrix(counts.to_numpy(np.float32))
+        spots = list(counts.index)
+        check_counts(section_id, matrix, spots)
+        adata = make_adata(matrix, spots, [str(gene) for gene in counts.columns], pos)
         place_on_array(adata, array)
         labels = self.root / "ST-pat" / "lbl" / f"{section_id}_labeled_coordinates.tsv"
         if labels.is_file():
-            adata.obs["label"] = _labels(labels).reindex(shared).to_numpy()
-        image = only(
-            self.root / "ST-imgs" / section_id[0] / section_id,
-            (".jpg", ".jpeg", ".png", ".tif", ".tiff"),
-        )
+            adata.obs["label"] = _labels(labels).reindex(spots).to_numpy()
+        return adata
+
+    def _image(self, section_id: str, pos: Numbers, array: Numbers) -> Path:
+        """The microscope image, and whether the spots lie on its tissue."""
+        image = only(self.root / "ST-imgs" / section_id[0] / section_id, IMAGES)
         if self.check_frame:
-            places = pd.DataFrame(array, shared, list(ARRAY))
+            places = pd.DataFrame(array, columns=list(ARRAY))
             frame = Frame(section_id, pos, places, {}, OVERRIDE)
             frame.check_turn()
             frame.check_image(image, image_facts(image)[0])
-        return Section(
-            key=SectionKey(section_id, section_id[0]),
-            adata=adata,
-            mpp=mpp,
-            mpp_source=source,
-            pitch_um=self.pitch_um,
-            spot_diameter_um=self.spot_diameter_um,
-            image=image,
-        )
+        return image
 
     def _find(self, wanted: list[str] | None) -> dict[str, Path]:
         folder = existing_folder(self.root / "ST-cnts", "data.reader.root")
@@ -145,7 +161,13 @@ class Her2stReader:
         return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"
 
 
-def _columns(table: pd.DataFrame, names: tuple[str, str], where: str) -> NDArray[np.float64]:
+def _places(spots: pd.DataFrame) -> tuple[str, str]:
+    """Columns of the place on the array: measured where that was done, else the whole numbers."""
+    fine = ("new_x", "new_y")
+    return fine if set(fine) <= set(spots) else ("x", "y")
+
+
+def _columns(table: pd.DataFrame, names: tuple[str, str], where: str) -> Numbers:
     """Two columns as numbers (n, 2)."""
     return np.stack([numbers_of(table, name, where) for name in names], axis=1)
 

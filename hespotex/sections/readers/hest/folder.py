@@ -21,6 +21,7 @@ from hespotex.sections.readers.hest.metadata import (
 )
 from hespotex.sections.readers.hest.pixels import SOURCES, array_coordinates, find_image
 from hespotex.sections.readers.hest.table import (
+    SampleTable,
     Select,
     read_sample_table,
     select_ids,
@@ -74,9 +75,20 @@ class HestReader:
         self.how = How(in_tissue=in_tissue, check_frame=check_frame)
         if download:
             fetch(self.root, download_folders(folders, source), select, sections)
-        folder = existing_folder(
-            existing_folder(self.root, "data.reader.root") / "st", "data.reader.root"
-        )
+        self.table: SampleTable | None = None
+        names = self._chosen(sections, select)
+        # raised when the section is read, so that the others can be looked at
+        self._broken: dict[str, InputError] = {}
+        self._meta = {name: self._metadata(name) for name in names}
+        keys = [
+            SectionKey(name, group) for name, group in groups(self._meta, patient_pattern).items()
+        ]
+        self._keys = {key.section_id: key for key in merge_groups(keys, known_pairs())}
+
+    def _chosen(self, sections: list[str] | None, select: Select | None) -> list[str]:
+        """Sections of `st/` that both `sections` and `select` name."""
+        root = existing_folder(self.root, "data.reader.root")
+        folder = existing_folder(root / "st", "data.reader.root")
         found = list(h5ads_in(folder))
         if not found:
             raise InputError(
@@ -91,13 +103,7 @@ class HestReader:
             raise InputError(
                 f"no section is in both data.reader.sections={sections} and data.select={select}"
             )
-        # raised when the section is read, so that the others can be looked at
-        self._broken: dict[str, InputError] = {}
-        self._meta = {name: self._metadata(name) for name in names}
-        keys = [
-            SectionKey(name, group) for name, group in groups(self._meta, patient_pattern).items()
-        ]
-        self._keys = {key.section_id: key for key in merge_groups(keys, known_pairs())}
+        return names
 
     @property
     def table_fingerprint(self) -> str | None:
