@@ -27,6 +27,8 @@ DOORS = {  # last names of a call, and the modules where it may stand
     "loadtxt": [],
     "genfromtxt": [],
     "h5py.File": ["common/hdf5.py", "embeddings/store.py"],  # the store writes
+    "TiffFile": ["sections/images/tiff_file.py"],  # looks for a circle of pages
+    "tifffile.imread": [],
     "ad.read_h5ad": ["common/hdf5.py"],
     "anndata.read_h5ad": [],
     "read_hdf": [],

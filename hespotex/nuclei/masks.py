@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -17,6 +16,7 @@ from hespotex.nuclei.files import FileNuclei
 from hespotex.nuclei.table import NucleiTable, nuclei_table
 from hespotex.sections.images import image_facts
 from hespotex.sections.images.colour_spaces import JPEG, WHITE_IS_ZERO
+from hespotex.sections.images.tiff_file import open_tiff
 from hespotex.sections.section import Section
 
 SAVE_MASKS = (
@@ -163,7 +163,7 @@ def _check_labels_of(file: Any, page: Any, path: Path) -> None:
 
 def _tiff_blocks(path: Path, section: Section) -> Iterator[Block]:
     try:
-        with tifffile.TiffFile(path) as file:
+        with open_tiff(path) as file:
             page: Any = file.pages[0]
             check_labels(page.shape, page.dtype, path)
             _check_labels_of(file, page, path)

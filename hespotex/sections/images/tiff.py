@@ -6,13 +6,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from hespotex.common.errors import InputError
 from hespotex.sections.images.colour_spaces import JPEG, PageColours, page_colours
 from hespotex.sections.images.limits import ORIENTATION, check_jpeg, chunk_size, tell_orientation
 from hespotex.sections.images.pixel_size import choose, tiff_tells
+from hespotex.sections.images.tiff_file import open_tiff
 from hespotex.sections.images.tiff_series import slide_levels
 
 CACHE_BYTES = 128 << 20
@@ -28,7 +28,7 @@ class TiffImage:
     origin = (0, 0)
 
     def __init__(self, path: Path) -> None:
-        self._file = tifffile.TiffFile(path, _multifile=False)
+        self._file = open_tiff(path)
         self._lock = Lock()
         self._pages: list[Any] = slide_levels(self._file, path)
         self._colours: list[PageColours] = [

@@ -8,12 +8,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from hespotex.common.errors import InputError
 from hespotex.sections.images.plain import FORMATS
+from hespotex.sections.images.tiff_file import open_tiff
 from hespotex.sections.images.tiff_series import slide_levels
 from hespotex.sections.tissue.mask import Mask
 
@@ -101,7 +101,7 @@ def _palette(file: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _of_tiff(path: Path) -> Mask:
-    with tifffile.TiffFile(path, _multifile=False) as file:
+    with open_tiff(path) as file:
         page: Any = slide_levels(file, path)[0]
         _check_size(int(page.imagewidth), int(page.imagelength), path)
         values = np.asarray(page.asarray())
