@@ -17,6 +17,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path
 from hespotex.common.spreadsheet import write_csv
 from hespotex.common.user_table import UserTable, read_user_table
+from hespotex.results.slide.differences import read_regions, region_differences
 from hespotex.results.slide.gene_sets import read_gmt
 
 log = logging.getLogger("hespotex.cohort")
@@ -70,7 +71,7 @@ def tables(
         dict(zip(listed["slide"], listed["patient"], strict=True)) if listed is not None else None
     )
     table = pseudobulk(folder, patients)
-    found = {"pseudobulk": table}
+    found = {"pseudobulk": table} | _regions(folder, patients)
     if sets is not None:
         found["gene_set_scores"] = signature_scores(table, sets)
     if bulk:
@@ -85,6 +86,14 @@ def tables(
         scores = found["gene_set_scores"]
         found["survival"] = c_indices(patient_means(scores, value_columns(scores)), follow_up)
     return found
+
+
+def _regions(folder: Path, patients: dict[str, str] | None) -> dict[str, pd.DataFrame]:
+    """Regions and their differences, where slides were predicted with regions."""
+    regions = read_regions(folder, None if patients is None else list(patients))
+    if regions is None:
+        return {}
+    return {"regions": regions, "region_differences": region_differences(regions, patients)}
 
 
 def _read_slides(path: Path) -> pd.DataFrame:

@@ -9,11 +9,13 @@ from hespotex.cli.shares import own_share
 from hespotex.common.errors import InputError
 from hespotex.common.failures import Failures
 from hespotex.common.progress import progress_bar
+from hespotex.common.typed_paths import typed_path
 from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.slide import SlideWriter
 from hespotex.prediction.slide_list import find_slides
 from hespotex.records.build import resolved
 from hespotex.results.guide import guide_slides
+from hespotex.results.slide.differences import write_differences
 from hespotex.results.slide.index import write_index
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ def predict(cfg: DictConfig) -> None:
             f"measured={config['measured']} holds spots of one slide, but slides={config['slides']}"
             f" are {len(slides)}; predict each with its own measured=FILE"
         )
+    _check_regions(config, len(slides))
     output = Path(config["output"])
     write = SlideWriter(config, Predictor(config))
     failures = Failures("slide", output)
@@ -51,6 +54,17 @@ def predict(cfg: DictConfig) -> None:
             with failures.of(slide.name, shown=slide.path.name):
                 write(slide)
             bar.update()
+    write_differences(output)
     write_index(output)
     guide_slides(output, config["checkpoint"])
     failures.check()
+
+
+def _check_regions(config: Config, n_slides: int) -> None:
+    """Refuse the regions of one slide for several."""
+    regions = config["regions"]
+    if regions and n_slides > 1 and not typed_path(regions).is_dir():
+        raise InputError(
+            f"regions={regions} are of one slide, but slides={config['slides']} are {n_slides};"
+            " give a folder with a file SLIDE.geojson for each"
+        )

@@ -24,12 +24,14 @@ from hespotex.results.about import panel_rule
 from hespotex.results.slide.evidence import gene_evidence
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
 from hespotex.results.slide.index import INDEX
+from hespotex.results.slide.regions import mark_spots
 from hespotex.results.slide.request import KEY, MODEL, check_model, is_current, slide_request
 from hespotex.results.slide.table import STANDARD_ERROR, slide_table
 from hespotex.results.slide.trust import KEY as SLIDE
 from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.write import write_slide
 from hespotex.sections.readers.slide import pixel_size, read_slide
+from hespotex.sections.regions import Region, slide_regions
 from hespotex.sections.section import Section
 from hespotex.sections.tissue import Tissue, slide_tissue
 
@@ -44,11 +46,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Predicted:
-    """A slide's table, the spots it was predicted at, and its tissue."""
+    """A slide's table, the spots it was predicted at, its tissue, and its regions."""
 
     table: ad.AnnData
     section: Section
     tissue: Tissue
+    regions: list[Region]
 
 
 class SlideWriter:
@@ -114,6 +117,7 @@ class SlideWriter:
             self.drawn,
             output,
             asked=self.asked,
+            regions=found.regions,
             **{name: self.config[name] for name in OUTPUTS},
         )
         log.info(
@@ -134,11 +138,14 @@ class SlideWriter:
         trust = Trust()
         with trust.hearing((str(slide.path), slide.path.name, slide.path.stem)):
             section, tissue = self._read(slide)
+            regions = slide_regions(slide.path, self.config["regions"])
             self._ask_training(section, trust)
             table = self._predicted(section, trust)
+        if regions:
+            mark_spots(table, regions)
         facts = {SLIDE: _facts(section, tissue, trust)}
         table.uns["hespotex"] = table.uns["hespotex"] | facts
-        return Predicted(table, section, tissue)
+        return Predicted(table, section, tissue, regions)
 
     def of_section(self, section: Section) -> ad.AnnData:
         """The prediction at the spots of a section that was read before."""

@@ -45,6 +45,8 @@ FILES = {  # in the order in which a reader wants them
     "*_spots.geojson": "spots with the values of map_genes, for QuPath",
     "*_tissue.geojson": "outline of the tissue that was found, for QuPath",
     "*_tissue.png": "the same drawn on the slide: look at it",
+    "*_regions.csv": "mean of each gene in each region, the best predicted genes first",
+    "region_differences.csv": "differences between classes of regions, over slides",
     "*.zarr": "SpatialData",
     "failed.csv": "what failed (slides, sections or folds), its kind of error, and why",
     "failed_jobs.csv": "which jobs of the sweep failed, and why; each has a folder of this number",

@@ -424,6 +424,57 @@ class TestTrust:
             go(ridge_run, tmp_path / "Index.tif")
 
 
+class TestRegions:
+    @pytest.fixture
+    def outlined(self, bare: Path, tmp_path: Path) -> Path:
+        """The left and the right half of the slide."""
+        height, width = pixels(bare).shape[:2]
+        features = []
+        for name, left, right in (("Tumor", 0, width / 2), ("Stroma", width / 2, width)):
+            ring = [[left, 0], [right, 0], [right, height], [left, height], [left, 0]]
+            facts = {"objectType": "annotation", "classification": {"name": name}}
+            geometry = {"type": "Polygon", "coordinates": [ring]}
+            features.append({"type": "Feature", "geometry": geometry, "properties": facts})
+        path = tmp_path / "regions" / "bare.geojson"
+        path.parent.mkdir()
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        return path
+
+    def test_means_and_differences(
+        self, ridge_run: Path, bare: Path, go: Commands, outlined: Path
+    ) -> None:
+        out = go(ridge_run, bare, f"regions={outlined}")
+        table = ad.read_h5ad(out / "bare.h5ad")
+        left = table.obsm["spatial"][:, 0] < pixels(bare).shape[1] / 2
+        means = [table.X[side].mean(axis=0) for side in (left, ~left)]
+        regions = pd.read_csv(out / "bare_regions.csv").set_index(["region", "gene"])["mean"]
+        for name, mean in zip(("Tumor", "Stroma"), means, strict=True):
+            np.testing.assert_allclose(regions[name][table.var_names], mean, rtol=1e-4)
+        found = pd.read_csv(out / "region_differences.csv").set_index("gene")
+        expected = means[1] - means[0]
+        np.testing.assert_allclose(
+            found["difference"][table.var_names], expected, rtol=1e-3, atol=1e-5
+        )
+        assert set(found["interval"]) == {"none: one patient"} and found["low"].isna().all()
+        before = (out / "bare.h5ad").stat().st_mtime_ns
+        go(ridge_run, bare, f"regions={outlined}")
+        assert (out / "bare.h5ad").stat().st_mtime_ns == before
+        go(ridge_run, bare)  # other words: made anew, without regions
+        assert "region" not in ad.read_h5ad(out / "bare.h5ad").obs
+        assert not list(out.glob("*region*.csv"))
+
+    def test_of_one_slide_for_two(
+        self, ridge_run: Path, bare: Path, go: Commands, outlined: Path, tmp_path: Path
+    ) -> None:
+        shutil.copy(bare, tmp_path / "other.tif")
+        with pytest.raises(InputError, match=r"regions=.* are of one slide, but slides="):
+            go(ridge_run, f"[{bare},{tmp_path}/other.tif]", f"regions={outlined}")
+        out = go(ridge_run, f"[{bare},{tmp_path}/other.tif]", f"regions={outlined.parent}")
+        assert [path.name for path in out.glob("*_regions.csv")] == ["bare_regions.csv"]
+        facts = facts_of(out / "other.h5ad")
+        assert facts and "no regions" in facts["slide"]["remarks"][0]
+
+
 class TestShares:
     @pytest.fixture
     def slides(self, bare: Path, tmp_path: Path) -> Path:

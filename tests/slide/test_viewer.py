@@ -186,10 +186,11 @@ def test_keys_move_and_reach_everything(viewer: Page) -> None:
     viewer.page.keyboard.press("ArrowUp")
     assert viewer.tip((spot[0] - 60, spot[1] + 60)) == first
     reached = []
-    for _ in range(7):
+    for _ in range(9):
         viewer.page.keyboard.press("Tab")
         reached.append(viewer.page.evaluate("document.activeElement.id"))
-    assert reached == ["zoom-in", "zoom-out", "zoom-all", "layer", "search", "features", "opacity"]
+    zooms = ["zoom-in", "zoom-out", "zoom-all"]
+    assert reached == [*zooms, "layer", "search", "features", "second", "third", "opacity"]
 
 
 def test_search_narrows_the_list_and_enter_chooses(viewer: Page) -> None:
@@ -401,3 +402,32 @@ def test_many_genes_fill_the_page_and_no_more(section: Section, tmp_path: Path) 
     assert (
         listed[:2] == ["G3", by_variance(table)[0]] and f"{600 - len(listed)} genes or sets" in page
     )
+
+
+def test_two_or_three_as_one_coloured_overlay(viewer: Page, table: ad.AnnData) -> None:
+    """The one that is shown in magenta and the other in green; three in red, green and blue."""
+    viewer.page.locator("#opacity").fill("100")
+    viewer.page.fill("#second", "NOISE1")
+    viewer.settle()
+    shares = []
+    for column in (0, 3, 4):
+        low, high = np.percentile(table.X[:, column], [1, 99])
+        shares.append(np.clip((table.X[:, column] - low) / (high - low), 0, 1) * 255)
+    for i in (3, 40, 77):
+        left, noise, third = (float(share[i]) for share in shares)
+        assert viewer.colour(viewer.at(i)) == pytest.approx([left, noise, left], abs=3)
+    legend = viewer.page.inner_text("#mix")
+    assert "LEFT" in legend and "NOISE1" in legend and not viewer.page.is_visible("#bar")
+    tip = viewer.tip(viewer.at(5))
+    assert tip is not None
+    line = next(line for line in tip.splitlines() if line.startswith("NOISE1 "))
+    assert float(line.split()[1]) == pytest.approx(table.X[5, 3], abs=0.01)
+    viewer.page.fill("#third", "NOISE2")
+    viewer.settle()
+    for i in (3, 40, 77):
+        left, noise, third = (float(share[i]) for share in shares)
+        assert viewer.colour(viewer.at(i)) == pytest.approx([left, noise, third], abs=3)
+    for name in ("#second", "#third"):
+        viewer.page.fill(name, "no such gene")
+    viewer.settle()
+    assert viewer.page.is_visible("#bar") and not viewer.page.is_visible("#mix")

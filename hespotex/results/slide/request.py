@@ -53,6 +53,8 @@ def slide_request(config: Mapping[str, Any], image: Path, mpp: float | None) -> 
     if config.get("measured"):
         request |= {"kriging": config["kriging"]}
     request |= {"measured": _folder_fingerprint(config.get("measured"))}
+    regions = config.get("regions")
+    request |= {"regions": _masks(regions, image.stem) if regions else None}
     return request | {"image": _fingerprint(image), "mask": masks}
 
 
@@ -69,7 +71,7 @@ def _folder_fingerprint(path: str | None) -> Any:
 
 
 def _masks(mask: str | None, slide: str) -> list[str | None]:
-    """Fingerprints of the mask, or of those in a folder that are of this slide."""
+    """Fingerprints of a file, or of those in a folder that are of this slide."""
     if mask is None or not Path(mask).is_dir():
         return [_fingerprint(mask)]
     return [_fingerprint(path) for path in sorted(Path(mask).iterdir()) if path.stem == slide]

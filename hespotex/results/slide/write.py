@@ -1,5 +1,6 @@
 """All files of one predicted slide."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -10,10 +11,13 @@ from hespotex.results.predictions import write_h5ad
 from hespotex.results.slide.flat import write_flat
 from hespotex.results.slide.outline import draw_tissue
 from hespotex.results.slide.qupath import write_spots, write_tissue
+from hespotex.results.slide.regions import FILE as REGIONS
+from hespotex.results.slide.regions import region_table, write_regions
 from hespotex.results.slide.spatial import write_spatialdata
 from hespotex.results.slide.table import set_features
 from hespotex.results.slide.viewer import write_viewer
 from hespotex.sections.images import open_image
+from hespotex.sections.regions import Region
 from hespotex.sections.section import Section
 from hespotex.sections.tissue import Tissue
 
@@ -25,6 +29,7 @@ def write_slide(
     genes: list[str],
     folder: Path,
     asked: list[str] | None = None,
+    regions: Sequence[Region] = (),
     flat: str | None = None,
     qupath: bool = True,
     viewer_mb: float | None = 15.0,
@@ -36,6 +41,7 @@ def write_slide(
         table: see `slide_table`, with its gene sets scored.
         genes: those to draw; QuPath gets them.
         asked: those that the user has named, which come first in the viewer; None for `genes`.
+        regions: those whose means go to `{slide}_regions.csv`; the viewer draws them.
         flat: `csv` or `parquet` for `{slide}_spots.*`.
         qupath: `{slide}_spots.geojson`.
         viewer_mb: size of `{slide}.html`; None leaves it out.
@@ -50,8 +56,14 @@ def write_slide(
         write_flat(table, folder / f"{slide}_spots.{flat}")
     if qupath:
         write_spots(table, genes, folder / f"{slide}_spots.geojson", origin)
+    # of an earlier call, with regions
+    (folder / f"{slide}{REGIONS}").unlink(missing_ok=True)
+    if regions:
+        means = region_table(table, regions, section.section_id)
+        write_regions(means, folder / f"{slide}{REGIONS}")
     if viewer_mb:
-        write_viewer(table, section, asked or genes, folder / f"{slide}.html", viewer_mb)
+        page = folder / f"{slide}.html"
+        write_viewer(table, section, asked or genes, page, viewer_mb, regions)
     if spatialdata:
         write_spatialdata(table, folder / f"{slide}.zarr")
     write_h5ad(table, folder / f"{slide}.h5ad")

@@ -77,17 +77,22 @@ def mask_file(mask: Path, slide: str) -> Path:
     """
     if not mask.is_dir():
         return mask
-    found = [
-        path
-        for path in sorted(mask.glob("*"))
-        if path.stem == slide and path.suffix.lower() in GEOJSON | PICTURES
-    ]
+    found = files_of(mask, slide, GEOJSON | PICTURES)
     if len(found) != 1:
         raise InputError(
             f"tissue.mask={mask}: expected one file {slide}.geojson or {slide}.png for the slide"
             f" {slide}, found {[path.name for path in found]}"
         )
     return found[0]
+
+
+def files_of(folder: Path, slide: str, endings: set[str]) -> list[Path]:
+    """Files of a folder that are named after the slide and end so."""
+    return [
+        path
+        for path in sorted(folder.glob("*"))
+        if path.stem == slide and path.suffix.lower() in endings
+    ]
 
 
 def _picture(path: Path, size: tuple[int, int], area: Frame) -> Mask:

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from hespotex.common.files import atomic_path
 from hespotex.results.predictions import section_picture
 from hespotex.results.slide.evidence import genes_in_words
+from hespotex.results.slide.regions import inside
 from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.trust import trust_of
 from hespotex.results.slide.viewer.features import ASKED, LEVELS, chosen_features, opened
+from hespotex.sections.regions import Region
 from hespotex.sections.section import Section
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,12 @@ FACTS = ("model", "encoder", "data", "given")  # of uns["hespotex"], shown on th
 
 
 def write_viewer(
-    table: ad.AnnData, section: Section, genes: list[str], path: Path, max_mb: float = 15.0
+    table: ad.AnnData,
+    section: Section,
+    genes: list[str],
+    path: Path,
+    max_mb: float = 15.0,
+    regions: Sequence[Region] = (),
 ) -> None:
     """The slide with its spots: pan and zoom, choose what colours the spots, read their values.
 
@@ -39,6 +47,7 @@ def write_viewer(
         genes: those that were asked for. They are on the page in any case and come first, and it
           opens on the best predicted of them; others follow by their PCC in cross-validation.
         max_mb: the page holds as many genes as fit; what was left out is said on it.
+        regions: they are outlined, with the mean over their spots of what is shown.
     """
     picture, scale = section_picture(section, PICTURE_PX)
     jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[
@@ -49,10 +58,10 @@ def write_viewer(
         "width": picture.shape[1],
         "height": picture.shape[0],
         "colours": _colours(),
+        "regions": _outlines(table, regions, scale),
     }
-    data["features"], left_out = chosen_features(
-        table, genes, int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
-    )
+    room = int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
+    data["features"], left_out = chosen_features(table, genes, room, inside(table, regions))
     data["start"] = opened(data["features"])
     trust = trust_of(table.uns["hespotex"])
     page = _template().render(
@@ -86,6 +95,22 @@ def _spots(table: ad.AnnData, scale: float) -> dict[str, Any]:
         "diameter": factors["spot_diameter_fullres"] * scale,
         "umPerPx": factors["microns_per_pixel"] / scale,
     }
+
+
+def _outlines(table: ad.AnnData, regions: Sequence[Region], scale: float) -> list[dict[str, Any]]:
+    """Names and outlines of the regions, in px of the picture."""
+    counts = inside(table, regions).sum(axis=1)
+    return [
+        {
+            "name": region.name,
+            "class": region.class_name,
+            "spots": int(n),
+            "rings": [
+                np.round(ring * scale, 1).tolist() for rings in region.parts for ring in rings
+            ],
+        }
+        for region, n in zip(regions, counts, strict=True)
+    ]
 
 
 def _facts(table: ad.AnnData, section: Section) -> dict[str, str]:

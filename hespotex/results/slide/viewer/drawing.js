@@ -16,6 +16,7 @@ const y = new Float32Array(bytes(data.y).buffer);
 // The picture's top left corner in CSS px of the canvas, CSS px per px of the picture, and the same when all is shown.
 const view = { left: 0, top: 0, scale: 1, whole: 1 };
 let shown = { feature: null, layer: null, levels: null, order: null };
+let overlay = []; // two or three features, each with a colour of its own, where several are shown
 let found = -1; // spot under the pointer
 let waiting = false;
 
@@ -41,28 +42,52 @@ function draw() {
   context.globalAlpha = element("opacity").value / 100;
   drawSpots(width, height);
   context.globalAlpha = 1;
+  for (const region of data.regions) drawRegion(region);
   if (found >= 0) drawRing(found);
   drawScale();
 }
 
-/** Spots of one level share a path: thousands of them are drawn in a few milliseconds. */
+/** Spots of one colour that follow each other share a path: thousands of them are drawn in a few milliseconds. */
 function drawSpots(width, height) {
   const radius = spotRadius();
-  let level = -1;
+  let colour = null;
   context.beginPath();
   for (const i of shown.order) {
     const [u, v] = toScreen(i);
     if (u < -radius || v < -radius || u > width + radius || v > height + radius) continue;
-    if (shown.levels[i] !== level) {
+    const own = overlay.length ? mixed(i) : colourOf(shown.levels[i]);
+    if (own !== colour) {
       context.fill();
       context.beginPath();
-      level = shown.levels[i];
-      context.fillStyle = colourOf(level);
+      colour = own;
+      context.fillStyle = colour;
     }
     context.moveTo(u + radius, v);
     context.arc(u, v, radius, 0, 2 * Math.PI);
   }
   context.fill();
+}
+
+/** White beside black: seen on glass, tissue and spots. */
+function drawRegion(region) {
+  context.beginPath();
+  for (const ring of region.rings) {
+    ring.forEach(([u, v], i) => context[i ? "lineTo" : "moveTo"](view.left + u * view.scale, view.top + v * view.scale));
+    context.closePath();
+  }
+  for (const [width, colour] of [[4, "#fff"], [2, "#111"]]) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+  const [u, v] = region.rings[0].reduce((top, point) => (point[1] < top[1] ? point : top));
+  const place = [view.left + u * view.scale + 6, view.top + v * view.scale + 17];
+  context.font = "600 13px system-ui, sans-serif";
+  context.lineWidth = 4;
+  context.strokeStyle = "#fff";
+  context.strokeText(region.name, ...place);
+  context.fillStyle = "#111";
+  context.fillText(region.name, ...place);
 }
 
 function drawRing(i) {
@@ -87,22 +112,36 @@ const toScreen = (i) => [view.left + x[i] * view.scale, view.top + y[i] * view.s
 
 // ---- values and colours
 
-function valueOf(i) {
-  const { min, max } = shown.layer;
-  return min + (shown.levels[i] / (LEVELS - 1)) * (max - min);
+function valueOf(i, { layer, levels } = shown) {
+  return layer.min + (levels[i] / (LEVELS - 1)) * (layer.max - layer.min);
 }
 
 /** As many decimals as the 255 steps are worth. */
-function format(value) {
-  const step = (shown.layer.max - shown.layer.min) / (LEVELS - 1);
+function format(value, { layer } = shown) {
+  const step = (layer.max - layer.min) / (LEVELS - 1);
   const decimals = step > 0 ? Math.ceil(-Math.log10(step)) : 4;
   return value.toFixed(Math.min(Math.max(decimals, 0), 12));
 }
 
 function colourOf(level) {
   if (level === LEVELS) return "transparent";
-  const { min, max, low, high } = shown.layer;
+  return data.colours[Math.round(shareOf(shown.layer, level) * (LEVELS - 1))];
+}
+
+/** Where a level lies between the ends of its layer's colours, 0 to 1. */
+function shareOf(layer, level) {
+  const { min, max, low, high } = layer;
   const value = min + (level / (LEVELS - 1)) * (max - min);
   const share = high > low ? (value - low) / (high - low) : 0.5;
-  return data.colours[Math.round(Math.min(Math.max(share, 0), 1) * (LEVELS - 1))];
+  return Math.min(Math.max(share, 0), 1);
+}
+
+/** The colours of the overlay added up, each as bright as its feature is high; black where all are low. */
+function mixed(i) {
+  if (overlay.some((part) => part.levels[i] === LEVELS)) return "transparent";
+  const sum = [0, 0, 0];
+  for (const { layer, levels, colour } of overlay) {
+    colour.forEach((light, channel) => (sum[channel] += light * shareOf(layer, levels[i])));
+  }
+  return `rgb(${sum.map((light) => Math.round(Math.min(light, 255))).join(",")})`;
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
+from numpy.typing import NDArray
 
 from hespotex.results.slide.evidence import by_evidence, earned
 from hespotex.results.slide.table import (
@@ -26,18 +27,24 @@ STRANGENESS = "strangeness"
 
 
 def chosen_features(
-    table: ad.AnnData, genes: list[str], room: int
+    table: ad.AnnData, genes: list[str], room: int, regions: NDArray[np.bool_]
 ) -> tuple[list[dict[str, Any]], int]:
     """Features for the page, and how many did not fit into `room` bytes (one is there in any case).
 
     In this order: `genes`, the numbers of each spot, gene sets, further genes; genes by decreasing
     PCC in cross-validation, those without one by decreasing variance.
+
+    Args:
+        table: of the slide.
+        genes: that were asked for.
+        room: bytes.
+        regions: which spots lie in which, (n_regions, n_spots).
     """
     n_all = (
         table.n_vars + sum(1 for _ in spot_features(table)) + sum(1 for _ in set_features(table))
     )
     features: list[dict[str, Any]] = []
-    for feature in _in_order(table, genes):
+    for feature in _in_order(table, genes, regions):
         room -= len(json.dumps(feature))
         if room < 0 and features:
             break
@@ -45,14 +52,16 @@ def chosen_features(
     return features, n_all - len(features)
 
 
-def _in_order(table: ad.AnnData, genes: list[str]) -> Iterator[dict[str, Any]]:
+def _in_order(
+    table: ad.AnnData, genes: list[str], regions: NDArray[np.bool_]
+) -> Iterator[dict[str, Any]]:
     further = [gene for gene in by_variance(table) if gene not in set(genes)]
     for feature in gene_features(table, by_evidence(table, genes)):
-        yield _gene(table, feature, ASKED)
+        yield _gene(table, feature, ASKED) | _means(feature, regions)
     for feature in chain(spot_features(table), set_features(table)):
-        yield _plain(feature)
+        yield _plain(feature) | _means(feature, regions)
     for feature in gene_features(table, by_evidence(table, further)):
-        yield _gene(table, feature, feature.kind)
+        yield _gene(table, feature, feature.kind) | _means(feature, regions)
 
 
 def _gene(table: ad.AnnData, feature: Feature, kind: str) -> dict[str, Any]:
@@ -66,6 +75,13 @@ def _gene(table: ad.AnnData, feature: Feature, kind: str) -> dict[str, Any]:
 def _plain(feature: Feature) -> dict[str, Any]:
     known = {"kind": feature.kind, "state": "", "short": "", "evidence": ""}
     return {"name": feature.name, **known, "layers": [quantised(feature)]}
+
+
+def _means(feature: Feature, regions: NDArray[np.bool_]) -> dict[str, Any]:
+    """Mean over the spots of each region that have a value; None without any."""
+    values = [feature.values[held] for held in regions]
+    known = [own[np.isfinite(own)].astype(np.float64) for own in values]
+    return {"means": [float(f"{own.mean():.6g}") if len(own) else None for own in known]}
 
 
 def _predicted(feature: Feature) -> dict[str, Any]:
