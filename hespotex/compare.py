@@ -13,11 +13,11 @@ from hespotex.records.runs import Runs, read_runs
 from hespotex.results.tables import comparison
 
 log = logging.getLogger("hespotex.compare")
-ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: a row for each
-model that both have, with intervals, and a word where they do not compare (other data, other
-splits, other genes)."""
+ABOUT = """Difference of two sweeps, paired by fold strategy, test section and gene: the one model
+of each where these differ, and every model that both have, a row each, with intervals, and a word
+where they do not compare (other data, other splits, other genes)."""
 EXAMPLES = {
-    "outputs/uni outputs/quiltnet": "the same models on two encoders",
+    "outputs/uni outputs/quiltnet": "the model of each, and what else both have",
     "outputs/demo outputs/demo --model-a ridge --model-b strict": "two models of one sweep",
     "outputs/a outputs/b --output pairs.csv": "keep the paired scores",
 }
@@ -30,8 +30,8 @@ def compare(
     model_b: str | None = None,
     output: Path | None = None,
 ) -> str:
-    """Table of B against A: each model that both have, or the two that are named; `output` takes
-    the pairs as CSV.
+    """Table of B against A: the one model of each and all that both have, or the two that are
+    named; `output` takes the pairs as CSV.
 
     Raises:
         InputError: no finished run, no model to compare, or no gene of a section that both have
@@ -68,13 +68,36 @@ def compare(
 
 
 def _models(a: Runs, b: Runs, model_a: str | None, model_b: str | None) -> list[tuple[str, str]]:
-    if model_a or model_b:
-        return [(model_a or str(model_b), model_b or str(model_a))]
+    """Pairs to compare: those that are named; else the one model of each sweep, and all models that
+    both have.
+    """
+    one, other = (_the_one(runs) for runs in (a, b))
     names = [list(dict.fromkeys(run["model"] for run in runs)) for runs in (a, b)]
-    if shared := [name for name in names[0] if name in names[1]]:
-        return [(name, name) for name in shared]
+    if model_a or model_b:
+        return [
+            (
+                model_a or _same_or(str(model_b), names[0], one),
+                model_b or _same_or(str(model_a), names[1], other),
+            )
+        ]
+    pairs = [(one, other)] if one and other and one != other else []
+    pairs += [(name, name) for name in names[0] if name in names[1]]
+    if pairs:
+        return pairs
     there = f"A has {', '.join(names[0])}, B has {', '.join(names[1])}"
     raise InputError(f"no model in common: {there}; name two with --model-a and --model-b")
+
+
+def _the_one(runs: Runs) -> str | None:
+    """The only model of role "model" of a sweep, or its only one of any role; None of several."""
+    roles = {str(run["model"]): run["role"] for run in runs}
+    models = [name for name, role in roles.items() if role == "model"] or list(roles)
+    return models[0] if len(models) == 1 else None
+
+
+def _same_or(wanted: str, there: list[str], one: str | None) -> str:
+    """The model of this name, or where a sweep lacks it, its one model."""
+    return wanted if wanted in there or one is None else one
 
 
 @plain_errors
@@ -86,7 +109,9 @@ def main() -> None:
         "b", type=Path, metavar="B", help="another; the same, to compare two of its models"
     )
     parser.add_argument(
-        "--model-a", metavar="MODEL", help="model of A; without, every model that both have"
+        "--model-a",
+        metavar="MODEL",
+        help="model of A; without, its one model, and every model that both have",
     )
     parser.add_argument("--model-b", metavar="MODEL", help="model of B; without, as in A")
     parser.add_argument("--output", type=Path, metavar="CSV", help="CSV for the paired scores")

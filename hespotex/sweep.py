@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from hespotex.cli.endings import Sweep, refuse
 from hespotex.cli.names import check_config_names
@@ -15,6 +16,27 @@ from hespotex.cli.numbers import check_numbers
 from hespotex.common.errors import InputError, stopped_by
 
 log = logging.getLogger(__name__)
+
+
+def _job_folder(number: int, *, _root_: DictConfig) -> str:
+    """Of the job that is about to start; its number where the config cannot be made whole, as its
+    own task then says.
+
+    Args:
+        number: of the job.
+        _root_: its config, by which name OmegaConf hands it over.
+    """
+    from hespotex.training.job_folder import job_folder
+
+    try:
+        return job_folder(Path(_root_.hydra.sweep.dir), str(number), _root_)
+    except (InputError, MissingMandatoryValue, InterpolationResolutionError) as error:
+        log.debug("no other folder for job %s: %s", number, error)
+        return str(number)
+
+
+# here, as every process of a sweep knows its callbacks
+OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
 
 
 class CheckedConfig(Callback):

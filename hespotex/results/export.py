@@ -1,5 +1,5 @@
-"""The tables of a sweep as files for other programs: `results.json`, `sections.csv`,
-`genes.csv`.
+"""The tables of a sweep as files for other programs and for papers: `results.json`, `models.csv`,
+`models.tex`, `sections.csv`, `genes.csv`.
 """
 
 from pathlib import Path
@@ -12,24 +12,45 @@ from hespotex.common.files import atomic_path, write_json
 from hespotex.common.provenance import git_commit
 from hespotex.common.spreadsheet import write_csv
 from hespotex.results.asked import facts
-from hespotex.results.tables.schema import GENE_SETS, GENES, MODELS, SECTIONS, VERSION, ordered
+from hespotex.results.tables.latex import latex_tables
+from hespotex.results.tables.schema import (
+    GENE_SETS,
+    GENES,
+    MODELS,
+    ORIGIN,
+    SECTIONS,
+    VERSION,
+    ordered,
+)
 from hespotex.results.tables.sweep import Tables
 
-COLUMNS = {"models": MODELS | GENE_SETS, "sections.csv": SECTIONS | GENE_SETS, "genes.csv": GENES}
-FILES = ("results.json", "sections.csv", "genes.csv")
+SWEEP = {name: ORIGIN[name] for name in ("sweep", "data", "encoder")}
+COLUMNS = {
+    "models": MODELS | GENE_SETS,
+    "models.csv": SWEEP | MODELS | GENE_SETS,
+    "sections.csv": SECTIONS | GENE_SETS,
+    "genes.csv": GENES,
+}
+FILES = ("results.json", "models.csv", "models.tex", "sections.csv", "genes.csv")
 
 
 def write_results(folder: Path, tables: Tables) -> None:
-    """Write all three, each atomically and anew from all finished runs; columns as `results.json`
-    says.
+    """Write all of `FILES`, each atomically and anew from all finished runs; columns as
+    `results.json` says.
 
     Each row of a CSV names its sweep, so those of several sweeps can be put one after the other.
     """
     sections = _sections(tables, folder)
-    genes = _genes(tables, folder)
-    for name, table in (("sections", sections), ("genes", genes)):
+    found = {
+        "models": _models(tables, folder),
+        "sections": sections,
+        "genes": _genes(tables, folder),
+    }
+    for name, table in found.items():
         with atomic_path(folder / f"{name}.csv") as part:
             write_csv(table, part, index=False, float_format="%.6g")
+    with atomic_path(folder / "models.tex") as part:
+        part.write_text(latex_tables(tables), encoding="utf-8")
     write_json(
         folder / "results.json",
         {
@@ -67,17 +88,28 @@ def _sections(tables: Tables, folder: Path) -> pd.DataFrame:
     return ordered(table, SECTIONS)
 
 
-def _genes(tables: Tables, folder: Path) -> pd.DataFrame:
+def _models(tables: Tables, folder: Path) -> pd.DataFrame:
+    """A row a fold strategy and model; what is a list becomes words."""
+    table = tables.models.assign(**_origin(tables, folder, tables.models))
+    lists = {
+        name: ["; ".join(map(str, own)) for own in table[name]]
+        for name in ("without_value", "missing_folds", "leaks")
+    }
+    return ordered(table.assign(**lists), SWEEP | MODELS)
+
+
+def _origin(tables: Tables, folder: Path, rows: pd.DataFrame) -> dict[str, Any]:
+    """Sweep, data and encoder of rows that name fold strategy and model."""
     made_with = {
         (run["fold_strategy"], run["model"]): (run["data"], run["encoder"]) for run in tables.runs
     }
-    own = [
-        made_with[key]
-        for key in zip(tables.genes["fold_strategy"], tables.genes["model"], strict=True)
-    ]
-    origin: dict[str, Any] = {
+    own = [made_with[key] for key in zip(rows["fold_strategy"], rows["model"], strict=True)]
+    return {
         "sweep": folder.resolve().name,
         "data": [data for data, _ in own],
         "encoder": [encoder for _, encoder in own],
     }
-    return ordered(tables.genes.assign(**origin), GENES)
+
+
+def _genes(tables: Tables, folder: Path) -> pd.DataFrame:
+    return ordered(tables.genes.assign(**_origin(tables, folder, tables.genes)), GENES)

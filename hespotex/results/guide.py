@@ -19,6 +19,8 @@ FILES = {  # in the order in which a reader wants them
     "report/index.html": "the report: open it in any browser",
     "summary.md": "the same tables as text",
     "results.json": "every number of the tables, and what each column means",
+    "models.csv": "a row for each model, with intervals and gains",
+    "models.tex": "the same as LaTeX, for a paper",
     "sections.csv": "a row for each run and test section",
     "genes.csv": "a row for each model and gene, with false discovery rate",
     "trials.csv": "of a search: score and settings of each trial; the best is used",

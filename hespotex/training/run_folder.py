@@ -37,7 +37,7 @@ class RunFolder:
         """
         wanted = settings(config)
         file = self.path / "config.json"
-        if file.is_file() and self._holds_work() and not config["restart"]:
+        if file.is_file() and self.holds_work() and not config["restart"]:
             found = settings(plain(read_json(file, AGAIN)))
             differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]
             if differing:
@@ -55,7 +55,7 @@ class RunFolder:
             (self.path / MANIFEST).unlink(missing_ok=True)
             write_json(file, config)
 
-    def _holds_work(self) -> bool:
+    def holds_work(self) -> bool:
         """Whether an earlier run has come to its first checkpoint; a start that failed takes no
         name.
         """

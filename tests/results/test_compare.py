@@ -48,6 +48,18 @@ def test_every_model_that_both_have(tmp_path: Path) -> None:
     assert {row["p (sections)"] for row in rows} == {"no value"}
 
 
+def test_the_one_model_of_each_is_taken_without_being_asked(tmp_path: Path) -> None:
+    a = sweep(tmp_path / "a", "ridge")
+    b = sweep(tmp_path / "b", "strict", "gene_mean", "shuffled")
+    named = cells(compare(a, b, "ridge", "strict"))
+    assert named[0]["B - A"] == "+0.1000"
+    assert cells(compare(a, b)) == named  # the only one, against the one of role model
+    assert cells(compare(a, b, model_b="strict")) == cells(compare(a, b, model_a="ridge")) == named
+    both = sweep(tmp_path / "both", "ridge", "strict")
+    rows = [(row["model A"], row["model B"]) for row in cells(compare(a, both))]
+    assert rows == [("ridge", "strict"), ("ridge", "ridge")]
+
+
 def test_seeds_are_averaged_and_groups_weigh_alike(tmp_path: Path) -> None:
     a = sweep(tmp_path / "a", "ridge")
     b = sweep(tmp_path / "b", "ridge")
@@ -119,10 +131,12 @@ def test_what_does_not_pair_is_said(tmp_path: Path) -> None:
 def test_errors_in_words(tmp_path: Path) -> None:
     a = sweep(tmp_path / "a", "ridge")
     b = sweep(tmp_path / "b", "strict")
+    several = sweep(tmp_path / "several", "shuffled", "gene_mean")
     with pytest.raises(
-        InputError, match=r"no model in common: A has ridge, B has strict; name two with --model-a"
+        InputError,
+        match=r"no model in common: A has ridge, B has shuffled, gene_mean; name two with --model",
     ):
-        compare(a, b)
+        compare(a, several)
     with pytest.raises(InputError, match=r"no model 'mlp'; there are strict"):
         compare(a, b, "ridge", "mlp")
     other = sweep(tmp_path / "c", "ridge", fold_strategy="leave_one_section_out")
@@ -144,6 +158,7 @@ def test_command_line(tmp_path: Path) -> None:
     assert len(pairs) == 8  # G3 has no correlation in A1
     assert list(pairs.columns[:4]) == ["fold_strategy", "section_id", "group", "gene"]
     np.testing.assert_allclose(pairs["difference"], 0.1, atol=1e-6)
-    wrong = command("-m", "hespotex.compare", str(a), str(b))
+    several = sweep(tmp_path / "several", "shuffled", "gene_mean")
+    wrong = command("-m", "hespotex.compare", str(a), str(several))
     assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
     assert json.dumps("--model-a")[1:-1] in wrong.stderr

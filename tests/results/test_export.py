@@ -12,6 +12,7 @@ from test_tables import ROLE, write_run
 
 from hespotex.results import export
 from hespotex.results.export import FILES
+from hespotex.results.tables.latex import escaped
 from hespotex.results.tables.schema import GENES, MODELS, SECTIONS, VERSION, ordered
 from hespotex.summary import summarise
 
@@ -29,7 +30,8 @@ def test_every_column_is_explained_and_in_order(folder: Path) -> None:
     summarise(folder)
     results = json.loads((folder / "results.json").read_text())
     assert results["schema_version"] == VERSION
-    tables = {name: pd.read_csv(folder / name) for name in ("sections.csv", "genes.csv")}
+    names = ("models.csv", "sections.csv", "genes.csv")
+    tables = {name: pd.read_csv(folder / name) for name in names}
     tables["models"] = pd.DataFrame(results["models"])
     for name, table in tables.items():
         known = [
@@ -46,6 +48,49 @@ def test_every_column_is_explained_and_in_order(folder: Path) -> None:
         tables["genes.csv"]
     )
     assert set(MODELS) & set(SECTIONS) >= {"rmse", "ari"}
+
+
+def test_models_as_csv_have_the_numbers_of_the_summary(folder: Path) -> None:
+    write_run(folder, "strict", 0, ["A1"], seed=1, leaks=["saw a_b", "saw c"])
+    summarise(folder)
+    table = pd.read_csv(folder / "models.csv").set_index("model")
+    results = json.loads((folder / "results.json").read_text())
+    for row in results["models"]:
+        for name in ("pcc_gene", "low", "high", "gain", "gain_low", "gain_high", "gain_p"):
+            expected = np.nan if row[name] is None else row[name]
+            np.testing.assert_allclose(table.loc[row["model"], name], expected, rtol=1e-5)
+    leaks = str(table.loc["strict", "leaks"])
+    assert "saw a_b (in 1 of 3 runs); saw c (in 1 of 3 runs)" in leaks
+    assert table.loc["gene_mean", "without_value"] == "A1; B1; B2"
+
+
+END = "\\\\"  # of a row
+
+
+def test_models_as_latex(folder: Path) -> None:
+    write_run(folder, "strict", 0, ["A1"], seed=1, leaks=["saw a_b"])
+    summarise(folder)
+    table = pd.read_csv(folder / "models.csv").set_index("model")
+    text = (folder / "models.tex").read_text()
+    rows = [line for line in text.splitlines() if line.endswith(END)]
+    assert len(rows) == 1 + len(table)
+    assert {row.count("&") for row in rows} == {6} and text.count("{lrrrrrr}") == 1
+    strict = table.loc["strict"]
+    (row,) = [row for row in rows if row.startswith("strict")]
+    cells = [cell.strip() for cell in row.removesuffix(END).split("&")]
+    assert cells[0] == r"strict$^\dagger$" and cells[1] == f"${strict['pcc_gene']:.3f}$"
+    assert cells[2] == f"${strict['low']:.3f}$ to ${strict['high']:.3f}$"
+    assert cells[4] == f"${strict['gain_low']:+.3f}$ to ${strict['gain_high']:+.3f}$"
+    assert r"saw a\_b" in text
+    (mean,) = [row for row in rows if row.startswith(r"gene\_mean")]
+    assert mean.count("--") == 5  # no value, no gain, no p
+    assert text.count(r"\midrule") == 3  # under the head, before baselines and before controls
+
+
+def test_latex_prints_what_names_hold() -> None:
+    assert escaped("a_b & 5% {x}\n^~\\#$") == (
+        r"a\_b \& 5\% \{x\} \textasciicircum{}\textasciitilde{}\textbackslash{}\#\$"
+    )
 
 
 def test_json_is_strict(folder: Path) -> None:
@@ -66,7 +111,7 @@ def test_two_sweeps_can_be_put_one_after_the_other(folder: Path, tmp_path: Path)
     write_run(other, "ridge", 0, ["A1"])
     for sweep in (folder, other):
         summarise(sweep)
-    for name, n_rows in (("sections.csv", 12 + 1), ("genes.csv", 12 + 3)):
+    for name, n_rows in (("sections.csv", 12 + 1), ("genes.csv", 12 + 3), ("models.csv", 4 + 1)):
         both = pd.concat([pd.read_csv(sweep / name) for sweep in (folder, other)])
         assert len(both) == n_rows
         assert set(both["sweep"]) == {"sweep", "other"}

@@ -1,0 +1,84 @@
+"""Which folder of a sweep a job gets: its number, unless a run of another model is there."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, open_dict
+
+from hespotex.common.files import read_json, safe_name, visible
+from hespotex.common.provenance import settings
+from hespotex.records.layout import CONFIG, FINAL, SEARCH
+from hespotex.splits.strategies import ALL
+from hespotex.training.run import resolved
+from hespotex.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+INDEX = "fold.index"
+# what may differ from the runs that are there, so that a run is added to them
+ADDED = ("model.", INDEX, "seed")
+Settings = Mapping[str, Any]
+
+
+def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
+    """Folder, from the sweep's, for a job that is about to start.
+
+    Its number; where a run that differs in model, fold or seed only is there, that of the same
+    run if it was added before, else a new one with the names of these. So models are added to a
+    finished sweep. A run that differs in more is refused there, as ever.
+
+    Args:
+        sweep: its folder.
+        number: of the job.
+        cfg: of the job, Hydra's own part included.
+    """
+    if (sweep / SEARCH).is_file():
+        return number
+    wanted = _settings(cfg)
+    there = list(_runs(sweep / number))
+    if not there or _is(wanted, there):
+        return number
+    for folder in _folders(sweep):
+        if _is(wanted, list(_runs(folder))):
+            return folder.name
+    differing = {key for found in there for key in _differing(wanted, found)}
+    if cfg.restart or not all(key.startswith(ADDED) for key in differing):
+        return number
+    name = safe_name(f"{cfg.model.name}_fold{cfg.fold.index}_seed{cfg.seed}")
+    log.info("%s holds another run: this one is added as %s", sweep / number, name)
+    return name
+
+
+def _settings(cfg: DictConfig) -> Settings:
+    """What the run's `config.json` will say, less where it is."""
+    own = deepcopy(cfg)
+    with open_dict(own):
+        own.pop("hydra", None)
+        own.paths.run = ""
+    return settings(resolved(own))
+
+
+def _folders(sweep: Path) -> list[Path]:
+    """Of jobs, of this command or an earlier one."""
+    return [path for path in visible(sweep, "*") if path.is_dir() and path.name != FINAL]
+
+
+def _runs(folder: Path) -> Iterator[Settings]:
+    """Settings of the runs of a job that have computed something: one, or one for each fold."""
+    for file in [folder / CONFIG, *visible(folder, f"fold*/{CONFIG}")]:
+        if file.is_file() and RunFolder(file.parent).holds_work():
+            yield settings(read_json(file, "move it away, or choose name=NEW"))
+
+
+def _is(wanted: Settings, there: list[Settings]) -> bool:
+    """Whether these runs are those that are wanted."""
+    every = wanted[INDEX] == ALL
+    return bool(there) and all(
+        not (_differing(wanted, found) - ({INDEX} if every else set())) for found in there
+    )
+
+
+def _differing(wanted: Settings, found: Settings) -> set[str]:
+    return {key for key in {*wanted, *found} if wanted.get(key) != found.get(key)}

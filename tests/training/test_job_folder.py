@@ -1,0 +1,120 @@
+"""A model is added to a finished sweep: which folder a job gets, and what the summary says then."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import CHECKOUT, command, compose_config
+from omegaconf import DictConfig
+
+from hespotex.records.layout import SEARCH
+from hespotex.training.job_folder import job_folder
+from hespotex.training.run import resolved
+
+
+class Sweep:
+    """A folder of runs that have computed something."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def config(self, *words: str) -> DictConfig:
+        return compose_config("train", ["name=mine", "trainer=cpu", *words], self.path)
+
+    def done(self, folder: str, *words: str, work: bool = True) -> None:
+        home = self.path / folder
+        home.mkdir(parents=True)
+        cfg = self.config(*words)
+        cfg.paths.run = str(home)
+        (home / "config.json").write_text(json.dumps(resolved(cfg)))
+        if work:
+            (home / "metrics.json").write_text("{}")
+
+    def folder(self, number: int, *words: str) -> str:
+        return job_folder(self.path, str(number), self.config(*words))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    """Strict on two folds."""
+    made = Sweep(tmp_path / "mine")
+    for i in range(2):
+        made.done(str(i), "model=strict", f"fold.index={i}")
+    return made
+
+
+def test_the_same_command_gets_the_same_folders(sweep: Sweep) -> None:
+    for i in range(3):
+        assert sweep.folder(i, "model=strict", f"fold.index={i}") == str(i)
+        assert sweep.folder(i, "model=strict", f"fold.index={i}", "restart=true") == str(i)
+
+
+def test_another_model_gets_a_folder_of_its_own_and_keeps_it(sweep: Sweep) -> None:
+    words = ["model=ridge", "fold.index=1"]
+    assert sweep.folder(1, *words) == "ridge_fold1_seed0"
+    sweep.done("ridge_fold1_seed0", *words)
+    for more in ([], ["restart=true"]):
+        assert sweep.folder(1, *words, *more) == "ridge_fold1_seed0"
+    # wherever the run lies
+    assert sweep.folder(0, *words) == "ridge_fold1_seed0"
+    assert sweep.folder(0, "model=strict", "fold.index=1") == "1"
+
+
+def test_other_seeds_and_folds_are_added_too(sweep: Sweep) -> None:
+    assert sweep.folder(0, "model=strict", "fold.index=2") == "strict_fold2_seed0"
+    assert sweep.folder(0, "model=strict", "fold.index=0", "seed=4") == "strict_fold0_seed4"
+
+
+@pytest.mark.parametrize(
+    "change", ["data.panel.n_top=7", "encoder=random_vit", "fold=leave_one_section_out"]
+)
+def test_what_differs_in_more_is_refused_there(sweep: Sweep, change: str) -> None:
+    """It gets the number, and the run itself refuses the folder."""
+    assert sweep.folder(0, "model=ridge", "fold.index=0", change) == "0"
+
+
+def test_restart_replaces_as_ever(sweep: Sweep) -> None:
+    assert sweep.folder(0, "model=ridge", "fold.index=0", "restart=true") == "0"
+
+
+def test_a_start_that_failed_takes_no_folder(tmp_path: Path) -> None:
+    made = Sweep(tmp_path / "mine")
+    made.done("0", "model=strict", "fold.index=0", work=False)
+    assert made.folder(0, "model=ridge", "fold.index=0") == "0"
+
+
+def test_jobs_of_all_folds(tmp_path: Path) -> None:
+    made = Sweep(tmp_path / "mine")
+    for i in range(2):
+        made.done(f"0/fold{i}", "model=strict", f"fold.index={i}")
+    assert made.folder(0, "model=strict", "fold.index=all") == "0"
+    assert made.folder(0, "model=ridge", "fold.index=all") == "ridge_foldall_seed0"
+
+
+def test_trials_of_a_search_have_their_numbers(sweep: Sweep) -> None:
+    (sweep.path / SEARCH).write_text("{}")
+    assert sweep.folder(0, "model=ridge", "fold.index=0") == "0"
+
+
+def test_models_added_by_the_command(small: list[str], tmp_path: Path) -> None:
+    """The old runs stay as they were, the summary has both, and the same command finds it done."""
+    words: list[str] = [*small, "data.panel.n_top=20", "fold.index=0,1", "name=mine"]
+    outputs = f"paths.outputs={tmp_path}"
+
+    def run(model: str) -> Any:
+        done = command(str(CHECKOUT / "train.py"), "-m", f"model={model}", *words, outputs)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done
+
+    run("ridge")
+    sweep = tmp_path / "mine"
+    before = {i: (sweep / i / "metrics.json").read_bytes() for i in "01"}
+    run("gene_mean")
+    assert before == {i: (sweep / i / "metrics.json").read_bytes() for i in "01"}
+    table = pd.read_csv(sweep / "models.csv").set_index("model")
+    assert set(table.index) == {"ridge", "gene_mean"} and table["missing_folds"].nunique() == 1
+    folders = {path.parent.name for path in sweep.glob("*/metrics.json")}
+    assert folders == {"0", "1", "gene_mean_fold0_seed0", "gene_mean_fold1_seed0"}
+    assert (run("gene_mean").stdout).count("is finished: nothing to do") == 2
