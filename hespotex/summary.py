@@ -36,6 +36,7 @@ def summarise(folder: Path) -> None:
     from hespotex.common.failures import Failures
     from hespotex.common.files import atomic_path
     from hespotex.records.search import TABLE, write_trials
+    from hespotex.results.annotate import annotate_predictions
     from hespotex.results.export import FILES, write_results
     from hespotex.results.guide import GUIDE, guide_sweep
     from hespotex.results.html.chapter import chapters
@@ -49,6 +50,7 @@ def summarise(folder: Path) -> None:
     unread = Failures("run")
     tables = Tables.read(folder, unread)
     write_results(folder, tables)
+    annotate_predictions(tables)
     partly = read_partial([Path(run["folder"]) for run in tables.runs])
     if partly is not None:
         write_partial(folder, partly)

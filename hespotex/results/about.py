@@ -64,7 +64,8 @@ def trained_in(fold: Fold) -> dict[str, list[int]]:
 
 def brief(about: dict[str, Any]) -> dict[str, Any]:
     """The part that goes into every table of expression."""
-    return {key: about[key] for key in BRIEF} | {"git_commit": str(about["git_commit"])}
+    more = {"git_commit": str(about["git_commit"]), "panel": panel_rule(about["config"])}
+    return {key: about[key] for key in BRIEF} | more
 
 
 def panel_rule(config: Config) -> str:

@@ -183,6 +183,7 @@ def _write_expression(
     panel = fold.panel.genes
     table = section_table(known.section, panel, predicted.numpy(), measured, about)
     table.var["pcc"] = pcc.reindex(panel).to_numpy()
+    table.var["panel"] = pd.Categorical([about["panel"]] * len(panel))
     write_h5ad(table, files.parent / "predictions" / f"{files.name}_predicted.h5ad")
     shown = table[:, list(dict.fromkeys(gene for _, gene, _ in chosen))].copy()
     del table, measured

@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from hespotex.common.hdf5 import open_hdf5
+from hespotex.results.slide.evidence import COLUMNS
+from hespotex.results.tables.final import read_final_genes
 from hespotex.sections.section import place_on_array
+from hespotex.summary import summarise
 
 
 @pytest.fixture
@@ -70,3 +73,40 @@ def test_places_that_are_not_known_of_every_spot_are_left_out(rows: list[object]
     assert adata.obs.columns.empty
     place_on_array(adata, pd.DataFrame({"array_row": ["4", "5", "6"], "array_col": [1.0, 2, 3]}))
     assert adata.obs["array_row"].tolist() == [4, 5, 6]
+
+
+def test_summary_adds_what_the_genes_have_earned_over_all_folds(finalized: Path) -> None:
+    """As the model on all sections has it; the section's own PCC and the expression stay."""
+    files = sorted(finalized.glob("[0-9]/predictions/*.h5ad"))
+    before = {file: ad.read_h5ad(file) for file in files}
+    summarise(finalized)
+    genes = read_final_genes(finalized / "final" / "ridge")
+    for file, old in before.items():
+        new = ad.read_h5ad(file)
+        np.testing.assert_array_equal(new.X, old.X)
+        np.testing.assert_array_equal(new.layers["measured"], old.layers["measured"])
+        np.testing.assert_array_equal(new.var["pcc"], old.var["pcc"])
+        assert set(new.var["panel"]) == {"HighlyVariableGenes"}
+        known = [gene for gene in new.var_names if gene in genes.index]
+        assert len(known) > 20
+        for column, name in COLUMNS.items():
+            if name in ("found", "scored"):
+                assert new.var[name].dtype == bool
+                expected = genes.loc[known, column].astype(str).eq("True")
+                assert list(new.var.loc[known, name]) == list(expected)
+            else:
+                expected = genes.loc[known, column].astype(float)
+                np.testing.assert_allclose(new.var.loc[known, name], expected, rtol=1e-5)
+    stamps = [file.stat().st_mtime_ns for file in files]
+    summarise(finalized)
+    assert stamps == [file.stat().st_mtime_ns for file in files]
+
+
+def test_a_torn_table_is_named_and_the_others_are_done(
+    finalized: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = sorted(finalized.glob("[0-9]/predictions/*.h5ad"))[:2]
+    first.write_bytes(b"torn")
+    summarise(finalized)
+    assert f"{first}: its genes have no scores" in caplog.text and first.read_bytes() == b"torn"
+    assert "test_pcc" in ad.read_h5ad(second).var

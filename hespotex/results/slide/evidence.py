@@ -63,14 +63,16 @@ def gene_evidence(checkpoints: Sequence[Path], genes: list[str]) -> pd.DataFrame
     """
     homes = [path.parents[1] for path in checkpoints]
     if len(homes) == 1 and (homes[0] / FINAL_FACTS).is_file():
-        return _columns(read_final_genes(homes[0]))
+        return evidence_columns(read_final_genes(homes[0]))
     runs = [read_run(home) for home in homes if (home / METRICS).is_file()]
     runs = [run for run in runs if run["sections"]]
-    return _columns(cross_validated_genes(runs, genes)) if runs else pd.DataFrame()
+    return evidence_columns(cross_validated_genes(runs, genes)) if runs else pd.DataFrame()
 
 
-def _columns(table: pd.DataFrame) -> pd.DataFrame:
-    """NaN where a gene was never scored; not found where that cannot be said."""
+def evidence_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of `cross_validated_genes` as columns of `var`: NaN where a gene was never scored,
+    not found where that cannot be said.
+    """
     numbers = [name for name in COLUMNS if name not in ("found", "scored")]
     flags = {name: table[name].astype(str).eq("True") for name in ("found", "scored")}
     table = table[numbers].astype(float).assign(**flags)

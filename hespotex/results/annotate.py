@@ -1,0 +1,67 @@
+"""What cross-validation says of each gene, beside the predictions of its own test sections."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import pandas as pd
+
+from hespotex.common.failures import failure_of
+from hespotex.common.files import atomic_path, visible
+from hespotex.common.hdf5 import open_hdf5
+from hespotex.common.progress import progress
+from hespotex.results.slide.evidence import COLUMNS, evidence_columns
+from hespotex.results.tables.final import cross_validated_genes
+from hespotex.results.tables.sweep import Tables
+
+log = logging.getLogger(__name__)
+
+
+def annotate_predictions(tables: Tables) -> None:
+    """Add to `var` of every stored test section what its genes have earned over all folds of its
+    model: `test_pcc`, `low`, `high`, `test_sections`, `q`, `found`, `scored`, as in the table of a
+    predicted slide. `pcc` is the section's own.
+
+    Of a file that has them already nothing changes; one that cannot be read is named in the log.
+    """
+    found = [
+        (file, evidence)
+        for strategy in tables.strategies
+        for evidence, files in _of_models(tables.of(strategy))
+        for file in files
+    ]
+    for file, evidence in progress(found, "section", "sections"):
+        try:
+            _annotate(file, evidence)
+        except Exception as error:  # a torn file of one section is no reason to make no table
+            log.warning("%s: its genes have no scores (%s)", file, failure_of(error).reason)
+
+
+def _of_models(tables: Tables) -> list[tuple[pd.DataFrame, list[Path]]]:
+    """What the genes of each model have earned, and the files of its test sections."""
+    parts = []
+    for model in dict.fromkeys(tables.models["model"]):
+        runs = tables.runs_of(str(model))
+        genes = tables.scores.loc[tables.scores["model"] == model, "gene"]
+        evidence = evidence_columns(cross_validated_genes(runs, list(dict.fromkeys(genes))))
+        folders = [Path(run["folder"]) / "predictions" for run in runs]
+        parts.append((evidence, [file for own in folders for file in visible(own, "*.h5ad")]))
+    return parts
+
+
+def _annotate(file: Path, evidence: pd.DataFrame) -> None:
+    with open_hdf5(file) as content:
+        var: pd.DataFrame = ad.io.read_elem(content["var"])
+    own = var.drop(columns=[name for name in COLUMNS.values() if name in var])
+    known = evidence.reindex(own.index)
+    flags = {name: known[name].eq(True) for name in ("found", "scored")}
+    wanted = own.join(known.assign(**flags))
+    if wanted.equals(var):
+        return
+    with atomic_path(file) as part:
+        shutil.copyfile(file, part)
+        with h5py.File(part, "r+") as content:
+            del content["var"]
+            ad.io.write_elem(content, "var", wanted)
