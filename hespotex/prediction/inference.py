@@ -13,7 +13,7 @@ from hespotex.common.typed_paths import typed_path
 from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.slide import SlideWriter
 from hespotex.prediction.slide_list import find_slides
-from hespotex.records.build import resolved
+from hespotex.records.build import Config, resolved
 from hespotex.results.guide import guide_slides
 from hespotex.results.slide.differences import write_differences
 from hespotex.results.slide.index import write_index

@@ -12,7 +12,7 @@ from hespotex.common.files import read_json, safe_name, visible
 from hespotex.common.provenance import settings
 from hespotex.records.layout import CONFIG, FINAL, SEARCH
 from hespotex.splits.strategies import ALL
-from hespotex.training.run import resolved
+from hespotex.training.run import on_this_machine
 from hespotex.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _settings(cfg: DictConfig) -> Settings:
     with open_dict(own):
         own.pop("hydra", None)
         own.paths.run = ""
-    return settings(resolved(own))
+    return settings(on_this_machine(own))
 
 
 def _folders(sweep: Path) -> list[Path]:

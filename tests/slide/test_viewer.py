@@ -241,7 +241,7 @@ EVIDENCE = {  # test_pcc, low, high, test_sections, q, found, scored
     "FLAT": (0.6, 0.5, 0.7, 4, 0.001, True, True),
     HOSTILE: (0.4, 0.35, 0.45, 4, 0.01, True, True),
     "NOISE1": (np.nan, np.nan, np.nan, 0, np.nan, False, False),
-    "NOISE2": (0.3, np.nan, np.nan, 1, np.nan, False, True),
+    "NOISE2": (0.9, np.nan, np.nan, 1, np.nan, False, True),
 }
 
 
@@ -284,7 +284,7 @@ class TestTrust:
         options = "[...document.querySelectorAll('#features option')].map(o => o.textContent)"
         listed = [" ".join(text.split()) for text in viewer.page.evaluate(options)]
         assert listed[:2] == ["FLAT 0.60 found", "LEFT 0.10 not found"]
-        assert listed[-3:] == [f"{HOSTILE} 0.40 found", "NOISE2 0.30", "NOISE1 never scored"]
+        assert listed[-3:] == [f"{HOSTILE} 0.40 found", "NOISE2 0.90", "NOISE1 never scored"]
         for gene, words in (
             ("LEFT", "not found to be above 0, so its map may mean nothing"),
             ("NOISE1", "Never scored in cross-validation"),

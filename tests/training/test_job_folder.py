@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from hespotex.records.layout import SEARCH
 from hespotex.training.job_folder import job_folder
-from hespotex.training.run import resolved
+from hespotex.training.run import on_this_machine
 
 
 class Sweep:
@@ -28,7 +28,7 @@ class Sweep:
         home.mkdir(parents=True)
         cfg = self.config(*words)
         cfg.paths.run = str(home)
-        (home / "config.json").write_text(json.dumps(resolved(cfg)))
+        (home / "config.json").write_text(json.dumps(on_this_machine(cfg)))
         if work:
             (home / "metrics.json").write_text("{}")
 

@@ -80,13 +80,14 @@ def evidence_columns(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_evidence(table: ad.AnnData, genes: Sequence[str]) -> list[str]:
-    """The genes, those first whose cross-validated PCC is highest; without one they keep their
-    order, at the end.
+    """The genes in the order in which to believe them: those that were found, then the others, each
+    by decreasing cross-validated PCC; without one they keep their order, at the end.
     """
     if "test_pcc" not in table.var:
         return list(genes)
-    pcc = table.var.loc[list(genes), "test_pcc"].to_numpy(dtype=float)
-    order = np.argsort(-pcc, kind="stable")  # NaN comes last
+    known = table.var.loc[list(genes)]
+    pcc = known["test_pcc"].fillna(-np.inf).to_numpy(dtype=float)
+    order = np.lexsort((-pcc, ~known["found"].to_numpy(dtype=bool)))  # the last key goes first
     return [genes[i] for i in order]
 
 
