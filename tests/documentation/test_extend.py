@@ -20,9 +20,9 @@ from documentation.pages import blocks, commands, split
 from hespotex.sections.images import open_image
 from hespotex.sections.readers.hest.folder import HestReader
 
-ELSEWHERE = "own_package"  # tests/extending runs such a project
+ELSEWHERE = ("own_package", "testing")  # tests/extending and tests/contracts have these
 PAGES = sorted(
-    path for path in (CHECKOUT / "docs" / "extend").glob("*.md") if path.stem != ELSEWHERE
+    path for path in (CHECKOUT / "docs" / "extend").glob("*.md") if path.stem not in ELSEWHERE
 )
 FILE = re.compile(r"# ((?:hespotex|conf)/\S+\.(?:py|yaml))\n")
 DRIVER = """
