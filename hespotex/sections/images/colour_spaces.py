@@ -219,7 +219,7 @@ def to_8_bit(samples: Samples, top: int) -> Rgb:
     """Samples from 0 to `top` as 0 to 255; 8 bits stay as they are."""
     if top == 255:
         return np.asarray(samples, dtype=np.uint8)
-    scaled = (np.minimum(samples, top).astype(np.uint32) * 255 + top // 2) // top
+    scaled = (np.minimum(samples.astype(np.uint32), top) * 255 + top // 2) // top
     return scaled.astype(np.uint8)
 
 
@@ -235,7 +235,7 @@ def _grey(samples: Samples, top: int, inverted: bool) -> Rgb:
 
 
 def _looked_up(samples: Samples, table: Rgb) -> Rgb:
-    return table[np.minimum(samples[..., 0], len(table) - 1).astype(np.intp)]
+    return table[np.minimum(samples[..., 0].astype(np.intp), len(table) - 1)]
 
 
 def _colour_table(page: Any, path: Any) -> Rgb:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from builders import Pixels, picture
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from hespotex.common.errors import InputError
@@ -173,6 +174,25 @@ def test_is_the_same_picture(tmp_path: Path, kind: str) -> None:
 def test_indexed_colours_are_looked_up(tmp_path: Path) -> None:
     found = read(tmp_path, palette)
     np.testing.assert_array_equal(found, np.asarray(Image.open(tmp_path / "expected.png")))
+
+
+@pytest.mark.parametrize("n_colours", [200, 256, 341])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_table_of_any_length(tmp_path: Path, n_colours: int, dtype: Any) -> None:
+    """A damaged file may have more colours than its samples can name, or fewer."""
+    index = np.arange(250, dtype=dtype).reshape(10, 25)
+    colours = np.random.default_rng(0).integers(0, 256, (n_colours, 3), dtype=np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, index, photometric="palette", colormap=_table(dtype), metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        tag = file.pages[0].tags["ColorMap"]  # type: ignore[union-attr]
+        tag.overwrite(colours.T.astype(np.uint16).ravel() * 257)
+    found = open_image(path).read(0, 0, 0, 25, 10)
+    np.testing.assert_array_equal(found, colours[np.minimum(index.astype(int), n_colours - 1)])
+
+
+def _table(dtype: Any) -> NDArray[np.uint16]:
+    return np.zeros((3, 2 ** (8 * np.dtype(dtype).itemsize)), np.uint16)
 
 
 def test_transparent_png_palette_is_glass(tmp_path: Path) -> None:
