@@ -5,7 +5,14 @@ from pathlib import Path
 from .killing import Command
 
 # hold the times of the runs
-SUMMARY = ("summary.md", "report/", "results.json", "sections.csv", "audit.json")
+SUMMARY = (
+    "summary.md",
+    "report/",
+    "results.json",
+    "models.csv",
+    "sections.csv",
+    "audit.json",
+)
 
 
 def commands(demo: Path, sweep: Path, work: Path) -> dict[str, Command]:

@@ -19,6 +19,7 @@ from hespotex.results.slide.trust import KEY as SLIDE
 from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.viewer import write_viewer
 from hespotex.results.slide.viewer.features import quantised
+from hespotex.sections.regions import read_regions
 from hespotex.sections.section import Section
 
 from .conftest import GENES, HOSTILE
@@ -186,10 +187,10 @@ def test_keys_move_and_reach_everything(viewer: Page) -> None:
     viewer.page.keyboard.press("ArrowUp")
     assert viewer.tip((spot[0] - 60, spot[1] + 60)) == first
     reached = []
-    for _ in range(9):
+    for _ in range(10):
         viewer.page.keyboard.press("Tab")
         reached.append(viewer.page.evaluate("document.activeElement.id"))
-    zooms = ["zoom-in", "zoom-out", "zoom-all"]
+    zooms = ["zoom-in", "zoom-out", "zoom-all", "lasso"]
     assert reached == [*zooms, "layer", "search", "features", "second", "third", "opacity"]
 
 
@@ -284,7 +285,11 @@ class TestTrust:
         options = "[...document.querySelectorAll('#features option')].map(o => o.textContent)"
         listed = [" ".join(text.split()) for text in viewer.page.evaluate(options)]
         assert listed[:2] == ["FLAT 0.60 found", "LEFT 0.10 not found"]
-        assert listed[-3:] == [f"{HOSTILE} 0.40 found", "NOISE2 0.90", "NOISE1 never scored"]
+        assert listed[-3:] == [
+            f"{HOSTILE} 0.40 found",
+            "NOISE2 0.90 on 1 section",
+            "NOISE1 never scored",
+        ]
         for gene, words in (
             ("LEFT", "not found to be above 0, so its map may mean nothing"),
             ("NOISE1", "Never scored in cross-validation"),
@@ -431,3 +436,38 @@ def test_two_or_three_as_one_coloured_overlay(viewer: Page, table: ad.AnnData) -
         viewer.page.fill(name, "no such gene")
     viewer.settle()
     assert viewer.page.is_visible("#bar") and not viewer.page.is_visible("#mix")
+
+
+def test_a_region_is_drawn_named_and_saved(
+    viewer: Page, table: ad.AnnData, section: Section, tmp_path: Path
+) -> None:
+    """The mean over the spots inside; the file gives predict.py the very same spots."""
+    corners = [(120.0, 90.0), (301.5, 90.0), (301.5, 350.0), (120.0, 350.0)]
+    viewer.page.click("#lasso")
+    viewer.page.mouse.move(*viewer.window(*corners[0]))
+    viewer.page.mouse.down()
+    for corner in [*corners[1:], corners[0]]:
+        viewer.page.mouse.move(*viewer.window(*corner), steps=3)
+    viewer.page.mouse.up()
+    x, y = section.pos_px.T
+    inside = (x > 120) & (x < 301.5) & (y > 90) & (y < 350)
+    cells = viewer.page.locator("#regions td").all_inner_texts()
+    assert cells[1] == f"{inside.sum()} spots"
+    step = float(np.ptp(table.X[:, 0])) / 254
+    assert float(cells[2]) == pytest.approx(table.X[inside, 0].mean(), abs=step + 0.005)
+    viewer.choose("nuclei")
+    mean = table.obs["nuclei"][inside].mean()
+    shown = float(viewer.page.locator("#regions td").nth(2).inner_text())
+    assert shown == pytest.approx(mean, abs=0.06)
+    viewer.page.fill("#regions input", "my <b>gland")
+    with viewer.page.expect_download() as download:
+        viewer.page.click("#save")
+    download.value.save_as(tmp_path / "drawn.geojson")
+    (region,) = read_regions(tmp_path / "drawn.geojson", (640, 480))
+    assert region.name == region.class_name == "my <b>gland"
+    np.testing.assert_array_equal(region.holds(section.pos_px), inside)
+    # the slide was not moved, and moves again
+    viewer.settle()
+    assert viewer.tip(viewer.at(40)) is not None
+    viewer.page.click("#regions button")
+    assert not viewer.page.is_visible("#regions") and not viewer.page.is_visible("#save")

@@ -105,11 +105,11 @@ def earned(table: ad.AnnData, gene: str) -> Earned:
 def _scored(row: Mapping[Hashable, Any]) -> Earned:
     pcc = number(row["test_pcc"], ".2f")
     n = int(row["test_sections"])
-    sections = f"{n} section{'s' if n > 1 else ''} left out"
-    told = f"Cross-validated PCC {pcc} ({_interval(row)}) over {sections}"
+    sections = f"{n} section{'s' if n > 1 else ''}"
+    told = f"Cross-validated PCC {pcc} ({_interval(row)}) over {sections} left out"
     if not np.isfinite(row["q"]):
         sentence = f"{told}: whether it is above 0 cannot be said."
-        return Earned(UNKNOWN, pcc, sentence)
+        return Earned(UNKNOWN, f"{pcc} on {sections}", sentence)
     if not row["found"]:
         words = f"{told}: not found to be above 0, so its map may mean nothing."
         return Earned(NOT_FOUND, f"{pcc} {NOT_FOUND}", words)

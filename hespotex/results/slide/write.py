@@ -8,6 +8,7 @@ import anndata as ad
 from hespotex.common.files import safe_name, safe_names
 from hespotex.results.figures.maps import draw_maps, draw_pair
 from hespotex.results.predictions import write_h5ad
+from hespotex.results.slide.evidence import earned
 from hespotex.results.slide.flat import write_flat
 from hespotex.results.slide.outline import draw_tissue
 from hespotex.results.slide.qupath import write_spots, write_tissue
@@ -15,6 +16,7 @@ from hespotex.results.slide.regions import FILE as REGIONS
 from hespotex.results.slide.regions import region_table, write_regions
 from hespotex.results.slide.spatial import write_spatialdata
 from hespotex.results.slide.table import set_features
+from hespotex.results.slide.trust import trust_of
 from hespotex.results.slide.viewer import write_viewer
 from hespotex.sections.images import open_image
 from hespotex.sections.regions import Region
@@ -72,9 +74,11 @@ def write_slide(
 def _draw_maps(table: ad.AnnData, slide: str, genes: list[str], folder: Path) -> None:
     name = safe_name(slide)
     scores = list(set_features(table))
+    doubt = "\nNOT TO BE TRUSTED WITHOUT A CHECK" if trust_of(table.uns["hespotex"]).doubts else ""
     for gene, file in safe_names(genes).items():
-        draw_pair(None, table, gene, slide, folder / f"{name}_{file}.png")
+        title = f"{slide}{doubt}\n{earned(table, gene).sentence}"
+        draw_pair(None, table, gene, title, folder / f"{name}_{file}.png")
     files = safe_names(score.name for score in scores)
     for score in scores:
         path = folder / f"{name}_set_{files[score.name]}.png"
-        draw_maps(table, {score.name: score.values}, score.unit, slide, path)
+        draw_maps(table, {score.name: score.values}, score.unit, f"{slide}{doubt}", path)

@@ -22,13 +22,14 @@ from hespotex.results.slide.regions import inside
 from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.trust import trust_of
 from hespotex.results.slide.viewer.features import ASKED, LEVELS, chosen_features, opened
+from hespotex.sections.images import open_image
 from hespotex.sections.regions import Region
 from hespotex.sections.section import Section
 
 log = logging.getLogger(__name__)
 PICTURE_PX = 2000
 JPEG_QUALITY = 80
-OWN_BYTES = 40_000  # of the page itself, generously
+OWN_BYTES = 45_000  # of the page itself, generously
 FACTS = ("model", "encoder", "data", "given")  # of uns["hespotex"], shown on the page
 
 
@@ -59,6 +60,8 @@ def write_viewer(
         "height": picture.shape[0],
         "colours": _colours(),
         "regions": _outlines(table, regions, scale),
+        "scale": scale,
+        "origin": open_image(section.image).origin if section.image else (0, 0),
     }
     room = int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
     data["features"], left_out = chosen_features(table, genes, room, inside(table, regions))
@@ -74,6 +77,8 @@ def write_viewer(
         max_mb=f"{max_mb:g}",
         style=_part("viewer.css"),
         drawing=_part("drawing.js"),
+        overlay=_part("overlay.js"),
+        regions=_part("regions.js"),
         control=_part("control.js"),
         data=data,
     )

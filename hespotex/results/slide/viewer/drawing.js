@@ -17,6 +17,7 @@ const y = new Float32Array(bytes(data.y).buffer);
 const view = { left: 0, top: 0, scale: 1, whole: 1 };
 let shown = { feature: null, layer: null, levels: null, order: null };
 let overlay = []; // two or three features, each with a colour of its own, where several are shown
+let outline = null; // of a region that is being drawn, in px of the picture
 let found = -1; // spot under the pointer
 let waiting = false;
 
@@ -43,6 +44,7 @@ function draw() {
   drawSpots(width, height);
   context.globalAlpha = 1;
   for (const region of data.regions) drawRegion(region);
+  if (outline) drawRegion({ name: "", rings: [outline] });
   if (found >= 0) drawRing(found);
   drawScale();
 }
