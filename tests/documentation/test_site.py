@@ -61,7 +61,7 @@ def _holds_what_is_generated(site: Path) -> None:
         ("config/encoder.html", "QuiltNet"),
         ("commands.html", "--older DAYS"),
         ("commands.html", "experiment=cross_validation"),
-        ("api/data.html", "full-resolution px, x then y"),
+        ("api/sections.html", "full-resolution px, x then y"),
         ("../reference/formats.html", "gene_gene_correlation"),
     ):
         assert word in (generated / page).read_text(encoding="utf-8"), (page, word)

@@ -39,7 +39,9 @@ def inside(table: ad.AnnData, regions: Sequence[Region]) -> NDArray[np.bool_]:
 
 
 def mark_spots(table: ad.AnnData, regions: Sequence[Region]) -> None:
-    """Add `obs["region"]` and `obs["region_class"]`: those that hold a spot, `; ` between them."""
+    """Add `obs["region"]` and `obs["region_class"]`: what holds a spot, semicolons
+    between them.
+    """
     held = inside(table, regions)
     names = {"region": [r.name for r in regions], "region_class": [r.class_name for r in regions]}
     for column, own in names.items():
