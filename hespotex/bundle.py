@@ -16,6 +16,9 @@ EXAMPLES = {
     "outputs/mine --output models/breast": (
         "then: python predict.py checkpoint=models/breast slides=..."
     ),
+    "outputs/mine --push owner/breast": (
+        "onto the Hugging Face hub; then: python predict.py checkpoint=hf://owner/breast slides=..."
+    ),
 }
 
 
@@ -42,12 +45,25 @@ def main() -> None:
         help="pack the folds beside the model on all sections; without such a model they are packed"
         " in any case",
     )
+    parser.add_argument(
+        "--push",
+        metavar="OWNER/NAME",
+        help="put it onto the Hugging Face hub, for predict.py checkpoint=hf://OWNER/NAME",
+    )
+    parser.add_argument(
+        "--public", action="store_true", help="make the repository for all to see; else private"
+    )
     words = parser.parse_args()
     from hespotex.packing.pack import pack
+    from hespotex.prediction.hub import Address, push
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if words.push:
+        Address.of(words.push)  # before any work
     output = words.output or words.sweep.with_name(f"{words.sweep.name}_bundle")
     pack(words.sweep, output, words.model, words.allow_leak, words.folds)
+    if words.push:
+        push(output, words.push, words.public)
 
 
 if __name__ == "__main__":

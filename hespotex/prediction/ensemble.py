@@ -18,6 +18,7 @@ from hespotex.common.typed_paths import matching_paths, typed_path
 from hespotex.embeddings.familiarity import Familiarity
 from hespotex.embeddings.rows import Embeddings
 from hespotex.modules.base import ExpressionModule
+from hespotex.prediction.hub import fetch, is_address
 from hespotex.records.checkpoint import load_module, read_checkpoint
 from hespotex.records.facts import check_facts, facts_in_use
 from hespotex.records.layout import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes, searches
@@ -33,7 +34,8 @@ NOT_FINITE = (
 
 
 def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[Path]:
-    """Files that a path, a glob, the folder of a run or a sweep, or a list of these name.
+    """Files that a path, a glob, the folder of a run or a sweep, a bundle on the hub, or a list of
+    these name.
 
     Of folders, the finished model on all sections (`hespotex.finalize`) where there is one, else
     all.
@@ -46,9 +48,7 @@ def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[P
           mean would lack a fold.
     """
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
-    places = [
-        path for pattern in patterns for path in matching_paths(pattern) or [typed_path(pattern)]
-    ]
+    places = [path for pattern in patterns for path in _places(pattern)]
     found = [
         path
         for place in places
@@ -66,6 +66,13 @@ def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[P
         )
     check_written(found)
     return list(dict.fromkeys(found))
+
+
+def _places(pattern: str) -> list[Path]:
+    """Files and folders that one word names; a bundle on the hub is fetched."""
+    if is_address(pattern):
+        return [fetch(pattern)]
+    return matching_paths(pattern) or [typed_path(pattern)]
 
 
 def _check_folds_packed(places: Iterable[Path], folds: bool) -> None:

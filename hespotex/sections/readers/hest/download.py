@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hespotex.common.errors import InputError
+from hespotex.common.hub import ask
 from hespotex.sections.readers.hest.table import (
     Select,
     newest_table,
@@ -19,6 +21,15 @@ log = logging.getLogger(__name__)
 REPOSITORY = "MahmoodLab/hest"
 PAGE = "https://huggingface.co/datasets/MahmoodLab/hest"
 ALWAYS = ("st", "metadata")
+NO_ACCESS = (
+    f"no access to HEST-1k: visit {PAGE}, log in, accept its terms (granted at once), then run `hf"
+    " auth login` with a read token and start again"
+)
+FAILED = (
+    f"HEST-1k could not be fetched from {PAGE} ({{error}}). Is there a network (and no"
+    " HF_HUB_OFFLINE), and room on the disk? The same command goes on where it stopped;"
+    " data.download=false uses what is there"
+)
 
 
 def download_folders(wanted: Sequence[str] | None, source: str) -> list[str]:
@@ -113,22 +124,5 @@ def _fetch_sections(root: Path, ids: list[str], folders: Sequence[str]) -> None:
 
 
 def _asked(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """The answer of the hub client, its errors in words. The client itself resumes and shows
-    progress.
-    """
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
-    try:
-        return call(*args, **kwargs)
-    # without a login the hub may hide a gated data set
-    except (GatedRepoError, RepositoryNotFoundError) as error:
-        raise InputError(
-            f"no access to HEST-1k: visit {PAGE}, log in, accept its terms (granted at once), then"
-            " run `hf auth login` with a read token and start again"
-        ) from error
-    except Exception as error:  # the client lets through errors of several network libraries
-        raise InputError(
-            f"HEST-1k could not be fetched from {PAGE} ({type(error).__name__}: {error}). Is there"
-            " a network (and no HF_HUB_OFFLINE), and room on the disk? The same command goes on"
-            " where it stopped; data.download=false uses what is there"
-        ) from error
+    """The answer of the hub's client, its errors in words."""
+    return ask(partial(call, *args, **kwargs), NO_ACCESS, FAILED)
