@@ -25,6 +25,7 @@ RULES: dict[str, Callable[[Case], Finding]] = {
     "genes measured": fitted.check_genes_measured,
     "target": fitted.check_target,
     "scaling": fitted.check_scaling,
+    "image scale": fitted.check_image_scale,
     "closed form": fitted.check_closed_form,
     "embeddings": trained.check_embeddings,
     "teacher": fitted.check_teacher,

@@ -15,6 +15,7 @@ from hespotex.batches.fold import Fold, PreparedSection, Recipe
 from hespotex.batches.loader import Batching, BlockLoader
 from hespotex.common.errors import InputError
 from hespotex.embeddings.encoder import NucleiCounter
+from hespotex.embeddings.levels import TrainingScale
 from hespotex.embeddings.rows import StoredRows
 from hespotex.embeddings.store import EmbeddingStore, Request
 from hespotex.encoders.pair import has_parts, part_identities, part_settings
@@ -92,7 +93,14 @@ class Case:
             inputs=ImageInputs(**about["image_inputs"]),
             store=ReadOnlyStore(config["store"]["root"], config["store"]["precision"]),
             batching=self.batching,
+            training=self.training_scale,
         )
+
+    @cached_property
+    def training_scale(self) -> TrainingScale | None:
+        """What the checkpoint says of its training embeddings; older ones say nothing."""
+        told = self.record.about.get("training_scale")
+        return TrainingScale.from_dict(told) if told else None
 
     def prepared(self, section_id: str) -> PreparedSection:
         """The section as the model gets it."""

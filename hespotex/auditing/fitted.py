@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from hespotex.auditing.case import Case
+from hespotex.batches.prepare import training_scale
 from hespotex.common.errors import InputError
 from hespotex.common.loading import load_tensors
 from hespotex.genes.directions import Directions
 from hespotex.records.checkpoint import fresh_target, rebuilt_module
 from hespotex.results.about import trained_in
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
+from hespotex.splits.split import Split
 from hespotex.training.teacher import mean_row, teacher_path, teacher_scaling
 
 SCALING = ("gene_mean", "gene_std")
@@ -144,6 +146,25 @@ def check_scaling(case: Case) -> Finding:
         )
 
     return rederived("scaling", compare)
+
+
+def check_image_scale(case: Case) -> Finding:
+    """Mean and spread of the embeddings, which bare slides are standardised by in part, are those
+    of the training sections alone.
+    """
+    told = case.record.about["training_scale"]
+
+    def compare() -> Finding:
+        split = Split(**case.record.about["split"])
+        again = training_scale(case.data_set.sections, split, case.recipe).to_dict()
+        wrong = [name for name, value in told.items() if not np.allclose(value, again[name], 1e-3)]
+        if wrong:
+            reason = f"{', '.join(wrong)} of the embeddings: not what the training sections give"
+            return Finding("image scale", FAIL, reason)
+        reason = "the training sections alone give the same mean and spread of the embeddings"
+        return Finding("image scale", PASS, reason)
+
+    return rederived("image scale", compare)
 
 
 def check_closed_form(case: Case) -> Finding:

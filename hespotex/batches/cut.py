@@ -33,7 +33,9 @@ class Block:
     edges: Numbers
 
 
-def cut(pos: NDArray[np.floating], edges: Numbers, most: int, n_hops: int) -> list[Block]:
+def cut(
+    pos: NDArray[np.floating], edges: Numbers, most: int, n_hops: int, n_context: int = 0
+) -> list[Block]:
     """Blocks of at most `most` spots, as equal as can be; together every spot once.
 
     Args:
@@ -41,14 +43,21 @@ def cut(pos: NDArray[np.floating], edges: Numbers, most: int, n_hops: int) -> li
         edges: (2, n_edges), row 0 the neighbour, row 1 the spot.
         most: spots of a block, its halo not among them.
         n_hops: steps along the edges that a prediction looks away from its spot.
+        n_context: the last so many spots are in halos only.
     """
-    n = len(pos)
+    n = len(pos) - n_context
     if n <= most:
-        return [Block(np.arange(n), n, edges)]
+        return [Block(np.arange(len(pos)), n, edges)]
+    parts = split(pos, np.arange(n), -(-n // most))
+    return with_halos(edges, len(pos), parts, n_hops)
+
+
+def with_halos(edges: Numbers, n: int, parts: list[Numbers], n_hops: int) -> list[Block]:
+    """A block for each part of the `n` spots, with every spot that it sees in `n_hops` steps."""
     graph = sparse.csr_matrix(
         (np.ones(edges.shape[1], np.int8), (edges[1], edges[0])), shape=(n, n)
     )
-    return [_with_halo(graph, inner, n_hops) for inner in split(pos, np.arange(n), -(-n // most))]
+    return [_with_halo(graph, inner, n_hops) for inner in parts]
 
 
 def split(pos: NDArray[np.floating], spots: Numbers, n_parts: int) -> list[Numbers]:

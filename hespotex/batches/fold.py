@@ -17,6 +17,7 @@ from hespotex.common.files import digest
 from hespotex.embeddings.embed import embed_section, patch_specs
 from hespotex.embeddings.encoder import Encoder, NucleiCounter
 from hespotex.embeddings.familiarity import Familiarity
+from hespotex.embeddings.levels import TrainingScale
 from hespotex.embeddings.store import EmbeddingStore
 from hespotex.genes.expression import Expression
 from hespotex.genes.panel import GenePanel, PanelRule
@@ -39,6 +40,7 @@ class Recipe:
         inputs: image side to tensors.
         store: embedding store.
         batching: how sections become the batches of a step.
+        training: what the embeddings of the training sections are like; None before it is fitted.
     """
 
     encoder: Encoder
@@ -48,6 +50,7 @@ class Recipe:
     inputs: ImageInputs
     store: EmbeddingStore
     batching: Batching
+    training: TrainingScale | None = None
 
     def views(self, trains: bool) -> int:
         """Turned and mirrored patches of a section: they are for training only."""
@@ -56,7 +59,8 @@ class Recipe:
     def graph(self, section: Section, trains: bool) -> SpotGraph:
         """The image side of a section; see `ImageInputs.assemble`."""
         views = self.views(trains)
-        return self.inputs.assemble(section, self.encoder, self.nuclei, self.store, views)
+        parts = (self.encoder, self.nuclei, self.store)
+        return self.inputs.assemble(section, *parts, views, self.training)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from hespotex.batches.fold import Fold, PreparedSection, Recipe, section_ids
 from hespotex.common.progress import progress
-from hespotex.embeddings.embed import fill
+from hespotex.embeddings.embed import embed_section, fill
+from hespotex.embeddings.levels import TrainingScale
 from hespotex.genes.expression import library_size
 from hespotex.genes.panel import GenePanel, PanelRule
 from hespotex.genes.sets import GeneSets
@@ -41,6 +42,7 @@ def prepare_fold(sections: Sections, split: Split, recipe: Recipe) -> Fold:
     training = sections.of(sorted(split.train))
     recipe.expression.fit(training, panel)
     gene_sets = GeneSets.fit(training, panel, recipe.panel.markers, recipe.panel.measured_in)
+    recipe = replace(recipe, training=training_scale(sections, split, recipe))
     prepared = prepare_sections(sections, split, panel, recipe)
     table = sample_table(sections)
     fold = Fold(split, sections.keys, prepared, panel, gene_sets, recipe, sample_table=table)
@@ -65,6 +67,14 @@ def embed_sections(sections: Sections, split: Split, recipe: Recipe) -> None:
     for section_id in progress(section_ids(split), "section", "sections"):
         views = recipe.views(section_id in split.train)
         fill(sections[section_id], recipe.encoder, recipe.nuclei, recipe.store, views)
+
+
+def training_scale(sections: Sections, split: Split, recipe: Recipe) -> TrainingScale:
+    """What the embeddings of the training sections are like; see `TrainingScale`."""
+    training = {i: sections[i].without_counts() for i in sorted(split.train)}
+    rows = {i: embed_section(one, recipe.encoder, recipe.store) for i, one in training.items()}
+    pos = {i: one.pos for i, one in training.items()}
+    return TrainingScale.fit(rows, pos, {i: one.key.group for i, one in training.items()})
 
 
 def gene_names(sections: Sections, ids: Sequence[str]) -> dict[str, list[str]]:

@@ -24,6 +24,8 @@ class SpotGraph:
           block and its halo.
         target: measured expression, where there is any.
         outcomes: what else it learns, read for the block's own spots only.
+        n_context: how many spots, the last ones, are there as neighbours only: nothing is
+            predicted for them. `len` does not count them.
     """
 
     section_id: str
@@ -32,13 +34,14 @@ class SpotGraph:
     inputs: dict[str, Rows]
     target: Expressed | None = None
     outcomes: dict[str, Rows] = field(default_factory=dict)
+    n_context: int = 0
 
     def __len__(self) -> int:
-        return len(self.pos)
+        return len(self.pos) - self.n_context
 
     def blocks(self, most: int, n_hops: int) -> list[Block]:
         """See `cut`."""
-        return cut(self.pos, self.edges, most, n_hops)
+        return cut(self.pos, self.edges, most, n_hops, self.n_context)
 
     def fingerprint(self) -> str:
         """Hash of all rows of all fields, of the target, of places and edges."""
@@ -51,7 +54,7 @@ class SpotGraph:
 
     def whole(self) -> Data:
         """All spots in one."""
-        return self.data(Block(np.arange(len(self)), len(self), self.edges))
+        return self.data(Block(np.arange(len(self.pos)), len(self), self.edges))
 
     def data(self, block: Block) -> Data:
         """The tensors of a block of `n_inner` spots, `n` with the halo.

@@ -32,8 +32,8 @@ FACTS = [
 ]
 LEVELLED = (
     "%d slides: the model sees embeddings standardised within each slide, which takes away most of"
-    " what differs between slides (a linear model predicts the same mean for all): for tables of a"
-    " cohort train with data.inputs.standardize=none"
+    " what differs between slides (a linear model predicts much the same mean for all): for tables"
+    " of a cohort train with data.inputs.standardize=training"
 )
 DOUBTFUL = (
     "%d slides are not to be trusted without a check (trust is no, and warnings says why): %s;"

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.common.moments import CONSTANT, moments
-from hespotex.embeddings.rows import LARGEST, Embeddings
+from hespotex.embeddings.levels import LARGEST
+from hespotex.embeddings.rows import Embeddings
 
 Floats = NDArray[np.float32]
 USUAL = 0.99  # share of the training spots whose distance is called usual

@@ -1,6 +1,7 @@
 """Embeddings of a section, left on disk until a row is looked at."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hespotex.common.hdf5 import open_hdf5
-from hespotex.common.moments import CONSTANT, moments
+from hespotex.embeddings.levels import Scale
 
 CHUNK = 4096  # rows at a time where all are gone through
-LARGEST = 6.0  # standard deviations at which a standardised number is cut
 Spots = slice | NDArray[np.int64]
 Array = NDArray[np.float32]
 
@@ -39,6 +39,12 @@ class StoredRows:
     def __getitem__(self, spots: Spots) -> Array:
         return np.asarray(self.rows[self.order[spots]], dtype=np.float32)
 
+    def keep(self, spots: NDArray[np.int64]) -> "StoredRows":
+        """Some of the rows, in this order."""
+        kept = copy(self)
+        kept.order = self.order[spots]
+        return kept
+
 
 class Embeddings:
     """Embeddings (n_spots, d) of a section, those of all patch sizes side by side."""
@@ -53,10 +59,34 @@ class Embeddings:
     def __getitem__(self, spots: Spots) -> Array:
         return np.concatenate([part[spots] for part in self.parts], axis=1)
 
+    def keep(self, spots: NDArray[np.int64]) -> "Embeddings":
+        """Those of some spots, in this order."""
+        return Embeddings([part.keep(spots) for part in self.parts])
+
     def chunks(self) -> Iterator[Array]:
         """All rows, some thousands at a time."""
         for start in range(0, len(self), CHUNK):
             yield self[start : start + CHUNK]
+
+
+class JoinedRows:
+    """Rows of several embeddings, those of one after those of the other."""
+
+    def __init__(self, parts: Sequence[Embeddings]) -> None:
+        self.parts = parts
+        self.starts = np.cumsum([0, *map(len, parts)])
+        self.shape = (int(self.starts[-1]), parts[0].shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, spots: Spots) -> Array:
+        wanted = np.arange(len(self))[spots]
+        rows = np.empty((len(wanted), self.shape[1]), dtype=np.float32)
+        for part, start in zip(self.parts, self.starts, strict=False):
+            inside = (wanted >= start) & (wanted < start + len(part))
+            rows[inside] = part[wanted[inside] - start]
+        return rows
 
 
 class ImageRows:
@@ -64,40 +94,30 @@ class ImageRows:
 
     Args:
         embeddings: of the section.
-        standardize: every dimension to mean 0 and standard deviation 1 over the section, cut at 6;
-          what is constant becomes 0.
+        scale: by which they are standardised; None leaves them as they are.
         order: each spot gets the row of the spot named here, (n_spots,); None for its own.
-        scaled_as: take over how these rows are standardised.
     """
 
     def __init__(
         self,
-        embeddings: Embeddings,
-        standardize: bool,
+        embeddings: Embeddings | JoinedRows,
+        scale: Scale | None,
         order: NDArray[np.int64] | None = None,
-        scaled_as: "ImageRows | None" = None,
     ) -> None:
         self.embeddings = embeddings
-        self.standardize = standardize
+        self.scale = scale
         self.order = np.arange(len(embeddings)) if order is None else order
-        self.mean: Array
-        self.std: Array
-        if standardize and scaled_as is not None:
-            self.mean = scaled_as.mean
-            self.std = scaled_as.std
-        elif standardize:
-            mean, std = moments(embeddings.chunks())
-            self.mean = mean.astype(np.float32)
-            self.std = np.where(std > CONSTANT, std, np.inf).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
     def __getitem__(self, spots: Tensor) -> Tensor:
         rows = self.embeddings[self.order[spots.numpy()]]
-        return torch.from_numpy(
-            np.clip((rows - self.mean) / self.std, -LARGEST, LARGEST) if self.standardize else rows
-        )
+        return torch.from_numpy(self.scale(rows) if self.scale else rows)
+
+    def scaled_by(self, scale: Scale | None) -> "ImageRows":
+        """The same rows, standardised by another scale."""
+        return ImageRows(self.embeddings, scale, self.order)
 
 
 class Views:

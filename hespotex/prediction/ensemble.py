@@ -1,7 +1,7 @@
 """Checkpoints as one predictor: one, or the folds of a run, averaged."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from hespotex.results.finite import check_finite
 
 log = logging.getLogger(__name__)
 Facts = dict[str, Any]
+Batches = Callable[[Facts], Iterable[Batch]]  # sections as the model of these facts wants them
 NOT_FINITE = (
     "are the weights of the checkpoint, and the image, whole? Train it again, or leave it out"
 )
@@ -197,23 +198,23 @@ class Ensemble:
                 most,
             )
 
-    def __call__(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    def __call__(self, batches: Batches) -> dict[str, Tensor]:
         """Predicted expression (n_spots, n_genes) of each section."""
         return {name: mean for name, (mean, _) in self.with_spread(batches).items()}
 
     @torch.inference_mode()
-    def with_spread(self, batches: Iterable[Batch]) -> dict[str, tuple[Tensor, Tensor | None]]:
+    def with_spread(self, batches: Batches) -> dict[str, tuple[Tensor, Tensor | None]]:
         """Mean and standard deviation over the members, (n_spots, n_genes) each, of each section;
         one has no spread.
 
         One member at a time, by running sums: memory does not grow with their number.
 
         Args:
-            batches: gone through once for each member.
+            batches: of the facts of a member, what it is given.
         """
         sums: dict[str, RunningSpread] = {}
-        for module, own in zip(self.modules, self.columns, strict=True):
-            predicted = module.predict(batches)
+        for about, module, own in zip(self.members, self.modules, self.columns, strict=True):
+            predicted = module.predict(batches(about))
             check_finite(predicted, NOT_FINITE)
             for name, values in predicted.items():
                 sums.setdefault(name, RunningSpread()).add(

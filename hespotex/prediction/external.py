@@ -28,7 +28,7 @@ from hespotex.common.provenance import git_commit, versions
 from hespotex.genes.gene_list import GeneList
 from hespotex.genes.sets import GeneSets
 from hespotex.metrics.own import Metric
-from hespotex.prediction.predictor import Predictor
+from hespotex.prediction.predictor import Predictor, training_scale
 from hespotex.records.build import Config, build_metrics, build_sections, resolved
 from hespotex.records.checkpoint import restored_target
 from hespotex.records.facts import facts_in_use
@@ -109,6 +109,7 @@ def external_recipe(config: Config, predictor: Predictor) -> Recipe:
         inputs=predictor.inputs,
         store=predictor.store,
         batching=predictor.batching,
+        training=training_scale(predictor.about),
     )
 
 

@@ -3,16 +3,15 @@ sections.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import file_fingerprint
-from hespotex.prediction.ensemble import NOT_FINITE, check_written, is_final, load_members
+from hespotex.prediction.ensemble import NOT_FINITE, Batches, check_written, is_final, load_members
 from hespotex.records.layout import BEST
 from hespotex.results.finite import check_finite
 from hespotex.results.tables.final import folds_of
@@ -34,10 +33,11 @@ class FoldSpread:
 
     def __init__(self, final: Path, folds: Sequence[Path], genes: list[str]) -> None:
         members, modules = load_members([final, *folds])
+        self.members = members[1:]
         self.modules = modules[1:]
         self.n_genes = len(genes)
         place = {gene: i for i, gene in enumerate(genes)}
-        panels = [member["genes"] for member in members[1:]]
+        panels = [member["genes"] for member in self.members]
         self.places = [torch.tensor([place[g] for g in own if g in place]) for own in panels]
         self.columns = [
             torch.tensor([i for i, g in enumerate(own) if g in place]) for own in panels
@@ -53,15 +53,16 @@ class FoldSpread:
         return count
 
     @torch.inference_mode()
-    def __call__(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    def __call__(self, batches: Batches) -> dict[str, Tensor]:
         """Of each section, (n_spots, n_genes); NaN where fewer than two folds know the gene.
 
         Args:
-            batches: gone through once for each fold.
+            batches: of the facts of a fold, what it is given.
         """
         sums: dict[str, PartialSpread] = {}
-        for module, columns, places in zip(self.modules, self.columns, self.places, strict=True):
-            predicted = module.predict(batches)
+        each = zip(self.members, self.modules, self.columns, self.places, strict=True)
+        for about, module, columns, places in each:
+            predicted = module.predict(batches(about))
             check_finite(predicted, NOT_FINITE)
             for name, values in predicted.items():
                 own = sums.setdefault(name, PartialSpread(len(values), self.n_genes))

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from hespotex.batches.external import FittedExpression
-from hespotex.batches.spot_graph import SpotGraph
 from hespotex.common.errors import InputError
 from hespotex.genes.expression import library_size
 from hespotex.genes.panel import GenePanel
 from hespotex.kriging import Kriged, Kriging, MeasuredSpots, Settings
 from hespotex.metrics.genes import gene_pearson
+from hespotex.prediction.image_side import ImageSide
 from hespotex.prediction.predictor import Predictor
 from hespotex.records.build import Config, build
 from hespotex.records.checkpoint import restored_target
@@ -48,7 +48,7 @@ class Informed:
 
 
 def with_measured(
-    config: Config, predictor: Predictor, slide: Section, graph: SpotGraph, predicted: torch.Tensor
+    config: Config, predictor: Predictor, slide: Section, side: ImageSide, predicted: torch.Tensor
 ) -> Informed:
     """What `measured=FILE` makes of the image's prediction.
 
@@ -56,7 +56,7 @@ def with_measured(
         config: of `predict.py`.
         predictor: the image model.
         slide: what was predicted.
-        graph: its image side.
+        side: what the image model is given of the slide.
         predicted: by the image alone, (n, n_genes).
 
     Raises:
@@ -66,7 +66,7 @@ def with_measured(
     settings: Settings = build(config["kriging"])
     spots = GeneNames()(read_slide_counts(path, slide, config["check_frame"]))
     genes = shared_genes(path, spots, predictor.genes)
-    measured = _measured(predictor, spots, graph, genes)
+    measured = _measured(predictor, spots, side, genes)
     _say_agreement(path, measured)
     kriging = Kriging(measured, _spread(predictor)[genes], settings)
     image = predicted.double().numpy()
@@ -105,11 +105,9 @@ def shared_genes(path: Path, spots: Section, genes: list[str]) -> NDArray[np.int
 
 
 def _measured(
-    predictor: Predictor, spots: Section, graph: SpotGraph, genes: NDArray[np.int64]
+    predictor: Predictor, spots: Section, side: ImageSide, genes: NDArray[np.int64]
 ) -> MeasuredSpots:
-    """The measured spots in the model's unit, with what the image says of them: standardised as
-    the slide is, neighbours among themselves.
-    """
+    """The measured spots in the model's unit, with what the image says of them."""
     least = predictor.about["config"]["data"].get("min_counts", 0)
     spots = spots.measured_spots(least)
     if len(spots.adata) < FEWEST:
@@ -118,10 +116,7 @@ def _measured(
             f" {FEWEST}; leave measured out for a prediction from the image alone"
         )
     bare = spots.without_counts()
-    own = predictor.inputs.assemble(
-        bare, predictor.encoder, predictor.nuclei, predictor.store, scaled_as=graph
-    )
-    predicted = predictor.ensemble(predictor.batches(own))[spots.section_id]
+    predicted = predictor.ensemble(side.batches(bare))[spots.section_id]
     with facts_in_use(next(iter(predictor.ensemble.fingerprints))):
         target = FittedExpression(restored_target(predictor.about), predictor.about["genes"])
     panel = GenePanel([predictor.genes[i] for i in genes], [])

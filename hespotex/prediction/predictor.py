@@ -1,24 +1,29 @@
 """Checkpoints bring their genes, encoder, graph and scaling along."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.loader import Batching, BlockLoader
 from hespotex.batches.spot_graph import SpotGraph
+from hespotex.batches.whole_slide import WholeSlide
 from hespotex.common.errors import InputError
 from hespotex.common.provenance import git_commit, versions
 from hespotex.embeddings.encoder import Encoder, NucleiCounter
+from hespotex.embeddings.levels import Scale, TrainingScale
 from hespotex.embeddings.store import EmbeddingStore
 from hespotex.encoders.pair import has_parts, part_settings
 from hespotex.genes.panel import check_markers
-from hespotex.prediction.ensemble import Ensemble, find_checkpoints
+from hespotex.modules.base import ExpressionModule
+from hespotex.prediction.ensemble import Batches, Ensemble, Facts, find_checkpoints
 from hespotex.prediction.fold_spread import folds_beside
 from hespotex.records.build import Config, build
 from hespotex.records.facts import facts_in_use
 from hespotex.records.trusted import part, plain, rebuild, rebuild_part
 from hespotex.results.about import brief
+from hespotex.sections.section import Section
 
 
 class Predictor:
@@ -55,12 +60,52 @@ class Predictor:
         if self.folds:
             self.provenance["fold_std_of"] = " ".join(self.folds.fingerprints)
 
-    def batches(self, graph: SpotGraph) -> BlockLoader:
-        """A section for the models, in blocks where it is large."""
-        modules = [*self.ensemble.modules, *(self.folds.modules if self.folds else [])]
-        n_hops = max(module.n_hops for module in modules)
-        n_genes = max(module.n_genes for module in modules)
-        return self.batching.loader([graph], n_genes, n_hops)
+    @property
+    def modules(self) -> list[ExpressionModule]:
+        """All that predict, the folds beside a model on all sections among them."""
+        return [*self.ensemble.modules, *(self.folds.modules if self.folds else [])]
+
+    @property
+    def n_hops(self) -> int:
+        """Steps along the edges that predictions look away from a spot."""
+        return max(module.n_hops for module in self.modules)
+
+    def whole_slide(self, tissue: Section) -> WholeSlide:
+        """What stands behind the predictions of a bare slide, from a grid over all its tissue."""
+        parts = (self.inputs, self.encoder, self.nuclei, self.store)
+        return WholeSlide(tissue, *parts, self.n_hops)
+
+    def batches(self, graph: SpotGraph, whole: WholeSlide | None = None) -> Batches:
+        """A section for each of the models, in blocks where it is large.
+
+        Args:
+            graph: its image side.
+            whole: of a bare slide, which is standardised over its tissue.
+        """
+        n_genes = max(module.n_genes for module in self.modules)
+
+        def of(member: Facts) -> BlockLoader:
+            scaled = self._as_trained(graph, member, whole)
+            return self.batching.loader([scaled], n_genes, self.n_hops)
+
+        return of
+
+    def _as_trained(self, graph: SpotGraph, member: Facts, whole: WholeSlide | None) -> SpotGraph:
+        """The section standardised as this member wants it."""
+        training = training_scale(member)
+        rows: Any = graph.inputs["image_embedding"]
+        scale: Scale | None = rows.scale
+        if self.inputs.standardize == "training" and training:
+            scale = training.scale
+        elif self.inputs.standardize == "section" and training and whole:
+            scale = training.with_own(whole.scale, whole.n_patches)
+        return replace(graph, inputs=graph.inputs | {"image_embedding": rows.scaled_by(scale)})
+
+
+def training_scale(about: Facts) -> TrainingScale | None:
+    """What a checkpoint tells of its training embeddings; older ones tell nothing."""
+    told = about.get("training_scale")
+    return TrainingScale.from_dict(told) if told else None
 
 
 def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:

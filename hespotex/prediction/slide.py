@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hespotex.batches.external import trained_on
 from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import count_nuclei, embed_section
+from hespotex.prediction.image_side import ImageSide, check_context
 from hespotex.prediction.informed import Informed, as_text, with_measured
 from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.slide_list import SlideFile
@@ -35,12 +36,7 @@ from hespotex.sections.regions import Region, slide_regions
 from hespotex.sections.section import Section
 from hespotex.sections.tissue import Tissue, slide_tissue
 
-FEW = 20  # spots below which their own mean and spread say little
 OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
-TOO_FEW = (
-    "embeddings are standardised over the slide's own spots, so that predictions for so few are"
-    " near the training mean"
-)
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +62,7 @@ class SlideWriter:
         self.config = config
         self.predictor = predictor
         self.genes: list[str] = config["genes"] or predictor.genes
+        check_context(config["context"])
         self.drawn: list[str] = list(dict.fromkeys(config["map_genes"]))
         if left_out := [gene for gene in self.drawn if gene not in set(self.genes)]:
             raise InputError(
@@ -160,7 +157,8 @@ class SlideWriter:
         config = self.config
         about = self.predictor.about
         mpp, source = pixel_size(slide.path, config["mpp"] if slide.mpp is None else slide.mpp)
-        tissue = slide_tissue(slide.path, mpp, **config["tissue"])
+        how = {name: value for name, value in config["tissue"].items() if name != "whole"}
+        tissue = slide_tissue(slide.path, mpp, **how)
         section = read_slide(
             slide.path,
             mpp=mpp,
@@ -192,12 +190,11 @@ class SlideWriter:
         each spot.
         """
         own = self.predictor
-        if len(section.adata) < FEW and own.inputs.standardize == "section":
-            log.warning("%s: %d spots: %s", section.section_id, len(section.adata), TOO_FEW)
-        graph = own.inputs.assemble(section, own.encoder, own.nuclei, own.store)
-        mean, spread = own.ensemble.with_spread(own.batches(graph))[section.section_id]
+        side = ImageSide(self.config, own, section)
+        batches = side.batches(section)
+        mean, spread = own.ensemble.with_spread(batches)[section.section_id]
         if own.folds:
-            spread = own.folds(own.batches(graph))[section.section_id]
+            spread = own.folds(batches)[section.section_id]
         spots: dict[str, NDArray[np.float32]] = {}
         if own.nuclei:
             spots["nuclei"] = count_nuclei(section, own.nuclei, own.store)[:, 0]
@@ -207,11 +204,12 @@ class SlideWriter:
             trust.look_at(section.section_id, strange)
         informed: Informed | None = None
         if self.config["measured"]:
-            informed = with_measured(self.config, own, section, graph, mean)
+            informed = with_measured(self.config, own, section, side, mean)
             mean = torch.from_numpy(informed.expression)
             spots["informed"] = informed.informed
         spreads = None if spread is None else spread.numpy()
-        table = slide_table(section, own.genes, mean.numpy(), own.provenance, spreads, spots)
+        made = own.provenance | side.facts()
+        table = slide_table(section, own.genes, mean.numpy(), made, spreads, spots)
         if informed:
             table.layers[STANDARD_ERROR] = informed.error
             about = {"measured": as_text(informed.facts), "given": informed.facts["in_words"]}

@@ -1,5 +1,6 @@
 """The facts that travel in a checkpoint: their types, checked before anything is made of them."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from hespotex.batches.assemble import STANDARDS
 from hespotex.common.errors import InputError
 from hespotex.common.failures import failure_of
 from hespotex.common.shapes import COUNT, POSITIVE, Rule, check_shape, is_number
@@ -56,6 +58,20 @@ FAMILIARITY = Rule(
         )
     ),
 )
+TRAINING_SCALE = Rule(
+    "null, or mean, std and strength of the training embeddings",
+    lambda value: (
+        not value
+        or (
+            isinstance(value, dict)
+            and NUMBERS.holds(value.get("mean"))
+            and NUMBERS.holds(value.get("std"))
+            and len(value["mean"]) == len(value["std"])
+            and is_number(value.get("strength"))
+            and 0 <= value["strength"] < math.inf
+        )
+    ),
+)
 MAPPINGS = Rule(
     "mappings by name",
     lambda value: isinstance(value, dict) and all(isinstance(v, dict) for v in value.values()),
@@ -77,7 +93,7 @@ NEEDED = {  # of what predicts
     "sizes": {"d_image": SIZE, "n_genes": SIZE},
     "image_inputs": {
         "n_neighbours": SIZE,
-        "standardize": Rule("section or none", lambda value: value in ("section", "none")),
+        "standardize": Rule(", ".join(STANDARDS), lambda value: value in STANDARDS),
         "shuffle?": bool,
         "views?": SIZE,
     },
@@ -89,6 +105,7 @@ FURTHER = {
     "section_facts?": MAPPINGS,
     "gene_sets?": TEXTS_BY_NAME,
     "familiarity?": FAMILIARITY,
+    "training_scale?": TRAINING_SCALE,
     "expression_state?": dict,
     "versions?": dict,
     "grid?": Rule("square or hexagonal", lambda value: value in ("square", "hexagonal")),

@@ -46,6 +46,7 @@ def describe(config: Config, fold: Fold, leaks: list[str]) -> dict[str, Any]:
         "sizes": fold.widths(),
         "image_inputs": recipe.inputs.to_dict(),
         "encoder_identity": recipe.encoder.identity(),
+        "training_scale": recipe.training.to_dict() if recipe.training else None,
         "familiarity": fold.familiarity().to_dict(),
         "grid": grid_kind(first.pos),
         "pitch_um": first.pitch_um,

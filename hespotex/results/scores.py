@@ -73,7 +73,7 @@ def write_scores(
     facts = {
         key: value
         for key, value in about.items()
-        if key not in ("config", "genes", "expression_state", "familiarity")
+        if key not in ("config", "genes", "expression_state", "familiarity", "training_scale")
     }
     content = {**facts, "command": given_command(), "sections": rows, **scores}
     guide_run(folder, content)

@@ -12,9 +12,10 @@ from conftest import Run
 from hespotex.batches import prepare as prepare_module
 from hespotex.batches.assemble import standardize
 from hespotex.batches.datamodule import SectionDataModule
-from hespotex.batches.fold import Fold
+from hespotex.batches.fold import Fold, Recipe
 from hespotex.batches.loader import BlockLoader
 from hespotex.batches.spot_graph import SpotGraph
+from hespotex.embeddings.levels import TrainingScale
 from hespotex.genes.expression import PearsonResiduals
 from hespotex.genes.panel import GenePanel, PanelRule
 from hespotex.genes.scaling import scaling
@@ -165,6 +166,15 @@ class TestPlantedInTheCode:
 
         monkeypatch.setattr(SectionDataModule, "train_dataloader", leaky)
         assert failed(train(*SHORT)) == ["training"]
+
+    def test_the_image_scale_of_all_sections(self, train: Run, monkeypatch: Patch) -> None:
+        own = prepare_module.training_scale
+
+        def leaky(sections: Sections, split: Split, recipe: Recipe) -> TrainingScale:
+            return own(sections, replace(split, train=[*split.train, *split.test]), recipe)
+
+        monkeypatch.setattr(prepare_module, "training_scale", leaky)
+        assert failed(train(*RIDGE)) == ["image scale"]
 
     def test_embeddings_standardised_over_several_sections(
         self, train: Run, monkeypatch: Patch

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hespotex.embeddings.familiarity import Familiarity
-from hespotex.embeddings.rows import LARGEST
+from hespotex.embeddings.levels import LARGEST
 
 
 class Rows:

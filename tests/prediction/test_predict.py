@@ -135,9 +135,8 @@ class TestOutputs:
     def test_measured_spots_without_counts_get_the_runs_own_prediction(
         self, ridge_run: Path, small_demo: Path, go: Commands
     ) -> None:
-        out = go(
-            ridge_run, small_demo / "wsis" / "DEMO1.tif", f"positions={small_demo}/st/DEMO1.h5ad"
-        )
+        words = [f"positions={small_demo}/st/DEMO1.h5ad", "context=positions"]
+        out = go(ridge_run, small_demo / "wsis" / "DEMO1.tif", *words)
         found = ad.read_h5ad(out / "DEMO1.h5ad")
         expected = ad.read_h5ad(ridge_run / "predictions" / "DEMO1_predicted.h5ad")
         assert list(found.obs_names) == list(expected.obs_names)
@@ -173,9 +172,8 @@ class TestOutputs:
         tmp_path: Path,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        table = ad.read_h5ad(
-            go(ridge_run, bare, f"positions={one_spot(tmp_path, bare)}", outputs=True) / "bare.h5ad"
-        )
+        words = [f"positions={one_spot(tmp_path, bare)}", "context=positions"]
+        table = ad.read_h5ad(go(ridge_run, bare, *words, outputs=True) / "bare.h5ad")
         assert table.shape == (1, 40) and np.isfinite(table.X).all()
         assert (
             "bare: 1 spots: embeddings are standardised over the slide's own spots" in caplog.text

@@ -114,6 +114,8 @@ def test_any_fact(content: dict[str, Any], store: Path, tmp_path: Path) -> None:
         (("panel_fitted_on",), {"a": 1}),
         (("grid",), "triangular"),
         (("familiarity",), {"mean": [1.0], "std": []}),
+        (("training_scale", "strength"), -1.0),
+        (("training_scale",), {"mean": [1.0], "std": [], "strength": 4.0}),
         (("section_facts",), ["a"]),
     ],
     ids=str,

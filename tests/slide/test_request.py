@@ -17,7 +17,8 @@ from hespotex.results.slide.request import KEY, check_model, facts_of, is_curren
 
 CONFIG: dict[str, Any] = {
     "mpp": None,
-    "tissue": {"mask": None, "um_per_px": 8},
+    "context": "tissue",
+    "tissue": {"mask": None, "whole": None, "um_per_px": 8},
     "min_tissue": 0.5,
     "pitch_um": None,
     "grid": "auto",
@@ -68,10 +69,11 @@ def predicted(
         {"grid": "hexagonal"},
         {"pitch_um": 50.0},
         {"min_tissue": 0.1},
-        {"tissue": {"mask": None, "um_per_px": 4}},
+        {"tissue": {"mask": None, "whole": None, "um_per_px": 4}},
         {"flat": "csv"},
         {"spatialdata": True},
         {"nuclei_folder": "elsewhere"},
+        {"context": "positions"},
     ],
     ids=str,
 )
@@ -86,16 +88,17 @@ def test_other_words(
 
 def test_other_files(tmp_path: Path, image: Path) -> None:
     """The same names, but what they name has changed."""
-    spots, sets, mask = (tmp_path / name for name in ("spots.csv", "sets.gmt", "mask.png"))
-    for path in (spots, sets, mask):
+    names = ("spots.csv", "sets.gmt", "mask.png", "whole.png")
+    spots, sets, mask, whole = (tmp_path / name for name in names)
+    for path in (spots, sets, mask, whole):
         path.write_text("one")
     config = CONFIG | {
         "positions": str(spots),
         "gene_sets": str(sets),
-        "tissue": {"mask": str(mask)},
+        "tissue": {"mask": str(mask), "whole": str(whole)},
     }
     table = predicted(tmp_path, slide_request(config, image, None))
-    for path in (spots, sets, mask, image):
+    for path in (spots, sets, mask, whole, image):
         assert is_current(table, slide_request(config, image, None))
         before = path.read_bytes()
         path.write_text("two, longer")

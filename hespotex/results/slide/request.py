@@ -22,6 +22,7 @@ MODEL = "checkpoint"
 FILES = ("positions", "gene_sets")  # words that name files
 WORDS = (
     "mpp",
+    "context",
     "tissue",
     "min_tissue",
     "pitch_um",
@@ -55,7 +56,8 @@ def slide_request(config: Mapping[str, Any], image: Path, mpp: float | None) -> 
     request |= {"measured": _folder_fingerprint(config.get("measured"))}
     regions = config.get("regions")
     request |= {"regions": _masks(regions, image.stem) if regions else None}
-    return request | {"image": _fingerprint(image), "mask": masks}
+    whole = _masks(config["tissue"]["whole"], image.stem)
+    return request | {"image": _fingerprint(image), "mask": masks, "whole": whole}
 
 
 def _fingerprint(path: Path | str | None) -> str | None:

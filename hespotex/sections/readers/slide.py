@@ -25,6 +25,7 @@ from hespotex.sections.tissue import Tissue
 log = logging.getLogger(__name__)
 TISSUE_POSITIONS = "tissue_positions"  # Space Ranger's, whose older form has no header
 PITCH_WARNING = 0.25
+MOSTLY = 0.5  # share of tissue around a spot of the tissue's own grid
 FEW = 6  # positions that say nothing of where the tissue is
 ALL_SPOTS = "put the column right, or leave it out to take all spots"
 OVERRIDE = "check_frame=false"
@@ -71,19 +72,42 @@ def read_slide(
         names, pos = _on_tissue(
             path, names, pos, tissue.fraction(pos, pitch_um / mpp) >= min_tissue, min_tissue
         )
-    adata = make_adata(sparse.csr_matrix((len(pos), 0), dtype=np.float32), names, [], pos)
-    section = Section(
-        SectionKey(path.stem, path.stem),
-        adata,
-        mpp,
-        mpp_source,
-        pitch_um,
-        spot_diameter_um,
-        image=path,
-    )
+    section = _section(path, (mpp, mpp_source), names, pos, pitch_um, spot_diameter_um)
     check_spots(section, *image.size)
-    adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
+    section.adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
     return section
+
+
+def whole_tissue(slide: Section, tissue: Tissue, pitch_um: float, grid: str) -> Section:
+    """The same slide with a grid over all of its tissue; without spots where it has none.
+
+    Args:
+        slide: with any spots.
+        tissue: all of it.
+        pitch_um: distance of neighbouring spots.
+        grid: `square` or `hexagonal`.
+    """
+    path = slide.pixels
+    pitch = pitch_um / slide.mpp
+    names, pos = lay_grid(grid, open_image(path).size, pitch)
+    keep = tissue.fraction(pos, pitch) >= MOSTLY
+    kept = [name for name, inside in zip(names, keep, strict=True) if inside]
+    size = (slide.mpp, slide.mpp_source)
+    return _section(path, size, kept, pos[keep], pitch_um, slide.spot_diameter_um)
+
+
+def _section(
+    path: Path,
+    mpp: tuple[float, str],
+    names: list[str],
+    pos: NDArray[np.float64],
+    pitch_um: float,
+    spot_diameter_um: float,
+) -> Section:
+    """Spots of a slide, at centres `pos` (n_spots, 2) px."""
+    adata = make_adata(sparse.csr_matrix((len(pos), 0), dtype=np.float32), names, [], pos)
+    key = SectionKey(path.stem, path.stem)
+    return Section(key, adata, *mpp, pitch_um, spot_diameter_um, image=path)
 
 
 def pixel_size(path: Path, mpp: float | None) -> tuple[float, str]:
