@@ -3,6 +3,7 @@
 python experiments/levels/measure.py outputs/levels_section outputs/levels_training
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ import pandas as pd
 
 def main() -> None:
     """A row for each sweep and model: means over sections, then over patients."""
-    rows = [row for sweep in sys.argv[1:] for row in rows_of(Path(sweep))]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sweeps", nargs="+", type=Path, help="folders of finished sweeps")
+    rows = [row for sweep in parser.parse_args().sweeps for row in rows_of(sweep)]
     means = pd.DataFrame(rows).groupby(["model", "sweep", "group"]).mean()
     sys.stdout.write(means.groupby(["model", "sweep"]).mean().round(3).to_string() + "\n")
 
