@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.loader import Batching, BlockLoader
+from hespotex.batches.nuclear_size import training_size
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.common.files import digest
 from hespotex.embeddings.embed import embed_section, patch_specs
@@ -203,6 +204,11 @@ class Fold:
         store = self.recipe.store
         training = [self.sections[i].section for i in self.split.train]
         return Familiarity.fit([embed_section(section, encoder, store) for section in training])
+
+    def nuclear_size(self) -> float | None:
+        """How large nuclei are in the training sections (um), to tell a wrong pixel size."""
+        training = [self.sections[i].section for i in self.split.train]
+        return training_size(training, self.recipe.store)
 
     def widths(self) -> dict[str, int]:
         """What a model must know to be built: `d_image` and `n_genes`."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from hespotex.common.shapes import COUNT, POSITIVE, Rule, check_shape, is_number
+from hespotex.common.shapes import COUNT, PIXEL_SIZE, POSITIVE, Rule, check_shape, is_number
 
 SOME = Rule("a whole number from 1", lambda value: COUNT.holds(value) and value >= 1)
 SIZE = Rule("a number from 0", lambda value: is_number(value) and value >= 0)
@@ -47,6 +47,7 @@ RULES = {
     "data.batching.block_gib": SIZE,
     "data.batching.keep_gib": SIZE,
     "data.reader.pitch_um": POSITIVE,
+    "data.reader.mpp": PIXEL_SIZE,
     "data.reader.spot_diameter_um": POSITIVE,
     "data.reader.pool": SOME,
     "encoder.patch_px": SOME,
@@ -70,7 +71,7 @@ RULES = {
     "trainer.num_nodes": SOME,
     "min_tissue": SHARE,
     "pitch_um": POSITIVE,
-    "mpp": POSITIVE,
+    "mpp": PIXEL_SIZE,
     "viewer_mb": SIZE,
     "tissue.um_per_px": POSITIVE,
     "tissue.min_piece_um2": SIZE,

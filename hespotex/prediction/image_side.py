@@ -45,6 +45,11 @@ class ImageSide:
         if self.whole is None and predictor.inputs.standardize == "section":
             _warn_of_few(slide)
 
+    @property
+    def tissue(self) -> Section:
+        """The slide with spots over its tissue, as far as that is known."""
+        return self.whole.tissue if self.whole else self.slide
+
     def batches(self, spots: Section) -> Batches:
         """Of spots of this slide: those that are asked for, or others."""
         own = self.predictor

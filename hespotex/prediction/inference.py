@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from hespotex.cli.numbers import check_numbers
 from hespotex.cli.shares import own_share
 from hespotex.common.errors import InputError
 from hespotex.common.failures import Failures
@@ -33,6 +34,7 @@ def predict(cfg: DictConfig) -> None:
             "data=... names sections with counts: add evaluate=true to score the checkpoint on them"
         )
     config = resolved(cfg)
+    check_numbers(config)
     if not config["slides"]:
         raise InputError(
             "nothing to predict: set slides=PATH, or data=... evaluate=true to score on another"

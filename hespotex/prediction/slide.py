@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from hespotex.batches.external import trained_on
+from hespotex.batches.nuclear_size import check_by_nuclei
 from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import count_nuclei, embed_section
 from hespotex.prediction.image_side import ImageSide, check_context
@@ -156,7 +157,8 @@ class SlideWriter:
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
         config = self.config
         about = self.predictor.about
-        mpp, source = pixel_size(slide.path, config["mpp"] if slide.mpp is None else slide.mpp)
+        given = config["mpp"] if slide.mpp is None else slide.mpp
+        mpp, source = pixel_size(slide.path, given, config["check_mpp"])
         how = {name: value for name, value in config["tissue"].items() if name != "whole"}
         tissue = slide_tissue(slide.path, mpp, **how)
         section = read_slide(
@@ -170,6 +172,7 @@ class SlideWriter:
             min_tissue=config["min_tissue"],
             grid=about.get("grid", "square") if config["grid"] == "auto" else config["grid"],
             check_frame=config["check_frame"],
+            trained_um=about["pitch_um"],
         )
         return section, tissue
 
@@ -191,6 +194,8 @@ class SlideWriter:
         """
         own = self.predictor
         side = ImageSide(self.config, own, section)
+        if self.config["check_mpp"]:
+            check_by_nuclei(side.tissue, own.about.get("nuclear_size_um"), own.store)
         batches = side.batches(section)
         mean, spread = own.ensemble.with_spread(batches)[section.section_id]
         if own.folds:

@@ -106,6 +106,7 @@ FURTHER = {
     "gene_sets?": TEXTS_BY_NAME,
     "familiarity?": FAMILIARITY,
     "training_scale?": TRAINING_SCALE,
+    "nuclear_size_um?": Rule("null, or um", lambda value: value is None or POSITIVE.holds(value)),
     "expression_state?": dict,
     "versions?": dict,
     "grid?": Rule("square or hexagonal", lambda value: value in ("square", "hexagonal")),

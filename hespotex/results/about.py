@@ -48,6 +48,7 @@ def describe(config: Config, fold: Fold, leaks: list[str]) -> dict[str, Any]:
         "encoder_identity": recipe.encoder.identity(),
         "training_scale": recipe.training.to_dict() if recipe.training else None,
         "familiarity": fold.familiarity().to_dict(),
+        "nuclear_size_um": fold.nuclear_size(),
         "grid": grid_kind(first.pos),
         "pitch_um": first.pitch_um,
         "spot_diameter_um": first.spot_diameter_um,

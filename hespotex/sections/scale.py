@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hespotex.common.errors import InputError
+from hespotex.common.shapes import PIXEL_SIZE
 
 log = logging.getLogger(__name__)
 TOLERANCE = 0.10
@@ -17,7 +18,6 @@ PITCH_TELLS = (
     " which tells it"
 )
 PITCHES = (100, 200, 16, 8)  # um: Visium, legacy ST, Visium HD
-EMBEDDED_RANGE = (0.05, 10.0)  # outside it a resolution tag is a default, such as 72 dpi
 
 
 def pitch_px(
@@ -120,6 +120,4 @@ def choose_mpp(
 
 def believable(mpp: float | None) -> bool:
     """Whether a pixel size read from a file can be one at all."""
-    return (
-        mpp is not None and bool(np.isfinite(mpp)) and EMBEDDED_RANGE[0] <= mpp <= EMBEDDED_RANGE[1]
-    )
+    return mpp is not None and PIXEL_SIZE.holds(float(mpp))

@@ -17,6 +17,7 @@ from hespotex.results.slide.request import KEY, check_model, facts_of, is_curren
 
 CONFIG: dict[str, Any] = {
     "mpp": None,
+    "check_mpp": True,
     "context": "tissue",
     "tissue": {"mask": None, "whole": None, "um_per_px": 8},
     "min_tissue": 0.5,

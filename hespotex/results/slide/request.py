@@ -22,6 +22,7 @@ MODEL = "checkpoint"
 FILES = ("positions", "gene_sets")  # words that name files
 WORDS = (
     "mpp",
+    "check_mpp",
     "context",
     "tissue",
     "min_tissue",

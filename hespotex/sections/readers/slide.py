@@ -18,13 +18,13 @@ from hespotex.sections.readers.checks.on_tissue import COLUMN, spots_on_tissue
 from hespotex.sections.readers.common import numbers_of
 from hespotex.sections.readers.measured import How, measured_positions
 from hespotex.sections.readers.spaceranger.files import read_positions as visium_positions
-from hespotex.sections.scale import believable, pitch_px
+from hespotex.sections.scale import TOLERANCE, believable, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_positions, check_spots, make_adata
 from hespotex.sections.tissue import Tissue
 
 log = logging.getLogger(__name__)
 TISSUE_POSITIONS = "tissue_positions"  # Space Ranger's, whose older form has no header
-PITCH_WARNING = 0.25
+PITCH_WARNING = 0.05
 MOSTLY = 0.5  # share of tissue around a spot of the tissue's own grid
 FEW = 6  # positions that say nothing of where the tissue is
 ALL_SPOTS = "put the column right, or leave it out to take all spots"
@@ -42,6 +42,7 @@ def read_slide(
     min_tissue: float,
     grid: str,
     check_frame: bool = True,
+    trained_um: float | None = None,
 ) -> Section:
     """A slide ready to predict on; `obs["tissue_fraction"]` is the share of tissue in a square of
     one pitch.
@@ -55,6 +56,7 @@ def read_slide(
         min_tissue: grid positions with a smaller share of tissue around them are left out.
         grid: `square` or `hexagonal`.
         check_frame: refuse given positions that miss the tissue where another frame would meet it.
+        trained_um: pitch of the training sections, where the grid has another.
 
     Raises:
         InputError: no tissue, or positions outside the image.
@@ -66,7 +68,6 @@ def read_slide(
         check_positions(path.stem, pos)
         if check_frame and len(pos) >= FEW and not frame.settled():
             check_on_tissue(frame, tissue.mask, tissue.scale, image.size)
-        _warn_of_pitch(path, pitch_px(pos) * mpp, pitch_um)
     else:
         names, pos = lay_grid(grid, image.size, pitch_um / mpp)
         names, pos = _on_tissue(
@@ -74,6 +75,7 @@ def read_slide(
         )
     section = _section(path, (mpp, mpp_source), names, pos, pitch_um, spot_diameter_um)
     check_spots(section, *image.size)
+    _say_pitch(section, trained_um or pitch_um, given=positions is not None)
     section.adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
     return section
 
@@ -110,16 +112,27 @@ def _section(
     return Section(key, adata, *mpp, pitch_um, spot_diameter_um, image=path)
 
 
-def pixel_size(path: Path, mpp: float | None) -> tuple[float, str]:
+def pixel_size(path: Path, mpp: float | None, check: bool = True) -> tuple[float, str]:
     """The slide's um per px, the user's before the file's, and where it is from.
 
+    Args:
+        path: image file.
+        mpp: the user's.
+        check: refuse the user's where the file says otherwise.
+
     Raises:
-        InputError: neither tells a believable one.
+        InputError: neither tells a believable one, or the two differ.
     """
     if mpp is not None:
         if not believable(mpp):
             raise InputError(
                 f"{path}: mpp={mpp:g} um per px cannot be; expected a number such as mpp=0.5"
+            )
+        told = open_image(path).mpp if check else None
+        if told and abs(mpp / told - 1) > TOLERANCE:
+            raise InputError(
+                f"{path}: mpp={mpp:g} um per px is given, and the file says {told:.4g}: leave mpp"
+                " out, or set check_mpp=false if the file is wrong"
             )
         return mpp, "mpp="
     image = open_image(path)
@@ -207,11 +220,14 @@ def _on_tissue(
     return [name for name, kept in zip(names, keep, strict=True) if kept], pos[keep]
 
 
-def _warn_of_pitch(path: Path, found_um: float, pitch_um: float) -> None:
-    if np.isfinite(found_um) and abs(found_um / pitch_um - 1) > PITCH_WARNING:
+def _say_pitch(section: Section, trained_um: float, given: bool) -> None:
+    """Tell of spots that are not as far apart as in training; `given` ones may have a wrong mpp."""
+    found = pitch_px(section.pos_px) * section.mpp if given else section.pitch_um
+    if np.isfinite(found) and abs(found / trained_um - 1) > PITCH_WARNING:
         log.warning(
-            "%s: positions are %.0f um apart, the model was trained at %.0f um: is mpp right?",
-            path,
-            found_um,
-            pitch_um,
+            "%s: spots are %.0f um apart, and %.0f um in the training sections%s",
+            section.section_id,
+            found,
+            trained_um,
+            ": is mpp right?" if given else "",
         )
