@@ -12,6 +12,7 @@ Mask = NDArray[np.bool_]
 SMOOTH_PX = 1.0  # sigma, against the noise of single px
 LEVELS = 255
 DARKEST = 0.999  # quantile of the density that is the upper end of the levels
+FLOOR = 0.1  # optical density below which nothing is stained
 EVERY = 7  # px of which the threshold is found
 
 
@@ -37,13 +38,14 @@ def runs(mask: Mask) -> NDArray[np.int64]:
 
 
 def _threshold(values: NDArray[np.float32]) -> float:
-    """Between stained and not (Otsu 1979); infinite where all is alike."""
+    """Between stained and not (Otsu 1979); infinite where nothing is stained."""
     top = float(np.quantile(values, DARKEST)) if len(values) else 0.0
     if top <= 0:
         return np.inf
     levels = np.clip(values / top * LEVELS, 0, LEVELS).astype(np.uint8).reshape(1, -1)
     limit, _ = cv2.threshold(levels, 0, LEVELS, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return float(limit) / LEVELS * top
+    found = float(limit) / LEVELS * top
+    return found if found > FLOOR else np.inf
 
 
 def _weighted_median(lengths: NDArray[np.floating]) -> float:

@@ -41,7 +41,8 @@ class ImageSide:
     def __init__(self, config: Config, predictor: Predictor, slide: Section) -> None:
         self.predictor = predictor
         self.slide = slide
-        self.whole = self._whole(config) if config["context"] == TISSUE else None
+        by_tissue = config["context"] == TISSUE and slide.image is not None
+        self.whole = self._whole(config) if by_tissue else None
         if self.whole is None and predictor.inputs.standardize == "section":
             _warn_of_few(slide)
 

@@ -337,11 +337,10 @@ class TestWarnings:
             small_demo / "wsis" / "DEMO1.tif",
             f"positions={small_demo}/st/DEMO1.h5ad",
             "mpp=1.4",
+            "check_mpp=false",
         )
-        assert (
-            "positions are 200 um apart, the model was trained at 100 um: is mpp right?"
-            in caplog.text
-        )
+        words = "spots are 200 um apart, and 100 um in the training sections: is mpp right?"
+        assert words in caplog.text
 
     def test_slides_unlike_those_of_training(
         self,
@@ -356,8 +355,9 @@ class TestWarnings:
         alike = ad.read_h5ad(go(ridge_run, slide, positions) / "DEMO1.h5ad").obs["strangeness"]
         assert (alike < 1).mean() > 0.75 and "look unlike" not in caplog.text
         cv2.imwrite(str(tmp_path / "inverted.png"), 255 - pixels(slide)[..., ::-1])
+        words = [f"mpp={MPP}", "check_mpp=false"]
         odd = ad.read_h5ad(
-            go(ridge_run, tmp_path / "inverted.png", positions, f"mpp={MPP}") / "inverted.h5ad"
+            go(ridge_run, tmp_path / "inverted.png", positions, *words) / "inverted.h5ad"
         )
         assert (odd.obs["strangeness"] > 1).mean() > 0.75
         assert (

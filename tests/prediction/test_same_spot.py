@@ -116,7 +116,7 @@ class TestWhatItIsComparedWith:
     def test_more_tissue_than_the_sample(
         self, slide: Slide, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("hespotex.data.whole_slide.SAMPLE", 20)
+        monkeypatch.setattr("hespotex.batches.whole_slide.SAMPLE", 20)
         slide.store = slide.folder / "store"
         pos = np.asarray(slide().obsm["spatial"])
         slide.store = slide.folder / "another"  # where no other spot was embedded before
