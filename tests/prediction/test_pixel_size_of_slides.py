@@ -18,6 +18,7 @@ from hespotex.records.layout import BEST
 
 BARE = ["flat=null", "qupath=false"]
 MPP = 0.7  # um per px of the demo
+SMALL = ["min_tissue=0.1", "tissue.min_piece_um2=1000"]  # the demo's pieces by a wrong pixel size
 
 
 class Predict:
@@ -56,7 +57,7 @@ def test_the_checkpoint_knows_the_nuclei_of_its_training_sections(go: Predict) -
 
 @pytest.mark.parametrize("said", [0.27, 1.9])
 def test_nuclei_of_another_size_are_refused_with_both_numbers(go: Predict, said: float) -> None:
-    reason = go.refused(go.silent, f"mpp={said}", "min_tissue=0.1")
+    reason = go.refused(go.silent, f"mpp={said}", *SMALL)
     trained = read_checkpoint(go.run / BEST)["hespotex"]["nuclear_size_um"]
     assert f"at {said} um per px (mpp=) the nuclei are " in reason
     assert f"and {trained:.1f} um in the training sections" in reason
