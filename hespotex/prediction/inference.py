@@ -40,14 +40,14 @@ def predict(cfg: DictConfig) -> None:
             "nothing to predict: set slides=PATH, or data=... evaluate=true to score on another"
             " data set"
         )
-    slides = find_slides(config["slides"])[own_share(config)]
+    output = Path(config["output"])
+    slides = find_slides(config["slides"], config["recursive"], output)[own_share(config)]
     if config["measured"] and len(slides) > 1:
         raise InputError(
             f"measured={config['measured']} holds spots of one slide, but slides={config['slides']}"
             f" are {len(slides)}; predict each with its own measured=FILE"
         )
     _check_regions(config, len(slides))
-    output = Path(config["output"])
     write = SlideWriter(config, Predictor(config))
     failures = Failures("slide", output)
     write.check(slides)

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.write import write_slide
 from hespotex.sections.readers.slide import pixel_size, read_slide
 from hespotex.sections.regions import Region, slide_regions
-from hespotex.sections.section import Section
+from hespotex.sections.section import Section, SectionKey
 from hespotex.sections.tissue import Tissue, slide_tissue
 
 OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
@@ -174,6 +174,8 @@ class SlideWriter:
             check_frame=config["check_frame"],
             trained_um=about["pitch_um"],
         )
+        if slide.told_as:  # as all its files are called
+            section = replace(section, key=SectionKey(slide.told_as, slide.told_as))
         return section, tissue
 
     def _ask_training(self, section: Section, trust: Trust) -> None:

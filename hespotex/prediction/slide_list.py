@@ -1,16 +1,20 @@
 """Which slides are to be predicted."""
 
 import logging
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from hespotex.common.errors import InputError
-from hespotex.common.files import safe_name
+from hespotex.common.files import safe_name, visible
 from hespotex.common.typed_paths import matching_paths, typed_path
 from hespotex.common.user_table import normal, read_user_table
+from hespotex.sections.ids import name_of
+from hespotex.sections.images.region import OPENSLIDE, PLAIN, TIFF
 
+SLIDES = OPENSLIDE | TIFF | PLAIN  # endings, in lower case
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz")
 OTHER_NAMES = {
     "path": ("slide", "filename", "file", "wsi", "image", "slide_path"),
@@ -22,39 +26,93 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SlideFile:
-    """A slide, and its um per px where the list tells it."""
+    """A slide.
+
+    Attributes:
+        path: of the image.
+        mpp: um per px, where the list tells it.
+        told_as: what its outputs are called where its own name will not do.
+    """
 
     path: Path
     mpp: float | None = None
+    told_as: str = ""
 
     @property
     def name(self) -> str:
-        return safe_name(self.path.stem)
+        return safe_name(self.told_as or self.path.stem)
 
 
-def find_slides(wanted: str | list[str]) -> list[SlideFile]:
-    """Slides that a path, a glob, a CSV (`path`, and `mpp` if known), or a list of these name.
+def find_slides(
+    wanted: str | list[str], recursive: bool = False, output: Path | None = None
+) -> list[SlideFile]:
+    """Slides that a path, a folder, a glob, a CSV (`path`, and `mpp` if known), or a list of these
+    name. What is no slide in a folder, or among the matches of a glob, is left out and counted.
+
+    Slides of one name get their folder's name before it.
+
+    Args:
+        wanted: these words.
+        recursive: also look in folders of a folder.
+        output: a folder whose own pictures are no slides.
 
     Raises:
-        InputError: there is none, or two have the same name and would get the same outputs.
+        InputError: there is none, or two would get the same outputs.
     """
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
     found: dict[Path, SlideFile] = {}
     for pattern in patterns:
-        for slide in (
-            _from_table(typed_path(pattern))
-            if pattern.lower().endswith(TABLES)
-            else _from_glob(pattern)
-        ):
+        for slide in _named_by(pattern, recursive, output):
             found[slide.path] = _same(found.get(slide.path, slide), slide)
     if not found:
         raise InputError(
-            f"no slide matches {', '.join(patterns)}; set slides=PATH, slides='FOLDER/*.svs',"
-            " slides=LIST.csv or [A,B]"
+            f"no slide matches {', '.join(patterns)}; set slides=PATH, slides=FOLDER (with"
+            " recursive=true its folders too), slides='FOLDER/*.svs', slides=LIST.csv or [A,B]"
         )
-    slides = [found[path] for path in sorted(found)]
-    _check_names(slides)
-    return slides
+    return _told_apart([found[path] for path in sorted(found)])
+
+
+def _named_by(pattern: str, recursive: bool, output: Path | None) -> list[SlideFile]:
+    if pattern.lower().endswith(TABLES):
+        return _from_table(typed_path(pattern))
+    found = matching_paths(pattern)
+    if len(found) == 1 and found[0].is_file():
+        return [SlideFile(found[0])]
+    files = [
+        file
+        for path in found
+        for file in (_below(path, recursive, output) if path.is_dir() else [path])
+    ]
+    slides = [file for file in files if file.suffix.lower() in SLIDES]
+    if left_out := len(files) - len(slides):
+        log.info("%s: %d files are no slides and are left out", pattern, left_out)
+    return [SlideFile(file) for file in slides]
+
+
+def _below(folder: Path, recursive: bool, output: Path | None) -> list[Path]:
+    """Files of a folder, less hidden ones and those of an output inside it."""
+    found = visible(folder, "**/*" if recursive else "*")
+    inside = output is not None and folder.resolve() in output.resolve().parents
+    if output is not None and inside:
+        found = [path for path in found if output.resolve() not in path.resolve().parents]
+    return [path for path in found if path.is_file()]
+
+
+def _told_apart(slides: list[SlideFile]) -> list[SlideFile]:
+    """The slides, those of one name with their folder's name before it.
+
+    Raises:
+        InputError: names that stay equal.
+    """
+    count = Counter(slide.name.casefold() for slide in slides)
+    named = [
+        slide
+        if count[slide.name.casefold()] == 1
+        else replace(slide, told_as=f"{name_of(slide.path.parent)}_{slide.path.stem}")
+        for slide in slides
+    ]
+    _check_names(named)
+    return named
 
 
 def _same(one: SlideFile, other: SlideFile) -> SlideFile:
@@ -71,10 +129,6 @@ def _same(one: SlideFile, other: SlideFile) -> SlideFile:
             " them (slides)"
         )
     return one
-
-
-def _from_glob(pattern: str) -> list[SlideFile]:
-    return [SlideFile(path) for path in matching_paths(pattern)]
 
 
 def _from_table(file: Path) -> list[SlideFile]:
@@ -108,5 +162,5 @@ def _check_names(slides: list[SlideFile]) -> None:
         if other != slide.path:
             raise InputError(
                 f"{other} and {slide.path} would both be written as {slide.name}; predict them into"
-                " two outputs"
+                " two outputs, or rename one of their folders"
             )

@@ -320,12 +320,14 @@ class TestSlidesThatFail:
     def test_two_of_one_name(
         self, ridge_run: Path, bare: Path, go: Commands, tmp_path: Path
     ) -> None:
-        shutil.copy(bare, tmp_path / "bare.tif")
-        with pytest.raises(
-            InputError, match=r"would both be written as bare; predict them into two outputs"
-        ):
-            go(ridge_run, f"[{bare},{tmp_path}/bare.tif]")
-        assert not (tmp_path / "out").exists()
+        """Neither takes the place of the other."""
+        (tmp_path / "other").mkdir()
+        shutil.copy(bare, tmp_path / "other" / "bare.tif")
+        out = go(ridge_run, f"[{bare},{tmp_path}/other/bare.tif]", "viewer_mb=null")
+        names = sorted(path.name for path in out.glob("*.h5ad"))
+        assert names == ["other_bare.h5ad", "slides_bare.h5ad"]
+        one, two = (ad.read_h5ad(out / name) for name in names)
+        np.testing.assert_array_equal(one.X, two.X)
 
 
 class TestWarnings:
