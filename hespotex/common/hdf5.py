@@ -2,6 +2,7 @@
 counts.
 """
 
+import shutil
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 import h5py
 
 from hespotex.common.errors import InputError
+from hespotex.common.files import atomic_path
 
 if TYPE_CHECKING:
     import anndata as ad
+    import pandas as pd
 
 CURE = "it would bring in bytes of other files; write it anew with the data inside"
 # a collection of words, as the HDF5 file format writes it ("global heap", version 1)
@@ -49,6 +52,22 @@ def open_hdf5(path: Path, in_parts: bool = False) -> h5py.File:
         file.close()
         raise OSError(f"damaged ({type(error).__name__}: {error})") from error
     return file
+
+
+def replace_genes(path: Path, var: "pd.DataFrame") -> None:
+    """Put another table of genes into an AnnData file, atomically; all else in it stays.
+
+    Args:
+        path: the file.
+        var: its genes, in its order.
+    """
+    import anndata as ad
+
+    with atomic_path(path) as part:
+        shutil.copyfile(path, part)
+        with h5py.File(part, "r+") as file:
+            del file["var"]
+            ad.io.write_elem(file, "var", var)
 
 
 def read_anndata(path: Path) -> "ad.AnnData":

@@ -1,16 +1,14 @@
 """What cross-validation says of each gene, beside the predictions of its own test sections."""
 
 import logging
-import shutil
 from pathlib import Path
 
 import anndata as ad
-import h5py
 import pandas as pd
 
 from hespotex.common.failures import failure_of
-from hespotex.common.files import atomic_path, visible
-from hespotex.common.hdf5 import open_hdf5
+from hespotex.common.files import visible
+from hespotex.common.hdf5 import open_hdf5, replace_genes
 from hespotex.common.progress import progress
 from hespotex.results.slide.evidence import COLUMNS, evidence_columns
 from hespotex.results.tables.final import cross_validated_genes
@@ -58,10 +56,5 @@ def _annotate(file: Path, evidence: pd.DataFrame) -> None:
     known = evidence.reindex(own.index)
     flags = {name: known[name].eq(True) for name in ("found", "scored")}
     wanted = own.join(known.assign(**flags))
-    if wanted.equals(var):
-        return
-    with atomic_path(file) as part:
-        shutil.copyfile(file, part)
-        with h5py.File(part, "r+") as content:
-            del content["var"]
-            ad.io.write_elem(content, "var", wanted)
+    if not wanted.equals(var):
+        replace_genes(file, wanted)
