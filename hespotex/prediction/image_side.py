@@ -76,7 +76,7 @@ class ImageSide:
     def _whole(self, config: Config) -> WholeSlide | None:
         """None where the slide has no tissue."""
         slide = self.slide
-        tissue = slide_tissue(slide.pixels, slide.mpp, config["tissue"]["whole"])
+        tissue = slide_tissue(slide.pixels, slide.mpp, config["tissue"]["whole"], slide.section_id)
         about = self.predictor.about
         grid = whole_tissue(slide, tissue, about["pitch_um"], about.get("grid", "square"))
         if not len(grid.adata):

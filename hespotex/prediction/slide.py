@@ -98,7 +98,7 @@ class SlideWriter:
         """
         output = Path(self.config["output"])
         target = output / f"{slide.name}.h5ad"
-        request = slide_request(self.config, slide.path, slide.mpp)
+        request = slide_request(self.config, slide.path, slide.mpp, slide.title)
         if not self.config["restart"] and is_current(target, request):
             log.info("%s is there already (restart=true makes it anew)", target)
             return
@@ -134,9 +134,9 @@ class SlideWriter:
             InputError: it cannot be predicted.
         """
         trust = Trust()
-        with trust.hearing((str(slide.path), slide.path.name, slide.path.stem)):
+        with trust.hearing((str(slide.path), slide.path.name, slide.path.stem, slide.title)):
             section, tissue = self._read(slide)
-            regions = slide_regions(slide.path, self.config["regions"])
+            regions = slide_regions(slide.path, self.config["regions"], slide.title)
             self._ask_training(section, trust)
             table = self._predicted(section, trust)
         if regions:
@@ -160,7 +160,7 @@ class SlideWriter:
         given = config["mpp"] if slide.mpp is None else slide.mpp
         mpp, source = pixel_size(slide.path, given, config["check_mpp"])
         how = {name: value for name, value in config["tissue"].items() if name != "whole"}
-        tissue = slide_tissue(slide.path, mpp, **how)
+        tissue = slide_tissue(slide.path, mpp, title=slide.title, **how)
         section = read_slide(
             slide.path,
             mpp=mpp,

@@ -39,8 +39,14 @@ class SlideFile:
     told_as: str = ""
 
     @property
+    def title(self) -> str:
+        """What it is called, and masks and regions of it, in a folder that has one for each."""
+        return self.told_as or self.path.stem
+
+    @property
     def name(self) -> str:
-        return safe_name(self.told_as or self.path.stem)
+        """The same as the beginning of its files' names."""
+        return safe_name(self.title)
 
 
 def find_slides(

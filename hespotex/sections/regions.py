@@ -50,7 +50,7 @@ def _whole(border: NDArray[np.float64], holes: list[NDArray[np.float64]]) -> Any
     return shapely.make_valid(shapely.Polygon(border, holes))
 
 
-def slide_regions(image: Path, regions: str | None) -> list[Region]:
+def slide_regions(image: Path, regions: str | None, title: str | None = None) -> list[Region]:
     """The regions of a slide.
 
     Args:
@@ -58,6 +58,7 @@ def slide_regions(image: Path, regions: str | None) -> list[Region]:
         regions: GeoJSON in full-resolution px as QuPath exports it, which counts from the corner of
           the scanned area; or a folder with files named after the slides, where a slide without a
           file has no regions. None: there are none.
+        title: what the slide's file in such a folder is called; None for the slide's own name.
 
     Raises:
         InputError: no such file, or nothing in it that is a region.
@@ -65,9 +66,10 @@ def slide_regions(image: Path, regions: str | None) -> list[Region]:
     if not regions:
         return []
     path = typed_path(regions)
-    files = files_of(path, image.stem, GEOJSON) if path.is_dir() else [path]
+    name = title or image.stem
+    files = files_of(path, name, GEOJSON) if path.is_dir() else [path]
     if not files:
-        log.warning("%s: no regions: %s has no %s.geojson", image.stem, path, image.stem)
+        log.warning("%s: no regions: %s has no %s.geojson", name, path, name)
         return []
     if not files[0].is_file():
         raise InputError(f"regions not found: {path}; set {KEY}=FILE.geojson, a folder, or null")

@@ -474,6 +474,23 @@ class TestRegions:
         facts = facts_of(out / "other.h5ad")
         assert facts and "no regions" in facts["slide"]["remarks"][0]
 
+    def test_of_two_slides_of_one_name(
+        self, ridge_run: Path, bare: Path, go: Commands, outlined: Path, tmp_path: Path
+    ) -> None:
+        """Each has its own file, by the name that its outputs have."""
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            shutil.copy(bare, tmp_path / folder / "bare.tif")
+        shutil.copy(outlined, outlined.with_name("a_bare.geojson"))
+        out = go(
+            ridge_run,
+            f"[{tmp_path}/a/bare.tif,{tmp_path}/b/bare.tif]",
+            f"regions={outlined.parent}",
+        )
+        assert [path.name for path in out.glob("*_regions.csv")] == ["a_bare_regions.csv"]
+        facts = facts_of(out / "b_bare.h5ad")
+        assert facts and f"no regions: {outlined.parent} has no b_bare" in str(facts["slide"])
+
 
 class TestShares:
     @pytest.fixture

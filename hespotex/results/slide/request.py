@@ -39,25 +39,29 @@ WORDS = (
 )
 
 
-def slide_request(config: Mapping[str, Any], image: Path, mpp: float | None) -> dict[str, Any]:
+def slide_request(
+    config: Mapping[str, Any], image: Path, mpp: float | None, title: str | None = None
+) -> dict[str, Any]:
     """All but the model that shapes the files of one slide, as JSON knows it.
 
     Args:
         config: of `predict.py`.
         image: the slide's file.
         mpp: um per px of the list of slides, which goes before the config's.
+        title: what the slide's masks and regions are called; None for its own name.
     """
-    request = {name: config[name] for name in WORDS} | {
+    name = title or image.stem
+    request = {word: config[word] for word in WORDS} | {
         "mpp": config["mpp"] if mpp is None else mpp
     }
-    request |= {name: _fingerprint(config[name]) for name in FILES}
-    masks = _masks(config["tissue"]["mask"], image.stem)
+    request |= {file: _fingerprint(config[file]) for file in FILES}
+    masks = _masks(config["tissue"]["mask"], name)
     if config.get("measured"):
         request |= {"kriging": config["kriging"]}
     request |= {"measured": _folder_fingerprint(config.get("measured"))}
     regions = config.get("regions")
-    request |= {"regions": _masks(regions, image.stem) if regions else None}
-    whole = _masks(config["tissue"]["whole"], image.stem)
+    request |= {"regions": _masks(regions, name) if regions else None}
+    whole = _masks(config["tissue"]["whole"], name)
     return request | {"image": _fingerprint(image), "mask": masks, "whole": whole}
 
 

@@ -18,9 +18,14 @@ LEAST_STAINED = 0.5  # of the share of the slide that is marked
 __all__ = ["Frame", "Tissue", "find_tissue", "read_tissue", "slide_tissue", "tissue_fraction"]
 
 
-def slide_tissue(path: Path, mpp: float, mask: str | None = None, **how: Any) -> Tissue:
+def slide_tissue(
+    path: Path, mpp: float, mask: str | None = None, title: str | None = None, **how: Any
+) -> Tissue:
     """Tissue of the slide at `path`: from `mask` (a file, or a folder with one file a slide), else
     found (see `find_tissue`).
+
+    Args:
+        title: what the slide's file in such a folder is called; None for the slide's own name.
 
     Raises:
         InputError: a slide or a mask that cannot be used.
@@ -28,7 +33,7 @@ def slide_tissue(path: Path, mpp: float, mask: str | None = None, **how: Any) ->
     image = open_image(path)
     if not mask:
         return find_tissue(image, mpp, **how)
-    file = mask_file(typed_path(mask), path.stem)
+    file = mask_file(typed_path(mask), title or path.stem)
     tissue = read_tissue(file, image.size, Frame(image.origin, image.scanned))
     _warn_of_glass(tissue, find_tissue(image, mpp, **how), file)
     return tissue
