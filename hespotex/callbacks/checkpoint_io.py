@@ -79,3 +79,14 @@ def why_unreadable(path: Path) -> str | None:
         else list(RESUMED)
     )
     return f"it lacks {', '.join(lacking)}" if lacking else None
+
+
+def ends_without_best(path: Path) -> bool:
+    """Whether a readable last checkpoint names no best one: that of a fit without epochs is written
+    after it, and a run that is killed in between goes on without.
+    """
+    if why_unreadable(path):
+        return False
+    content = load_tensors(path, "checkpoint")
+    states = [state for state in content["callbacks"].values() if isinstance(state, dict)]
+    return not any(state.get("best_model_path") for state in states)

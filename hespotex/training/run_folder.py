@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from hespotex.callbacks.checkpoint_io import why_unreadable
+from hespotex.callbacks.checkpoint_io import ends_without_best, why_unreadable
 from hespotex.common.errors import InputError
 from hespotex.common.files import read_json, write_json
 from hespotex.common.provenance import settings
@@ -78,7 +78,9 @@ class RunFolder:
         last = self.last_checkpoint
         if last is None:
             return
-        for path in (last, self.checkpoints / "best.ckpt"):
+        best = self.checkpoints / "best.ckpt"
+        needed = [last] if ends_without_best(last) else [last, best]
+        for path in needed:
             if reason := why_unreadable(path):
                 aside = last.with_name("last.unreadable.ckpt")
                 last.replace(aside)

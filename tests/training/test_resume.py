@@ -23,9 +23,10 @@ def whole(tmp_path: Path) -> Path:
         "lr_schedulers": [],
         "loops": {},
     }
+    callbacks = {"ModelCheckpoint": {"best_model_path": "best.ckpt"}}
     path = tmp_path / "checkpoints" / "last.ckpt"
     WholeCheckpointIO().save_checkpoint(
-        content | {"callbacks": {}, "epoch": 1, "global_step": 2}, path
+        content | {"callbacks": callbacks, "epoch": 1, "global_step": 2}, path
     )
     return path
 
@@ -80,6 +81,21 @@ def test_without_the_chosen_epoch_training_starts_anew(
     folder = RunFolder(whole.parents[1])
     folder.set_aside_unreadable()
     assert folder.last_checkpoint is None
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, halve])
+def test_a_fit_without_epochs_goes_on_from_its_last_checkpoint(
+    train: Run, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Killed after it and before the other, it leaves what an undisturbed run does."""
+    words = ["model=ridge", "data.panel.n_top=20"]
+    folder = train(*words)
+    checkpoints = {path.name: path.read_bytes() for path in (folder / "checkpoints").iterdir()}
+    (folder / "metrics.json").unlink()
+    harm(folder / "checkpoints" / "best.ckpt")
+    train(*words)
+    found = {path.name: path.read_bytes() for path in (folder / "checkpoints").iterdir()}
+    assert found == checkpoints and "training starts anew" not in caplog.text
 
 
 def test_a_torn_checkpoint_costs_the_epochs_only(
