@@ -29,6 +29,7 @@ FACTS = [
     "unlike_training",
     "n_spots",
     "tissue_mm2",
+    "unit",
 ]
 LEVELLED = (
     "%d slides: the model sees embeddings standardised within each slide, which takes away most of"
@@ -106,6 +107,7 @@ def _row(
         **_trust({}),
         "n_spots": 0,
         "tissue_mm2": np.nan,
+        "unit": "",
     }
     if file is None:
         why = failure or f"no {slide}.h5ad among the predictions"
@@ -123,6 +125,7 @@ def _row(
         **_trust(about),
         "n_spots": table.n_obs,
         "tissue_mm2": _tissue_mm2(file, table),
+        "unit": str(about["unit"]),
     }
     return facts | dict(zip(map(str, table.var_names), mean, strict=True)), about
 

@@ -153,7 +153,7 @@ def _score(metrics: dict[str, Any]) -> str:
     each = ", ".join(f"{row['section_id']} {number(row['pcc_gene'])}" for row in sections)
     return (
         f"PCC {number(metrics['test/pcc_gene'])} over genes and test sections ({each}); RMSE"
-        f" {metrics['test/rmse']:.3f}"
+        f" {metrics['test/rmse']:.3f} ({metrics['unit']})"
     )
 
 
@@ -242,7 +242,8 @@ def _made_by(facts: dict[str, Any]) -> str:
     """The model that a slide's own table names."""
     names = [str(facts.get(name, "unknown")) for name in ("model", "data", "encoder", MODEL)]
     given = f"; {facts['given']}" if facts.get("given") else ""
-    return "{} on {}, encoder {}; checkpoint {}".format(*names) + given
+    unit = f"; values are {facts['unit']}" if facts.get("unit") else ""
+    return "{} on {}, encoder {}; checkpoint {}".format(*names) + unit + given
 
 
 def _shown(folder: Path) -> Path:

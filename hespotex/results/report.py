@@ -201,6 +201,7 @@ def notes(models: pd.DataFrame) -> list[str]:
         for row in models.to_dict("records")
         if row["without_value"]
     ]
+    found += [_levels(row) for row in models.to_dict("records") if row.get("r2", 0) < 0]
     found += [_own_panels(row) for row in models.to_dict("records") if _has_own_panels(row)]
     found += [
         f"**{row['model']}: {row['genes_partly']} genes** were not measured in some sections: they"
@@ -215,6 +216,15 @@ def notes(models: pd.DataFrame) -> list[str]:
         [*found, f"{n_sections} sections: p cannot be below {2 / 2**n_sections:.3g}."]
         if 0 < n_sections < 6
         else found
+    )
+
+
+def _levels(row: dict[Hashable, Any]) -> str:
+    """What an R2 below 0 means."""
+    return (
+        f"**{row['model']}: levels between sections are not predicted:** R2 is"
+        f" {number(row['r2'])}, below that of each section's own mean; compare spots of one"
+        " section, not sections."
     )
 
 

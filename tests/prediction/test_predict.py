@@ -117,6 +117,10 @@ class TestOutputs:
             "run.txt",
         }
         table = ad.read_h5ad(out / "bare.h5ad")
+        page = (out / "bare.html").read_text(encoding="utf-8")
+        assert "Levels between slides are not predicted" in page
+        unit = table.uns["hespotex"]["unit"]
+        assert f"values are {unit}" in (out / "run.txt").read_text() and unit in page
         assert {"tissue_fraction", "strangeness"} <= set(table.obs)
         assert np.isfinite(table.X).all() and table.n_vars == 40 and "fold_std" not in table.layers
         assert table.uns["hespotex"]["model"] == "ridge" and table.obsm["gene_sets"].shape == (

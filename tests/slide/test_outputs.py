@@ -34,7 +34,8 @@ class TestFlat:
         path = tmp_path / f"spots.{kind}"
         flat.write_flat(table, path)
         read = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
-        left = ["spot", "x_px", "y_px", "x_um", "y_um", "tissue_fraction", "nuclei", "note"]
+        left = ["spot", "x_px", "y_px", "x_um", "y_um", "unit", "tissue_fraction", "nuclei", "note"]
+        assert set(read["unit"]) == {table.uns["hespotex"]["unit"]}
         assert list(read) == [*left, "set:SIDE/ONE", "set:NOISE", *GENES]
         assert list(read["spot"]) == list(table.obs_names) and list(read["nuclei"]) == list(
             table.obs["nuclei"]

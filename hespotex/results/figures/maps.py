@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hespotex.results.figures.drawing import box_around, circles, frame, panels, save
 
+Maps = dict[str, NDArray[np.float32]]  # a value for each spot, by heading
 MARGIN_UM = 250.0  # shown around the outermost spots
 LEAST_PX = 4.0  # diameter of a spot that can still be seen
 
@@ -17,30 +18,38 @@ def draw_pair(
     measured: ad.AnnData | None, predicted: ad.AnnData, gene: str, title: str, path: Path
 ) -> None:
     """One gene on the section: the tissue, measured (if there is any) and predicted on one colour
-    scale.
+    scale; beside measured values, the prediction on a scale of its own as well.
     """
     tables = [("measured", measured), ("predicted", predicted)]
     maps = {f"{name} {gene}": _values(table, gene) for name, table in tables if table is not None}
-    draw_maps(predicted, maps, predicted.uns["hespotex"]["unit"], title, path)
+    alone = {f"predicted {gene}, own scale": _values(predicted, gene)}
+    own = alone if measured is not None else None
+    draw_maps(predicted, maps, predicted.uns["hespotex"]["unit"], title, path, own)
 
 
 def draw_maps(
-    table: ad.AnnData, maps: dict[str, NDArray[np.float32]], unit: str, title: str, path: Path
+    table: ad.AnnData,
+    maps: Maps,
+    unit: str,
+    title: str,
+    path: Path,
+    own: Maps | None = None,
 ) -> None:
     """The tissue and beside it each of `maps` (its heading: a value for each spot of `table`), on
-    one colour scale.
+    one colour scale; then each of `own`, on a scale of its own.
     """
-    limits = np.nanpercentile(np.concatenate(list(maps.values())), [1, 99])
-    figure, axes = panels(len(maps) + 1, 4.2 * (len(maps) + 1), 4.2)
+    alone = own or {}
+    n = 1 + len(maps) + len(alone)
+    figure, axes = panels(n, 4.2 * n, 4.2)
     library = next(iter(table.uns["spatial"].values()))
     picture = library["images"]["hires"]
     factors = library["scalefactors"]
     axes[0].imshow(picture)
     axes[0].set_title("H&E", fontsize=10)
-    for axis, (heading, values) in zip(axes[1:], maps.items(), strict=True):
-        points = _scatter(axis, table, library, values, limits)
-        axis.set_title(heading, fontsize=10)
-    figure.colorbar(points, ax=axes[1:], label=unit, shrink=0.8)
+    shared = axes[1 : 1 + len(maps)]
+    _coloured(figure, shared, table, maps, unit)
+    for axis, (heading, values) in zip(axes[1 + len(maps) :], alone.items(), strict=True):
+        _coloured(figure, [axis], table, {heading: values}, unit)
     figure.suptitle(title, fontsize=11)
     px_per_um = factors["tissue_hires_scalef"] / factors["microns_per_pixel"]
     xy = table.obsm["spatial"] * factors["tissue_hires_scalef"]
@@ -48,6 +57,16 @@ def draw_maps(
     for axis in axes:
         frame(axis, box, px_per_um)
     save(figure, path)
+
+
+def _coloured(figure: Any, axes: Any, table: ad.AnnData, maps: Maps, unit: str) -> None:
+    """Maps on one colour scale, each on an axis, with the scale beside them."""
+    library = next(iter(table.uns["spatial"].values()))
+    limits = np.nanpercentile(np.concatenate(list(maps.values())), [1, 99])
+    for axis, (heading, values) in zip(axes, maps.items(), strict=True):
+        points = _scatter(axis, table, library, values, limits)
+        axis.set_title(heading, fontsize=10)
+    figure.colorbar(points, ax=axes, label=unit, shrink=0.8)
 
 
 def _values(table: ad.AnnData, gene: str) -> NDArray[np.float32]:

@@ -30,6 +30,13 @@ log = logging.getLogger(__name__)
 PICTURE_PX = 2000
 JPEG_QUALITY = 80
 OWN_BYTES = 45_000  # of the page itself, generously
+# of the page: what its values say of other slides, by how the model's inputs are standardised
+LEVELS_OF = {
+    "section": (
+        "Levels between slides are not predicted, as the image is standardised within each slide:"
+        " compare spots of this slide only."
+    ),
+}
 FACTS = ("model", "encoder", "data", "given")  # of uns["hespotex"], shown on the page
 
 
@@ -70,6 +77,7 @@ def write_viewer(
     page = _template().render(
         title=section.section_id,
         doubts=trust.doubts,
+        levels=LEVELS_OF.get(str(table.uns["hespotex"].get("standardize")), ""),
         remarks=[*trust.remarks, *_too_good(table)],
         asked=any(feature["kind"] == ASKED for feature in data["features"]),
         facts=_facts(table, section),
@@ -123,7 +131,8 @@ def _facts(table: ad.AnnData, section: Section) -> dict[str, str]:
         name: str(table.uns["hespotex"][name]) for name in FACTS if table.uns["hespotex"].get(name)
     }
     spots = f"{table.n_obs:,} of {section.spot_diameter_um:g} µm, {section.pitch_um:g} µm apart"
-    own = {"spots": spots, "pixel size": f"{section.mpp:.4g} µm ({section.mpp_source})"}
+    own = {"values": str(table.uns["hespotex"]["unit"]), "spots": spots}
+    own["pixel size"] = f"{section.mpp:.4g} µm ({section.mpp_source})"
     unlike = trust_of(table.uns["hespotex"]).unlike_training
     if np.isfinite(unlike):
         own["unlike training"] = f"{unlike:.0%} of the spots"
