@@ -7,8 +7,10 @@ import ast
 import io
 import sys
 import tokenize
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,25 @@ import numpy as np
 # neither source nor tests
 ASIDE = {"docs", "doc", "examples", "experiments", "notebooks", "build", "dist", "setup.py"}
 TESTS = {"tests", "test", "unittests", "conftest.py"}
-HEADER = (
-    "| checkout | files | lines of a file | lines of a function | statements of a function | width"
-    " of a line | typed functions | explained public names | lines with a comment | test lines per"
-    " line |\n"
+COLUMNS = (
+    "checkout",
+    "files",
+    "lines of a file",
+    "lines of a function",
+    "statements of a function",
+    "width of a line",
+    "lines over 100",
+    "typed functions",
+    "explained public names",
+    "lines with a comment",
+    "test lines per line",
+    "tuple assignments in 1,000 lines",
+    "constructor parameters",
+    "files of a folder",
+    "imported by",
+    "imports",
 )
+LONG = 100  # characters
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -38,9 +54,16 @@ class Measured:
     explained: list[int] = field(default_factory=list)
     comments: int = 0
     test_lines: int = 0
+    tuples: int = 0  # assignments such as `a, b = c, d`
+    parameters: list[int] = field(default_factory=list)  # of `__init__`, less `self`
+    folders: Counter[Path] = field(default_factory=Counter)
+    imports: dict[str, set[str]] = field(default_factory=dict)  # names in each module
 
-    def add(self, text: str, tree: ast.Module) -> None:
-        """A file of source."""
+    def add(self, place: Path, text: str, tree: ast.Module) -> None:
+        """A file of source, at its place below the checkout."""
+        self.folders[place.parent] += 1
+        self.imports[_module(place)] = set(_imported(tree, place))
+        self.tuples += sum(_is_of_tuples(node) for node in ast.walk(tree))
         lines = text.splitlines()
         functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
         self.widths += [len(line) for line in lines if line.strip()]
@@ -50,6 +73,7 @@ class Measured:
             sum(isinstance(node, ast.stmt) for node in _inside(function)) for function in functions
         ]
         self.typed += [_is_typed(function) for function in functions]
+        self.parameters += [_n_taken(one) for one in functions if one.name == "__init__"]
         self.explained += [ast.get_docstring(node) is not None for node in _public(tree)]
         self.comments += sum(
             token.type == tokenize.COMMENT
@@ -67,11 +91,26 @@ class Measured:
             name,
             str(len(self.files)),
             *spreads,
+            f"{np.mean(np.array(self.widths) > LONG):.1%}",
             *shares,
             f"{self.comments / lines:.1%}",
             f"{self.test_lines / lines:.2f}",
+            f"{1000 * self.tuples / lines:.1f}",
+            _spread(self.parameters or [0], 90),
+            _spread(list(self.folders.values())),
+            *map(_spread, self._links()),
         ]
         return f"| {' | '.join(cells)} |\n"
+
+    def _links(self) -> tuple[list[int], list[int]]:
+        """How many modules import each one, and how many each one imports; of its own checkout."""
+        known = set(self.imports)
+        targets = {
+            module: {name for name in map(partial(_known, known), names) if name} - {module}
+            for module, names in self.imports.items()
+        }
+        counted = Counter(name for own in targets.values() for name in own)
+        return [counted[module] for module in known], [len(own) for own in targets.values()]
 
 
 def measure(checkout: Path) -> Measured:
@@ -86,7 +125,7 @@ def measure(checkout: Path) -> Measured:
         if TESTS.intersection(parts) or path.name.startswith("test_"):
             found.test_lines += sum(bool(line.strip()) for line in text.splitlines())
         else:
-            found.add(text, ast.parse(text, path))
+            found.add(path.relative_to(checkout), text, ast.parse(text, path))
     if not found.functions:
         raise SystemExit(
             f"{checkout} holds no Python source: give the folder of a checkout or of an unpacked"
@@ -139,9 +178,51 @@ def _public(node: ast.Module | ast.ClassDef) -> Iterator[Function | ast.ClassDef
                 yield from _public(child)
 
 
-def _spread(values: Sequence[int]) -> str:
-    """Median, 95th percentile, largest."""
-    return " / ".join(f"{number:.0f}" for number in np.percentile(values, [50, 95, 100]))
+def _spread(values: Sequence[int], high: float = 95) -> str:
+    """Median, 95th or another percentile, largest."""
+    return " / ".join(f"{number:.0f}" for number in np.percentile(values, [50, high, 100]))
+
+
+def _n_taken(function: Function) -> int:
+    """Parameters with a name, less `self`."""
+    arguments = function.args
+    return len([*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]) - 1
+
+
+def _is_of_tuples(node: ast.AST) -> bool:
+    """Whether it is an assignment of several values to several names at once."""
+    return (
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Tuple)
+        and any(isinstance(target, ast.Tuple) for target in node.targets)
+    )
+
+
+def _module(place: Path) -> str:
+    """Dotted name of a file; of `__init__.py` that of its folder."""
+    parts = [part for part in place.with_suffix("").parts if part != "src"]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(tree: ast.Module, place: Path) -> Iterator[str]:
+    """Dotted names that a file imports, whole."""
+    package = _module(place.parent / "__init__.py").split(".")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = [*start, *filter(None, [node.module])]
+            yield from (".".join([*base, name.name]) for name in node.names)
+
+
+def _known(modules: set[str], name: str) -> str | None:
+    """The module of the checkout that a dotted name is, or is in."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        if ".".join(parts[:n]) in modules:
+            return ".".join(parts[:n])
+    return None
 
 
 def main() -> None:
@@ -155,7 +236,8 @@ def main() -> None:
         help="folder of a checkout or an unpacked release",
     )
     rows = [measure(path).markdown(path.resolve().name) for path in parser.parse_args().checkouts]
-    sys.stdout.writelines([HEADER, "|---" * 10 + "|\n", *rows])
+    header = f"| {' | '.join(COLUMNS)} |\n"
+    sys.stdout.writelines([header, "|---" * len(COLUMNS) + "|\n", *rows])
 
 
 if __name__ == "__main__":

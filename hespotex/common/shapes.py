@@ -38,7 +38,7 @@ POSITIVE = Rule(
 )
 UM_PER_PX = (0.05, 10.0)  # outside it a pixel size is none: that of 72 dpi is 352
 PIXEL_SIZE = Rule(
-    f"um per px, from {UM_PER_PX[0]:g} to {UM_PER_PX[1]:g}",
+    f"a number of um per px, from {UM_PER_PX[0]:g} to {UM_PER_PX[1]:g}",
     lambda value: is_number(value) and UM_PER_PX[0] <= value <= UM_PER_PX[1],
 )
 COUNT = Rule("a whole number from 0", lambda value: _is(value, int) and value >= 0)

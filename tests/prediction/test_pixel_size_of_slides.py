@@ -107,7 +107,9 @@ def test_against_the_file_in_a_list_of_slides(go: Predict) -> None:
 
 @pytest.mark.parametrize("said", ["690", "0", "-0.5", "0.001"])
 def test_what_is_no_pixel_size_is_refused_before_any_work(go: Predict, said: str) -> None:
-    with pytest.raises(InputError, match=r"mpp: expected um per px, from 0\.05 to 10, found"):
+    with pytest.raises(
+        InputError, match=r"mpp: expected a number of um per px, from 0\.05 to 10, found"
+    ):
         go(go.tagged, f"mpp={said}")
     assert not (go.folder / "out").exists()
 

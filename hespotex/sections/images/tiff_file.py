@@ -27,7 +27,10 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 def _check_chain(file: tifffile.TiffFile, path: Path) -> None:
     """Walk from page to page, by the place that each gives for the next one."""
     passed: set[int] = set()
-    offset = int(file.pages.first.offset)
+    try:
+        offset = int(file.pages.first.offset)
+    except IndexError:  # no page at all: whoever reads it says so
+        return
     while 0 < offset < file.filehandle.size:
         if offset in passed:
             raise InputError(f"{path}: its pages follow in a circle; is the file whole?")
