@@ -16,6 +16,7 @@ from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import embed_section
 from hespotex.finalize import finalize as finalize_sweep
 from hespotex.modules.base import ExpressionModule
+from hespotex.prediction.image_side import POSITIONS
 from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.slide import SlideWriter
 from hespotex.prediction.slide_list import SlideFile
@@ -91,7 +92,8 @@ class TrainedModel:
         """Expression at every spot of a slide; nothing is written but embeddings, into the store.
 
         Args:
-            slide: image file, or a section whose spots are taken.
+            slide: image file, or a section, which is predicted at its spots as in training and
+              scoring (`context="positions"`).
             mpp: um per px; by default what the file says.
             positions: file of spot centres; by default a grid over the tissue.
             genes: by default all.
@@ -106,11 +108,12 @@ class TrainedModel:
             InputError: the slide cannot be predicted, or a key that does not exist.
         """
         given = {"mpp": mpp, "positions": positions, "genes": genes}
-        own = self._changed({**options, **{k: v for k, v in given.items() if v is not None}})
-        writer = SlideWriter(own, self._predictor)
+        asked = {**options, **{k: v for k, v in given.items() if v is not None}}
         if isinstance(slide, Section):
-            return writer.of_section(slide)
-        return writer.of_slide(SlideFile(Path(slide), None)).table
+            own = self._changed({"context": POSITIONS, **asked})
+            return SlideWriter(own, self._predictor).of_section(slide)
+        writer = SlideWriter(self._changed(asked), self._predictor)
+        return writer.of_slide(SlideFile(Path(slide))).table
 
     def embed(self, section: Section) -> ad.AnnData:
         """Embeddings `X` (n_spots, d_image) of the patches of a section, at its spots."""

@@ -17,6 +17,7 @@ from hydra.core.global_hydra import GlobalHydra
 import hespotex
 from hespotex.common.errors import InputError
 from hespotex.prediction.inference import predict
+from hespotex.results.predictions import prediction_file
 from hespotex.sections.layouts import layout_of
 
 RIDGE = ("model=ridge", "data.panel.n_top=40", "name=mine", "seed=3")
@@ -56,11 +57,16 @@ def test_results_are_those_of_the_sweep(outputs: Path) -> None:
     assert (outputs / "mine" / "report" / "index.html").is_file()
 
 
-def test_one_fold_is_a_run(demo_words: list[str], tmp_path: Path) -> None:
+def test_one_fold_is_a_run(demo_words: list[str], small_demo: Path, tmp_path: Path) -> None:
     run = hespotex.train([*demo_words, *RIDGE, f"paths.outputs={tmp_path}", "fold.index=1"])
     assert run.folder == tmp_path / "mine" / "fold1_seed3"
     assert run.metrics["sections"] and run.config["model"]["name"] == "ridge"
     assert not GlobalHydra.instance().is_initialized()
+    (test,) = run.ids("test")[:1]
+    model = hespotex.load(run.folder, store=demo_words[2].removeprefix("paths.store="))
+    table = model.predict(hespotex.read(small_demo, test))
+    scored = ad.read_h5ad(prediction_file(run.folder, test))
+    np.testing.assert_allclose(table.X, scored.X, atol=1e-5)
     with pytest.raises(InputError, match="cross_validate"):
         hespotex.train([*demo_words, "fold.index=all"])
 

@@ -12,7 +12,8 @@ from hespotex.sections.section import Section
 from hespotex.sections.tissue import Tissue, slide_tissue
 
 TISSUE = "tissue"
-CONTEXTS = (TISSUE, "positions")
+POSITIONS = "positions"
+CONTEXTS = (TISSUE, POSITIONS)
 BESIDE = 0.5  # share of the spots beside the tissue from which this is said
 FEW = 20  # spots below which their own mean and spread say little
 TOO_FEW = (
