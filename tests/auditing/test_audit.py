@@ -136,11 +136,11 @@ def test_the_summary_audits_every_run(
     caplog.set_level("INFO")
     summarise(clean.parent)
     assert (
-        "- ridge, fold 0, seed 0: audit: 13 pass, 0 fail\n"
+        "- ridge, fold 0, seed 0: audit: 14 pass, 0 fail\n"
         in (clean.parent / "summary.md").read_text()
     )
     assert (
-        "- ridge, fold 1, seed 0: audit: 12 pass, 1 fail (groups); groups: on both sides: P1"
+        "- ridge, fold 1, seed 0: audit: 13 pass, 1 fail (groups); groups: on both sides: P1"
         in caplog.text
     )
 
@@ -161,7 +161,7 @@ def test_the_command(
     assert run(str(clean)) == 0
     assert (
         "PASS         scaling         the training" in caplog.text
-        and "audit: 13 pass, 0 fail" in caplog.text
+        and "audit: 14 pass, 0 fail" in caplog.text
     )
     edit(clean / "split.json", lambda split: split["train"].append(split["test"][0]))
     assert run("--quick", str(clean)) == 1
