@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from hespotex.cli.endings import Sweep, refuse
+from hespotex.cli.entry import quiet
 from hespotex.cli.names import check_config_names
 from hespotex.cli.numbers import check_numbers
 from hespotex.common.errors import InputError, stopped_by
@@ -26,6 +27,7 @@ def _job_folder(number: int, *, _root_: DictConfig) -> str:
         number: of the job.
         _root_: its config, by which name OmegaConf hands it over.
     """
+    quiet()  # this is before the job's own start
     from hespotex.training.job_folder import job_folder
 
     try:

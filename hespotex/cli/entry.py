@@ -98,7 +98,7 @@ def _in_hydra(task: Main) -> Main:
 
     @wraps(task)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        _quiet()
+        quiet()
         with stoppable():  # of a job in a process of its own; else its caller has seen to it
             try:
                 return task(*args, **kwargs)
@@ -113,7 +113,7 @@ def plain_errors(main: Main) -> Main:
 
     @wraps(main)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        _quiet()
+        quiet()
         with stoppable():
             try:
                 return main(*args, **kwargs)
@@ -170,7 +170,7 @@ class VerbParser(argparse.ArgumentParser):
         )
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Keep the libraries' advice out of the way of our own messages."""
     logging.raiseExceptions = False  # a log on a full disk would show a traceback for each line
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
