@@ -16,9 +16,7 @@ EXAMPLES = {
     "outputs/mine --output models/breast": (
         "then: python predict.py checkpoint=models/breast slides=..."
     ),
-    "outputs/mine --push owner/breast": (
-        "onto the Hugging Face hub; then: python predict.py checkpoint=hf://owner/breast slides=..."
-    ),
+    "outputs/mine --push owner/breast": "onto the hub, for checkpoint=hf://owner/breast",
 }
 
 
