@@ -94,6 +94,7 @@ def test_a_test_image_at_its_measured_spots_gets_the_values_of_the_run(
         f"checkpoint={folder}/checkpoints/best.ckpt",
         f"slides={small_demo}/wsis/DEMO1.tif",
         f"output={tmp_path / 'out'}",
+        "context=positions",  # as sections are scored
     ]
     predict(
         compose_config(
