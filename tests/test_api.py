@@ -125,6 +125,8 @@ def test_sections_are_read_embedded_and_predicted(
     [
         (lambda model: model.predict("x.tif", mgg=0.5), "there is no mgg; expected keys"),
         (lambda model: model.predict("x.tif"), "x.tif"),
+        (lambda model: model.predict("x.tif", genes=["DEMO-M01"]), "genes: .*near: DEMO-M"),
+        (lambda _: hespotex.train(["modle=ridge"]), "would refuse modle=ridge"),
         (lambda _: hespotex.load("nowhere"), "set checkpoint="),
         (lambda _: hespotex.load("nowhere", floods=1), "load: there is no floods"),
         (lambda _: hespotex.read_results("nowhere"), "folder not found"),

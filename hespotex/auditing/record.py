@@ -8,7 +8,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import read_json
 from hespotex.common.provenance import KEY
 from hespotex.records.checkpoint import read_checkpoint
-from hespotex.records.trusted import plain
+from hespotex.records.plain import read_config
 
 Config = dict[str, Any]
 NOT_WHOLE = "the run's folder is not whole"
@@ -57,10 +57,8 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(
             f"{folder} holds scores but no training run: audit the runs whose checkpoints made them"
         )
-    files = {
-        name: read_json(folder / f"{name}.json", NOT_WHOLE)
-        for name in ("config", "split", "metrics")
-    }
+    split, metrics = (
+        read_json(folder / f"{name}.json", NOT_WHOLE) for name in ("split", "metrics")
+    )
     checkpoint = read_checkpoint(folder / "checkpoints" / "best.ckpt")
-    config = plain(files["config"])
-    return RunRecord(folder, config, files["split"], files["metrics"], checkpoint)
+    return RunRecord(folder, read_config(folder, NOT_WHOLE), split, metrics, checkpoint)

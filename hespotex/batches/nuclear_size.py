@@ -73,7 +73,7 @@ def check_by_nuclei(slide: Section, trained: float | None, store: EmbeddingStore
     Raises:
         InputError: by its pixel size they are more than 2.2 times as large, or as small.
     """
-    size = nuclear_size(slide, store)
+    size = float("nan") if trained is None else nuclear_size(slide, store)
     if trained is None or not np.isfinite(size):
         log.info("%s: its pixel size is not checked by the size of nuclei", slide.section_id)
         return

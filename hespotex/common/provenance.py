@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,8 @@ def flat(config: Any, prefix: str = "") -> dict[str, Any]:
 def settings(config: dict[str, Any]) -> dict[str, Any]:
     """What makes a run another one, as dotted keys; where and how it ran is left out."""
     return {key: value for key, value in flat(config).items() if not key.startswith(IGNORED)}
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Keys of which two sets of settings do not say the same."""
+    return [key for key in {**one, **other} if one.get(key) != other.get(key)]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 # torch's word, once a process
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+Gradients = tuple[Tensor | None, Tensor | None, None]
 
 
 def from_scipy(matrix: sparse.csr_matrix) -> Tensor:
@@ -96,7 +97,7 @@ class WeightedSum(torch.autograd.Function):
         return _product(edges.matrix(values), x)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Gradients:  # type: ignore[override]
         x, values = ctx.saved_tensors
         edges = ctx.edges
         to_x = _product(edges.transposed(values), grad) if ctx.needs_input_grad[0] else None

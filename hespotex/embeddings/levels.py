@@ -23,7 +23,7 @@ LEAST_SPREAD = 0.01  # of the whole section's, to which that of a piece is raise
 
 
 class SectionRows(Protocol):
-    """Embeddings (n_spots, d) of a section; see `hespotex.data.rows.Embeddings`."""
+    """Embeddings (n_spots, d) of a section; see `hespotex.embeddings.rows.Embeddings`."""
 
     def __len__(self) -> int: ...
 

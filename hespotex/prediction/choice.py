@@ -7,12 +7,13 @@ from typing import Any
 
 from hespotex.common.errors import InputError
 from hespotex.common.failures import Failures
-from hespotex.common.files import read_json, safe_name
-from hespotex.common.provenance import flat
+from hespotex.common.files import safe_name
+from hespotex.common.provenance import differing, flat
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.layout import BEST, CONFIG, FINAL, METRICS, homes
+from hespotex.records.plain import read_config
 from hespotex.records.runs import read_runs
-from hespotex.records.trusted import check_groups, part, plain
+from hespotex.records.trusted import check_groups, part
 from hespotex.results.tables.final import FACTS
 
 TAKEN = ("data", "encoder", "nuclei", "model")  # what the folds of one model share
@@ -73,11 +74,10 @@ def finished_final(sweep: Path, chosen: Chosen) -> Path | None:
     if not (folder / METRICS).is_file() or not (folder / FACTS).is_file():
         return None
     first = next(iter(chosen.configs.values()))
-    a, b = (_settings(config) for config in (first, _config_of(folder)))
-    if differing := [key for key in a | b if a.get(key) != b.get(key)]:
+    if keys := differing(_settings(first), _settings(_config_of(folder))):
         raise InputError(
             f"{folder} was fitted with other settings than the runs of {sweep}"
-            f" ({', '.join(differing[:6])}): python -m hespotex.finalize {sweep} --restart fits it"
+            f" ({', '.join(keys[:6])}): python -m hespotex.finalize {sweep} --restart fits it"
             " anew"
         )
     return folder
@@ -155,13 +155,7 @@ def _of_one_strategy(runs: list[dict[str, Any]], sweep: Path) -> list[dict[str, 
 
 
 def _config_of(folder: Path) -> Config:
-    """The config of a run, as plain values.
-
-    Raises:
-        InputError: there is none, or it cannot be read.
-    """
-    config: Config = plain(read_json(folder / CONFIG, "the run's folder is not whole"))
-    return config
+    return read_config(folder, "the run's folder is not whole")
 
 
 def settings_of(chosen: Chosen) -> Config:
@@ -184,10 +178,9 @@ def settings_of(chosen: Chosen) -> Config:
 def _check_alike(one: Path, first: Config, other: Path, config: Config) -> None:
     """Refuse runs that were not folds of one model."""
     a, b = (flat({name: found.get(name) for name in TAKEN}) for found in (first, config))
-    if differing := [key for key in a | b if a.get(key) != b.get(key)]:
+    if keys := differing(a, b):
         shown = ", ".join(
-            f"{key}: {a.get(key)} in {one.name}, {b.get(key)} in {other.name}"
-            for key in differing[:6]
+            f"{key}: {a.get(key)} in {one.name}, {b.get(key)} in {other.name}" for key in keys[:6]
         )
         raise InputError(
             f"{one.parent} holds runs of other settings ({shown}); give the folder of one"

@@ -2,8 +2,11 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.loader import Batching, BlockLoader
@@ -21,8 +24,10 @@ from hespotex.prediction.ensemble import Batches, Ensemble, Facts, find_checkpoi
 from hespotex.prediction.fold_spread import folds_beside
 from hespotex.records.build import Config, build
 from hespotex.records.facts import facts_in_use
-from hespotex.records.trusted import part, plain, rebuild, rebuild_part
+from hespotex.records.plain import plain
+from hespotex.records.trusted import part, rebuild, rebuild_part
 from hespotex.results.about import brief
+from hespotex.results.slide.evidence import gene_evidence
 from hespotex.sections.section import Section
 
 
@@ -41,15 +46,13 @@ class Predictor:
         self.ensemble = Ensemble(find_checkpoints(config["checkpoint"], bool(config.get("folds"))))
         self.about = self.ensemble.about
         self.genes = self.ensemble.genes
-        for key in ("map_genes", "genes"):
-            check_markers(config[key] or [], self.genes, key)
+        self.check_genes(config)
         with facts_in_use(next(iter(self.ensemble.fingerprints))):
             self.encoder = _encoder(self.about, config["weights"])
             self.nuclei = _nuclei(self.about, config["nuclei_folder"])
             self.inputs = ImageInputs(**self.about["image_inputs"])
             self.batching: Batching = rebuild(self.about["config"], "data.batching")
-        checkpoints = [Path(path) for path in self.ensemble.fingerprints]
-        self.folds = folds_beside(checkpoints, self.genes) if config.get("fold_std") else None
+        self.folds = folds_beside(self._checkpoints, self.genes) if config.get("fold_std") else None
         self.store: EmbeddingStore = build(config["store"])
         self.provenance = brief(self.about) | {
             "standardize": self.inputs.standardize,
@@ -59,6 +62,24 @@ class Predictor:
         }
         if self.folds:
             self.provenance["fold_std_of"] = " ".join(self.folds.fingerprints)
+
+    def check_genes(self, config: Config) -> None:
+        """Refuse genes that the models do not know.
+
+        Raises:
+            InputError: with the nearest that they know.
+        """
+        for key in ("map_genes", "genes"):
+            check_markers(config[key] or [], self.genes, key)
+
+    @cached_property
+    def evidence(self) -> pd.DataFrame:
+        """What each gene has earned on sections that were left out; see `gene_evidence`."""
+        return gene_evidence(self._checkpoints, self.genes)
+
+    @property
+    def _checkpoints(self) -> list[Path]:
+        return [Path(path) for path in self.ensemble.fingerprints]
 
     @property
     def modules(self) -> list[ExpressionModule]:

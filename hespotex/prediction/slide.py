@@ -23,7 +23,6 @@ from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.slide_list import SlideFile
 from hespotex.records.build import Config
 from hespotex.results.about import panel_rule
-from hespotex.results.slide.evidence import gene_evidence
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
 from hespotex.results.slide.index import INDEX
 from hespotex.results.slide.regions import mark_spots
@@ -72,8 +71,6 @@ class SlideWriter:
             )
         self.asked: list[str] = list(dict.fromkeys([*self.drawn, *(config["genes"] or [])]))
         self.sets = read_gmt(Path(config["gene_sets"])) if config["gene_sets"] else {}
-        checkpoints = [Path(path) for path in predictor.ensemble.fingerprints]
-        self.evidence = gene_evidence(checkpoints, predictor.genes)
 
     def check(self, slides: Iterable[SlideFile]) -> None:
         """Refuse, before any work, slides of which the output holds another model's prediction, or
@@ -224,7 +221,7 @@ class SlideWriter:
         if own.folds:
             table.var["fold_std_folds"] = own.folds.n_folds.numpy()
         table.var["panel"] = pd.Categorical([panel_rule(own.about["config"])] * table.n_vars)
-        table.var = table.var.join(self.evidence)
+        table.var = table.var.join(own.evidence)
         return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
 
 

@@ -8,7 +8,8 @@ from hespotex.common.loading import load_tensors
 from hespotex.common.provenance import KEY
 from hespotex.genes.expression import Expression
 from hespotex.modules.base import ExpressionModule
-from hespotex.records.trusted import part, plain, rebuild
+from hespotex.records.plain import plain
+from hespotex.records.trusted import part, rebuild
 
 Config = dict[str, Any]
 

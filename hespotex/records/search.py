@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from hespotex.common.errors import InputError
-from hespotex.common.files import atomic_path, read_json, visible, write_json
+from hespotex.common.files import atomic_path, visible, write_json
 from hespotex.common.provenance import settings
 from hespotex.common.spreadsheet import write_csv
 from hespotex.records.layout import (
@@ -18,6 +18,7 @@ from hespotex.records.layout import (
     searches,
     trials,
 )
+from hespotex.records.plain import read_config
 
 TABLE = "trials.csv"
 COLUMNS = ("trial", "score", "runs", "best")  # before the settings
@@ -87,7 +88,7 @@ def _settings(trial: Trial) -> dict[str, Any]:
     """Of the trial's first run, as dotted keys; none where it has not begun."""
     configs = visible(trial.folder, f"**/{CONFIG}")
     try:
-        return settings(read_json(configs[0])) if configs else {}
+        return settings(read_config(configs[0].parent)) if configs else {}
     except InputError:
         return {}
 

@@ -7,24 +7,16 @@ built, by what may stand at its place, and is built without Hydra: nothing in it
 import importlib
 import inspect
 import os
-from collections import deque
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
-import numpy as np
-from omegaconf import DictConfig, ListConfig, OmegaConf
-
 from hespotex.common.errors import InputError
 from hespotex.records.kinds import KINDS, Kind
-from hespotex.records.moved import current
+from hespotex.records.plain import TARGET, plain
 
 TRUST = "HESPOTEX_TRUST"  # environment: the user's own packages, with commas between them
 OURS = "hespotex"
-DEEPEST = 30  # containers inside each other; a list may hold itself
-MOST = 100_000  # values; a few shared lists can stand for billions
-TARGET = "_target_"
 PARTIAL = "_partial_"
 ARGUMENTS = "_args_"
 HYDRA = (TARGET, PARTIAL, ARGUMENTS, "_recursive_", "_convert_")
@@ -262,52 +254,3 @@ def _made(value: Any, kinds: tuple[Kind, ...], given: Mapping[str, Any]) -> Any:
     arguments = _made(value.get(ARGUMENTS, []), kinds, {})
     make = partial(_known(value[TARGET], kinds), *arguments, **settings, **given)
     return make if value.get(PARTIAL) else make()
-
-
-def plain(value: Any) -> Any:
-    """Dicts, lists and plain values only: whatever container a file brought becomes one of these.
-
-    Raises:
-        InputError: something else is in it, or it has no end.
-    """
-    return _Plain()(value, 0)
-
-
-class _Plain:
-    """Converts one config, and counts what it has seen."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def __call__(self, value: Any, depth: int) -> Any:
-        self.seen += 1
-        if depth > DEEPEST or self.seen > MOST:
-            raise InputError("the file's config is deeper or larger than any of ours: not loaded")
-        if isinstance(value, DictConfig | ListConfig):
-            value = OmegaConf.to_container(value, resolve=False)
-        if isinstance(value, Mapping):
-            content = {_scalar(name): self(child, depth + 1) for name, child in value.items()}
-            return _renamed(content)
-        if isinstance(value, list | tuple | deque | AbstractSet):
-            return [self(child, depth + 1) for child in value]
-        return _scalar(value)
-
-
-def _renamed(content: dict[str, Any]) -> dict[str, Any]:
-    """Classes as they are called today."""
-    target = content.get(TARGET)
-    return content | {TARGET: current(target)} if isinstance(target, str) else content
-
-
-def _scalar(value: Any) -> Any:
-    """A plain value of Python's own types; subclasses become what they stand for."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, np.generic):
-        value = value.item()
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    raise InputError(
-        f"the file's config holds a {type(value).__name__}, no plain value: not loaded"
-    )

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from hespotex.common.errors import InputError
-from hespotex.common.files import digest, read_json
+from hespotex.common.files import digest
+from hespotex.records.layout import CONFIG
+from hespotex.records.plain import read_config
 from hespotex.records.runs import Runs
 from hespotex.results.findings import FAIL, PASS, Finding, read_audit
 
@@ -83,8 +85,8 @@ def fingerprint(runs: Runs) -> str:
 
 def config(run: dict[str, Any]) -> dict[str, Any]:
     """The resolved config of a run; empty where none is stored."""
-    file = Path(run["folder"]) / "config.json"
-    return read_json(file) if file.is_file() else {}
+    folder = Path(run["folder"])
+    return read_config(folder) if (folder / CONFIG).is_file() else {}
 
 
 def versions(runs: Runs) -> Facts:

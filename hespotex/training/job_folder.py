@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from hespotex.common.files import read_json, safe_name, visible
-from hespotex.common.provenance import settings
+from hespotex.common.files import safe_name, visible
+from hespotex.common.provenance import differing, settings
 from hespotex.records.layout import CONFIG, FINAL, SEARCH
 from hespotex.splits.strategies import ALL
 from hespotex.training.run import on_this_machine
@@ -43,8 +43,8 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
     for folder in _folders(sweep):
         if _is(wanted, list(_runs(folder))):
             return folder.name
-    differing = {key for found in there for key in _differing(wanted, found)}
-    if cfg.restart or not all(key.startswith(ADDED) for key in differing):
+    keys = {key for found in there for key in differing(wanted, found)}
+    if cfg.restart or not all(key.startswith(ADDED) for key in keys):
         return number
     name = safe_name(f"{cfg.model.name}_fold{cfg.fold.index}_seed{cfg.seed}")
     log.info("%s holds another run: this one is added as %s", sweep / number, name)
@@ -68,17 +68,14 @@ def _folders(sweep: Path) -> list[Path]:
 def _runs(folder: Path) -> Iterator[Settings]:
     """Settings of the runs of a job that have computed something: one, or one for each fold."""
     for file in [folder / CONFIG, *visible(folder, f"fold*/{CONFIG}")]:
-        if file.is_file() and RunFolder(file.parent).holds_work():
-            yield settings(read_json(file, "move it away, or choose name=NEW"))
+        run = RunFolder(file.parent)
+        if file.is_file() and run.holds_work():
+            yield run.recorded()
 
 
 def _is(wanted: Settings, there: list[Settings]) -> bool:
     """Whether these runs are those that are wanted."""
     every = wanted[INDEX] == ALL
     return bool(there) and all(
-        not (_differing(wanted, found) - ({INDEX} if every else set())) for found in there
+        not (set(differing(wanted, found)) - ({INDEX} if every else set())) for found in there
     )
-
-
-def _differing(wanted: Settings, found: Settings) -> set[str]:
-    return {key for key in {*wanted, *found} if wanted.get(key) != found.get(key)}

@@ -7,11 +7,11 @@ from typing import Any
 from hespotex.callbacks.checkpoint_io import ends_without_best, why_unreadable
 from hespotex.common.errors import InputError
 from hespotex.common.files import read_json, write_json
-from hespotex.common.provenance import settings
+from hespotex.common.provenance import differing, settings
 from hespotex.common.shapes import check_shape
 from hespotex.records.build import Config
 from hespotex.records.manifest import MANIFEST, check_files
-from hespotex.records.trusted import plain
+from hespotex.records.plain import read_config
 
 log = logging.getLogger(__name__)
 AGAIN = "restart=true runs it again"
@@ -38,11 +38,10 @@ class RunFolder:
         wanted = settings(config)
         file = self.path / "config.json"
         if file.is_file() and self.holds_work() and not config["restart"]:
-            found = settings(plain(read_json(file, AGAIN)))
-            differing = [key for key in wanted | found if wanted.get(key) != found.get(key)]
-            if differing:
+            found = self.recorded()
+            if keys := differing(wanted, found):
                 changes = ", ".join(
-                    f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in differing[:6]
+                    f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in keys[:6]
                 )
                 raise InputError(
                     f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true"
@@ -54,6 +53,10 @@ class RunFolder:
         if not self.metrics_file.is_file():  # a finished run keeps what it was made with
             (self.path / MANIFEST).unlink(missing_ok=True)
             write_json(file, config)
+
+    def recorded(self) -> dict[str, Any]:
+        """The settings of the run that is there, as dotted keys."""
+        return settings(read_config(self.path, AGAIN))
 
     def holds_work(self) -> bool:
         """Whether an earlier run has come to its first checkpoint; a start that failed takes no

@@ -18,6 +18,7 @@ from hespotex.records.checkpoint import load_module, read_checkpoint
 from hespotex.records.layout import BEST, CONFIG, METRICS
 from hespotex.records.manifest import MANIFEST
 from hespotex.records.moved import MOVED, current
+from hespotex.records.plain import read_config
 from hespotex.results.findings import FAIL
 
 RIDGE = ("model=ridge", "data.panel.n_top=40")
@@ -101,6 +102,7 @@ def test_an_older_run_is_loaded_audited_and_known_again(train: Callable[..., Pat
         assert torch.equal(value, again.state_dict()[name])
     findings = audit_run(folder, DataSets())
     assert not [finding.reason for finding in findings if finding.verdict == FAIL]
+    assert read_config(folder)["data"]["panel"]["_target_"].startswith("hespotex.genes.panel.")
     scores = (folder / METRICS).read_bytes()
     assert train(*RIDGE) == folder and (folder / METRICS).read_bytes() == scores
 

@@ -19,7 +19,8 @@ from hespotex.genes.expression import LogRaw
 from hespotex.prediction.predictor import Predictor
 from hespotex.records.checkpoint import restored_target
 from hespotex.records.kinds import KINDS
-from hespotex.records.trusted import _kind_of, check, part, plain, rebuild_part
+from hespotex.records.plain import plain
+from hespotex.records.trusted import _kind_of, check, part, rebuild_part
 
 MODULE = {"_target_": "hespotex.modules.ridge.RidgeModule", "_partial_": True, "alphas": [1.0]}
 FINE: list[tuple[str, Any]] = [
