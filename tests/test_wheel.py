@@ -62,7 +62,7 @@ def run(installed: Path, cwd: Path, *words: str) -> str:
 
 def test_it_holds_every_file_of_the_package_and_of_conf(installed: Path) -> None:
     def content(folder: Path) -> set[str]:
-        kinds = {".py", ".yaml", ".csv", ".html", ".css", ".js", ".j2"}
+        kinds = {".py", ".yaml", ".csv", ".gz", ".html", ".css", ".js", ".j2"}
         return {
             path.relative_to(folder).as_posix()
             for path in folder.rglob("*")

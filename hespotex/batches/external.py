@@ -111,6 +111,7 @@ def prepare_external(
         InputError: the model has seen a section, its patient or its tissue; no genes in common; or
           no section is left.
     """
+    sections.call_as(training.genes)
     facts: dict[str, dict[str, Any]] = {}
     ids = without_failed(
         list(sections.keys), failures, lambda i: facts.update({i: section_facts(sections[i])})

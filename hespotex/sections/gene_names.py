@@ -4,7 +4,7 @@ probes.
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -15,12 +15,11 @@ from scipy import sparse
 from hespotex.common.errors import InputError
 from hespotex.common.typed_paths import typed_path
 from hespotex.common.user_table import read_user_table
+from hespotex.sections.names.genes import VERSION
 from hespotex.sections.section import Section, sum_columns
 
 log = logging.getLogger(__name__)
 
-# symbols of clones such as AL109927.1 keep their suffix
-VERSION = re.compile(r"^(ENS[A-Z]*G\d{6,})\.\d+$")
 # Xenium, CosMx and HTSeq: what is counted beside genes
 CONTROL = re.compile(
     r"^(blank[-_]|neg(ative)?(control|prb|probe)|antisense_|unassigned|deprecated|"
@@ -43,7 +42,9 @@ class GeneNames:
         drop_control_probes: leave out what is counted beside genes: blanks, negative controls,
           unassigned codewords.
         drop_mitochondrial, drop_ribosomal: leave out MT- genes, and the proteins of the ribosome
-        (RPS, RPL).
+          (RPS, RPL).
+        one_name: a gene that the sections of a data set name differently gets one name, see
+          `common_names`.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class GeneNames:
         drop_control_probes: bool = True,
         drop_mitochondrial: bool = False,
         drop_ribosomal: bool = False,
+        one_name: bool = False,
     ) -> None:
+        self.one_name = one_name
         self.aliases = read_aliases(typed_path(aliases)) if aliases else {}
         wanted = (
             (drop_control_probes, CONTROL),
@@ -61,14 +64,19 @@ class GeneNames:
         )
         self.dropped = [pattern for asked, pattern in wanted if asked]
 
-    def __call__(self, section: Section) -> Section:
+    def __call__(self, section: Section, common: Mapping[str, str] | None = None) -> Section:
         """The section under its new names; the same object where nothing changes.
+
+        Args:
+            section: as it was read.
+            common: names, as `rename` gives them, that other sections have another word for.
 
         Raises:
             InputError: no gene is left.
         """
         old = [str(name) for name in section.adata.var_names]
-        names = [self.rename(name) for name in old]
+        own = [self.rename(name) for name in old]
+        names = [common.get(name, name) for name in own] if common else own
         keep = np.array(
             [
                 not any(p.match(n) for p in self.dropped for n in pair)

@@ -8,8 +8,11 @@ from typing import overload
 from scipy import sparse
 
 from hespotex.common.errors import InputError
+from hespotex.common.progress import progress
 from hespotex.sections.gene_names import GeneNames
 from hespotex.sections.ids import by_id
+from hespotex.sections.names.genes import Genes
+from hespotex.sections.names.one_name import Names, check_ids, common_names
 from hespotex.sections.section import Reader, Section, SectionKey
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,9 @@ class Sections:
         self.keys: dict[str, SectionKey] = keys_by_id(reader.section_keys())
         self._room = keep_gib * 2**30
         self._kept: OrderedDict[str, Section] = OrderedDict()
+        self._reference: tuple[str, ...] = ()
+        self._common: dict[str, Names] | None = None
+        self._wrong: dict[str, InputError] = {}
 
     def __getitem__(self, section_id: str) -> Section:
         if section_id in self._kept:
@@ -52,8 +58,23 @@ class Sections:
         return self.measured(self.named(section_id))
 
     def named(self, section_id: str) -> Section:
-        """A section with its gene names put right, its empty spots included."""
-        return self.names(self.reader.read(section_id))
+        """A section with its gene names put right, its empty spots included.
+
+        Raises:
+            InputError: it cannot be read, or its Ensembl ids are not of the names beside them.
+        """
+        common = self._common_names()
+        if section_id in self._wrong:
+            raise self._wrong[section_id]
+        return self.names(self.reader.read(section_id), common.get(section_id))
+
+    def call_as(self, genes: Sequence[str]) -> None:
+        """From now on, where sections have another name for one of these genes, it gets this
+        one.
+        """
+        self._reference = tuple(genes)
+        self._common = None
+        self._kept.clear()
 
     def measured(self, named: Section) -> Section:
         """Such a section less its empty spots, kept while there is room."""
@@ -64,6 +85,32 @@ class Sections:
     def of(self, section_ids: Sequence[str]) -> "SectionList":
         """These sections, in this order, each read when it is looked at."""
         return SectionList(self, section_ids)
+
+    def _common_names(self) -> dict[str, Names]:
+        """What to rename in each section, so that a gene has one name in all of them."""
+        if self._common is None:
+            reference = [*self._reference, *self.names.aliases.values()]
+            self._common = common_names(self._genes(), reference)
+        return self._common
+
+    def _genes(self) -> dict[str, Genes]:
+        """Of the sections whose reader tells them without the counts."""
+        tell = getattr(self.reader, "genes", None)
+        found: dict[str, Genes] = {}
+        if tell is None or not self.names.one_name:
+            return found
+        for section_id in progress(list(self.keys), "genes", "sections"):
+            try:
+                genes: Genes = tell(section_id)
+            except InputError:  # said where the section is read
+                continue
+            try:
+                check_ids(section_id, genes)
+            except InputError as error:
+                self._wrong[section_id] = error
+                continue
+            found[section_id] = genes.called(map(self.names.rename, genes.names))
+        return found
 
     def _keep(self, section: Section) -> None:
         """Remember a section; those that were used longest ago are let go when there is no room."""

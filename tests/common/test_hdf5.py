@@ -16,7 +16,7 @@ from hespotex.embeddings.store_files import DAMAGED, stored_files, why_unusable
 from hespotex.results.html.calibration import calibration
 from hespotex.sections.readers.common import read_h5ad
 from hespotex.sections.readers.hest.benchmark import patches_mpp
-from hespotex.sections.readers.spaceranger.files import _matrix
+from hespotex.sections.readers.spaceranger.matrix import read_matrix
 
 SECRET = "secret.h5"
 
@@ -96,7 +96,7 @@ def test_refused_by_every_reader(folder: Path, foreign: Foreign) -> None:
         lambda: read_h5ad(path),
         lambda: read_anndata(path),
         lambda: patches_mpp(path),
-        lambda: _matrix(path),
+        lambda: read_matrix(path),
         lambda: StoredRows(path, []),
         lambda: why_damaged(path),
     ]

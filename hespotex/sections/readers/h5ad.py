@@ -7,12 +7,13 @@ from pathlib import Path
 from hespotex.common.errors import InputError
 from hespotex.sections.ids import h5ads_in, name_files
 from hespotex.sections.images import image_facts
+from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.frame import as_number
 from hespotex.sections.readers.checks.on_tissue import COLUMN
 from hespotex.sections.readers.common import chosen, existing_folder
 from hespotex.sections.readers.groups import Groups, read_groups
 from hespotex.sections.readers.measured import How, read_measured
-from hespotex.sections.readers.obs import one_patient
+from hespotex.sections.readers.obs import one_patient, read_genes
 from hespotex.sections.readers.pictures import Images, configured_image, image_beside
 from hespotex.sections.scale import believable, choose_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
@@ -66,6 +67,10 @@ class H5adReader:
 
     def section_keys(self) -> list[SectionKey]:
         return [SectionKey(name, self._groups[name]) for name in self._files]
+
+    def genes(self, section_id: str) -> Genes:
+        """What is known of its genes without the counts."""
+        return read_genes(self._files[section_id])
 
     def read(self, section_id: str) -> Section:
         path = self._files[section_id]

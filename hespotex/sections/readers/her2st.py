@@ -14,6 +14,7 @@ from scipy import sparse
 from hespotex.common.errors import InputError
 from hespotex.sections.ids import by_id, check_unique
 from hespotex.sections.images import image_facts
+from hespotex.sections.names.genes import Genes, genes_of
 from hespotex.sections.readers.checks.frame import OVERRIDE, Frame
 from hespotex.sections.readers.checks.on_tissue import yes_or_no
 from hespotex.sections.readers.common import (
@@ -25,7 +26,7 @@ from hespotex.sections.readers.common import (
     only,
     read_table,
 )
-from hespotex.sections.readers.plain_table import plain_table
+from hespotex.sections.readers.plain_table import first_line, plain_table
 from hespotex.sections.scale import choose_mpp, pitch_px
 from hespotex.sections.section import (
     ARRAY,
@@ -76,6 +77,11 @@ class Her2stReader:
 
     def section_keys(self) -> list[SectionKey]:
         return [SectionKey(section_id, group=section_id[0]) for section_id in self._counts]
+
+    def genes(self, section_id: str) -> Genes:
+        """What is known of its genes without the counts."""
+        path = self._counts[section_id]
+        return genes_of(first_line(path) or _gene_names(path))
 
     def read(self, section_id: str) -> Section:
         counts = _counts(self._counts[section_id])
@@ -206,7 +212,7 @@ def _counts(path: Path) -> pd.DataFrame:
 
 def _any_counts(path: Path) -> pd.DataFrame:
     """Of a table that is not plain: it is put right, or the error says what is wrong with it."""
-    genes = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0, 1:]
+    genes = _gene_names(path)
     counts = read_table(path, header=None, skiprows=1, index_col=0)
     if len(genes) != counts.shape[1]:
         raise InputError(
@@ -215,5 +221,11 @@ def _any_counts(path: Path) -> pd.DataFrame:
     for column in counts:
         if counts[column].dtype.kind not in "iuf":
             counts[column] = numbers_of(counts, column, str(path))
-    counts.columns = pd.Index(list(genes))
+    counts.columns = pd.Index(genes)
     return counts
+
+
+def _gene_names(path: Path) -> list[str]:
+    """The first line of a table of counts."""
+    first = read_table(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+    return list(first.iloc[0, 1:])

@@ -1,9 +1,10 @@
-"""What an h5ad says of its spots, read through anndata without the counts.
+"""What an h5ad says of its spots and genes, read through anndata without the counts.
 
 Files of anndata 0.6 hold `obs` as one compound data set with the categories in `uns`; those of 0.7
 keep them in `obs/__categories`. The codes of a category are never taken for its value.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 from hespotex.common.errors import InputError
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.sections.ids import plain_id
+from hespotex.sections.names.genes import Genes, genes_of_table
 
 
 def read_obs(path: Path) -> pd.DataFrame:
@@ -22,17 +24,41 @@ def read_obs(path: Path) -> pd.DataFrame:
     Raises:
         InputError: no such file, or none that anndata can read.
     """
+    (table,) = _tables(path, ["obs"])
+    return table
+
+
+def read_genes(path: Path) -> Genes:
+    """The genes of an h5ad, those of `.raw` behind the others.
+
+    Raises:
+        InputError: no such file, or none that anndata can read.
+    """
+    found = [genes_of_table(table) for table in _tables(path, ["var", "raw/var", "raw.var"])]
+    names = [name for genes in found for name in genes.names]
+    ids = [ensembl for genes in found for ensembl in genes.ids]
+    pairs = list(dict.fromkeys(zip(names, ids, strict=True)))
+    return Genes(tuple(name for name, _ in pairs), tuple(ensembl for _, ensembl in pairs))
+
+
+def _tables(path: Path, names: Sequence[str]) -> list[pd.DataFrame]:
+    """Those of these tables of an h5ad that are there; the first one must be."""
     if not path.is_file():
         raise InputError(f"h5ad not found: {path}; set data.reader.root")
     try:
         with open_hdf5(path) as file:
-            table = ad.io.read_elem(file["obs"])
-            return table if isinstance(table, pd.DataFrame) else _compound(file, table)
+            there = [name for name in names if name == names[0] or name in file]
+            tables = [ad.io.read_elem(file[name]) for name in there]
+            return [
+                table if isinstance(table, pd.DataFrame) else _compound(file, table)
+                for table in tables
+            ]
     except InputError:
         raise
     except Exception as error:  # h5py and anndata raise many kinds for a broken file
         raise InputError(
-            f"{path}: obs cannot be read ({type(error).__name__}: {error}); is the file whole?"
+            f"{path}: {names[0]} cannot be read ({type(error).__name__}: {error}); is the file"
+            " whole?"
         ) from error
 
 

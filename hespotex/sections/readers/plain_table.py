@@ -41,6 +41,20 @@ def plain_table(path: Path) -> pd.DataFrame | None:
     return None if values is None else pd.DataFrame(values, index, names)  # type: ignore[arg-type]
 
 
+def first_line(path: Path) -> list[str] | None:
+    """The names in the first line of a table, less that of the rows; None where quotes, or damage,
+    want the general reader.
+    """
+    try:
+        with path.open("rb") as file:
+            zipped = file.read(len(GZIP)) == GZIP
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            names = stream.readline().decode("utf-8-sig").rstrip("\r\n").split("\t")[1:]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+        return None
+    return None if not names or any('"' in name or not name.strip() for name in names) else names
+
+
 def _numbers(body: bytes, shape: tuple[int, int]) -> NDArray[np.int64] | None:
     """The whole numbers of all lines behind each line's first cell; None where some are missing or
     too long.

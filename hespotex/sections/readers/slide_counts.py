@@ -17,7 +17,8 @@ from hespotex.sections.readers.checks.fullres import check_full_resolution
 from hespotex.sections.readers.common import read_h5ad, read_json
 from hespotex.sections.readers.measured import How, libraries_of, read_measured
 from hespotex.sections.readers.slide import ALL_SPOTS, OVERRIDE
-from hespotex.sections.readers.spaceranger.files import MATRIX, find_file, need_file, read_spots
+from hespotex.sections.readers.spaceranger.files import MATRIX, read_spots
+from hespotex.sections.readers.spaceranger.find import find_file, need_file
 from hespotex.sections.section import Section, check_spots, make_adata
 
 FEWEST = 8  # spots: what is said of an error is chosen by leaving some of them out

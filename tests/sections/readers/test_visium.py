@@ -298,11 +298,11 @@ BROKEN = [
     (
         truncated,
         (
-            r"filtered_feature_bc_matrix.h5: cannot be read as a Space Ranger matrix .* is the file"
-            r" whole"
+            r"filtered_feature_bc_matrix.h5: cannot be read as a feature matrix of 10x Genomics .*"
+            r" is the file whole"
         ),
     ),
-    (other_h5, "filtered_feature_bc_matrix.h5: cannot be read as a Space Ranger matrix"),
+    (other_h5, "filtered_feature_bc_matrix.h5: cannot be read as a feature matrix of 10x Genomics"),
     (two_matrices, "several files could be filtered_feature_bc_matrix.h5"),
 ]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hespotex.common.errors import InputError
 from hespotex.sections.images import image_facts
 from hespotex.sections.readers.pictures import KEY
-from hespotex.sections.readers.spaceranger.files import find_file
+from hespotex.sections.readers.spaceranger.find import find_file
 
 PICTURES = (  # what spatial/ holds; none is full resolution
     "tissue_hires_image",

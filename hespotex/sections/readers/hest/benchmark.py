@@ -6,10 +6,12 @@ from pathlib import Path
 from hespotex.common.errors import InputError
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.sections.ids import h5ads_in
+from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.frame import as_number
 from hespotex.sections.readers.common import chosen, existing_folder
 from hespotex.sections.readers.groups import Groups, read_groups
 from hespotex.sections.readers.measured import How, read_measured
+from hespotex.sections.readers.obs import read_genes
 from hespotex.sections.readers.stored import with_patches
 from hespotex.sections.scale import choose_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, make_adata, place_on_array
@@ -69,6 +71,10 @@ class HestBenchmarkReader:
 
     def section_keys(self) -> list[SectionKey]:
         return [SectionKey(name, self._groups[name]) for name in self._files]
+
+    def genes(self, section_id: str) -> Genes:
+        """What is known of its genes without the counts."""
+        return read_genes(self._files[section_id])
 
     def read(self, section_id: str) -> Section:
         spots = read_measured(section_id, self._files[section_id], self.how)

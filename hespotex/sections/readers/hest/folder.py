@@ -8,6 +8,7 @@ from hespotex.common.errors import InputError
 from hespotex.sections.duplicates import known_pairs, merge_groups
 from hespotex.sections.ids import h5ads_in
 from hespotex.sections.images import open_image
+from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.on_tissue import COLUMN
 from hespotex.sections.readers.common import chosen, existing_folder
 from hespotex.sections.readers.hest.download import download_folders, fetch
@@ -29,6 +30,7 @@ from hespotex.sections.readers.hest.table import (
     table_from_metadata,
 )
 from hespotex.sections.readers.measured import How, read_measured
+from hespotex.sections.readers.obs import read_genes
 from hespotex.sections.readers.stored import with_patches
 from hespotex.sections.scale import believable, check_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
@@ -121,6 +123,10 @@ class HestReader:
 
     def section_keys(self) -> list[SectionKey]:
         return list(self._keys.values())
+
+    def genes(self, section_id: str) -> Genes:
+        """What is known of its genes without the counts."""
+        return read_genes(self.root / "st" / f"{section_id}.h5ad")
 
     def read(self, section_id: str) -> Section:
         if section_id in self._broken:

@@ -7,6 +7,7 @@ from pathlib import Path
 from hespotex.common.errors import InputError
 from hespotex.sections.ids import by_id, name_of
 from hespotex.sections.images import image_facts
+from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.frame import OVERRIDE, Frame, as_number
 from hespotex.sections.readers.checks.fullres import PICTURES, check_full_resolution
 from hespotex.sections.readers.common import chosen, existing_folder, read_json
@@ -19,13 +20,8 @@ from hespotex.sections.readers.pictures import (
     images_of,
     one_image,
 )
-from hespotex.sections.readers.spaceranger.files import (
-    MATRIX,
-    Spots,
-    find_file,
-    need_file,
-    read_spots,
-)
+from hespotex.sections.readers.spaceranger.files import MATRIX, Spots, read_spots, spots_genes
+from hespotex.sections.readers.spaceranger.find import find_file, need_file
 from hespotex.sections.scale import believable, choose_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
 
@@ -65,6 +61,10 @@ class VisiumReader:
     def section_keys(self) -> list[SectionKey]:
         return [SectionKey(name, self._groups[name]) for name in self._outs]
 
+    def genes(self, section_id: str) -> Genes:
+        """What is known of its genes without the counts."""
+        return spots_genes(self._counts_folder(section_id, self._outs[section_id]))
+
     def read(self, section_id: str) -> Section:
         outs = self._outs[section_id]
         folder, spots = self._spots(section_id, outs)
@@ -90,6 +90,10 @@ class VisiumReader:
             Frame(section_id, spots.pos_px, adata.obs, scale, OVERRIDE).check_image(image, size)
         place_on_array(adata, spots.array)
         return section
+
+    def _counts_folder(self, section_id: str, outs: Path) -> Path:
+        """The folder that holds matrix and `spatial/`."""
+        return outs
 
     def _spots(self, section_id: str, outs: Path) -> tuple[Path, Spots]:
         """The folder that holds `spatial/`, and its spots."""

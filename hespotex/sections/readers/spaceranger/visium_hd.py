@@ -11,13 +11,8 @@ from hespotex.common.errors import InputError
 from hespotex.sections.readers.common import read_json
 from hespotex.sections.readers.groups import Groups
 from hespotex.sections.readers.pictures import Images
-from hespotex.sections.readers.spaceranger.files import (
-    Spots,
-    find_file,
-    need_file,
-    read_positions,
-    read_spots,
-)
+from hespotex.sections.readers.spaceranger.files import Spots, read_positions, read_spots
+from hespotex.sections.readers.spaceranger.find import find_file, need_file
 from hespotex.sections.readers.spaceranger.visium import VisiumReader
 
 
@@ -54,7 +49,7 @@ class VisiumHDReader(VisiumReader):
         self.pool = pool
         self.pitch_um = self.spot_diameter_um = float(bin_um * pool)
 
-    def _spots(self, section_id: str, outs: Path) -> tuple[Path, Spots]:
+    def _counts_folder(self, section_id: str, outs: Path) -> Path:
         binned = need_file(outs, "binned_outputs")
         folder = binned / f"square_{self.bin_um:03d}um"
         if not folder.is_dir():
@@ -69,6 +64,10 @@ class VisiumHDReader(VisiumReader):
             raise InputError(
                 f"{folder}: expected bins of {self.bin_um} um, but the scale factors say {told} um"
             )
+        return folder
+
+    def _spots(self, section_id: str, outs: Path) -> tuple[Path, Spots]:
+        folder = self._counts_folder(section_id, outs)
         spots = read_spots(section_id, folder)
         return folder, spots if self.pool == 1 else self._pooled(spots, folder)
 

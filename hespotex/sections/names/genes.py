@@ -1,0 +1,58 @@
+"""The genes of a section as a file has them, without the counts."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from hespotex.sections.ids import plain_id
+from hespotex.sections.naming import ENSEMBL
+
+# symbols of clones such as AL109927.1 keep their suffix
+VERSION = re.compile(r"^(ENS[A-Z]*G\d{6,})\.\d+$")
+ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "feature_id", "id")
+
+
+@dataclass(frozen=True)
+class Genes:
+    """`names`, and beside each its Ensembl id without version, "" where the file tells none."""
+
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def called(self, names: Iterable[str]) -> "Genes":
+        """The same genes under other names."""
+        return replace(self, names=tuple(names))
+
+    def id_of_name(self) -> dict[str, str]:
+        """The one Ensembl id of each name; "" where there is none, or where there are several."""
+        found: dict[str, str] = {}
+        for name, told in zip(self.names, self.ids, strict=True):
+            ensembl = told or (name if ENSEMBL.match(name) else "")
+            found[name] = ensembl if found.get(name, ensembl) == ensembl else ""
+        return found
+
+
+def genes_of(names: Iterable[str], ids: Iterable[object] | None = None) -> Genes:
+    """Names and the ids beside them; what is no Ensembl id counts as none."""
+    known = tuple(str(name) for name in names)
+    told = [""] * len(known) if ids is None else [ensembl_id(value) for value in ids]
+    return Genes(known, tuple(told))
+
+
+def genes_of_table(var: pd.DataFrame) -> Genes:
+    """Of the table of genes of an h5ad: its index, and the first column that holds Ensembl ids."""
+    columns = {str(name).lower(): name for name in var}
+    for name in ID_COLUMNS:
+        if name in columns:
+            found = genes_of(var.index, var[columns[name]])
+            if any(found.ids):
+                return found
+    return genes_of(var.index)
+
+
+def ensembl_id(value: object) -> str:
+    """The Ensembl id without its version; "" for anything else."""
+    text = VERSION.sub(r"\1", plain_id(value))
+    return text if ENSEMBL.match(text) else ""

@@ -1,0 +1,204 @@
+"""One name for a gene that sections call differently.
+
+Two names mean one gene where files give them one Ensembl id, or, of names for which no file has an
+id, where HGNC lists them as symbol, earlier symbol or alias of one gene. Two names that stand side
+by side in a section are two genes, unless their ids are equal: its annotation knew them apart.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hespotex.common.errors import InputError
+from hespotex.sections.names.genes import Genes
+from hespotex.sections.names.hgnc import hgnc
+from hespotex.sections.naming import ENSEMBL, species
+
+log = logging.getLogger(__name__)
+Names = dict[str, str]
+# names with an id that HGNC knows, of which this share has another one in HGNC: not of these names
+ENOUGH = 50
+WRONG = 0.5
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of genes, `{name: Ensembl id or ""}`, and the sections that have exactly it."""
+
+    genes: Names
+    sections: tuple[str, ...]
+
+
+def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -> dict[str, Names]:
+    """What to rename in each section, `{section_id: {name: new name}}`; the log has the numbers.
+
+    The name that most sections use is taken, of equally common ones the approved symbol; an
+    Ensembl id only where there is no symbol.
+
+    Args:
+        sections: their genes.
+        reference: names that come before all others, such as those of a model's genes.
+    """
+    listings = _listings(sections)
+    names = _Naming(listings, reference)
+    found: dict[str, Names] = {}
+    joined: list[str] = []
+    n_apart = 0
+    for family in names.families():
+        changes = names.one_for_all(family) or names.by_id(family)
+        n_apart += changes is None
+        for listing, change in zip(listings, changes or [], strict=False):
+            for section_id in listing.sections if change else ():
+                found.setdefault(section_id, {}).update(change)
+            joined += [f"{new} for {old}" for old, new in change.items()]
+    _say(sorted(set(joined)), n_apart)
+    return {section_id: found[section_id] for section_id in sorted(found)}
+
+
+def check_ids(section_id: str, genes: Genes) -> None:
+    """Refuse Ensembl ids that are not of the names beside them.
+
+    Raises:
+        InputError: they are of another species, or most are those of other genes, as where only
+          one of the two columns was sorted.
+    """
+    pairs = [(n, i) for n, i in genes.id_of_name().items() if i and not ENSEMBL.match(n)]
+    way_out = "put the ids right, or leave them aside with data.genes.one_name=false"
+    kinds = species([name for name, _ in pairs]), species([ensembl for _, ensembl in pairs])
+    if all(kinds) and kinds[0] != kinds[1]:
+        raise InputError(
+            f"{section_id}: the names are {kinds[0]}, the Ensembl ids {kinds[1]}; {way_out}"
+        )
+    known = hgnc().ids
+    right = [known[name] == ensembl for name, ensembl in pairs if known.get(name)]
+    if len(right) >= ENOUGH and np.mean(right) < WRONG:
+        raise InputError(
+            f"{section_id}: {sum(right)} of {len(right)} Ensembl ids are those of the names beside"
+            f" them, by HGNC: were names or ids sorted by themselves? {way_out}"
+        )
+
+
+def _listings(sections: Mapping[str, Genes]) -> list[Listing]:
+    """The different lists of genes; most sections of one reference share theirs."""
+    same: defaultdict[Genes, list[str]] = defaultdict(list)
+    for section_id in sorted(sections):
+        same[sections[section_id]].append(section_id)
+    return [Listing(genes.id_of_name(), tuple(ids)) for genes, ids in same.items()]
+
+
+class _Naming:
+    """Which names are of one gene, and what it is to be called."""
+
+    def __init__(self, listings: Sequence[Listing], reference: Sequence[str]) -> None:
+        self.listings = listings
+        self.reference = dict.fromkeys(reference, "")
+        self.often: Counter[str] = Counter()
+        self.genes: defaultdict[str, set[str]] = defaultdict(set)
+        for listing in listings:
+            self.often.update(dict.fromkeys(listing.genes, len(listing.sections)))
+            for name, ensembl in listing.genes.items():
+                self.genes[name] |= {ensembl} - {""}
+        for name in [*self.genes, *self.reference]:
+            if not self.genes[name] and (gene := hgnc().gene(name)):
+                self.genes[name] = {gene}
+        self.names: defaultdict[str, set[str]] = defaultdict(set)
+        for name, genes in self.genes.items():
+            for gene in genes:
+                self.names[gene].add(name)
+
+    def families(self) -> Iterator[list[str]]:
+        """Names that are connected by genes that they mean; of two or more."""
+        seen: set[str] = set()
+        for gene in sorted(gene for gene, names in self.names.items() if len(names) > 1):
+            if gene in seen:
+                continue
+            family: set[str] = set()
+            new = {gene}
+            while new:
+                seen |= new
+                family |= {name for one in new for name in self.names[one]}
+                new = {one for name in family for one in self.genes[name]} - seen
+            yield sorted(family)
+
+    def one_for_all(self, family: list[str]) -> list[Names] | None:
+        """All names of the family become one; None where a section tells two of them apart."""
+        members = [_members(listing.genes, family) for listing in self.listings]
+        if any(map(_apart, [*members, _members(self.reference, family)])):
+            return None
+        best = self.best(family, Counter({name: self.often[name] for name in family}))
+        return [{name: best for name in own if name != best} for own in members]
+
+    def by_id(self, family: list[str]) -> list[Names] | None:
+        """Names with an Ensembl id become the name of that id; None where two genes of a section
+        would then have one name.
+        """
+        members = [_members(listing.genes, family) for listing in self.listings]
+        called = self._name_ids(members)
+        changes = []
+        for own in members:
+            new = {name: called.get(ensembl, name) for name, ensembl in own.items()}
+            if _share_a_name(own, new):
+                return None
+            changes.append({name: best for name, best in new.items() if best != name})
+        return changes
+
+    def _name_ids(self, members: Sequence[Names]) -> Names:
+        """A name for each Ensembl id, each name once; the id itself where others have its names."""
+        votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for listing, own in zip(self.listings, members, strict=True):
+            for name, ensembl in own.items():
+                votes[ensembl][name] += len(listing.sections)
+        votes.pop("", None)
+        called: Names = {}
+        for ensembl in sorted(votes, key=lambda i: (-max(votes[i].values()), i)):
+            free = set(votes[ensembl]) - set(called.values())
+            called[ensembl] = self.best(free or {ensembl}, votes[ensembl])
+        return called
+
+    def best(self, names: Iterable[str], votes: Counter[str]) -> str:
+        """The name to be taken, see `common_names`."""
+        return min(
+            names,
+            key=lambda name: (
+                name not in self.reference,
+                ENSEMBL.match(name) is not None,
+                -votes[name],
+                name not in hgnc().ids,
+                name,
+            ),
+        )
+
+
+def _members(genes: Names, family: Sequence[str]) -> Names:
+    return {name: genes[name] for name in family if name in genes}
+
+
+def _apart(own: Names) -> bool:
+    """Whether these names of one list are several genes."""
+    return len(own) > 1 and (len(set(own.values())) > 1 or "" in own.values())
+
+
+def _share_a_name(own: Names, called: Names) -> bool:
+    """Whether two genes of one list are called alike."""
+    first: Names = {}
+    for name, new in called.items():
+        ensembl = own[name] or name
+        if first.setdefault(new, ensembl) != ensembl:
+            return True
+    return False
+
+
+def _say(joined: Sequence[str], n_apart: int) -> None:
+    if joined:
+        shown = ", ".join(joined[:3])
+        log.info(
+            "%d genes that sections name differently get one name, by Ensembl id or by HGNC's"
+            " table, such as %s (data.genes.one_name)",
+            len({pair.split(" for ")[0] for pair in joined}),
+            shown,
+        )
+    if n_apart:
+        log.info("%d are left apart: a section has both names", n_apart)
