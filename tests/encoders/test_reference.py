@@ -6,11 +6,13 @@ is used there. Widths, positions, registers, activations and layer norms are tho
 size.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 import timm
 import torch
@@ -67,6 +69,7 @@ FLASH: dict[str, Any] = {
     "global_pool": "token",
     **SWIGLU,
 }
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 LUNIT = ((0.70322989, 0.53606487, 0.66096631), (0.21716536, 0.26081574, 0.20723464))
 # model, arguments, mean and std, output
 BY_TIMM: dict[str, tuple[str, dict[str, Any], tuple[Any, Any], str]] = {
@@ -113,7 +116,9 @@ def pictures() -> list[Image.Image]:
     ]
 
 
-def published(name: str, weights: Path, layers: Mapping[str, float]) -> Any:
+def published(
+    name: str, weights: Path, layers: Mapping[str, float] | None = None, **changes: Any
+) -> Any:
     """The encoder of conf/encoder with these weights and as many layers (or as wide) as they
     are.
     """
@@ -124,7 +129,9 @@ def published(name: str, weights: Path, layers: Mapping[str, float]) -> Any:
     )
     settings: dict[str, Any] = OmegaConf.to_container(config.encoder, resolve=True)  # type: ignore[assignment]
     settings |= {"patch_px": 224, "input_px": 224}  # also of those that want larger patches
-    return build(settings | {"model_kwargs": settings["model_kwargs"] | layers})
+    if layers:
+        settings["model_kwargs"] |= layers
+    return build(settings | changes)
 
 
 def embedded(encoder: Any, pictures: list[Image.Image]) -> Tensor:
@@ -303,6 +310,78 @@ def test_openmidnight_from_the_names_of_dinov2(
     width = {"depth": 1, "embed_dim": 64, "num_heads": 2, "mlp_ratio": 352 / 64}
     found = embedded(published("openmidnight", tmp_path, width), pictures)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "reference", "changes"),
+    [
+        ("quiltnet", "ViT-B-32", "ViT-B-32-quickgelu", {}),
+        ("quiltnet", "ViT-B-32", "ViT-B-32", {"quick_gelu": False}),
+        ("omiclip", "coca_ViT-L-14", "coca_ViT-L-14", {}),
+    ],
+)
+def test_as_open_clip_computes_it(
+    name: str,
+    own: str,
+    reference: str,
+    changes: dict[str, Any],
+    pictures: list[Image.Image],
+    tmp_path: Path,
+) -> None:
+    """With its text tower, and of the published size but for the layers."""
+    settings = {"architecture": with_two_layers(own, tmp_path)} | changes
+    torch.manual_seed(0)
+    network = shake(open_clip.create_model(with_two_layers(reference, tmp_path)))
+    with torch.inference_mode():
+        expected = network.encode_image(prepared(pictures, *CLIP), normalize=False)
+    torch.save(network.state_dict(), tmp_path / "weights.bin")
+    found = embedded(published(name, tmp_path / "weights.bin", **settings), pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def with_two_layers(architecture: str, folder: Path) -> str:
+    """Name of the same architecture of open_clip with two layers in its visual tower."""
+    sizes = open_clip.get_model_config(architecture)
+    assert sizes is not None
+    sizes["vision_cfg"]["layers"] = 2
+    for other in {"text_cfg", "multimodal_cfg"} & sizes.keys():
+        sizes[other]["layers"] = 1
+    name = f"{architecture}-two-layers"
+    (folder / f"{name}.json").write_text(json.dumps(sizes))
+    open_clip.add_model_config(folder)
+    return name
+
+
+def test_plip_as_transformers_computes_it(pictures: list[Image.Image], tmp_path: Path) -> None:
+    """From a folder with both towers, as the hub has them, by the call of the card."""
+    config = transformers.CLIPConfig(
+        vision_config={"num_hidden_layers": 2},
+        text_config={"num_hidden_layers": 1, "vocab_size": 8},
+    )
+    shake(transformers.CLIPModel(config)).save_pretrained(tmp_path)
+    network = transformers.CLIPModel.from_pretrained(tmp_path).eval()
+    with torch.inference_mode():
+        answer = network.get_image_features(pixel_values=prepared(pictures, *CLIP))
+    expected = answer if isinstance(answer, Tensor) else answer.pooler_output
+    found = embedded(published("plip", tmp_path, {"num_hidden_layers": 2}), pictures)
+    assert found.shape == (2, 512)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_resnet50_as_hest_takes_it(pictures: list[Image.Image], tmp_path: Path) -> None:
+    """The third of the stages as features, their mean over the patch."""
+    torch.manual_seed(0)
+    network = timm.create_model("resnet50", pretrained=False).eval()
+    state = network.state_dict()
+    reference = timm.create_model(
+        "resnet50", pretrained=False, features_only=True, out_indices=[3]
+    ).eval()
+    beyond = ("fc.", "layer4.")
+    reference.load_state_dict({k: v for k, v in state.items() if not k.startswith(beyond)})
+    with torch.inference_mode():
+        (features,) = reference(prepared(pictures, *IMAGENET))
+    found = embedded(published("resnet50", save(network, tmp_path)), pictures)
+    torch.testing.assert_close(found, features.mean((2, 3)), rtol=1e-4, atol=1e-5)
 
 
 def test_phikon_as_timm_computes_it(pictures: list[Image.Image], tmp_path: Path) -> None:
