@@ -20,7 +20,7 @@ def given_command() -> str:
     if not HydraConfig.initialized():
         return ""
     hydra = HydraConfig.get()
-    line = _line(str(hydra.job.name), [*_options(hydra), *hydra.overrides.task])
+    line = _line(hydra, [*_options(hydra), *hydra.overrides.task])
     if hydra.mode != RunMode.MULTIRUN:
         return line
     return f"{line} (job {hydra.job.num} of a sweep: to repeat it, give the command of the sweep)"
@@ -33,8 +33,8 @@ def sweep_command(folder: Path) -> str:
         return ""
     try:
         hydra = yaml.safe_load(file.read_text(encoding="utf-8"))["hydra"]
-        return _line(hydra["job"]["name"], ["-m", *_options(hydra), *hydra["overrides"]["task"]])
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        return _line(hydra, ["-m", *_options(hydra), *hydra["overrides"]["task"]])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
         log.warning(
             "%s: cannot be read (%s): the command of the sweep is not known",
             file,
@@ -57,7 +57,16 @@ def _options(hydra: Any) -> list[str]:
     return [*(word for folder in folders for word in ("--config-dir", folder)), *words]
 
 
-def _line(name: str, words: Iterable[str]) -> str:
-    installed = config_folder().parent == PACKAGE
-    program = f"python -m hespotex.{name}" if installed else f"python {name}.py"
-    return " ".join([program, *map(quote, words)])
+def _line(hydra: Any, words: Iterable[str]) -> str:
+    return " ".join([_program(hydra), *map(quote, words)])
+
+
+def _program(hydra: Any) -> str:
+    """`python NAME.py` where it was started beside that script of a checkout, else the module,
+    which is found from any folder.
+    """
+    name = str(hydra["job"]["name"])
+    checkout = config_folder().parent
+    started = Path((hydra.get("runtime") or {}).get("cwd") or checkout)
+    beside = checkout != PACKAGE and started.resolve() == checkout.resolve()
+    return f"python {name}.py" if beside else f"python -m hespotex.{name}"
