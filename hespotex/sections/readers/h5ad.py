@@ -2,25 +2,35 @@
 folder.
 """
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hespotex.common.errors import InputError
-from hespotex.sections.ids import h5ads_in, name_files
+from hespotex.sections.ids import by_id, h5ads_in, name_files
 from hespotex.sections.images import image_facts
 from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.frame import as_number
 from hespotex.sections.readers.checks.on_tissue import COLUMN
 from hespotex.sections.readers.common import chosen, existing_folder
 from hespotex.sections.readers.groups import Groups, read_groups
+from hespotex.sections.readers.libraries import Library, libraries_in
 from hespotex.sections.readers.measured import How, read_measured
-from hespotex.sections.readers.obs import one_patient, read_genes
-from hespotex.sections.readers.pictures import Images, configured_image, image_beside
+from hespotex.sections.readers.obs import one_patient, read_genes, read_obs
+from hespotex.sections.readers.pictures import (
+    Images,
+    configured_image,
+    image_beside,
+    images_of,
+    one_image,
+)
 from hespotex.sections.scale import believable, choose_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
 
 
 class H5adReader:
-    """Files `{section_id}.h5ad` with raw counts, and an image for each.
+    """Files `{section_id}.h5ad` with raw counts, and an image for each; also files of several
+    sections.
 
     Args:
         root: a folder, or a list of files.
@@ -37,8 +47,11 @@ class H5adReader:
         sections: ids to use; by default all.
         in_tissue: column of `obs` that says which spots lie on tissue; the others are left out.
           None takes all.
-        check_frame: refuse positions that are no px of the image, x then y, and several libraries
-          in one file.
+        check_frame: refuse positions that are no px of the image, x then y. Without it a file is
+          one section, whatever libraries it holds.
+        library_key: column of `obs` that names each spot's section, where a file holds several;
+          they are called `{file}_{name}`. None looks for it: `library_id`, or a column whose values
+          are the keys of `uns["spatial"]`.
     """
 
     def __init__(
@@ -54,15 +67,18 @@ class H5adReader:
         sections: list[str] | None = None,
         in_tissue: str | None = COLUMN,
         check_frame: bool = True,
+        library_key: str | None = None,
     ) -> None:
         self.images = images
         self.mpp = mpp
         self.pitch_um = pitch_um
         self.spot_diameter_um = spot_diameter_um
         self.how = How(layer, in_tissue, check_frame)
-        self._files = chosen(_find(root), sections, str(root))
+        split = check_frame or library_key is not None
+        found = _sections(_find(root), library_key) if split else _whole(_find(root))
+        self._files = chosen(found, sections, str(root))
         if group_key and not groups:
-            groups = {name: one_patient(path, group_key) for name, path in self._files.items()}
+            groups = {name: part.patient(group_key) for name, part in self._files.items()}
         self._groups = read_groups(groups, list(self._files))
 
     def section_keys(self) -> list[SectionKey]:
@@ -70,13 +86,13 @@ class H5adReader:
 
     def genes(self, section_id: str) -> Genes:
         """What is known of its genes without the counts."""
-        return read_genes(self._files[section_id])
+        return read_genes(self._files[section_id].path)
 
     def read(self, section_id: str) -> Section:
-        path = self._files[section_id]
-        spots = read_measured(section_id, path, self.how)
+        part = self._files[section_id]
+        spots = read_measured(section_id, part.path, replace(self.how, library=part.library))
         image = configured_image(section_id, self.images, self._files)
-        image = image or image_beside(section_id, path)
+        image = image or part.image(section_id, self._files)
         size, embedded = image_facts(image)
         pos = spots.pos
         told = as_number(spots.frame.factors.get("microns_per_pixel"))
@@ -96,6 +112,51 @@ class H5adReader:
             spots.frame.check_turn()
             spots.frame.check_image(image, size)
         return section
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section: an h5ad, or one library of it."""
+
+    path: Path
+    library: Library | None = None
+
+    def patient(self, group_key: str) -> str:
+        """The one value of a column of `obs`, see `one_patient`."""
+        obs = read_obs(self.path)
+        return one_patient(
+            self.path, obs[self.library.spots(obs)] if self.library else obs, group_key
+        )
+
+    def image(self, section_id: str, section_ids: Collection[str]) -> Path:
+        """The image of its name in its folder, that of the section or of the library."""
+        if self.library is None:
+            return image_beside(section_id, self.path)
+        folder = self.path.parent
+        found = images_of(folder, section_id, section_ids)
+        found = found or images_of(folder, self.library.name, section_ids)
+        return one_image(section_id, found, folder)
+
+
+def _whole(files: Mapping[str, Path]) -> dict[str, Part]:
+    return {name: Part(path) for name, path in files.items()}
+
+
+def _sections(files: Mapping[str, Path], library_key: str | None) -> dict[str, Part]:
+    """Each file, or each library of one that holds several; a broken file is told when it is
+    read.
+    """
+    pairs: list[tuple[str, Part]] = []
+    for name, path in files.items():
+        try:
+            libraries = libraries_in(path, library_key)
+        except InputError:
+            if library_key:
+                raise
+            libraries = []
+        pairs += [(f"{name}_{one.name}", Part(path, one)) for one in libraries]
+        pairs += [] if libraries else [(name, Part(path))]
+    return by_id(pairs, "sections in data.reader.root", "rename one of the files")
 
 
 def _find(root: str | list[str]) -> dict[str, Path]:

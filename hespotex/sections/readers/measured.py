@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.common.errors import InputError
-from hespotex.sections.ids import check_unique, plain_id
+from hespotex.sections.ids import check_unique
 from hespotex.sections.readers.checks.counts import raw_counts
 from hespotex.sections.readers.checks.frame import OVERRIDE, Frame, xy_of
 from hespotex.sections.readers.checks.on_tissue import COLUMN, spots_on_tissue
 from hespotex.sections.readers.common import check_counts, read_h5ad
+from hespotex.sections.readers.libraries import KEY, Library, libraries_of, library_column
 from hespotex.sections.section import check_positions
 
 ALL_SPOTS = "put the column right, or take all spots with data.reader.in_tissue=null"
-LIBRARY = ("library_id", "library", "sample", "sample_id", "batch")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class How:
     """How an h5ad is read.
 
     `layer`: see `raw_counts`; `in_tissue`: column of `obs` that says which spots lie on tissue,
-    None for all spots; `check_frame`: look whether the positions are px of the image.
+    None for all spots; `check_frame`: look whether the positions are px of the image; `library`: of
+    a file that holds several, the one to read.
     """
 
     layer: str | None = None
@@ -38,6 +39,7 @@ class How:
     check_frame: bool = True
     all_spots: str = ALL_SPOTS
     override: str = OVERRIDE
+    library: Library | None = None
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,14 @@ def read_measured(section_id: str, path: Path, how: How) -> Measured:
     """
     adata = read_h5ad(path, how.layer)
     counts, genes = raw_counts(adata, path, how.layer)
-    barcodes = [str(name) for name in adata.obs_names]
-    check_counts(section_id, counts, barcodes)
-    keep = spots_on_tissue(section_id, adata.obs, how.in_tissue, how.all_spots)
+    mine = how.library.spots(adata.obs) if how.library else np.ones(len(adata), dtype=bool)
+    keep = mine.copy()
+    keep[mine] = spots_on_tissue(section_id, adata.obs[mine], how.in_tissue, how.all_spots)
+    barcodes = np.array([str(name) for name in adata.obs_names], dtype=object)
+    check_counts(section_id, counts if mine.all() else counts[mine], list(barcodes[mine]))
     frame = _frame(section_id, path, adata, keep, how)
-    names = [name for name, kept in zip(barcodes, keep, strict=True) if kept]
-    return Measured(
-        names, genes, counts[keep] if not keep.all() else counts, frame.pos, frame.obs, frame
-    )
+    kept = counts if keep.all() else counts[keep]
+    return Measured(list(barcodes[keep]), genes, kept, frame.pos, frame.obs, frame)
 
 
 def measured_positions(path: Path, how: How) -> tuple[list[str], Frame]:
@@ -92,22 +94,18 @@ def library_factors(
         InputError: the spots are of several libraries, or the file does not say of which.
     """
     libraries = libraries_of(adata.uns.get("spatial"))
-    if how.check_frame:
+    if how.library and len(libraries) > 1:
+        libraries = {n: v for n, v in libraries.items() if n == how.library.name}
+    elif how.check_frame and not how.library:
         libraries = _of_spots(section_id, libraries, obs, how)
     factors = next(iter(libraries.values()), {}).get("scalefactors", {})
     return dict(factors) if isinstance(factors, Mapping) else {}
 
 
-def libraries_of(spatial: Any) -> dict[str, Mapping[str, Any]]:
-    """The libraries in `uns["spatial"]`, whatever else lies there: flags, text, lists."""
-    held = dict(spatial) if isinstance(spatial, Mapping) else {}
-    return {str(name): value for name, value in held.items() if isinstance(value, Mapping)}
-
-
 def _of_spots(
     section_id: str, libraries: dict[str, Mapping[str, Any]], obs: pd.DataFrame, how: How
 ) -> dict[str, Mapping[str, Any]]:
-    column, names = _library_column(libraries, obs)
+    column, names = library_column(libraries, obs)
     if column is not None and len(names) == 1:
         return {n: v for n, v in libraries.items() if n == names[0]} or libraries
     if column is not None:
@@ -119,29 +117,10 @@ def _of_spots(
     else:
         return libraries
     raise InputError(
-        f"{section_id}: {where}, but a section has one image: write one file for each, such as"
-        f" {split}; or take all spots as one section with {how.override}"
+        f"{section_id}: {where}, but a section has one image: name the column of obs that tells"
+        f" them apart (data=h5ad {KEY}), or write one file for each, such as {split}; or take all"
+        f" spots as one section with {how.override}"
     )
-
-
-def _library_column(
-    libraries: Mapping[str, Any], obs: pd.DataFrame
-) -> tuple[str | None, list[str]]:
-    """The column of `obs` that names each spot's library, and its values."""
-    found = {
-        name: sorted({plain_id(v) for v in obs[name].unique()} - {""}) for name in _candidates(obs)
-    }
-    for name, values in found.items():
-        if values and (
-            name == LIBRARY[0] or (len(libraries) > 1 and set(values) <= set(libraries))
-        ):
-            return name, values
-    return None, []
-
-
-def _candidates(obs: pd.DataFrame) -> list[str]:
-    others = [str(n) for n in obs if n not in LIBRARY and obs[n].dtype.kind not in "fiub"]
-    return [name for name in (*LIBRARY, *others) if name in obs]
 
 
 def _frame(

@@ -62,13 +62,17 @@ def _tables(path: Path, names: Sequence[str]) -> list[pd.DataFrame]:
         ) from error
 
 
-def one_patient(path: Path, group_key: str) -> str:
-    """The one value that a column of `obs` has in the whole file.
+def one_patient(path: Path, obs: pd.DataFrame, group_key: str) -> str:
+    """The one value that a column of `obs` has.
+
+    Args:
+        path: for messages.
+        obs: the spots of one section.
+        group_key: the column.
 
     Raises:
         InputError: no such column, blank values, or several.
     """
-    obs = read_obs(path)
     way_out = "set data.reader.group_key or data.reader.groups, and keep one section a file"
     if group_key not in obs:
         raise InputError(

@@ -15,7 +15,8 @@ from hespotex.sections.images import image_facts
 from hespotex.sections.images.region import thumbnail_of
 from hespotex.sections.readers.checks.fullres import check_full_resolution
 from hespotex.sections.readers.common import read_h5ad, read_json
-from hespotex.sections.readers.measured import How, libraries_of, read_measured
+from hespotex.sections.readers.libraries import libraries_of
+from hespotex.sections.readers.measured import How, read_measured
 from hespotex.sections.readers.slide import ALL_SPOTS, OVERRIDE
 from hespotex.sections.readers.spaceranger.files import MATRIX, read_spots
 from hespotex.sections.readers.spaceranger.find import find_file, need_file
