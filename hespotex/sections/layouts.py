@@ -8,6 +8,12 @@ SIGNS = {  # option of `conf/data`: files or folders of which one is there
     "her2st": ("ST-cnts",),
     "hest": ("st",),
     "hest_benchmark": ("adata",),
+    "xenium": (
+        "experiment.xenium",
+        "outs/experiment.xenium",
+        "*/experiment.xenium",
+        "*/outs/experiment.xenium",
+    ),
     "visium_hd": ("binned_outputs", "outs/binned_outputs", "*/outs/binned_outputs"),
     "visium": (
         "filtered_feature_bc_matrix*",

@@ -97,6 +97,16 @@ def read_table(path: Path, sep: str | None = "\t", **kwargs: Any) -> pd.DataFram
     return table
 
 
+def read_parquet(path: Path) -> pd.DataFrame:
+    """A table of a Parquet file."""
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises many kinds for a broken file
+        raise InputError(
+            f"{path}: cannot be read as Parquet ({error}); is the file whole?"
+        ) from error
+
+
 def numbers_of(table: pd.DataFrame, column: Any, where: str) -> NDArray[np.float64]:
     """A column as numbers (n,); blank cells are NaN.
 

@@ -12,7 +12,13 @@ from hespotex.common.errors import InputError
 from hespotex.sections.ids import check_unique, plain_id
 from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.on_tissue import yes_or_no
-from hespotex.sections.readers.common import check_counts, log_join, numbers_of, read_table
+from hespotex.sections.readers.common import (
+    check_counts,
+    log_join,
+    numbers_of,
+    read_parquet,
+    read_table,
+)
 from hespotex.sections.readers.spaceranger.find import need_file
 from hespotex.sections.readers.spaceranger.matrix import matrix_genes, read_matrix
 from hespotex.sections.section import check_positions
@@ -80,7 +86,7 @@ def read_positions(path: Path) -> pd.DataFrame:
     Raises:
         InputError: no such table, or cells that are no numbers.
     """
-    table = _parquet(path) if path.suffix == ".parquet" else _positions_of_text(path)
+    table = read_parquet(path) if path.suffix == ".parquet" else _positions_of_text(path)
     if missing := set(COLUMNS) - set(table):
         found = [str(name) for name in table][:20]
         raise InputError(f"{path}: columns missing: {sorted(missing)}; found {found}")
@@ -98,12 +104,3 @@ def _positions_of_text(path: Path) -> pd.DataFrame:
         table.columns = pd.Index(COLUMNS)
         return table
     return table[1:].set_axis(pd.Index(first), axis=1)
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises many kinds for a broken file
-        raise InputError(
-            f"{path}: cannot be read as Parquet ({error}); is the file whole?"
-        ) from error

@@ -1,0 +1,1 @@
+"""Xenium bundles, as Xenium Onboard Analysis writes them."""
