@@ -58,6 +58,7 @@ BUILDERS = [  # they build what the user's own command names, and nothing of a f
     "prediction/external.py",
     "prediction/informed.py",
     "prediction/predictor.py",
+    "training/calibrate.py",
     "training/fill.py",
     "training/fit.py",
     "training/partial.py",

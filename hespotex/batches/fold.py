@@ -146,6 +146,13 @@ class Fold:
         sections = {i: self.sections[i] for i in section_ids(split)}
         return replace(self, split=split, sections=sections)
 
+    def leaving_out(self, ids: Sequence[str]) -> "Fold":
+        """The same fold with some training sections as its test sections; not yet scaled."""
+        train = [i for i in self.split.train if i not in ids]
+        split = replace(self.split, train=train, test=list(ids))
+        sections = {i: self.sections[i] for i in section_ids(split)}
+        return replace(self, split=split, sections=sections)
+
     def measured_in(self, ids: Sequence[str]) -> dict[str, Numbers]:
         """How many of these `sections`, and of their `groups`, measured each gene, (n_genes,)."""
         known = {i: self.sections[i].target.known for i in ids}
@@ -167,12 +174,12 @@ class Fold:
             return [(np.arange(len(known)), self)]
         genes = [np.flatnonzero(pattern_of.ravel() == number) for number in range(len(patterns))]
         return [
-            (own, self._of_genes(own, list(compress(self.split.train, pattern))))
+            (own, self.of_genes(own, list(compress(self.split.train, pattern))))
             for own, pattern in zip(genes, patterns, strict=True)
         ]
 
-    def _of_genes(self, genes: Numbers, train: list[str]) -> "Fold":
-        """The same fold with some of its genes and training sections."""
+    def of_genes(self, genes: Numbers, train: list[str]) -> "Fold":
+        """The same fold with some of its genes, given by their numbers, and training sections."""
         split = replace(self.split, train=train)
         sections = {i: known.of_genes(genes) for i, known in self.sections.items()}
         panel = replace(self.panel, genes=[self.panel.genes[gene] for gene in genes])

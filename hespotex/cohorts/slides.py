@@ -14,6 +14,7 @@ from hespotex.common.failures import failure_of, read_failed
 from hespotex.common.files import safe_name, visible
 from hespotex.common.hdf5 import read_anndata
 from hespotex.common.progress import progress_bar
+from hespotex.records.moved import current_unit
 from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.trust import DOUBTED, KEY, trust_of
 from hespotex.sections.tissue import read_tissue
@@ -115,7 +116,8 @@ def _row(
     try:
         table = read_anndata(file)
         mean = np.asarray(table.X, dtype=np.float64).mean(axis=0)
-        about = {"unit": table.uns["hespotex"]["unit"], **table.uns["hespotex"]}
+        about = dict(table.uns["hespotex"])
+        about["unit"] = current_unit(str(about["unit"]), {})
     except Exception as error:
         reason = f"{file.name} cannot be read ({failure_of(error).reason})"
         return {"status": FAILED, "reason": reason, **nothing}, {}

@@ -51,7 +51,7 @@ class LogRaw:
     target.
     """
 
-    unit = "log(1 + counts)"
+    unit = "log1p of counts"
     lowest = 0.0
 
     def __init__(self) -> None:
@@ -80,14 +80,13 @@ class LogNormalised(LogRaw):
           only, as released: what a spot loses there depends on the choice of genes.
     """
 
-    unit = "log-normalised expression"
-
     def __init__(self, target_sum: float = 1e4, library: str = "all") -> None:
         super().__init__()
         if library not in ("all", "panel"):
             raise InputError(f"data.expression.library: expected all or panel, got {library!r}")
         self.target_sum = target_sum
         self.library = library
+        self.unit = log_unit(target_sum, library)
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         counts, known = panel_counts(section, panel)
@@ -96,6 +95,12 @@ class LogNormalised(LogRaw):
             counts.multiply((self.target_sum / np.maximum(library, 1))[:, None])
         )
         return Target(scaled.log1p(), known)
+
+
+def log_unit(target_sum: float, library: str) -> str:
+    """Unit of `LogNormalised`."""
+    of = "" if library == "all" else f" of the {library}"
+    return f"log1p of counts per {target_sum:,.10g}{of}"
 
 
 class PearsonResiduals:

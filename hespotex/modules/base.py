@@ -11,6 +11,7 @@ from torch_geometric.data import Batch
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.metrics import GeneMoments, SectionScores
+from hespotex.modules.calibration import Calibration
 
 Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
@@ -33,6 +34,7 @@ class ExpressionModule(pl.LightningModule):
         self.register_buffer("gene_mean", torch.zeros(n_genes))
         self.register_buffer("gene_std", torch.ones(n_genes))
         self.register_buffer("lowest", torch.tensor(0.0))
+        self.calibration = Calibration(n_genes)
         self.scores = SectionScores()
 
     def set_scaling(self, mean: Tensor, std: Tensor, lowest: float = 0.0) -> None:
@@ -112,7 +114,10 @@ class ExpressionModule(pl.LightningModule):
         blocks.
         """
         whole = collect(batches, lambda batch: self.predict_step(batch.to(device), 0))
-        return {section_id: self.postprocess(values) for section_id, values in whole.items()}
+        return {
+            section_id: self.calibration.cpu()(self.postprocess(values))
+            for section_id, values in whole.items()
+        }
 
     def _checked(self, batch: Batch) -> Tensor:
         """`expression`, if it has the shape that it should have."""

@@ -8,6 +8,7 @@ from hespotex.common.loading import load_tensors
 from hespotex.common.provenance import KEY
 from hespotex.genes.expression import Expression
 from hespotex.modules.base import ExpressionModule
+from hespotex.records.moved import current_unit
 from hespotex.records.plain import plain
 from hespotex.records.trusted import part, rebuild
 
@@ -29,7 +30,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: not a HESpotEx checkpoint (it lacks the gene panel and preprocessing facts)"
         )
-    content[KEY] = content[KEY] | {"config": plain(part(content[KEY], "config"))}
+    config = plain(part(content[KEY], "config"))
+    unit = current_unit(content[KEY].get("unit"), config)
+    content[KEY] = content[KEY] | {"config": config, "unit": unit}
     return content
 
 

@@ -1,4 +1,11 @@
-"""Where the classes went that files of earlier versions name."""
+"""Where the classes went that files of earlier versions name, and what their units are called
+now.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hespotex.genes.expression import LogRaw, log_unit
 
 MOVED = {  # modules, as runs before 29 November 2026 name them
     "hespotex.data.assemble": "hespotex.batches.assemble",
@@ -35,3 +42,25 @@ def current(target: str) -> str:
     """The name that a class has today; others as they are."""
     module, dot, name = target.rpartition(".")
     return f"{MOVED.get(module, module)}{dot}{name}"
+
+
+OLD_LOG_RAW = "log(1 + counts)"  # units of before 30 November 2026
+OLD_LOG_NORMALISED = "log-normalised expression"
+
+
+def current_unit(unit: str, config: Mapping[str, Any]) -> str:
+    """The name that a unit has today.
+
+    Args:
+        unit: as the file calls it.
+        config: of the run; the library size is taken from it, 10,000 where it says none.
+    """
+    if unit == OLD_LOG_RAW:
+        return LogRaw.unit
+    if unit != OLD_LOG_NORMALISED:
+        return unit
+    data = config.get("data")
+    told = data.get("expression") if isinstance(data, dict) else None
+    settings = told if isinstance(told, dict) else {}
+    size = settings.get("target_sum", 1e4)
+    return log_unit(float(size), str(settings.get("library", "all")))

@@ -16,6 +16,7 @@ from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape, is_
 from hespotex.common.spreadsheet import unmarked
 from hespotex.records.layout import AGAIN, CONFIG, METRICS, PER_GENE, homes, searches
 from hespotex.records.manifest import check_files
+from hespotex.records.moved import current_unit
 from hespotex.records.search import in_words
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ METRICS_SHAPE = {
     "versions?": dict,
     "panel_fitted_on?": [str],
     "data_fingerprint?": str,
+    "unit?": str,
 }
 
 
@@ -125,13 +127,15 @@ def read_run(home: Path) -> Run:
     """
     file = home / METRICS
     check_files(home, METRICS, CONFIG)
-    if (home / CONFIG).is_file():
-        check_shape(read_json(home / CONFIG, AGAIN), {"model?": dict}, str(home / CONFIG))
+    config = read_json(home / CONFIG, AGAIN) if (home / CONFIG).is_file() else {}
+    check_shape(config, {"model?": dict}, str(home / CONFIG))
     run = read_json(file, AGAIN)
     run = run | {"folder": str(home)}
     if "role" not in run and "model" in run:  # of an older version
         return run
     check_shape(run, METRICS_SHAPE, str(file))
+    if "unit" in run:
+        run["unit"] = current_unit(run["unit"], config)
     for i, row in enumerate(run["sections"]):
         check_shape(row, NUMBERS, f"{file}: sections[{i}]")
     if run["sections"]:

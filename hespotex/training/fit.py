@@ -20,6 +20,7 @@ from hespotex.common.provenance import flat
 from hespotex.modules.base import ExpressionModule
 from hespotex.records.build import Config, build_list, build_module, build_trainer
 from hespotex.records.checkpoint import load_weights
+from hespotex.training.calibrate import calibrate
 from hespotex.training.run_folder import RunFolder
 
 
@@ -30,6 +31,8 @@ def prepared_module(config: Config, fold: Fold) -> ExpressionModule:
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, fold.widths())
     module.fit(fold)
+    if config["model"].get("calibrate"):
+        calibrate(config, fold, module)
     if config["compile"]:
         module.compile_networks()
     return module

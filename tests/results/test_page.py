@@ -178,7 +178,7 @@ def test_what_is_said_beside_the_numbers(page: Any) -> None:
         "Data fingerprint",
         "Each group (patient) is the test set once",
         "random_vit",
-        "log-normalised",
+        "log1p of counts per 10,000",
         "Git commit",
     ):
         assert part in asked

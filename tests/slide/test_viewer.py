@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hespotex.results.slide.table import Feature, by_variance, slide_table
+from hespotex.results.slide.evidence import earned
 from hespotex.results.slide.trust import KEY as SLIDE
 from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.viewer import write_viewer
@@ -299,6 +300,14 @@ class TestTrust:
             assert words in viewer.page.inner_text("#evidence")
         viewer.choose("nuclei")
         assert viewer.page.inner_text("#evidence") == ""
+
+    @pytest.mark.parametrize(("r2", "said"), [(-5.31, True), (0.2, False), (np.nan, False)])
+    def test_a_gene_whose_level_is_not_predicted(
+        self, judged: ad.AnnData, r2: float, said: bool
+    ) -> None:
+        judged.var["test_r2"] = r2
+        words = " Its level is not predicted (R2 -5.3)."
+        assert earned(judged, "FLAT").sentence.endswith(words) is said
 
     def test_a_banner_and_what_was_warned_of(self, viewer: Page) -> None:
         banner = viewer.page.inner_text("#doubts")

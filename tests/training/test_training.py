@@ -64,6 +64,7 @@ def test_outputs_of_a_run(train: Run) -> None:
         "ridge",
         "ridge_hest",
         "ridge_hest_tuned",
+        "ridge_calibrated",
         "coordinates",
         "nuclei",
         "retrieval",
@@ -93,6 +94,17 @@ def test_held_out_sections_leave_no_trace(
     assert facts[0]["panel_fitted_on"] == facts[1]["panel_fitted_on"]
     assert facts[0]["data_fingerprint"] != facts[1]["data_fingerprint"]
     assert same(weights(one, "best"), weights(two, "best"))
+
+
+def test_calibration_changes_values_and_no_correlation(train: Run, tmp_path: Path) -> None:
+    plain = train("model=ridge", folder=tmp_path / "plain")
+    calibrated = train("model=ridge_calibrated", folder=tmp_path / "calibrated")
+    one, two = (
+        json.loads((folder / "metrics.json").read_text())["sections"]
+        for folder in (plain, calibrated)
+    )
+    assert [row["pcc_gene"] for row in one] == pytest.approx([row["pcc_gene"] for row in two])
+    assert [row["rmse"] for row in one] != pytest.approx([row["rmse"] for row in two], rel=1e-3)
 
 
 def test_same_seed_same_numbers_other_seed_others(train: Run, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ COLUMNS = {
     "pcc": "test_pcc",
     "low": "low",
     "high": "high",
+    "r2": "test_r2",
     "n_sections": "test_sections",
     "q": "q",
     "found": "found",
@@ -58,8 +59,8 @@ def gene_evidence(checkpoints: Sequence[Path], genes: list[str]) -> pd.DataFrame
         genes: that they predict.
 
     Returns:
-        A row a gene, see `cross_validated_genes`: `test_pcc`, `low`, `high`, `test_sections`, `q`,
-        `found`, `scored`. No rows where no scores lie with the checkpoints.
+        A row a gene, see `cross_validated_genes`: `test_pcc`, `low`, `high`, `test_r2`,
+        `test_sections`, `q`, `found`, `scored`. No rows where no scores lie with the checkpoints.
     """
     homes = [path.parents[1] for path in checkpoints]
     if len(homes) == 1 and (homes[0] / FINAL_FACTS).is_file():
@@ -75,7 +76,8 @@ def evidence_columns(table: pd.DataFrame) -> pd.DataFrame:
     """
     numbers = [name for name in COLUMNS if name not in ("found", "scored")]
     flags = {name: table[name].astype(str).eq("True") for name in ("found", "scored")}
-    table = table[numbers].astype(float).assign(**flags)
+    # models of before 30 November 2026 do not know r2
+    table = table.reindex(columns=numbers).astype(float).assign(**flags)
     return table[list(COLUMNS)].rename(columns=COLUMNS)
 
 
@@ -113,7 +115,15 @@ def _scored(row: Mapping[Hashable, Any]) -> Earned:
     if not row["found"]:
         words = f"{told}: not found to be above 0, so its map may mean nothing."
         return Earned(NOT_FOUND, f"{pcc} {NOT_FOUND}", words)
-    return Earned(FOUND, f"{pcc} {FOUND}", f"{told}: found.")
+    return Earned(FOUND, f"{pcc} {FOUND}", f"{told}: found.{_level(row)}")
+
+
+def _level(row: Mapping[Hashable, Any]) -> str:
+    """That the gene's level is no measurement, where cross-validation says so."""
+    r2 = row.get("test_r2", np.nan)
+    if not r2 < 0:
+        return ""
+    return f" Its level is not predicted (R2 {r2:.2g})."
 
 
 def _interval(row: Mapping[Hashable, Any]) -> str:

@@ -64,6 +64,7 @@ GENES = ORIGIN | {
     "p": "one-sided t-test over sections of pcc above 0",
     "q": "the same by Benjamini-Hochberg over the genes of the model",
     "found": "q at most 0.05",
+    "r2": "coefficient of determination, mean over sections; below 0 levels are not predicted",
     "gain": "mean over sections of the difference to ridge",
     "gain_p": "two-sided t-test over sections of gain",
     "gain_q": "the same by Benjamini-Hochberg",

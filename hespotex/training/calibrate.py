@@ -1,0 +1,52 @@
+"""Calibration of a model in closed form: its training groups are left out in turn and predicted."""
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from hespotex.batches.fold import Fold
+from hespotex.common.progress import progress
+from hespotex.metrics import GeneMoments
+from hespotex.modules.base import ExpressionModule
+from hespotex.nn.committee import part_names
+from hespotex.records.build import Config, build_module
+
+log = logging.getLogger(__name__)
+
+
+def calibrate(config: Config, fold: Fold, module: ExpressionModule) -> None:
+    """Fit the module's `calibration`; without two training sections it is left as it is.
+
+    Groups are left out in turn (sections, where there is one group), a model of the same config is
+    fitted on the others and asked for them. No test section has a part in it.
+    """
+    parts = part_names({i: fold.group(i) for i in fold.split.train})
+    if parts is None:
+        log.warning("model.calibrate wants two training sections: nothing is calibrated")
+        return
+    left_out = {}
+    for part in progress(sorted(set(parts.values())), "left-out group", "calibration"):
+        ids = [section_id for section_id, own in parts.items() if own == part]
+        left_out[part] = list(_predicted(config, fold.leaving_out(ids)))
+    module.calibration.fit(left_out, module.gene_mean)
+    log.info(
+        "calibrated on %d left-out groups: slopes of %.2f to %.2f",
+        len(left_out),
+        *module.calibration.slope.quantile(module.calibration.slope.new_tensor([0.05, 0.95])),
+    )
+
+
+def _predicted(config: Config, fold: Fold) -> Iterator[GeneMoments]:
+    """Of each test section, predicted by a model that the training sections fitted; NaN for a gene
+    that none of these measured.
+    """
+    known = np.flatnonzero(fold.measured_in(fold.split.train)["sections"])
+    own = fold.of_genes(known, fold.split.train)
+    module = build_module(config, own.widths())
+    module.fit(own)
+    batches = own.loader(own.split.test, module.n_hops)
+    for section_id, predicted in module.eval().predict(batches).items():
+        moments = GeneMoments.of(predicted, own.sections[section_id].target.dense())
+        yield moments.among(torch.from_numpy(known), len(fold.panel.genes))
