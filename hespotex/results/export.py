@@ -24,7 +24,7 @@ from hespotex.results.tables.schema import (
 )
 from hespotex.results.tables.sweep import Tables
 
-SWEEP = {name: ORIGIN[name] for name in ("sweep", "data", "encoder")}
+SWEEP = {name: ORIGIN[name] for name in ("sweep", "data", "encoder", "unit")}
 COLUMNS = {
     "models": MODELS | GENE_SETS,
     "models.csv": SWEEP | MODELS | GENE_SETS,
@@ -82,6 +82,7 @@ def _sections(tables: Tables, folder: Path) -> pd.DataFrame:
         sweep=folder.resolve().name,
         data=[run["data"] for run in own],
         encoder=[run["encoder"] for run in own],
+        unit=[run.get("unit", "") for run in own],
         data_fingerprint=[str(run.get("data_fingerprint", "")) for run in own],
         folder=[Path(run["folder"]).relative_to(folder).as_posix() for run in own],
     )
@@ -99,16 +100,11 @@ def _models(tables: Tables, folder: Path) -> pd.DataFrame:
 
 
 def _origin(tables: Tables, folder: Path, rows: pd.DataFrame) -> dict[str, Any]:
-    """Sweep, data and encoder of rows that name fold strategy and model."""
-    made_with = {
-        (run["fold_strategy"], run["model"]): (run["data"], run["encoder"]) for run in tables.runs
-    }
+    """What `SWEEP` names, of rows that name fold strategy and model."""
+    made_with = {(run["fold_strategy"], run["model"]): run for run in tables.runs}
     own = [made_with[key] for key in zip(rows["fold_strategy"], rows["model"], strict=True)]
-    return {
-        "sweep": folder.resolve().name,
-        "data": [data for data, _ in own],
-        "encoder": [encoder for _, encoder in own],
-    }
+    facts = {name: [run.get(name, "") for run in own] for name in SWEEP if name != "sweep"}
+    return {"sweep": folder.resolve().name, **facts}
 
 
 def _genes(tables: Tables, folder: Path) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from builders.slides import HOLE, SLIDE_MPP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hespotex.results.slide.table import Feature, by_variance, slide_table
 from hespotex.results.slide.evidence import earned
+from hespotex.results.slide.table import Feature, by_variance, slide_table
 from hespotex.results.slide.trust import KEY as SLIDE
 from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.viewer import write_viewer

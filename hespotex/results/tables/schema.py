@@ -10,6 +10,7 @@ ORIGIN = {
     "sweep": "name of the sweep's folder",
     "data": "data set",
     "encoder": "what turned patches into numbers",
+    "unit": "of the expression that was predicted and measured",
     "fold_strategy": "how sections were split; numbers of different strategies do not compare",
     "model": "model; with its encoder where the sweep has several",
 }
