@@ -256,3 +256,38 @@ def _write_bins(
     table.to_parquet(folder / "spatial" / "tissue_positions.parquet")
     scale = {"microns_per_pixel": 0.5, "bin_size_um": float(um), "tissue_hires_scalef": 0.5} | told
     (folder / "spatial" / "scalefactors_json.json").write_text(json.dumps(scale))
+
+
+def write_hd_cells(outs: Path, n: int = 6, ids: str = "numbers") -> Truth:
+    """`segmented_outputs/` of Space Ranger 4 beside the bins: n x n cells, octagons of 9 px about
+    25 px apart, written in reverse order; one more has no outline, one no counts.
+    """
+    row, column = np.divmod(np.arange(n**2), n)
+    shift = np.random.default_rng(1).uniform(-3, 3, (n**2, 2))
+    pos = np.stack([45 + 25.0 * column, 60 + 25.0 * row], axis=1) + shift
+    counts = random_counts(n**2, len(GENES), 3, mean=8)
+    names = [f"cellid_{i + 1:09d}-1" for i in range(n**2)]
+    folder = outs / "segmented_outputs"
+    (folder / "spatial").mkdir(parents=True)
+    write_matrix(
+        folder / "filtered_feature_cell_matrix.h5",
+        np.r_[counts, np.ones((1, len(GENES)))],
+        [*names, "cellid_000009999-1"],
+        GENES,
+    )
+    angle = np.linspace(0, 2 * np.pi, 9)
+    ring = 9 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [(centre + ring).tolist()]},
+            "properties": {"cell_id": i + 1 if ids == "numbers" else names[i]},
+        }
+        for i, centre in enumerate(pos)
+    ]
+    lost = features[0] | {"properties": {"cell_id": 8888}}
+    content = {"type": "FeatureCollection", "features": [lost, *features[::-1]]}
+    (folder / "cell_segmentations.geojson").write_text(json.dumps(content))
+    scale = {"microns_per_pixel": 0.5, "tissue_hires_scalef": 0.5}
+    (folder / "spatial" / "scalefactors_json.json").write_text(json.dumps(scale))
+    return Truth(names, counts, pos, np.zeros((n**2, 2), dtype=np.int64), GENES)

@@ -37,14 +37,14 @@ MATRIX = "filtered_feature_bc_matrix"
 @dataclass(frozen=True)
 class Spots:
     """Spots under tissue that have counts: `counts` (n_spots, n_genes), `pos_px` and `array`
-    (n_spots, 2), x then y.
+    (n_spots, 2), x then y; cells have no place on the array.
     """
 
     barcodes: list[str]
     genes: list[str]
     counts: sparse.csr_matrix
     pos_px: NDArray[np.float64]
-    array: NDArray[np.float64]
+    array: NDArray[np.float64] | None
 
 
 def read_spots(section_id: str, outs: Path) -> Spots:

@@ -80,16 +80,24 @@ class VisiumReader:
             (told if believable(told) else None, "scalefactors_json.json"),
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
-        pitch = pitch_px(spots.pos_px, spots.array, self.step)
-        mpp, source = choose_mpp(section_id, choices, pitch, self.pitch_um)
+        mpp, source = choose_mpp(section_id, choices, *self._ruler(outs, spots))
         adata = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos_px)
         key = SectionKey(section_id, self._groups[section_id])
-        section = Section(key, adata, mpp, source, self.pitch_um, self.spot_diameter_um, image)
+        pitch_um = self.pitch_um
+        diameter_um = self.spot_diameter_um
+        if spots.array is None:
+            pitch_um = diameter_um = pitch_px(spots.pos_px) * mpp
+        section = Section(key, adata, mpp, source, pitch_um, diameter_um, image)
         check_spots(section, *size)
         if self.check_frame:
             Frame(section_id, spots.pos_px, adata.obs, scale, OVERRIDE).check_image(image, size)
-        place_on_array(adata, spots.array)
+        if spots.array is not None:
+            place_on_array(adata, spots.array)
         return section
+
+    def _ruler(self, outs: Path, spots: Spots) -> tuple[float, float | None]:
+        """Distance of neighbours in px, and in um where it is known."""
+        return pitch_px(spots.pos_px, spots.array, self.step), self.pitch_um
 
     def _counts_folder(self, section_id: str, outs: Path) -> Path:
         """The folder that holds matrix and `spatial/`."""
