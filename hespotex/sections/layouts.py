@@ -14,6 +14,7 @@ SIGNS = {  # option of `conf/data`: files or folders of which one is there
         "*/experiment.xenium",
         "*/outs/experiment.xenium",
     ),
+    "spatialdata": ("tables", "*.zarr/tables"),
     "visium_hd": ("binned_outputs", "outs/binned_outputs", "*/outs/binned_outputs"),
     "visium": (
         "filtered_feature_bc_matrix*",

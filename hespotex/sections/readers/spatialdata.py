@@ -1,0 +1,354 @@
+"""SpatialData objects on disk: table, shapes and image become sections (extra `spatialdata`)."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hespotex.common.errors import InputError
+from hespotex.sections.ids import by_id, check_unique, name_of, plain_id
+from hespotex.sections.images import image_facts
+from hespotex.sections.images.copies import copy_of
+from hespotex.sections.names.genes import Genes, genes_of_table
+from hespotex.sections.readers.checks.counts import raw_counts
+from hespotex.sections.readers.checks.frame import OVERRIDE, Frame
+from hespotex.sections.readers.common import check_counts, chosen, existing_folder, log_join
+from hespotex.sections.readers.groups import Groups, read_groups
+from hespotex.sections.readers.obs import one_patient
+from hespotex.sections.readers.pictures import KEY, Images, configured_image
+from hespotex.sections.scale import believable, choose_mpp, pitch_px
+from hespotex.sections.section import (
+    Section,
+    SectionKey,
+    check_positions,
+    check_spots,
+    make_adata,
+    place_on_array,
+)
+
+log = logging.getLogger(__name__)
+SMALL = ("hires", "lowres", "thumbnail", "downscaled")  # names of reduced pictures
+METADATA = (".zarray", "zarr.json", ".zmetadata")
+Positions = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section: the rows of a table that annotate one element."""
+
+    path: Path
+    table: str
+    region: str
+
+
+class SpatialDataReader:
+    """Zarr folders of SpatialData: each element that a table annotates is a section.
+
+    Args:
+        root: one `NAME.zarr`, or a folder of them. Sections are called NAME, or NAME_REGION where a
+          table annotates several elements.
+        image: name of the image element; by default the largest of RGB that shares a coordinate
+          system with the spots and is no thumbnail.
+        images: image files in its place, see `H5adReader`; with the px of the image element, or of
+          the coordinate system where there is none.
+        copies: folder into which images are copied as TIFF, once: patches are cut from files.
+        table: name of the table; by default the only one.
+        groups, group_key, mpp, pitch_um, spot_diameter_um, layer, sections: see `H5adReader`.
+        check_frame: refuse spots that miss the tissue of the image.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        copies: str,
+        image: str | None = None,
+        images: Images = None,
+        table: str | None = None,
+        groups: Groups = None,
+        group_key: str | None = None,
+        mpp: float | None = None,
+        pitch_um: float | None = None,
+        spot_diameter_um: float = 55.0,
+        layer: str | None = None,
+        sections: list[str] | None = None,
+        check_frame: bool = True,
+    ) -> None:
+        self.copies = Path(copies)
+        self.image = image
+        self.images = images
+        self.mpp = mpp
+        self.pitch_um = pitch_um
+        self.spot_diameter_um = spot_diameter_um
+        self.layer = layer
+        self.check_frame = check_frame
+        self._parts = chosen(_find(Path(root), table), sections, root)
+        if group_key and not groups:
+            groups = {
+                name: one_patient(part.path, _rows(part).obs, group_key)
+                for name, part in self._parts.items()
+            }
+        self._groups = read_groups(groups, list(self._parts))
+
+    def section_keys(self) -> list[SectionKey]:
+        return [SectionKey(name, self._groups[name]) for name in self._parts]
+
+    def genes(self, section_id: str) -> Genes:
+        """What is known of its genes without the counts."""
+        return genes_of_table(_rows(self._parts[section_id]).var)
+
+    def read(self, section_id: str) -> Section:
+        part = self._parts[section_id]
+        table = _rows(part)
+        counts, genes = raw_counts(table, part.path, self.layer)
+        barcodes = [str(name) for name in table.obs_names]
+        check_counts(section_id, counts, barcodes)
+        element = self._image_name(section_id, part)
+        rows, pos = _places(section_id, part, table, element)
+        image = self._image_file(section_id, part, element)
+        size, embedded = image_facts(image)
+        choices = [
+            (self.mpp, "data.reader.mpp"),
+            (embedded if believable(embedded) else None, "embedded in the image"),
+        ]
+        mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
+        adata = make_adata(counts[rows], [barcodes[row] for row in rows], genes, pos)
+        key = SectionKey(section_id, self._groups[section_id])
+        pitch_um = self.pitch_um or pitch_px(pos) * mpp
+        section = Section(key, adata, mpp, source, pitch_um, self.spot_diameter_um, image)
+        check_spots(section, *size)
+        if self.check_frame:
+            Frame(section_id, pos, adata.obs, {}, OVERRIDE).check_image(image, size)
+        place_on_array(adata, table.obs.iloc[rows])
+        return section
+
+    def _image_name(self, section_id: str, part: Part) -> str | None:
+        """The image element; None where a file is given and there is none.
+
+        Raises:
+            InputError: no image at all, or no such element.
+        """
+        content = _read(part.path)
+        if self.image and self.image not in content.images:
+            raise InputError(
+                f"{section_id}: no image {self.image!r} in {part.path}, found"
+                f" {sorted(content.images)}; set data.reader.image"
+            )
+        if self.image:
+            return self.image
+        shared = _systems(content[part.region])
+        fits = {n: _pixels(x) for n, x in content.images.items() if shared & _systems(x)}
+        full = {n: x for n, x in fits.items() if _is_rgb(x) and not n.lower().endswith(SMALL)}
+        if not full and not self.images:
+            raise InputError(
+                f"{section_id}: no full-resolution RGB image shares a coordinate system with"
+                f" {part.region!r} in {part.path}; found {sorted(content.images) or 'no image'}."
+                f" Set {KEY} to the image file, or data.reader.image to the element to take"
+            )
+        return max(full, key=lambda name: (full[name].size, name), default=None)
+
+    def _image_file(self, section_id: str, part: Part, element: str | None) -> Path:
+        """The file that is configured, or a copy of the element."""
+        file = configured_image(section_id, self.images, self._parts)
+        if element is None or file:
+            if file is None:
+                raise InputError(f"{section_id}: no image; set {KEY}")
+            self._check_size(section_id, part, element, file)
+            return file
+        levels = _levels(_read(part.path).images[element])
+        if not all(map(_is_rgb, levels)):
+            raise InputError(
+                f"{section_id}: image {element!r} of {part.path}: expected RGB of 8 bits, found"
+                f" {levels[0].shape} of {levels[0].dtype}; set {KEY}, or data.reader.image"
+            )
+        folder = part.path / "images" / element
+        return copy_of(folder, self.copies / f"{section_id}_{element}", levels)
+
+    def _check_size(self, section_id: str, part: Part, element: str | None, file: Path) -> None:
+        """Refuse a file of other px than the element in whose px the spots are."""
+        if element is None:
+            return
+        _, height, width = _pixels(_read(part.path).images[element]).shape
+        size = image_facts(file)[0]
+        if size != (width, height):
+            raise InputError(
+                f"{section_id}: {file} of {size[0]} x {size[1]} px is not the image {element!r} of"
+                f" {part.path}, of {width} x {height} px; leave {KEY} out to take that one"
+            )
+
+
+def _find(root: Path, table: str | None) -> dict[str, Part]:
+    """The sections by id."""
+    existing_folder(root, "data.reader.root")
+    inside = sorted(path for path in root.iterdir() if path.suffix == ".zarr" and path.is_dir())
+    stores = [root] if (root / "tables").is_dir() else inside
+    if not stores:
+        raise InputError(
+            f"no SpatialData (a folder NAME.zarr with tables/) in {root}; set data.reader.root=PATH"
+        )
+    pairs: list[tuple[str, Part]] = []
+    for path in stores:
+        parts = list(_parts(path, table))
+        name = name_of(path).removesuffix(".zarr")
+        pairs += [(name if len(parts) == 1 else f"{name}_{one.region}", one) for one in parts]
+    return by_id(pairs, f"sections in {root}", "rename one of the folders")
+
+
+def _parts(path: Path, table: str | None) -> Iterator[Part]:
+    """What the table annotates."""
+    tables = _read(path).tables
+    if table is None and len(tables) != 1:
+        raise InputError(
+            f"{path}: expected one table, found {sorted(tables)}; set data.reader.table"
+        )
+    name = table or next(iter(tables))
+    if name not in tables:
+        raise InputError(
+            f"{path}: no table {name!r}, found {sorted(tables)}; set data.reader.table"
+        )
+    tied = tables[name].uns.get("spatialdata_attrs")
+    if not tied or not tied.get("region"):
+        raise InputError(
+            f"{path}: the table {name!r} does not say which shapes its rows are (no region); tie it"
+            " to them with spatialdata.models.TableModel.parse"
+        )
+    regions = [tied["region"]] if isinstance(tied["region"], str) else list(tied["region"])
+    for region in regions:
+        yield Part(path, name, str(region))
+
+
+def _rows(part: Part) -> Any:
+    """The rows of the table that annotate the section's element."""
+    table = _read(part.path).tables[part.table]
+    column = table.uns["spatialdata_attrs"]["region_key"]
+    return table[np.array([str(value) == part.region for value in table.obs[column]])]
+
+
+def _places(
+    section_id: str, part: Part, table: Any, image: str | None
+) -> tuple[NDArray[np.int64], Positions]:
+    """Rows of the table that have a place, and their centres (n, 2) in px of the image element, or
+    of the coordinate system.
+    """
+    content = _read(part.path)
+    if part.region not in content:
+        raise InputError(
+            f"{section_id}: the table {part.table!r} of {part.path} annotates {part.region!r},"
+            " which is not there"
+        )
+    places = _centres(section_id, part, image)
+    names = [plain_id(v) for v in table.obs[table.uns["spatialdata_attrs"]["instance_key"]]]
+    check_unique(names, f"{section_id}: instances of {part.table}", "one row for each spot")
+    rows = np.flatnonzero(pd.Index(names).isin(places.index))
+    log_join(section_id, len(names), len(places), len(rows))
+    if not len(rows):
+        raise InputError(
+            f"{section_id}: no instance of the table ({names[:2]}) is in {part.region!r}"
+            f" ({list(places.index[:2])}) of {part.path}"
+        )
+    pos = places.loc[[names[row] for row in rows]].to_numpy(np.float64)
+    check_positions(section_id, pos)
+    return rows, pos
+
+
+def _centres(section_id: str, part: Part, image: str | None) -> pd.DataFrame:
+    """Centres by the name of the instance."""
+    from spatialdata import get_centroids
+    from spatialdata.transformations import get_transformation_between_coordinate_systems
+
+    content = _read(part.path)
+    element = content[part.region]
+    shared = _systems(element)
+    shared = shared & _systems(content.images[image]) if image else shared
+    if not shared:
+        raise InputError(
+            f"{section_id}: image {image!r} and {part.region!r} of {part.path} share no coordinate"
+            " system; set data.reader.image to one that does"
+        )
+    system = "global" if "global" in shared else min(shared)
+    try:
+        table = get_centroids(element, system).compute()
+        pos = table[["x", "y"]].to_numpy(np.float64)
+        if image:
+            way = get_transformation_between_coordinate_systems(
+                content, system, content.images[image]
+            )
+            matrix = way.to_affine_matrix(("x", "y"), ("x", "y"))
+            pos = pos @ matrix[:2, :2].T + matrix[:2, 2]
+    except Exception as error:  # spatialdata raises many kinds
+        raise InputError(
+            f"{section_id}: {part.region!r} of {part.path} cannot be placed on the image"
+            f" ({type(error).__name__}: {error})"
+        ) from error
+    names = [plain_id(name) for name in table.index]
+    check_unique(names, f"{part.region} of {part.path}", "each spot needs a name of its own")
+    return pd.DataFrame(pos, index=pd.Index(names, dtype=object))
+
+
+def _read(path: Path) -> Any:
+    """The object; its images stay on disk.
+
+    Raises:
+        InputError: the package is not installed, or the folder cannot be read.
+    """
+    if not path.is_dir():
+        raise InputError(f"folder not found: {path}; set data.reader.root=PATH")
+    return _opened(path, max(file.stat().st_mtime_ns for file in (path, *path.iterdir())))
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path, _changed: int) -> Any:
+    try:
+        from spatialdata import read_zarr
+    except ImportError as error:
+        raise InputError(
+            f"data=spatialdata needs the package spatialdata ({error}); run `pip install"
+            " spatialdata`"
+        ) from error
+    _check_codecs(path)
+    try:
+        return read_zarr(path)
+    except Exception as error:  # zarr and spatialdata raise many kinds
+        raise InputError(
+            f"{path}: cannot be read as SpatialData ({type(error).__name__}: {error}); is the"
+            " folder whole?"
+        ) from error
+
+
+def _check_codecs(path: Path) -> None:
+    """Refuse arrays that are stored as Python objects: to read them is to run what is in them."""
+    for name in METADATA:
+        for file in path.rglob(name):
+            if b"pickle" in file.read_bytes().lower():
+                raise InputError(
+                    f"{file}: values are stored as pickled Python objects, which are not read;"
+                    " write the object anew with spatialdata"
+                )
+
+
+def _systems(element: Any) -> set[str]:
+    """The coordinate systems in which an element has a place."""
+    from spatialdata.transformations import get_transformation
+
+    return set(get_transformation(element, get_all=True))
+
+
+def _levels(image: Any) -> list[Any]:
+    """The pyramid of an image element, full resolution first: arrays (c, y, x)."""
+    if hasattr(image, "transpose"):  # no pyramid
+        return [image.transpose("c", "y", "x")]
+    scales = sorted(image.keys(), key=lambda name: int(str(name).removeprefix("scale")))
+    return [next(iter(image[name].values())).transpose("c", "y", "x") for name in scales]
+
+
+def _pixels(image: Any) -> Any:
+    return _levels(image)[0]
+
+
+def _is_rgb(pixels: Any) -> bool:
+    return pixels.shape[0] in (3, 4) and pixels.dtype == np.uint8
