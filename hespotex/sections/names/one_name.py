@@ -8,7 +8,7 @@ by side in a section are two genes, unless their ids are equal: its annotation k
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,6 +32,14 @@ class Listing:
     sections: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Family:
+    """Names that may be of one gene, and those of them that each listing has, where it has some."""
+
+    names: tuple[str, ...]
+    held: list[tuple[Listing, Names]] = field(default_factory=list)
+
+
 def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -> dict[str, Names]:
     """What to rename in each section, `{section_id: {name: new name}}`; the log has the numbers.
 
@@ -42,15 +50,14 @@ def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -
         sections: their genes.
         reference: names that come before all others, such as those of a model's genes.
     """
-    listings = _listings(sections)
-    names = _Naming(listings, reference)
+    names = _Naming(_listings(sections), reference)
     found: dict[str, Names] = {}
     joined: list[str] = []
     n_apart = 0
     for family in names.families():
         changes = names.one_for_all(family) or names.by_id(family)
         n_apart += changes is None
-        for listing, change in zip(listings, changes or [], strict=False):
+        for (listing, _), change in zip(family.held, changes or [], strict=False):
             for section_id in listing.sections if change else ():
                 found.setdefault(section_id, {}).update(change)
             joined += [f"{new} for {old}" for old, new in change.items()]
@@ -109,8 +116,19 @@ class _Naming:
             for gene in genes:
                 self.names[gene].add(name)
 
-    def families(self) -> Iterator[list[str]]:
+    def families(self) -> list[Family]:
         """Names that are connected by genes that they mean; of two or more."""
+        found = [Family(tuple(sorted(names))) for names in self._connected()]
+        number = {name: i for i, family in enumerate(found) for name in family.names}
+        for listing in self.listings:
+            own: defaultdict[int, Names] = defaultdict(dict)
+            for name in sorted(listing.genes.keys() & number.keys()):
+                own[number[name]][name] = listing.genes[name]
+            for i, held in own.items():
+                found[i].held.append((listing, held))
+        return found
+
+    def _connected(self) -> Iterator[set[str]]:
         seen: set[str] = set()
         for gene in sorted(gene for gene, names in self.names.items() if len(names) > 1):
             if gene in seen:
@@ -121,34 +139,33 @@ class _Naming:
                 seen |= new
                 family |= {name for one in new for name in self.names[one]}
                 new = {one for name in family for one in self.genes[name]} - seen
-            yield sorted(family)
+            yield family
 
-    def one_for_all(self, family: list[str]) -> list[Names] | None:
+    def one_for_all(self, family: Family) -> list[Names] | None:
         """All names of the family become one; None where a section tells two of them apart."""
-        members = [_members(listing.genes, family) for listing in self.listings]
-        if any(map(_apart, [*members, _members(self.reference, family)])):
+        known = {name: "" for name in family.names if name in self.reference}
+        if any(_apart(own) for own in [known, *(own for _, own in family.held)]):
             return None
-        best = self.best(family, Counter({name: self.often[name] for name in family}))
-        return [{name: best for name in own if name != best} for own in members]
+        best = self.best(family.names, self.often)
+        return [{name: best for name in own if name != best} for _, own in family.held]
 
-    def by_id(self, family: list[str]) -> list[Names] | None:
+    def by_id(self, family: Family) -> list[Names] | None:
         """Names with an Ensembl id become the name of that id; None where two genes of a section
         would then have one name.
         """
-        members = [_members(listing.genes, family) for listing in self.listings]
-        called = self._name_ids(members)
+        called = self._name_ids(family)
         changes = []
-        for own in members:
+        for _, own in family.held:
             new = {name: called.get(ensembl, name) for name, ensembl in own.items()}
             if _share_a_name(own, new):
                 return None
             changes.append({name: best for name, best in new.items() if best != name})
         return changes
 
-    def _name_ids(self, members: Sequence[Names]) -> Names:
+    def _name_ids(self, family: Family) -> Names:
         """A name for each Ensembl id, each name once; the id itself where others have its names."""
         votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for listing, own in zip(self.listings, members, strict=True):
+        for listing, own in family.held:
             for name, ensembl in own.items():
                 votes[ensembl][name] += len(listing.sections)
         votes.pop("", None)
@@ -170,10 +187,6 @@ class _Naming:
                 name,
             ),
         )
-
-
-def _members(genes: Names, family: Sequence[str]) -> Names:
-    return {name: genes[name] for name in family if name in genes}
 
 
 def _apart(own: Names) -> bool:
