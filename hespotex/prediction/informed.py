@@ -21,7 +21,7 @@ from hespotex.prediction.predictor import Predictor
 from hespotex.records.build import Config, build
 from hespotex.records.checkpoint import restored_target
 from hespotex.records.facts import facts_in_use
-from hespotex.sections.gene_names import GeneNames
+from hespotex.sections.gene_names import GeneNames, called_as
 from hespotex.sections.readers.slide_counts import FEWEST, read_slide_counts
 from hespotex.sections.section import Section
 
@@ -64,7 +64,9 @@ def with_measured(
     """
     path = Path(config["measured"])
     settings: Settings = build(config["kriging"])
-    spots = GeneNames()(read_slide_counts(path, slide, config["check_frame"]))
+    spots = called_as(
+        GeneNames()(read_slide_counts(path, slide, config["check_frame"])), predictor.genes
+    )
     genes = shared_genes(path, spots, predictor.genes)
     measured = _measured(predictor, spots, side, genes)
     _say_agreement(path, measured)

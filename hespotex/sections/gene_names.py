@@ -15,7 +15,8 @@ from scipy import sparse
 from hespotex.common.errors import InputError
 from hespotex.common.typed_paths import typed_path
 from hespotex.common.user_table import read_user_table
-from hespotex.sections.names.genes import VERSION
+from hespotex.sections.names.genes import VERSION, genes_of
+from hespotex.sections.names.one_name import common_names
 from hespotex.sections.section import Section, sum_columns
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,15 @@ class GeneNames:
         """The name without an Ensembl version, and as the aliases have it."""
         bare = VERSION.sub(r"\1", name.strip())
         return self.aliases.get(bare, bare)
+
+
+def called_as(section: Section, genes: Sequence[str]) -> Section:
+    """The section with its genes called as a model calls them, by HGNC's table, see `common_names`;
+    the same object where nothing changes.
+    """
+    own = genes_of(section.adata.var_names)
+    common = common_names({section.section_id: own}, genes)
+    return GeneNames(drop_control_probes=False)(section, common.get(section.section_id))
 
 
 def read_aliases(path: Path) -> dict[str, str]:

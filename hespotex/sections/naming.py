@@ -13,9 +13,13 @@ log = logging.getLogger(__name__)
 ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")  # a gene id of any species
 HUMAN_SYMBOL = re.compile(r"^[A-Z][A-Z0-9.-]*(orf\d+)?$")
 MOUSE_SYMBOL = re.compile(r"^[A-Z0-9][a-z0-9]*[a-z][A-Za-z0-9.-]*$")
+# as 10x has them in a reference of two species
+HUMAN_PREFIX = re.compile(r"^(GRCh38|hg38|hg19)_+")
+MOUSE_PREFIX = re.compile(r"^(GRCm39|GRCm38|mm39|mm10)_+")
 # fewer names, or a smaller share of one kind, give no verdict
 MIN_NAMES = 10
 MOST = 0.7
+BOTH = 0.2  # of the names, at least, of each of two species in one section
 
 
 def naming(names: Sequence[str]) -> str | None:
@@ -42,14 +46,49 @@ def species(names: Sequence[str]) -> str | None:
     return "human" if np.mean(human) > MOST else "mouse" if np.mean(mouse) > MOST else None
 
 
+def two_species(names: Sequence[str]) -> bool:
+    """Whether genes of human and of mouse stand side by side, as in a xenograft."""
+    return all(
+        sum(map(kind, names)) >= max(MIN_NAMES, BOTH * len(names)) for kind in (_human, _mouse)
+    )
+
+
+def _human(name: str) -> bool:
+    if ENSEMBL.match(name):
+        return name.startswith("ENSG0")
+    return bool(HUMAN_PREFIX.match(name) or HUMAN_SYMBOL.match(name))
+
+
+def _mouse(name: str) -> bool:
+    if ENSEMBL.match(name):
+        return name.startswith("ENSMUSG")
+    prefixed = not HUMAN_PREFIX.match(name) and MOUSE_SYMBOL.match(name)
+    return bool(MOUSE_PREFIX.match(name) or prefixed)
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    """Whether the names are 0, 1, 2, ...: anndata gives these where it is given none."""
+    return len(names) >= MIN_NAMES and set(names) == set(map(str, range(len(names))))
+
+
 def check_names(names: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a run whose sections, given as `{section_id: gene names}`, are of two species or two
-    namings.
+    """Refuse a run whose sections, given as `{section_id: gene names}`, have no names, or are of
+    two species or two namings.
 
     Raises:
         InputError: naming the sections of each kind.
     """
     one = "set data.reader.sections to those of one kind"
+    if lost := sorted(i for i, genes in names.items() if _are_numbers(genes)):
+        raise InputError(
+            f"genes of {', '.join(lost[:8])} are named 0, 1, 2, ...: their names are lost; write"
+            " the files anew with adata.var_names = SYMBOLS"
+        )
+    if mixed := sorted(i for i, genes in names.items() if two_species(genes)):
+        raise InputError(
+            f"genes of human and mouse stand side by side in {', '.join(mixed[:8])}; leave those of"
+            " one species out of the files, or set data.reader.sections to others"
+        )
     if len(kinds := _by_kind({i: species(genes) for i, genes in names.items()})) > 1:
         raise InputError(
             f"species are mixed, by the gene names: {_listed(kinds)}; {one}, "

@@ -186,6 +186,31 @@ def test_species_are_not_mixed(mouse: list[str]) -> None:
         check_names({"A": HUMAN, "B": HUMAN_IDS, "C": mouse})
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [*HUMAN, *MOUSE],
+        [*HUMAN_IDS, *MOUSE_IDS],
+        [*(f"GRCh38_{name}" for name in HUMAN), *(f"mm10___{name}" for name in MOUSE)],
+    ],
+)
+def test_two_species_in_one_section_are_refused(names: list[str]) -> None:
+    with pytest.raises(InputError, match="human and mouse stand side by side in X"):
+        check_names({"A": HUMAN, "X": names})
+
+
+def test_a_few_names_of_another_kind_are_no_species() -> None:
+    check_names({"A": [*HUMAN * 6, *MOUSE[:9]], "B": [*HUMAN, "Xkr4", "Rp1"]})
+
+
+def test_lost_names_are_refused() -> None:
+    """Entrez ids are numbers, too."""
+    lost = [str(i) for i in range(12)]
+    with pytest.raises(InputError, match=r"genes of L are named 0, 1, 2, .*adata.var_names"):
+        check_names({"A": HUMAN, "L": lost})
+    check_names({"E": [str(2064 + 7 * i) for i in range(12)]})
+
+
 def test_namings_are_not_mixed_unless_an_alias_table_cures_it(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,

@@ -8,13 +8,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from builders import write_her2st, write_hest
+from builders import section, write_her2st, write_hest
 from builders.visium import truth, write_image, write_visium, write_visium_hd
 from scipy import sparse
 
 from hespotex.common.errors import InputError
 from hespotex.genes.panel import HighlyVariableGenes
-from hespotex.sections.gene_names import GeneNames
+from hespotex.sections.gene_names import GeneNames, called_as
 from hespotex.sections.names.genes import Genes
 from hespotex.sections.names.hgnc import hgnc
 from hespotex.sections.names.one_name import common_names
@@ -207,6 +207,15 @@ def test_a_model_calls_them(two_references: Sections) -> None:
     for section_id in "ABC":
         names = [str(name) for name in two_references[section_id].adata.var_names]
         assert names[-2:] == ["AC1", "SEPT4"], section_id
+
+
+def test_spots_of_a_slide_are_called_as_the_model_calls_them() -> None:
+    counts = np.tile(np.arange(1, 4, dtype=np.float32), (25, 1))
+    spots = section(counts, ["SEPTIN4", ERBB2, "KRT5"])
+    found = called_as(spots, ["SEPT4", "ERBB2", "KRT5"])
+    assert list(found.adata.var_names) == ["SEPT4", "ERBB2", "KRT5"]
+    np.testing.assert_array_equal(found.adata.X.toarray(), counts)
+    assert called_as(spots, ["SEPTIN4", "KRT5"]).adata.var_names[0] == "SEPTIN4"
 
 
 def test_ids_that_are_not_of_the_names_are_refused(tmp_path: Path) -> None:
