@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from builders import GENES
 from builders.visium import write_hd_cells, write_visium_hd
@@ -75,6 +76,51 @@ def test_the_bins_check_the_pixel_size(outs: Path, tmp_path: Path) -> None:
         read(tmp_path, mpp=0.8)
 
 
+def mapping(outs: Path, **other: Any) -> None:
+    """A cell for each block of 8 um: four by four squares of 2 um, less one that lies in no cell."""
+    path = outs / "binned_outputs" / "square_008um" / "spatial" / "tissue_positions.parquet"
+    bins = [name.removesuffix("-1") for name in pd.read_parquet(path)["barcode"]]
+    number = np.repeat(np.arange(len(bins)), 16)
+    table = {
+        "Square_002um": [f"s_002um_{i:05d}" for i in range(len(number))],
+        "Square_008um": [bins[i] for i in number],
+        "Cell_id": [f"cellid_{1 + i // 2:09d}" for i in number],
+        "In_cell": np.arange(len(number)) % 16 > 0,
+    }
+    pd.DataFrame(table | other).to_parquet(outs / "barcode_mappings.parquet")
+
+
+def test_without_outlines_cells_lie_amid_their_squares(
+    outs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = write_hd_cells(outs)
+    outline(outs).unlink()
+    mapping(outs)
+    section = read(tmp_path)
+    assert "H1: no cell_segmentations.geojson" in caplog.text
+    assert section.barcodes == expected.barcodes
+    np.testing.assert_array_equal(section.adata.X.toarray(), expected.counts)
+    row, column = np.divmod(2 * np.arange(len(expected.barcodes)), 12)
+    middle = np.stack([20 + 16.0 * (column + 0.5), 40 + 16.0 * row], axis=1)
+    np.testing.assert_allclose(section.pos_px, middle)
+
+
+def test_a_mapping_without_its_columns(outs: Path, tmp_path: Path) -> None:
+    write_hd_cells(outs)
+    outline(outs).unlink()
+    mapping(outs)
+    path = outs / "barcode_mappings.parquet"
+    pd.read_parquet(path).drop(columns="Cell_id").to_parquet(path)
+    with pytest.raises(
+        InputError, match=r"barcode_mappings.parquet: columns missing: \['cell_id'\]"
+    ):
+        read(tmp_path)
+    mapping(outs)
+    (outs / "binned_outputs").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="nor binned_outputs/ in .* tells where the cells are"):
+        read(tmp_path)
+
+
 def changed(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
     def write(outs: Path) -> None:
         content = json.loads(outline(outs).read_text())
@@ -127,7 +173,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
                 f["properties"].update(cell_id=77000 + i) for i, f in enumerate(c["features"])
             ]
         ),
-        r"no cell with counts .* has an outline",
+        r"no cell with counts .* has a place",
     ),
     "outside": (
         changed(

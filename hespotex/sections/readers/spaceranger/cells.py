@@ -1,5 +1,6 @@
 """Cells of Visium HD, as Space Ranger 4 segments them: `outs/segmented_outputs/`."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 
 from hespotex.common.errors import InputError
 from hespotex.sections.ids import check_unique, plain_id
-from hespotex.sections.readers.common import check_counts, log_join, read_json
-from hespotex.sections.readers.spaceranger.files import Spots
+from hespotex.sections.readers.common import check_counts, log_join, read_json, read_parquet
+from hespotex.sections.readers.spaceranger.files import Spots, read_positions
 from hespotex.sections.readers.spaceranger.find import find_file
 from hespotex.sections.readers.spaceranger.matrix import read_matrix
 from hespotex.sections.section import check_positions
 
+log = logging.getLogger(__name__)
 FOLDER = "segmented_outputs"
 MATRIX = "filtered_feature_cell_matrix"
 OUTLINES = "cell_segmentations.geojson"
+MAPPING = "barcode_mappings.parquet"  # squares of 2 um, and the cell that each lies in
 
 
 def cells_matrix(section_id: str, folder: Path) -> Path:
@@ -28,26 +31,67 @@ def cells_matrix(section_id: str, folder: Path) -> Path:
 
 
 def read_cells(section_id: str, folder: Path) -> Spots:
-    """Cells that have counts and an outline; their place is the outline's centroid.
+    """Cells that have counts and a place: the centroid of the outline, or, where there are no
+    outlines, the middle of the cell's squares.
 
     Raises:
         InputError: no such files, broken ones, or no cell in both.
     """
     counts, names, genes = read_matrix(cells_matrix(section_id, folder))
     check_counts(section_id, counts, names)
-    path = _needed(section_id, folder, OUTLINES)
-    places = _places(path)
+    path, places = _places_in(section_id, folder)
     rows = np.flatnonzero(pd.Index(names).isin(places.index))
     log_join(section_id, len(names), len(places), len(rows))
     if not len(rows):
         raise InputError(
-            f"{section_id}: no cell with counts ({names[:2]}) has an outline in {path}"
+            f"{section_id}: no cell with counts ({names[:2]}) has a place in {path}"
             f" ({list(places.index[:2])}): are they of one run?"
         )
     kept = [names[row] for row in rows]
     pos = places.loc[kept].to_numpy(np.float64)
     check_positions(section_id, pos)
     return Spots(kept, genes, counts[rows], pos, None)
+
+
+def _places_in(section_id: str, folder: Path) -> tuple[Path, pd.DataFrame]:
+    """The file that tells where the cells are, and their places."""
+    outlines = find_file(folder, OUTLINES)
+    mapping = find_file(folder.parent, MAPPING) or find_file(folder, MAPPING)
+    if outlines is None and mapping is not None:
+        log.warning("%s: no %s in %s: cells lie in the middle of their squares",
+                    section_id, OUTLINES, folder)  # fmt: skip
+        return mapping, _middles(section_id, mapping, folder.parent)
+    path = _needed(section_id, folder, OUTLINES)
+    return path, _places(path)
+
+
+def _middles(section_id: str, mapping: Path, outs: Path) -> pd.DataFrame:
+    """The middle (n, 2) of the squares of each cell, in full-resolution px, by the cell's name."""
+    table = read_parquet(mapping)
+    table.columns = pd.Index([str(name).lower() for name in table])
+    side, positions = _squares(section_id, outs)
+    wanted = [f"square_{side:03d}um", "cell_id", "in_cell"]
+    if missing := sorted(set(wanted) - set(table)):
+        raise InputError(f"{mapping}: columns missing: {missing}; found {list(table)[:20]}")
+    table = table[table["in_cell"].astype(bool)]
+    squares = [plain_id(name).removesuffix("-1") for name in table[wanted[0]]]
+    rows = positions.index.get_indexer(squares)
+    xy = positions.to_numpy(np.float64)[rows[rows >= 0]]
+    cells = [f"{plain_id(name).removesuffix('-1')}-1" for name in table["cell_id"][rows >= 0]]
+    return pd.DataFrame(xy).groupby(np.array(cells, dtype=object)).mean()
+
+
+def _squares(section_id: str, outs: Path) -> tuple[int, pd.DataFrame]:
+    """The smallest squares whose positions were kept, in um, and their centres (n, 2) by name."""
+    for side in (2, 8, 16):
+        binned = outs / "binned_outputs" / f"square_{side:03d}um"
+        if file := find_file(binned, "tissue_positions.parquet", "tissue_positions.csv"):
+            table = read_positions(file)[["pxl_col_in_fullres", "pxl_row_in_fullres"]]
+            return side, table.set_axis([name.removesuffix("-1") for name in table.index])
+    raise InputError(
+        f"{section_id}: neither {OUTLINES} nor binned_outputs/ in {outs} tells where the cells are;"
+        " copy one of them"
+    )
 
 
 def _places(path: Path) -> pd.DataFrame:
