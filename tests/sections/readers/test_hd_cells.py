@@ -76,8 +76,8 @@ def test_the_bins_check_the_pixel_size(outs: Path, tmp_path: Path) -> None:
         read(tmp_path, mpp=0.8)
 
 
-def mapping(outs: Path, **other: Any) -> None:
-    """A cell for each block of 8 um: four by four squares of 2 um, less one that lies in no cell."""
+def mapping(outs: Path) -> None:
+    """A cell for two bins of 8 um: 16 squares of 2 um in each, of which one lies in no cell."""
     path = outs / "binned_outputs" / "square_008um" / "spatial" / "tissue_positions.parquet"
     bins = [name.removesuffix("-1") for name in pd.read_parquet(path)["barcode"]]
     number = np.repeat(np.arange(len(bins)), 16)
@@ -87,7 +87,7 @@ def mapping(outs: Path, **other: Any) -> None:
         "Cell_id": [f"cellid_{1 + i // 2:09d}" for i in number],
         "In_cell": np.arange(len(number)) % 16 > 0,
     }
-    pd.DataFrame(table | other).to_parquet(outs / "barcode_mappings.parquet")
+    pd.DataFrame(table).to_parquet(outs / "barcode_mappings.parquet")
 
 
 def test_without_outlines_cells_lie_amid_their_squares(
@@ -117,7 +117,7 @@ def test_a_mapping_without_its_columns(outs: Path, tmp_path: Path) -> None:
         read(tmp_path)
     mapping(outs)
     (outs / "binned_outputs").rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="nor binned_outputs/ in .* tells where the cells are"):
+    with pytest.raises(InputError, match=r"nor binned_outputs/ in .* tells where the cells are"):
         read(tmp_path)
 
 

@@ -75,7 +75,7 @@ def _middles(section_id: str, mapping: Path, outs: Path) -> pd.DataFrame:
         raise InputError(f"{mapping}: columns missing: {missing}; found {list(table)[:20]}")
     table = table[table["in_cell"].astype(bool)]
     squares = [plain_id(name).removesuffix("-1") for name in table[wanted[0]]]
-    rows = positions.index.get_indexer(squares)
+    rows = positions.index.get_indexer(pd.Index(squares))
     xy = positions.to_numpy(np.float64)[rows[rows >= 0]]
     cells = [f"{plain_id(name).removesuffix('-1')}-1" for name in table["cell_id"][rows >= 0]]
     return pd.DataFrame(xy).groupby(np.array(cells, dtype=object)).mean()
