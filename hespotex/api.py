@@ -6,13 +6,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from hespotex.auditing.record import RunRecord, read_record
 from hespotex.cli.compose import composed
 from hespotex.cli.names import check_config_names
 from hespotex.common.errors import InputError
 from hespotex.finalize import finalize as finalize_sweep
 from hespotex.prediction.trained import TrainedModel
 from hespotex.records.build import build_sections, resolved
+from hespotex.records.record import RunRecord, read_record
 from hespotex.results.tables.sweep import Tables
 from hespotex.sections.layouts import layout_of
 from hespotex.sections.section import Section

@@ -9,7 +9,8 @@ from hespotex.cli.entry import VerbParser, plain_errors
 from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path
 from hespotex.common.spreadsheet import write_csv
-from hespotex.records.runs import Runs, read_runs
+from hespotex.records.record import Runs
+from hespotex.records.runs import read_runs
 from hespotex.results.tables import comparison
 
 log = logging.getLogger("hespotex.compare")
@@ -49,7 +50,7 @@ def compare(
         lines += comparison.rows(paired, one, other)
         pairs.append(paired.assign(model_a=one, model_b=other))
         own_a, own_b = (
-            [run for run in runs if run["model"] == name]
+            [run for run in runs if run.model == name]
             for runs, name in ((runs_a, one), (runs_b, other))
         )
         notes += [
@@ -72,7 +73,7 @@ def _models(a: Runs, b: Runs, model_a: str | None, model_b: str | None) -> list[
     both have.
     """
     one, other = (_the_one(runs) for runs in (a, b))
-    names = [list(dict.fromkeys(run["model"] for run in runs)) for runs in (a, b)]
+    names = [list(dict.fromkeys(run.model for run in runs)) for runs in (a, b)]
     if model_a or model_b:
         return [
             (
@@ -90,7 +91,7 @@ def _models(a: Runs, b: Runs, model_a: str | None, model_b: str | None) -> list[
 
 def _the_one(runs: Runs) -> str | None:
     """The only model of role "model" of a sweep, or its only one of any role; None of several."""
-    roles = {str(run["model"]): run["role"] for run in runs}
+    roles = {str(run.model): run.role for run in runs}
     models = [name for name, role in roles.items() if role == "model"] or list(roles)
     return models[0] if len(models) == 1 else None
 

@@ -11,6 +11,7 @@ from hespotex.cli.entry import VerbParser, plain_errors
 
 if TYPE_CHECKING:
     from hespotex.prediction.choice import Chosen
+    from hespotex.records.record import Runs
 
 log = logging.getLogger("hespotex.finalize")
 ABOUT = """Fit the model of a cross-validation once more, with its settings, on all sections and one
@@ -81,9 +82,9 @@ def finalize(
     return folder
 
 
-def leak_labels(runs: list[dict[str, Any]]) -> list[str]:
+def leak_labels(runs: "Runs") -> list[str]:
     """What the folds' scores have seen, as labels of the model that quotes them."""
-    return list(dict.fromkeys(f"cross-validation: {leak}" for run in runs for leak in run["leaks"]))
+    return list(dict.fromkeys(f"cross-validation: {leak}" for run in runs for leak in run.leaks))
 
 
 def _config(

@@ -51,7 +51,7 @@ def summarise(folder: Path) -> None:
     tables = Tables.read(folder, unread)
     write_results(folder, tables)
     annotate_predictions(tables)
-    partly = read_partial([Path(run["folder"]) for run in tables.runs])
+    partly = read_partial([run.folder for run in tables.runs])
     if partly is not None:
         write_partial(folder, partly)
     absent = _absent(folder, unread)

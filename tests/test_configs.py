@@ -14,6 +14,8 @@ from nuclei.formats import (
 from nuclei.stand_in import replace_cellpose
 from omegaconf import OmegaConf
 
+from hespotex.common.errors import InputError
+from hespotex.records.build import resolved
 from hespotex.sections.images import open_image
 from hespotex.sections.readers.hest.folder import HestReader
 
@@ -137,3 +139,19 @@ def test_published_experiment_runs_with_raw_pixels(train: Run) -> None:
     text = (folder / "metrics.json").read_text()
     for leak in ("gene panel saw", "teacher saw", "epoch was chosen on the test"):
         assert leak in text
+
+
+def test_every_task_of_hest_benchmark_selects_its_sections(tmp_path: Path) -> None:
+    table = compose_config("train", ["data=hest_bench"], tmp_path).data.tasks
+    assert sum(map(len, table.values())) == 70
+    for task, ids in table.items():
+        words = ["data=hest_bench", f"data.task={task}"]
+        config = resolved(compose_config("train", words, tmp_path))
+        assert config["data"]["select"]["ids"] == config["data"]["reader"]["select"]["ids"] == ids
+        assert config["data"]["name"] == f"hest_bench_{task}"
+
+
+def test_a_task_that_is_not_there(tmp_path: Path) -> None:
+    config = compose_config("train", ["data=hest_bench", "data.task=breast"], tmp_path)
+    with pytest.raises(InputError, match=r"data\.tasks has no breast: expected one of .*idc"):
+        resolved(config)

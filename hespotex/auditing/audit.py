@@ -1,18 +1,17 @@
 """All rules on a run, and the audits of many runs in one summary."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from hespotex.auditing import fitted, splits, trained
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
-from hespotex.auditing.record import read_record
 from hespotex.common.errors import InputError
 from hespotex.common.failures import failure_of
 from hespotex.common.progress import progress
 from hespotex.records.manifest import check_files
+from hespotex.records.record import Runs, read_record
 from hespotex.results.findings import FAIL, UNCHECKED, Finding, count, write_audit
 
 log = logging.getLogger(__name__)
@@ -82,26 +81,25 @@ def _finding(name: str, case: Case) -> Finding:
         return Finding(name, UNCHECKED, f"it could not be checked: {failure_of(error).reason}")
 
 
-def audit_runs(runs: Sequence[dict[str, Any]]) -> list[str]:
+def audit_runs(runs: Runs) -> list[str]:
     """One Markdown line a run, for the summary: counts of verdicts, and each failure with its
     reason.
 
     Data are read again where the runs are small together; else the line says that the recorded
     facts speak alone.
     """
-    spots = sum(known["n_spots"] for run in runs for known in run.get("section_facts", {}).values())
+    spots = sum(known["n_spots"] for run in runs for known in run.section_facts.values())
     data_sets = DataSets() if spots <= SMALL else None
     lines = []
     for run in progress(
-        sorted(runs, key=lambda run: (run["model"], run["split"]["index"], run["seed"])),
+        sorted(runs, key=lambda run: (run.model, run.fold, run.seed)),
         "run",
         "audit",
     ):
-        name = f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
         try:
-            lines.append(f"- {name}: audit: {_words(audit_run(Path(run['folder']), data_sets))}")
+            lines.append(f"- {run.title}: audit: {_words(audit_run(run.folder, data_sets))}")
         except Exception as error:
-            lines.append(f"- {name}: not audited: {failure_of(error).reason}")
+            lines.append(f"- {run.title}: not audited: {failure_of(error).reason}")
     if data_sets is None:
         lines.append(
             f"- {spots} spots are many: recorded facts only; `python -m hespotex.audit RUN_DIR`"

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from hespotex.auditing.dataset import DataSet, DataSets
-from hespotex.auditing.record import RunRecord
 from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.fold import Fold, PreparedSection, Recipe
 from hespotex.batches.loader import Batching, BlockLoader
@@ -28,6 +27,7 @@ from hespotex.genes.target import Target
 from hespotex.metrics import gene_pearson
 from hespotex.modules.base import ExpressionModule, collect
 from hespotex.records.checkpoint import load_module, restored_target
+from hespotex.records.record import RunRecord
 from hespotex.records.trusted import rebuild
 from hespotex.sections.patches import PatchSpec
 from hespotex.splits.split import Split

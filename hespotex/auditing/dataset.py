@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from hespotex.auditing.record import RunRecord
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest
 from hespotex.genes.panel import GenePanel
+from hespotex.records.record import RunRecord
 from hespotex.records.trusted import rebuild, rebuild_part
 from hespotex.sections.section import Section, section_facts
 from hespotex.sections.sections import Sections

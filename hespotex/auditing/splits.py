@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from hespotex.auditing.case import Case
-from hespotex.auditing.record import SIDES
 from hespotex.common.errors import InputError
 from hespotex.records.trusted import rebuild
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.sections.duplicates import DuplicatePair, compare, known_pair
 from hespotex.sections.section import one_area
 from hespotex.splits.split import Split, selected
+from hespotex.splits.split_file import SIDES
 from hespotex.splits.strategies import FoldStrategy
 
 

@@ -11,7 +11,7 @@ from hespotex.common.files import safe_name
 from hespotex.prediction.choice import Chosen, finished_final
 from hespotex.prediction.ensemble import Ensemble, check_written
 from hespotex.records.layout import BEST, FINAL
-from hespotex.records.runs import Run, Runs
+from hespotex.records.record import RunRecord, Runs
 from hespotex.results.tables.final import cross_validated_genes, final_facts, read_final
 
 
@@ -31,7 +31,7 @@ class Contents:
 
     chosen: Chosen
     final: Path | None
-    folds: dict[str, Run]
+    folds: dict[str, RunRecord]
     predictor: Ensemble
     members: list[dict[str, Any]]
     genes: pd.DataFrame
@@ -53,7 +53,7 @@ class Contents:
         final = finished_final(sweep, chosen)
         runs = chosen.runs if folds or final is None else []
         _check_something(sweep, chosen, final, folds)
-        folders = [Path(run["folder"]) for run in runs]
+        folders = [run.folder for run in runs]
         predictor = _ensemble([final] if final else folders)
         members = _ensemble(folders).members if folders else []
         genes = cross_validated_genes(chosen.runs, predictor.genes)
@@ -81,9 +81,9 @@ def _check_something(sweep: Path, chosen: Chosen, final: Path | None, folds: boo
             f" {sweep} fits the model on all sections, and bundle without --folds packs that"
         )
     for run in chosen.runs if folds or final is None else []:
-        if not (Path(run["folder"]) / BEST).is_file():
+        if not (run.folder / BEST).is_file():
             raise InputError(
-                f"{run['folder']} is finished, but has no {BEST}: a bundle without it would lack a"
+                f"{run.folder} is finished, but has no {BEST}: a bundle without it would lack a"
                 " fold; run it again with restart=true, or move the folder away"
             )
 
@@ -105,11 +105,10 @@ def _about(
     return read_final(final) | now | {"folds": packed}
 
 
-def named(runs: Runs) -> dict[str, Run]:
+def named(runs: Runs) -> dict[str, RunRecord]:
     """Folder of each run: its fold, and its seed where there are several."""
-    several = len({run["seed"] for run in runs}) > 1
-    ordered = sorted(runs, key=lambda run: (run["split"]["index"], run["seed"]))
+    several = len({run.seed for run in runs}) > 1
+    ordered = sorted(runs, key=lambda run: (run.fold, run.seed))
     return {
-        safe_name(f"{run['split']['index']}" + (f"_seed{run['seed']}" if several else "")): run
-        for run in ordered
+        safe_name(f"{run.fold}" + (f"_seed{run.seed}" if several else "")): run for run in ordered
     }

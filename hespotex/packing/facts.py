@@ -1,6 +1,5 @@
 """`facts.json` of a bundle."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -38,8 +37,8 @@ def bundle_facts(contents: Contents, row: pd.DataFrame) -> dict[str, Any]:
     trained_on = _trained_on(contents)
     return {key: about.get(key) for key in SHARED} | {
         "model": contents.chosen.name,
-        "fold_strategy": runs[0]["fold_strategy"] if runs else NO_CROSS_VALIDATION,
-        "search": next((str(run["search"]) for run in runs if run.get("search")), None),
+        "fold_strategy": runs[0].fold_strategy if runs else NO_CROSS_VALIDATION,
+        "search": next((str(run.search) for run in runs if run.search), None),
         "encoder_licence": _licence(about["config"]["encoder"]),
         "n_genes": len(contents.predictor.genes),
         "n_genes_scored": int(contents.genes["scored"].sum()),
@@ -66,7 +65,7 @@ def _trained_on(contents: Contents) -> dict[str, str]:
 def _audits(contents: Contents) -> list[str]:
     """What the audit has said of each scored fold."""
     runs = named(contents.chosen.runs)
-    found = {name: read_audit(Path(run["folder"])) for name, run in runs.items()}
+    found = {name: read_audit(run.folder) for name, run in runs.items()}
     lines = [f"audit of fold {name}: {count(rules)}" for name, rules in found.items() if rules]
     return lines or ["not audited"]
 

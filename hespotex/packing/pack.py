@@ -14,7 +14,7 @@ from hespotex.packing.facts import bundle_facts
 from hespotex.prediction.choice import Chosen, choose
 from hespotex.records.layout import BUNDLE
 from hespotex.records.manifest import MANIFEST, write_manifest
-from hespotex.records.runs import Runs
+from hespotex.records.record import Runs
 from hespotex.results.card import model_card
 from hespotex.results.findings import FAIL, read_audit
 from hespotex.results.tables.final import write_genes
@@ -76,11 +76,11 @@ def _check_output(output: Path) -> None:
 
 def _problems(runs: Runs) -> list[str]:
     """All leaks that the runs name themselves, and that the audit found, each once."""
-    own = [leak for run in runs for leak in run["leaks"]]
+    own = [leak for run in runs for leak in run.leaks]
     audited = [
         f"audit, {f.rule}: {f.reason}"
         for run in runs
-        for f in read_audit(Path(run["folder"]))
+        for f in read_audit(run.folder)
         if f.verdict == FAIL
     ]
     return list(dict.fromkeys([*own, *audited]))
@@ -89,7 +89,7 @@ def _problems(runs: Runs) -> list[str]:
 def _write(bundle: Path, contents: Contents, problems: list[str]) -> None:
     """All files of the bundle; the card and the facts last."""
     for name, run in contents.folds.items():
-        copy_fold(Path(run["folder"]), bundle / "folds" / name)
+        copy_fold(run.folder, bundle / "folds" / name)
     if contents.final is not None:
         copy_final(contents.final, bundle / contents.final_name, contents.genes, contents.about)
     write_genes(contents.genes, bundle / "genes.csv")
@@ -110,8 +110,8 @@ def _scores(chosen: Chosen) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     if not chosen.runs:
         return pd.DataFrame(), pd.DataFrame()
-    strategy = chosen.runs[0]["fold_strategy"]
-    tables = Tables.make([run for run in chosen.every_run if run["fold_strategy"] == strategy])
+    strategy = chosen.runs[0].fold_strategy
+    tables = Tables.make([run for run in chosen.every_run if run.fold_strategy == strategy])
     models = tables.models
     sections = tables.sections
     return (

@@ -12,6 +12,7 @@ from hespotex.common.provenance import differing, flat
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.layout import BEST, CONFIG, FINAL, METRICS, homes
 from hespotex.records.plain import read_config
+from hespotex.records.record import Runs
 from hespotex.records.runs import read_runs
 from hespotex.records.trusted import check_groups, part
 from hespotex.results.tables.final import FACTS
@@ -33,8 +34,8 @@ class Chosen:
     """
 
     name: str
-    runs: list[dict[str, Any]]
-    every_run: list[dict[str, Any]]
+    runs: Runs
+    every_run: Runs
     configs: dict[Path, Config]
 
 
@@ -45,10 +46,10 @@ def choose(sweep: Path, model: str | None) -> Chosen:
         InputError: none, several, or one that cannot be used.
     """
     runs = _scored(sweep)
-    entries = [(run["model"], run["role"], Path(run["folder"])) for run in runs] or _unscored(sweep)
+    entries = [(run.model, run.role, run.folder) for run in runs] or _unscored(sweep)
     name = _name(entries, model, sweep)
-    own = _of_one_strategy([run for run in runs if run["model"] == name], sweep)
-    folders = [Path(run["folder"]) for run in own] or [
+    own = _of_one_strategy([run for run in runs if run.model == name], sweep)
+    folders = [run.folder for run in own] or [
         folder for other, _, folder in entries if other == name
     ]
     return Chosen(name, own, runs, {folder: _config_of(folder) for folder in folders})
@@ -89,7 +90,7 @@ def _settings(config: Config) -> dict[str, Any]:
     return {key: value for key, value in shared.items() if key not in CHOSEN_LATER}
 
 
-def _scored(sweep: Path) -> list[dict[str, Any]]:
+def _scored(sweep: Path) -> Runs:
     """Scored runs; none where the sweep has runs that could leave nothing out."""
     try:
         runs = read_runs(sweep, unread := Failures("run"))
@@ -99,7 +100,7 @@ def _scored(sweep: Path) -> list[dict[str, Any]]:
         return []
     unread.check()  # a fold less would not be noticed
     # others are scores of external sets
-    return [run for run in runs if (Path(run["folder"]) / CONFIG).is_file()]
+    return [run for run in runs if (run.folder / CONFIG).is_file()]
 
 
 def _run_folders(sweep: Path) -> list[Path]:
@@ -138,20 +139,20 @@ def _name(entries: list[tuple[str, str, Path]], model: str | None, sweep: Path) 
     return meant[0]
 
 
-def _of_one_strategy(runs: list[dict[str, Any]], sweep: Path) -> list[dict[str, Any]]:
+def _of_one_strategy(runs: Runs, sweep: Path) -> Runs:
     """Runs of one fold strategy by fold and seed: where there are several, of the one without
     leaks.
     """
-    leaky = {run["fold_strategy"] for run in runs if run["leaks"]}
-    there = sorted({run["fold_strategy"] for run in runs})
+    leaky = {run.fold_strategy for run in runs if run.leaks}
+    there = sorted({run.fold_strategy for run in runs})
     meant = there if len(there) < 2 else [name for name in there if name not in leaky]
     if runs and len(meant) != 1:
         raise InputError(
             f"{sweep} holds folds of several strategies ({', '.join(there)}); give the folder of"
             " one sweep"
         )
-    own = [run for run in runs if run["fold_strategy"] in meant]
-    return sorted(own, key=lambda run: (run["seed"], run["split"]["index"]))
+    own = [run for run in runs if run.fold_strategy in meant]
+    return sorted(own, key=lambda run: (run.seed, run.fold))
 
 
 def _config_of(folder: Path) -> Config:
@@ -192,5 +193,5 @@ def _epochs(chosen: Chosen, model: Config) -> int | None:
     """Where sections chose the epoch: the median over the folds, as none is left to choose on."""
     if not model.get("select_on") or not chosen.runs:
         return None
-    epochs = [int(read_checkpoint(Path(run["folder"]) / BEST)["epoch"]) + 1 for run in chosen.runs]
+    epochs = [int(read_checkpoint(run.folder / BEST)["epoch"]) + 1 for run in chosen.runs]
     return max(1, round(median(epochs)))

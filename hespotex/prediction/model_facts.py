@@ -98,12 +98,12 @@ def _of_folds(paths: Sequence[Path], genes: list[str]) -> Evidence:
     """The scores of single runs, on their own test sections."""
     homes = [path.parents[1] for path in paths]
     runs = [read_run(home) for home in homes if (home / METRICS).is_file()]
-    runs = [run for run in runs if run["sections"]]
+    runs = [run for run in runs if run.sections]
     table = cross_validated_genes(runs, genes)
     if not runs:
         return Evidence(table, None, ["nothing was left out and scored"], None)
     row = Tables.make(runs).models.iloc[[0]]
-    scores = quoted(row) | {"fold_strategy": runs[0]["fold_strategy"]}
+    scores = quoted(row) | {"fold_strategy": runs[0].fold_strategy}
     left = ["the mean of the folds: some fold has seen each section"] if len(runs) > 1 else []
     return Evidence(table, scores, left, None)
 

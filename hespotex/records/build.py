@@ -4,6 +4,7 @@ are only plain values.
 What a file names is never built here, but by `hespotex.records.trusted`.
 """
 
+import re
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,6 +12,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError
 from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
 from hespotex.batches.fold import Fold, Recipe
@@ -26,6 +28,7 @@ from hespotex.splits.split import selected
 from hespotex.splits.strategies import FoldStrategy
 
 Config = dict[str, Any]
+NAMED = re.compile(r"Interpolation key '([^']+)' not found")
 
 
 def resolved(cfg: DictConfig) -> Config:
@@ -33,9 +36,23 @@ def resolved(cfg: DictConfig) -> Config:
 
     Raises:
         MissingMandatoryValue: a value that the user must give is missing.
+        InputError: a value names another key, which is not there.
     """
-    config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    try:
+        config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except InterpolationKeyError as error:
+        raise InputError(_not_there(cfg, error)) from error
     return dict(config)
+
+
+def _not_there(cfg: DictConfig, error: InterpolationKeyError) -> str:
+    """The key that a value names, and those that are beside it."""
+    found = NAMED.search(str(error))
+    wanted = found[1] if found else str(error)
+    place, _, name = wanted.rpartition(".")
+    beside = OmegaConf.select(cfg, place) if place else None
+    known = f": expected one of {', '.join(map(str, beside))}" if beside else ""
+    return f"{error.full_key} names {wanted}, but {place or 'the config'} has no {name}{known}"
 
 
 def build(config: Any, **kwargs: Any) -> Any:

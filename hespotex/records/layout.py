@@ -13,6 +13,7 @@ from hespotex.common.shapes import COUNT, check_shape
 log = logging.getLogger(__name__)
 METRICS = "metrics.json"
 CONFIG = "config.json"
+SPLIT = "split.json"
 PER_GENE = "per_gene.csv"
 BEST = "checkpoints/best.ckpt"
 # folder of a sweep with the model on all sections, and the name of its fold strategy

@@ -4,8 +4,8 @@ together.
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,12 +16,10 @@ from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape, is_
 from hespotex.common.spreadsheet import unmarked
 from hespotex.records.layout import AGAIN, CONFIG, METRICS, PER_GENE, homes, searches
 from hespotex.records.manifest import check_files
-from hespotex.records.moved import current_unit
+from hespotex.records.record import RunRecord, Runs
 from hespotex.records.search import in_words
 
 log = logging.getLogger(__name__)
-Run = dict[str, Any]
-Runs = list[Run]
 ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
 WORDS = ("section_id", "group")  # of a section's row; all else there is a number
 NUMBERS = Rule(
@@ -87,39 +85,41 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
     runs = []
     for home in sorted(homes(folder, METRICS), key=lambda home: (home / METRICS).stat().st_mtime):
         with failures.of(str(home)):
-            runs.append(read_run(home) | found.get(home, {}))
+            runs.append(replace(read_run(home), search=found.get(home, "")))
     _check_versions(runs)
     if not runs:
         failures.check()
         raise InputError(f"no finished run (metrics.json) below {folder}")
-    scored = [run for run in runs if run["sections"]]
+    scored = [run for run in runs if run.sections]
     if not scored:
-        names = ", ".join(run["folder"] for run in runs)
+        names = ", ".join(str(run.folder) for run in runs)
         raise InputError(
             f"no scored run below {folder}: {names} left no section out, so there is no score"
         )
     return newest(told_apart(scored, folder))
 
 
-def _of_searches(folder: Path) -> dict[Path, Run]:
-    """What the runs of searches below a folder are told with, by their folder; said in the log."""
-    found: dict[Path, Run] = {}
+def _of_searches(folder: Path) -> dict[Path, str]:
+    """By folder of a run, the search below this folder that it belongs to, in words; said in the
+    log.
+    """
+    found: dict[Path, str] = {}
     for search in searches(folder):
         words = in_words(search)
         log.info("%s", words)
-        found |= {home: {"search": words} for home in homes(search, METRICS)}
+        found |= dict.fromkeys(homes(search, METRICS), words)
     return found
 
 
 def _check_versions(runs: Runs) -> None:
     """Mixing old scores and new ones is a mistake that no reader of a table would notice."""
     for run in runs:
-        if "role" not in run:
-            raise InputError(f"{run['folder']}/{METRICS}: scored by an older version; {AGAIN}")
+        if "role" not in run.metrics:
+            raise InputError(f"{run.folder}/{METRICS}: scored by an older version; {AGAIN}")
 
 
-def read_run(home: Path) -> Run:
-    """A run's `metrics.json`, with its `folder`.
+def read_run(home: Path) -> RunRecord:
+    """A scored run, of which all that the tables are made of is as it was written.
 
     Raises:
         InputError: it, or `per_gene.csv` of a scored run, is not as it was written, or of an older
@@ -127,39 +127,32 @@ def read_run(home: Path) -> Run:
     """
     file = home / METRICS
     check_files(home, METRICS, CONFIG)
-    config = read_json(home / CONFIG, AGAIN) if (home / CONFIG).is_file() else {}
-    check_shape(config, {"model?": dict}, str(home / CONFIG))
-    run = read_json(file, AGAIN)
-    run = run | {"folder": str(home)}
-    if "role" not in run and "model" in run:  # of an older version
+    if (home / CONFIG).is_file():
+        check_shape(read_json(home / CONFIG, AGAIN), {"model?": dict}, str(home / CONFIG))
+    metrics = read_json(file, AGAIN)
+    run = RunRecord(home, metrics)
+    if "role" not in metrics and "model" in metrics:  # of an older version
         return run
-    check_shape(run, METRICS_SHAPE, str(file))
-    if "unit" in run:
-        run["unit"] = current_unit(run["unit"], config)
-    for i, row in enumerate(run["sections"]):
+    check_shape(metrics, METRICS_SHAPE, str(file))
+    for i, row in enumerate(run.sections):
         check_shape(row, NUMBERS, f"{file}: sections[{i}]")
-    if run["sections"]:
+    if run.sections:
         read_genes(home)
     return run
 
 
 def newest(runs: Runs) -> Runs:
     """Of runs of one model, fold and seed the last in the list; the others are named in the log."""
-    kept: dict[tuple[Any, ...], Run] = {}
+    kept: dict[tuple[str, str, str, int, int], RunRecord] = {}
     for run in runs:
-        key = _place(run)
-        if key in kept:
+        if older := kept.get(run.place):
             log.warning(
                 "%s is left out: %s is newer, of the same model, fold and seed",
-                kept[key]["folder"],
-                run["folder"],
+                older.folder,
+                run.folder,
             )
-        kept[key] = run
+        kept[run.place] = run
     return list(kept.values())
-
-
-def _place(run: Run) -> tuple[Any, ...]:
-    return run["model"], run["encoder"], run["fold_strategy"], run["split"]["index"], run["seed"]
 
 
 def told_apart(runs: Runs, folder: Path) -> Runs:
@@ -169,8 +162,8 @@ def told_apart(runs: Runs, folder: Path) -> Runs:
     Args:
         folder: below which they lie.
     """
-    if len({run["encoder"] for run in runs}) > 1:
-        runs = [run | {"model": f"{run['model']}, {run['encoder']}"} for run in runs]
+    if len({run.encoder for run in runs}) > 1:
+        runs = [replace(run, name=f"{run.model}, {run.encoder}") for run in runs]
     sets = data_sets(runs)
     if len(sets) == 1:
         return runs
@@ -182,7 +175,7 @@ def told_apart(runs: Runs, folder: Path) -> Runs:
         folder,
         ", ".join(_names(sets, folder)),
     )
-    return [run | {"model": f"{run['model']}, {names[id(run)]}"} for run in runs]
+    return [replace(run, name=f"{run.model}, {names[id(run)]}") for run in runs]
 
 
 def data_sets(runs: Runs) -> list[Runs]:
@@ -190,7 +183,7 @@ def data_sets(runs: Runs) -> list[Runs]:
     sets: list[Runs] = []
     for run in runs:
         fitting = [own for own in sets if not any(_differ(run, other) for other in own)]
-        beside = [own for own in fitting if _parent(run) in map(_parent, own)]
+        beside = [own for own in fitting if run.folder.parent in [one.folder.parent for one in own]]
         home = next(iter([*beside, *fitting]), None)
         if home is None:
             sets.append(home := [])
@@ -198,20 +191,16 @@ def data_sets(runs: Runs) -> list[Runs]:
     return sets
 
 
-def _parent(run: Run) -> Path:
-    return Path(run["folder"]).parent
-
-
-def _differ(a: Run, b: Run) -> bool:
+def _differ(a: RunRecord, b: RunRecord) -> bool:
     """Whether their own records say that two runs were not given the same data."""
-    if a["data"] != b["data"] or a.get("unit") != b.get("unit"):
+    if a.data != b.data or a.unit != b.unit:
         return True
-    if a["fold_strategy"] == b["fold_strategy"] and a["split"]["n_folds"] != b["split"]["n_folds"]:
+    if a.fold_strategy == b.fold_strategy and a.split.n_folds != b.split.n_folds:
         return True
-    if _place(a) == _place(b) and a.get("data_fingerprint") != b.get("data_fingerprint"):
+    if a.place == b.place and a.data_fingerprint != b.data_fingerprint:
         return True
-    one = a.get("section_facts", {})
-    other = b.get("section_facts", {})
+    one = a.section_facts
+    other = b.section_facts
     shared = [(one[i], other[i]) for i in one.keys() & other.keys()]
     # older runs know less
     return any(x[key] != y[key] for x, y in shared for key in x.keys() & y.keys())
@@ -219,11 +208,11 @@ def _differ(a: Run, b: Run) -> bool:
 
 def _names(sets: list[Runs], folder: Path) -> list[str]:
     """The data set's name where that tells them apart, else the folder that holds the runs."""
-    names = [own[0]["data"] for own in sets]
+    names = [own[0].data for own in sets]
     if len(set(names)) == len(sets):
         return names
     places = [
-        Path(os.path.commonpath([_parent(run) for run in own])).relative_to(folder).as_posix()
+        Path(os.path.commonpath([run.folder.parent for run in own])).relative_to(folder).as_posix()
         for own in sets
     ]
     return [

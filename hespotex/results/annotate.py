@@ -44,7 +44,7 @@ def _of_models(tables: Tables) -> list[tuple[pd.DataFrame, list[Path]]]:
         runs = tables.runs_of(str(model))
         genes = tables.scores.loc[tables.scores["model"] == model, "gene"]
         evidence = evidence_columns(cross_validated_genes(runs, list(dict.fromkeys(genes))))
-        folders = [Path(run["folder"]) / "predictions" for run in runs]
+        folders = [run.folder / "predictions" for run in runs]
         parts.append((evidence, [file for own in folders for file in visible(own, "*.h5ad")]))
     return parts
 

@@ -1,15 +1,13 @@
 """What was asked of a sweep, and what it was made with."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest
-from hespotex.records.layout import CONFIG
-from hespotex.records.plain import read_config
-from hespotex.records.runs import Runs
+from hespotex.records.record import RunRecord, Runs
 from hespotex.results.findings import FAIL, PASS, Finding, read_audit
 
 PROTOCOL = {
@@ -26,47 +24,46 @@ PROTOCOL = {
 }
 log = logging.getLogger(__name__)
 Facts = list[tuple[str, str]]
+T = TypeVar("T")
 
 
 def facts(runs: Runs) -> Facts:
     """Questions and answers; several answers where runs differ."""
-    configs = [config(run) for run in runs]
-    panels = sorted({section["n_genes"] for run in runs for section in run["sections"]})
-    tested = {
-        section["section_id"]: section["group"] for run in runs for section in run["sections"]
-    }
+    configs = [run.stored_config for run in runs]
+    panels = sorted({section["n_genes"] for run in runs for section in run.sections})
+    tested = {section["section_id"]: section["group"] for run in runs for section in run.sections}
     answers = {
-        "Data": _unique(runs, lambda run: run["data"]),
+        "Data": _unique(runs, lambda run: run.data),
         "Sections tested": f"{len(tested)}, of {len(set(tested.values()))} groups",
-        "Encoder": _unique(runs, lambda run: run["encoder"]),
-        "Target": _unique(runs, lambda run: run.get("unit")),
+        "Encoder": _unique(runs, lambda run: run.encoder),
+        "Target": _unique(runs, lambda run: run.unit),
         "Genes": "; ".join(
             filter(None, [", ".join(map(str, panels)), _unique(runs, panel_choice)])
         ),
-        "Models": _unique(runs, lambda run: run["model"]),
-        "Seeds": _unique(runs, lambda run: run["seed"]),
-        "Search": _unique(runs, lambda run: run.get("search")),
+        "Models": _unique(runs, lambda run: run.model),
+        "Seeds": _unique(runs, lambda run: run.seed),
+        "Search": _unique(runs, lambda run: run.search or None),
         "Epoch chosen on": _unique(
             configs, lambda found: found.get("model", {}).get("select_on") or "nothing"
         ),
         "Data fingerprint": fingerprint(runs),
-        "Git commit": _unique(runs, lambda run: run.get("git_commit")),
+        "Git commit": _unique(runs, lambda run: run.metrics.get("git_commit")),
     }
     return [(question, answer) for question, answer in answers.items() if answer]
 
 
-def panel_choice(run: dict[str, Any]) -> str | None:
+def panel_choice(run: RunRecord) -> str | None:
     """What the genes of a run were chosen on, by its own record; None where that is not
     recorded.
     """
-    if "panel_fitted_on" not in run:
+    if "panel_fitted_on" not in run.metrics:
         return None
-    if run["fold_strategy"] == "external":
+    if run.fold_strategy == "external":
         return "those of the checkpoint"
-    seen = set(run["panel_fitted_on"])
-    if seen & set(run["split"]["test"]):
+    seen = set(run.metrics["panel_fitted_on"])
+    if seen & set(run.split.test):
         return "chosen with the test sections, a leak"
-    if beyond := seen - set(run["split"]["train"]):
+    if beyond := seen - set(run.split.train):
         return f"chosen with sections that did not train ({' '.join(sorted(beyond))})"
     return "chosen on training sections" if seen else "from a list"
 
@@ -75,24 +72,18 @@ def fingerprint(runs: Runs) -> str:
     """One hash of what all runs were given (embeddings, nuclei, places, graph, expression)."""
     known = sorted(
         {
-            (run["fold_strategy"], run["split"]["index"], run["data_fingerprint"])
+            (run.fold_strategy, run.fold, run.data_fingerprint)
             for run in runs
-            if "data_fingerprint" in run
+            if run.data_fingerprint
         }
     )
     return digest(known) if known else ""
 
 
-def config(run: dict[str, Any]) -> dict[str, Any]:
-    """The resolved config of a run; empty where none is stored."""
-    folder = Path(run["folder"])
-    return read_config(folder) if (folder / CONFIG).is_file() else {}
-
-
 def versions(runs: Runs) -> Facts:
     """Versions of packages; several where runs differ."""
-    names = dict.fromkeys(name for run in runs for name in run.get("versions", {}))
-    known = [run.get("versions", {}) for run in runs]
+    names = dict.fromkeys(name for run in runs for name in run.versions)
+    known = [run.versions for run in runs]
     return [
         (
             name,
@@ -104,17 +95,17 @@ def versions(runs: Runs) -> Facts:
     ]
 
 
-def audits(runs: Runs) -> dict[str, tuple[list[str], str]]:
+def audits(runs: Runs) -> dict[Path, tuple[list[str], str]]:
     """By folder of a run: the rules that failed, and the verdict in words. Runs without
     `audit.json` are left out.
     """
-    found = {run["folder"]: _audit(run) for run in runs}
+    found = {run.folder: _audit(run) for run in runs}
     return {folder: _verdict(findings) for folder, findings in found.items() if findings}
 
 
-def _audit(run: dict[str, Any]) -> list[Finding]:
+def _audit(run: RunRecord) -> list[Finding]:
     try:
-        return read_audit(Path(run["folder"]))
+        return read_audit(run.folder)
     except InputError as error:
         log.warning("left out: %s", error)
         return []
@@ -130,7 +121,7 @@ def _verdict(findings: list[Finding]) -> tuple[list[str], str]:
     )
 
 
-def _unique(things: list[dict[str, Any]], answer: Callable[[dict[str, Any]], Any]) -> str:
+def _unique(things: Sequence[T], answer: Callable[[T], Any]) -> str:
     return ", ".join(
         dict.fromkeys(str(found) for found in map(answer, things) if found is not None)
     )

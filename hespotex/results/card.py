@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from hespotex.records.record import Runs
 from hespotex.results.report import EXPLANATION, across, headline, notes, title
 from hespotex.results.tables.markdown import inert, inert_values, markdown
 
@@ -23,9 +24,7 @@ LIMITS = """- For research. Not for diagnosis, nor for any decision about a pati
   hashes of their counts and images, by which HESpotEx refuses to score what was trained on."""
 
 
-def model_card(
-    facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame, runs: list[dict[str, Any]]
-) -> str:
+def model_card(facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> str:
     """Markdown.
 
     Args:
@@ -80,7 +79,7 @@ def _predicts(facts: dict[str, Any]) -> str:
 
 
 def _scored(
-    facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame, runs: list[dict[str, Any]]
+    facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame, runs: Runs
 ) -> list[str]:
     """What the folds have reached on sections that were left out."""
     remarks = [*notes(row), *facts["audit"]]

@@ -76,15 +76,15 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _sections(tables: Tables, folder: Path) -> pd.DataFrame:
-    runs = {run["folder"]: run for run in tables.runs}
+    runs = {str(run.folder): run for run in tables.runs}
     own = [runs[home] for home in tables.sections["folder"]]
     table = tables.sections.assign(
         sweep=folder.resolve().name,
-        data=[run["data"] for run in own],
-        encoder=[run["encoder"] for run in own],
-        unit=[run.get("unit", "") for run in own],
-        data_fingerprint=[str(run.get("data_fingerprint", "")) for run in own],
-        folder=[Path(run["folder"]).relative_to(folder).as_posix() for run in own],
+        data=[run.data for run in own],
+        encoder=[run.encoder for run in own],
+        unit=[str(run.unit or "") for run in own],
+        data_fingerprint=[str(run.data_fingerprint) for run in own],
+        folder=[run.folder.relative_to(folder).as_posix() for run in own],
     )
     return ordered(table, SECTIONS)
 
@@ -101,9 +101,9 @@ def _models(tables: Tables, folder: Path) -> pd.DataFrame:
 
 def _origin(tables: Tables, folder: Path, rows: pd.DataFrame) -> dict[str, Any]:
     """What `SWEEP` names, of rows that name fold strategy and model."""
-    made_with = {(run["fold_strategy"], run["model"]): run for run in tables.runs}
+    made_with = {(run.fold_strategy, run.model): run for run in tables.runs}
     own = [made_with[key] for key in zip(rows["fold_strategy"], rows["model"], strict=True)]
-    facts = {name: [run.get(name, "") for run in own] for name in SWEEP if name != "sweep"}
+    facts = {name: [getattr(run, name) for run in own] for name in SWEEP if name != "sweep"}
     return {"sweep": folder.resolve().name, **facts}
 
 

@@ -162,7 +162,7 @@ def guide_sweep(folder: Path, tables: Tables) -> None:
     if (folder / "metrics.json").is_file():
         return
     about = [
-        f"{len(tables.runs)} finished runs on {tables.runs[0]['data']}",
+        f"{len(tables.runs)} finished runs on {tables.runs[0].data}",
         *_scores(tables.models),
         *_runs(tables, folder),
     ]
@@ -197,12 +197,7 @@ def _scores(models: pd.DataFrame) -> list[str]:
 
 
 def _runs(tables: Tables, folder: Path) -> list[str]:
-    named = {
-        Path(run["folder"])
-        .relative_to(folder)
-        .as_posix(): f"{run['model']}, fold {run['split']['index']}, seed {run['seed']}"
-        for run in tables.runs
-    }
+    named = {run.folder.relative_to(folder).as_posix(): run.title for run in tables.runs}
     return ["", "Runs, each with a run.txt of its own", *_columns(named), ""]
 
 

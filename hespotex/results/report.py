@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.records.runs import Runs
+from hespotex.records.record import Runs
 from hespotex.results.tables.markdown import (
     NOTHING,
     Column,
@@ -83,9 +83,9 @@ def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Pat
     model.
     """
     first = runs[0]
-    encoders = ", ".join(dict.fromkeys(run["encoder"] for run in runs))
+    encoders = ", ".join(dict.fromkeys(run.encoder for run in runs))
     parts = [
-        inert(f"# {first['data']}, encoder {encoders}"),
+        inert(f"# {first.data}, encoder {encoders}"),
         EXPLANATION,
     ]
     for strategy in dict.fromkeys(models["fold_strategy"]):
@@ -130,11 +130,7 @@ def chapter(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs) -> list[st
 
 def title(strategy: str, runs: Runs) -> str:
     """The strategy in words, with the share of its folds that have a patient on both sides."""
-    folds = {
-        run["split"]["index"]: LEAK in run["leaks"]
-        for run in runs
-        if run["fold_strategy"] == strategy
-    }
+    folds = {run.fold: LEAK in run.leaks for run in runs if run.fold_strategy == strategy}
     within = (
         f": within-patient in {sum(folds.values())} of {len(folds)} folds"
         if any(folds.values())
@@ -252,12 +248,10 @@ def few_groups(n: int) -> str:
 
 def _maps(models: pd.DataFrame, runs: Runs, folder: Path) -> str:
     model = str(models["model"].iloc[0])
-    run = next(run for run in runs if run["model"] == model)
-    paths = sorted((Path(run["folder"]) / "maps").glob("*.png"))[:3]
+    run = next(run for run in runs if run.model == model)
+    paths = sorted((run.folder / "maps").glob("*.png"))[:3]
     pictures = [
         picture(path.stem, Path(os.path.relpath(path, folder)).as_posix()) for path in paths
     ]
-    heading = (
-        f"## Maps: {model}, fold {run['split']['index']}; best and median gene of each section"
-    )
+    heading = f"## Maps: {model}, fold {run.fold}; best and median gene of each section"
     return "\n\n".join([inert(heading), *pictures])

@@ -27,7 +27,7 @@ from hespotex.metrics import (
     own_metrics,
     section_metrics,
 )
-from hespotex.records.layout import BEST, CONFIG, METRICS, PER_GENE
+from hespotex.records.layout import BEST, CONFIG, METRICS, PER_GENE, SPLIT
 from hespotex.records.manifest import write_manifest
 from hespotex.results.about import brief
 from hespotex.results.figures.maps import draw_pair
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 # models
 MORAN_NEIGHBOURS = 6
 # what is checked when it is read again, beside metrics.json
-WRITTEN = (CONFIG, "split.json", PER_GENE, BEST)
+WRITTEN = (CONFIG, SPLIT, PER_GENE, BEST)
 FACTS = ("section_id", "group", "n_spots", "n_genes")  # of a section's row; the rest are metrics
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from hespotex.common.files import digest
-from hespotex.results.asked import config
 from hespotex.results.html.chapter import Chapter
 from hespotex.results.tables.sweep import Tables
 
@@ -23,7 +22,11 @@ def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: li
     on disk already.
     """
     logger = next(
-        (found for run in tables.runs if (found := config(run).get("logger", {}).get("wandb"))),
+        (
+            found
+            for run in tables.runs
+            if (found := run.stored_config.get("logger", {}).get("wandb"))
+        ),
         None,
     )
     if logger is None:

@@ -30,6 +30,7 @@ from hespotex.records.build import (
     precision,
     resolved,
 )
+from hespotex.records.layout import SPLIT
 from hespotex.results.about import describe
 from hespotex.results.cost import Laps, cost, parameters
 from hespotex.results.finite import check_finite
@@ -152,7 +153,7 @@ def _run(
     given = Given.of(config)
     fold = build_fold(config, sections)
     if rank_zero_only.rank == 0:
-        write_json(folder.path / "split.json", fold.split.to_dict())
+        write_json(folder.path / SPLIT, fold.split.to_dict())
     clock.lap("embed")
     fold, teacher = attach_latents(config, fold)
     seen = [*_leaks(config, fold, teacher), *leaks]

@@ -14,6 +14,7 @@ from hespotex.auditing.audit import audit_run, audit_runs
 from hespotex.auditing.case import KnownEncoder
 from hespotex.common.errors import InputError
 from hespotex.modules.ridge import RidgeModule
+from hespotex.records.record import RunRecord
 from hespotex.results.findings import FAIL, PASS, UNCHECKED
 from hespotex.summary import summarise
 
@@ -173,9 +174,9 @@ def test_the_command(
 
 
 def test_a_summary_of_much_data_takes_the_record(clean: Path) -> None:
-    run = json.loads((clean / "metrics.json").read_text()) | {"folder": str(clean)}
-    run["section_facts"]["DEMO1"]["n_spots"] = 10**6
-    lines = audit_runs([run])
+    metrics = json.loads((clean / "metrics.json").read_text())
+    metrics["section_facts"]["DEMO1"]["n_spots"] = 10**6
+    lines = audit_runs([RunRecord(clean, metrics)])
     assert "not checked" in lines[0] and "python -m hespotex.audit RUN_DIR" in lines[1]
 
 

@@ -287,10 +287,10 @@ def test_a_final_model_of_other_settings_is_refused(finalized: Path, tmp_path: P
 
 
 def test_a_bundle_inside_a_sweep_is_no_run(finalized: Path) -> None:
-    before = [run["folder"] for run in read_runs(finalized)]
+    before = [run.folder for run in read_runs(finalized)]
     pack(finalized, finalized / "bundle")
     assert (finalized / "bundle" / "final" / "ridge" / FACTS).is_file()
-    assert [run["folder"] for run in read_runs(finalized)] == before
+    assert [run.folder for run in read_runs(finalized)] == before
     assert find_checkpoints(str(finalized)) == [
         finalized / "final" / "ridge" / "checkpoints" / "best.ckpt"
     ]

@@ -90,7 +90,7 @@ def test_it_is_no_row_of_any_table(sweep: Path) -> None:
     after = Tables.read(sweep)
     pd.testing.assert_frame_equal(before.models, after.models)
     pd.testing.assert_frame_equal(before.genes, after.genes)
-    assert {run["fold_strategy"] for run in read_runs(sweep)} == {"leave_one_group_out"}
+    assert {run.fold_strategy for run in read_runs(sweep)} == {"leave_one_group_out"}
 
 
 def test_alone_it_has_no_score(sweep: Path) -> None:

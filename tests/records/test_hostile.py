@@ -26,6 +26,7 @@ from hespotex.nuclei.masks import open_npy
 from hespotex.packing.pack import pack
 from hespotex.prediction.external import evaluate
 from hespotex.prediction.inference import predict
+from hespotex.records.record import RunRecord
 from hespotex.results.findings import PASS
 from hespotex.summary import summarise
 from hespotex.training.fill import fill_store
@@ -169,8 +170,8 @@ def test_what_a_run_folder_names(
 def test_one_run_of_many_does_not_end_the_summary(hostile: Hostile) -> None:
     """What cannot be trusted is named, and the tables are made."""
     hostile.rewrite("sympify", beside)
-    metrics = json.loads((hostile.run / "metrics.json").read_text()) | {"folder": str(hostile.run)}
-    assert audit_runs([metrics])
+    metrics = json.loads((hostile.run / "metrics.json").read_text())
+    assert audit_runs([RunRecord(hostile.run, metrics)])
     summarise(hostile.run)
     assert (hostile.run / "summary.md").is_file()
 

@@ -39,5 +39,5 @@ def test_a_run_of_before_belongs_with_one_of_today(train: Run, tmp_path: Path) -
     (old / "metrics.json").write_text(json.dumps(metrics | {"unit": OLD_LOG_NORMALISED}))
     (old / MANIFEST).unlink()
     runs = [read_run(new), read_run(old)]
-    assert runs[0]["unit"] == runs[1]["unit"] == "log1p of counts per 10,000"
+    assert runs[0].unit == runs[1].unit == "log1p of counts per 10,000"
     assert len(data_sets(runs)) == 1

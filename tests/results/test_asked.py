@@ -1,12 +1,14 @@
 """What a sweep was asked, and the audits of its runs, in words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_tables import write_run
 
+from hespotex.records.record import RunRecord
 from hespotex.records.runs import read_runs
 from hespotex.results.asked import audits, facts, fingerprint, panel_choice, versions
 from hespotex.results.html.chapter import audit
@@ -27,6 +29,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def changed(run: RunRecord, **facts: Any) -> RunRecord:
+    return replace(run, metrics={**run.metrics, **facts})
+
+
 def rule(name: str, verdict: str, asked: str | None = None) -> dict[str, str | None]:
     return {"rule": name, "verdict": verdict, "reason": f"{name} saw B1", "asked": asked}
 
@@ -38,7 +44,8 @@ def test_answers_are_said_once_and_differences_all(folder: Path) -> None:
     assert answers["Models"] in ("ridge, strict", "strict, ridge")
     assert answers["Sections tested"] == "3, of 2 groups"
     assert answers["Genes"] == "3"
-    runs[0]["git_commit"], runs[1]["versions"] = "def", {"torch": "3", "numpy": "1"}
+    runs[0] = changed(runs[0], git_commit="def")
+    runs[1] = changed(runs[1], versions={"torch": "3", "numpy": "1"})
     assert dict(facts(runs))["Git commit"] in ("def, abc", "abc, def")
     assert dict(versions(runs)) == {"torch": "2, 3", "numpy": "1"}
 
@@ -60,7 +67,7 @@ def test_what_the_genes_were_chosen_on(
     runs = read_runs(folder)
     split = {"index": 0, "n_folds": 2, "train": ["A1", "A2"], "val": ["V1"], "test": ["B1"]}
     recorded = {} if fitted_on is None else {"panel_fitted_on": fitted_on}
-    runs[0] |= {"fold_strategy": strategy, "split": split, **recorded}
+    runs[0] = changed(runs[0], fold_strategy=strategy, split=split, **recorded)
     assert panel_choice(runs[0]) == words
     assert dict(facts(runs))["Genes"] == ("3" if words is None else f"3; {words}")
 
@@ -69,9 +76,9 @@ def test_the_fingerprint_is_that_of_what_the_folds_were_given(folder: Path) -> N
     runs = read_runs(folder)
     whole = fingerprint(runs)
     assert whole == fingerprint(runs[::-1])
-    runs[0]["data_fingerprint"] = "changed"
+    runs[0] = changed(runs[0], data_fingerprint="changed")
     assert fingerprint(runs) != whole
-    assert fingerprint([{"fold_strategy": "x"}]) == ""
+    assert fingerprint([changed(runs[0], data_fingerprint=None)]) == ""
 
 
 def test_audits_in_words(folder: Path) -> None:
@@ -88,8 +95,8 @@ def test_audits_in_words(folder: Path) -> None:
     tables = Tables.read(folder)
     assert audit(tables) == "2 of 4 runs audited; panel failed in 1, epoch failed in 1"
     found = audits(tables.runs)
-    assert found[str(homes["strict"])] == ([], "1 pass")
-    failed, words = found[str(homes["ridge"])]
+    assert found[homes["strict"]] == ([], "1 pass")
+    failed, words = found[homes["ridge"]]
     assert failed == ["panel", "epoch"]
     assert (
         words == "1 pass; FAIL panel: panel saw B1; FAIL epoch: epoch saw B1 (as asked for by"

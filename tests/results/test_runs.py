@@ -189,7 +189,7 @@ class TestOtherData:
     def test_folds_of_one_sweep_stay_together(self, tmp_path: Path) -> None:
         for fold, section in enumerate(("A1", "B1")):
             write_run(tmp_path / str(fold), "ridge", fold, [section], data_fingerprint=f"of {fold}")
-        assert {run["model"] for run in read_runs(tmp_path)} == {"ridge"}
+        assert {run.model for run in read_runs(tmp_path)} == {"ridge"}
 
 
 class TestCopies:
@@ -197,9 +197,9 @@ class TestCopies:
         bundle = sweep / "mine_bundle"
         shutil.copytree(sweep / RUN, bundle / "folds" / "1")
         (bundle / "facts.json").write_text("{}")
-        assert {Path(run["folder"]).parent for run in read_runs(sweep)} == {sweep}
+        assert {run.folder.parent for run in read_runs(sweep)} == {sweep}
         assert len(find_checkpoints(str(sweep))) == 4
-        assert [run["folder"] for run in read_runs(bundle)] == [str(bundle / "folds" / "1")]
+        assert [run.folder for run in read_runs(bundle)] == [bundle / "folds" / "1"]
         assert len(find_checkpoints(str(bundle))) == 1
 
     def test_a_copy_is_named(self, sweep: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,11 +55,11 @@ def test_the_table_has_scores_and_what_was_searched(search: Path) -> None:
 
 def test_the_best_is_read_and_predicts(search: Path, caplog: pytest.LogCaptureFixture) -> None:
     (run,) = read_runs(search)
-    assert run["folder"] == str(search / "1") and "trial 1 of 4" in run["search"]
+    assert run.folder == search / "1" and "trial 1 of 4" in run.search
     assert find_checkpoints(str(search)) == [search / "1" / BEST]
     assert choose(search, None).runs == [run]
     assert "is left out" not in caplog.text
-    assert [run["folder"] for run in read_runs(search.parent)] != []
+    assert [run.folder for run in read_runs(search.parent)] != []
     assert find_checkpoints(str(search / "3")) == [search / "3" / BEST]  # named by the user
 
 

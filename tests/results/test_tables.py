@@ -12,7 +12,8 @@ import pytest
 
 from hespotex.common.errors import InputError
 from hespotex.records.layout import PER_GENE
-from hespotex.records.runs import Runs, read_genes, read_runs
+from hespotex.records.record import Runs
+from hespotex.records.runs import read_genes, read_runs
 from hespotex.results.cost import cost
 from hespotex.results.report import COST, across, headline, notes, render, title
 from hespotex.results.tables.schema import MODELS

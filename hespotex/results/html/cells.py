@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.records.runs import Runs
+from hespotex.records.record import Runs
 from hespotex.results.asked import audits
 from hespotex.results.report import COST, HEADLINE, headline_rows
 from hespotex.results.tables.aggregate import by_section, reference
@@ -144,11 +144,11 @@ def runs_table(runs: Runs, root: Path) -> Cells:
     ]
     rows = [
         [
-            *(run["model"], run["fold_strategy"], str(run["split"]["index"])),
-            *(" ".join(section["section_id"] for section in run["sections"]), str(run["seed"])),
-            Path(run["folder"]).relative_to(root).as_posix(),
-            *(str(run.get("data_fingerprint", "")), str(run.get("git_commit", ""))),
-            audited[run["folder"]][1] if run["folder"] in audited else "not audited",
+            *(run.model, run.fold_strategy, str(run.fold)),
+            *(" ".join(section["section_id"] for section in run.sections), str(run.seed)),
+            run.folder.relative_to(root).as_posix(),
+            *(str(run.data_fingerprint), str(run.metrics.get("git_commit", ""))),
+            audited[run.folder][1] if run.folder in audited else "not audited",
         ]
         for run in runs
     ]
@@ -159,10 +159,10 @@ def cost(tables: Tables) -> Cells:
     """Means over the runs of each model."""
     rows = [
         {
-            "model": run["model"],
-            **run["cost"],
-            **run["cost"]["seconds"],
-            "seconds": sum(run["cost"]["seconds"].values()),
+            "model": run.model,
+            **run.cost,
+            **run.cost["seconds"],
+            "seconds": run.seconds,
         }
         for run in tables.runs
     ]

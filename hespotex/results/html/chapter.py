@@ -146,9 +146,9 @@ def audit(tables: Tables) -> str:
 def _homes(tables: Tables) -> dict[str, Path]:
     """The run of the main model that tested each section, of the first seed."""
     found: dict[str, Path] = {}
-    for run in sorted(tables.runs_of(tables.main), key=lambda run: run["seed"]):
-        for section in run["sections"]:
-            found.setdefault(section["section_id"], Path(run["folder"]))
+    for run in sorted(tables.runs_of(tables.main), key=lambda run: run.seed):
+        for section in run.sections:
+            found.setdefault(section["section_id"], run.folder)
     return found
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 import hespotex
 from hespotex.common.files import atomic_path
 from hespotex.common.provenance import git_commit
-from hespotex.results.asked import config, facts, versions
+from hespotex.results.asked import facts, versions
 from hespotex.results.html.cells import Cells, runs_table
 from hespotex.results.html.chapter import Chapter
 from hespotex.results.html.pictures import Picture, svg
@@ -45,7 +45,7 @@ def write_page(
         .get_template("index.html.j2")
         .render(
             name=root.resolve().name,
-            data=first["data"],
+            data=first.data,
             facts=facts(tables.runs),
             chapters=chapters,
             partly=partly(tables),
@@ -53,10 +53,9 @@ def write_page(
             explanation=EXPLANATION,
             runs=runs_table(tables.runs, root),
             versions=versions(tables.runs),
-            config=yaml.safe_dump(config(first), sort_keys=False, allow_unicode=True),
+            config=yaml.safe_dump(first.stored_config, sort_keys=False, allow_unicode=True),
             config_of=(
-                f"{first['model']}, {first['fold_strategy']}, fold {first['split']['index']},"
-                f" seed {first['seed']}"
+                f"{first.model}, {first.fold_strategy}, fold {first.fold}, seed {first.seed}"
             ),
             made_by=f"HESpotEx {hespotex.__version__}, commit {git_commit() or 'unknown'}",
         )
@@ -77,7 +76,7 @@ class Partly:
 
 def partly(tables: Tables) -> Partly | None:
     """Of the runs that gave spots of their test sections; None where none did."""
-    rows = read_partial([Path(run["folder"]) for run in tables.runs])
+    rows = read_partial([run.folder for run in tables.runs])
     if rows is None:
         return None
     table = summarised(rows)

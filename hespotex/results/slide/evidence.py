@@ -66,7 +66,7 @@ def gene_evidence(checkpoints: Sequence[Path], genes: list[str]) -> pd.DataFrame
     if len(homes) == 1 and (homes[0] / FINAL_FACTS).is_file():
         return evidence_columns(read_final_genes(homes[0]))
     runs = [read_run(home) for home in homes if (home / METRICS).is_file()]
-    runs = [run for run in runs if run["sections"]]
+    runs = [run for run in runs if run.sections]
     return evidence_columns(cross_validated_genes(runs, genes)) if runs else pd.DataFrame()
 
 

@@ -3,13 +3,13 @@ gene.
 """
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hespotex.records.runs import ROLES, Runs, read_genes
+from hespotex.records.record import Runs
+from hespotex.records.runs import ROLES, read_genes
 from hespotex.results.tables.statistics import bootstrap_interval, sign_flip
 
 REFERENCE = "ridge"  # what gains are paired with
@@ -29,12 +29,13 @@ def section_table(runs: Runs, scores: pd.DataFrame) -> pd.DataFrame:
     """
     rows = [
         {
-            **{name: run[name] for name in ("fold_strategy", "model", "role", "seed", "folder")},
-            "fold": run["split"]["index"],
+            **{name: getattr(run, name) for name in ("fold_strategy", "model", "role", "seed")},
+            "folder": str(run.folder),
+            "fold": run.fold,
             **section,
         }
         for run in runs
-        for section in run["sections"]
+        for section in run.sections
     ]
     place = ["fold_strategy", "section_id"]
     run_of = ["fold_strategy", "section_id", "model", "seed"]
@@ -76,13 +77,13 @@ def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.D
     """
     rows = []
     for (strategy, model), own in sections.groupby(["fold_strategy", "model"], sort=False):
-        mine = [run for run in runs if (run["fold_strategy"], run["model"]) == (strategy, model)]
+        mine = [run for run in runs if (run.fold_strategy, run.model) == (strategy, model)]
         table = by_section(own)
         groups = table.drop(columns="section_id").groupby("group").mean()
         low, high = bootstrap_interval(groups["pcc_gene"].to_numpy())
         found = genes[(genes["fold_strategy"] == strategy) & (genes["model"] == model)]
         rows.append(
-            {"fold_strategy": strategy, "model": model, "role": mine[0]["role"]}
+            {"fold_strategy": strategy, "model": model, "role": mine[0].role}
             | groups.mean().to_dict()
             | {"low": low, "high": high, "n_groups": int(groups["pcc_gene"].notna().sum())}
             | {"pcc_sections": table["pcc_gene"].mean()}
@@ -150,14 +151,12 @@ def _gain(own: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
 
 def _about(runs: Runs) -> dict[str, Any]:
     """Seeds, folds and leaks of one model, and its cost a run."""
-    done = {run["split"]["index"] for run in runs}
-    planned = max(run["split"]["n_folds"] for run in runs)
-    count = Counter(leak for run in runs for leak in run["leaks"])
-    costs = pd.DataFrame(
-        [{**run["cost"], "seconds": sum(run["cost"]["seconds"].values())} for run in runs]
-    )
+    done = {run.fold for run in runs}
+    planned = max(run.split.n_folds for run in runs)
+    count = Counter(leak for run in runs for leak in run.leaks)
+    costs = pd.DataFrame([{**run.cost, "seconds": run.seconds} for run in runs])
     return {
-        "n_seeds": len({run["seed"] for run in runs}),
+        "n_seeds": len({run.seed for run in runs}),
         "missing_folds": sorted(set(range(planned)) - done),
         "leaks": [f"{leak} (in {n} of {len(runs)} runs)" for leak, n in sorted(count.items())],
         **{str(name): value for name, value in costs.mean().items()},
@@ -171,7 +170,7 @@ def gene_scores(runs: Runs) -> pd.DataFrame:
     names = ("fold_strategy", "model", "seed")
     return pd.concat(
         [
-            read_genes(Path(run["folder"])).assign(**{name: run[name] for name in names})
+            read_genes(run.folder).assign(**{name: getattr(run, name) for name in names})
             for run in runs
         ]
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hespotex.common.errors import InputError
-from hespotex.records.runs import Runs
+from hespotex.records.record import RunRecord, Runs
 from hespotex.results.report import few_groups
 from hespotex.results.tables.aggregate import gene_scores
 from hespotex.results.tables.gene_table import FDR
@@ -44,15 +44,15 @@ def scores(runs: Runs, model: str) -> pd.DataFrame:
     Raises:
         InputError: the sweep has no such model.
     """
-    own = [run for run in runs if run["model"] == model]
+    own = [run for run in runs if run.model == model]
     if not own:
-        there = ", ".join(dict.fromkeys(run["model"] for run in runs))
+        there = ", ".join(dict.fromkeys(run.model for run in runs))
         raise InputError(
             f"no model {model!r}; there are {there}: choose with --model-a and --model-b"
         )
     table = gene_scores(own)
     columns = [name for name in ("pcc", "mean_measured") if name in table]
-    groups = {section["section_id"]: section["group"] for run in own for section in run["sections"]}
+    groups = {section["section_id"]: section["group"] for run in own for section in run.sections}
     means = table.groupby([*PLACE, "gene"])[columns].mean().reset_index()
     return means.assign(group=means["section_id"].map(groups))
 
@@ -132,7 +132,7 @@ def warnings(a: Runs, b: Runs, scores_a: pd.DataFrame, scores_b: pd.DataFrame) -
 
 
 def _differing(name: str, a: Runs, b: Runs) -> str:
-    one, other = ({str(run.get(name)) for run in runs} for runs in (a, b))
+    one, other = ({str(getattr(run, name)) for run in runs} for runs in (a, b))
     return (
         f"{name} differs: {', '.join(sorted(one))} in A, {', '.join(sorted(other))} in B"
         if one != other
@@ -141,7 +141,7 @@ def _differing(name: str, a: Runs, b: Runs) -> str:
 
 
 def _leaks(runs: Runs) -> list[str]:
-    return sorted({leak for run in runs for leak in run["leaks"]})
+    return sorted({leak for run in runs for leak in run.leaks})
 
 
 def _alone(what: str, a: "pd.Series[Any]", b: "pd.Series[Any]") -> str:
@@ -178,9 +178,7 @@ def _folds(a: Runs, b: Runs) -> str:
     texts = {
         "training sections": [key for key in shared if _trained(one[key]) != _trained(other[key])],
         "data fingerprint": [
-            key
-            for key in shared
-            if one[key].get("data_fingerprint") != other[key].get("data_fingerprint")
+            key for key in shared if one[key].data_fingerprint != other[key].data_fingerprint
         ],
     }
     return "; ".join(
@@ -190,12 +188,12 @@ def _folds(a: Runs, b: Runs) -> str:
     )
 
 
-def _tested(run: dict[str, Any]) -> tuple[str, ...]:
-    return (run["fold_strategy"], *sorted(section["section_id"] for section in run["sections"]))
+def _tested(run: RunRecord) -> tuple[str, ...]:
+    return (run.fold_strategy, *sorted(section["section_id"] for section in run.sections))
 
 
-def _trained(run: dict[str, Any]) -> list[str]:
-    return sorted([*run["split"].get("train", []), *run["split"].get("val", [])])
+def _trained(run: RunRecord) -> list[str]:
+    return sorted([*run.split.train, *run.split.val])
 
 
 def table(lines: list[list[str]]) -> str:

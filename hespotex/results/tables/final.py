@@ -12,7 +12,8 @@ from hespotex.common.files import atomic_path, read_json, write_json
 from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape
 from hespotex.common.spreadsheet import unmarked, write_csv
 from hespotex.records.layout import BEST
-from hespotex.records.runs import Runs, read_genes
+from hespotex.records.record import Runs
+from hespotex.records.runs import read_genes
 from hespotex.results.tables.aggregate import gene_scores
 from hespotex.results.tables.gene_table import gene_table
 from hespotex.results.tables.statistics import FEW_GROUPS, bootstrap_interval
@@ -55,11 +56,7 @@ def cross_validated_genes(runs: Runs, genes: list[str]) -> pd.DataFrame:
 
 def _over_groups(scores: pd.DataFrame, runs: Runs) -> pd.DataFrame:
     """Interval over groups and number of folds, by gene."""
-    places = {
-        row["section_id"]: (row["group"], run["split"]["index"])
-        for run in runs
-        for row in run["sections"]
-    }
+    places = {row["section_id"]: (row["group"], run.fold) for run in runs for row in run.sections}
     known = scores.dropna(subset="pcc")
     known = known.assign(
         group=[places[i][0] for i in known["section_id"]],
@@ -98,9 +95,9 @@ def final_facts(
         "sweep": sweep.resolve().name,
         "model": model,
         "seed": about["seed"],
-        "search": next((str(run["search"]) for run in runs if run.get("search")), None),
+        "search": next((str(run.search) for run in runs if run.search), None),
         "n_genes": len(about["genes"]),
-        "folds": [Path(run["folder"]).relative_to(sweep).as_posix() for run in runs],
+        "folds": [run.folder.relative_to(sweep).as_posix() for run in runs],
         "fitted_on": fitted_on,
         "groups": sorted(set(fitted_on.values())),
         "leaks": about["leaks"],
@@ -114,11 +111,11 @@ def _estimate(model: str, runs: Runs, every_run: Runs, about: dict[str, Any]) ->
     if not runs:
         only = "no section was left out and scored, so nothing is known of how well this model does"
         return {"scores": "none", "does_not_cover": [only]}
-    strategy = runs[0]["fold_strategy"]
-    table = Tables.make([run for run in every_run if run["fold_strategy"] == strategy]).models
+    strategy = runs[0].fold_strategy
+    table = Tables.make([run for run in every_run if run.fold_strategy == strategy]).models
     scores = quoted(table[table["model"] == model]) | {
         "fold_strategy": strategy,
-        "seeds": sorted({run["seed"] for run in runs}),
+        "seeds": sorted({run.seed for run in runs}),
     }
     if scores["n_groups"] < 2:
         scores["interval"] = "none: one group"
@@ -132,7 +129,7 @@ def quoted(row: pd.DataFrame) -> dict[str, Any]:
 
 def _not_covered(scores: dict[str, Any], runs: Runs, about: dict[str, Any]) -> list[str]:
     """In words, what the estimate leaves open."""
-    panels = [set(read_genes(Path(run["folder"]))["gene"]) for run in runs]
+    panels = [set(read_genes(run.folder)["gene"]) for run in runs]
     ever = set.intersection(set(about["genes"]), set().union(*panels))
     words = [
         "the final model itself was scored on nothing: every section that there is has trained it"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from hespotex.common.failures import Failures
-from hespotex.records.runs import Runs, read_runs
+from hespotex.records.record import Runs
+from hespotex.records.runs import read_runs
 from hespotex.results.tables.aggregate import gene_scores, model_table, section_table
 from hespotex.results.tables.gene_table import gene_table
 
@@ -52,12 +53,12 @@ class Tables:
         """The part of one fold strategy."""
         tables = (self.scores, self.sections, self.genes, self.models)
         parts = [table[table["fold_strategy"] == strategy] for table in tables]
-        return Tables([run for run in self.runs if run["fold_strategy"] == strategy], *parts)
+        return Tables([run for run in self.runs if run.fold_strategy == strategy], *parts)
 
     def runs_of(self, model: str) -> Runs:
         """Runs of one model, by fold and seed."""
-        own = [run for run in self.runs if run["model"] == model]
-        return sorted(own, key=lambda run: (run["split"]["index"], run["seed"]))
+        own = [run for run in self.runs if run.model == model]
+        return sorted(own, key=lambda run: (run.fold, run.seed))
 
     @property
     def main(self) -> str:
