@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from hespotex.cli.entry import command
 
 
-@command("predict")
+@command("predict", bare="slides")
 def main(cfg: DictConfig) -> None:
     """Predict slides, or score a trained model on sections with expression (evaluate=true)."""
     if cfg.evaluate:

@@ -112,6 +112,27 @@ def test_it_brings_the_front_door(installed: Path, tmp_path: Path) -> None:
     assert "name: efficientnet_lite0" in own
 
 
+def test_it_brings_a_model(installed: Path, small_demo: Path, tmp_path: Path) -> None:
+    """The first command of the README, from an empty folder: a slide, and nothing trained."""
+
+    def files(folder: Path) -> set[str]:
+        models = folder / "hespotex" / "prediction" / "models"
+        found = (path for path in models.rglob("*") if path.is_file())
+        return {path.relative_to(models).as_posix() for path in found}
+
+    assert (
+        files(installed) == {name for name in files(CHECKOUT) if not name.startswith(".")} != set()
+    )
+    slide = tmp_path / "it's a slide.tif"
+    shutil.copy(small_demo / "slides" / "bare.tif", slide)
+    run(installed, tmp_path, "-m", "hespotex", "predict", slide.name)
+    assert {"it's a slide.h5ad", "it's a slide.html", "index.html", "run.txt"} <= {
+        path.name for path in (tmp_path / "outputs" / "predicted").iterdir()
+    }
+    ask = "import hespotex; print(hespotex.load('breast_her2st').facts['tissue'])"
+    assert "HER2-positive breast cancer" in run(installed, tmp_path, "-c", ask)
+
+
 def test_verbs_find_the_configs(installed: Path, tmp_path: Path) -> None:
     assert "name: random_vit" in run(
         installed, tmp_path, "-m", "hespotex.embed", "encoder=random_vit", "--cfg", "job"

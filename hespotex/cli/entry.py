@@ -7,12 +7,13 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hespotex
+from hespotex.cli.bare_words import gathered
 from hespotex.cli.endings import Sweep, ended, refuse, report, stoppable
 from hespotex.cli.names import check_names
 from hespotex.common.errors import InputError
@@ -29,16 +30,20 @@ def config_folder() -> Path:
     return next(folder for folder in places if folder.is_dir())
 
 
-def command(config_name: str) -> Callable[[Main], Callable[[], None]]:
+def command(config_name: str, bare: str | None = None) -> Callable[[Main], Callable[[], None]]:
     """Make a function of the composed config a command line: `conf/`, errors in words, near matches
     of typos.
+
+    Args:
+        config_name: of the primary config.
+        bare: key whose values may be given as words of their own, such as slides.
     """
 
     def decorate(task: Main) -> Callable[[], None]:
         @wraps(task)
         def main() -> None:
             with stoppable():
-                _start(task, config_name)
+                _start(task, config_name, bare)
 
         return main
 
@@ -56,7 +61,7 @@ def as_typed(word: str) -> str:
     return word
 
 
-def _start(task: Main, config_name: str) -> None:
+def _start(task: Main, config_name: str, bare: str | None) -> None:
     """Hand the task to Hydra."""
     import hydra
     from hydra._internal import utils
@@ -66,8 +71,7 @@ def _start(task: Main, config_name: str) -> None:
     # of helpers whose parent was stopped
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     register_help()
-    _check_names()
-    sys.argv[1:] = typed_words([as_typed(word) for word in sys.argv[1:]])
+    sys.argv[1:] = _checked_words(sys.argv[1:], bare)
     hydras = utils.run_and_report
     utils.run_and_report = partial(report, otherwise=hydras)
     try:
@@ -85,12 +89,16 @@ def _start(task: Main, config_name: str) -> None:
         utils.run_and_report = hydras
 
 
-def _check_names() -> None:
-    """Hydra makes the folder of a run before its task is asked: names are looked at here."""
+def _checked_words(words: Sequence[str], bare: str | None) -> list[str]:
+    """The words as Hydra understands them. It makes the folder of a run before its task is asked:
+    names are looked at here.
+    """
     try:
-        check_names(sys.argv[1:])
+        check_names(words)
+        given = gathered(words, bare)
     except InputError as error:
         refuse(error)
+    return typed_words([as_typed(word) for word in given])
 
 
 def _in_hydra(task: Main) -> Main:

@@ -69,11 +69,11 @@ def _typed(word: str) -> str:
         return word
     value = match["value"]
     if _is_there(value):
-        return f"{match['key']}={_quoted(str(typed_path(value)))}"
+        return f"{match['key']}={quoted(str(typed_path(value)))}"
     if not HOME.search(value):
         return word
     if HOME.match(value) and not re.search(r"[,\[\]{}'\"]", value):
-        return f"{match['key']}={_quoted(str(typed_path(value)))}"
+        return f"{match['key']}={quoted(str(typed_path(value)))}"
     return f"{match['key']}={HOME.sub(lambda _: str(Path.home()), value)}"
 
 
@@ -91,8 +91,8 @@ def _is_there(value: str) -> bool:
         return False
 
 
-def _quoted(value: str) -> str:
-    """In quotes, where Hydra needs them."""
+def quoted(value: str) -> str:
+    """A value in quotes, where Hydra needs them."""
     if PLAIN.fullmatch(value):
         return value
     escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", value)

@@ -19,6 +19,7 @@ from hespotex.embeddings.familiarity import Familiarity
 from hespotex.embeddings.rows import Embeddings
 from hespotex.modules.base import ExpressionModule
 from hespotex.prediction.hub import fetch, is_address
+from hespotex.prediction.supplied import supplied_models
 from hespotex.records.checkpoint import load_module, read_checkpoint
 from hespotex.records.facts import check_facts, facts_in_use
 from hespotex.records.layout import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes, searches
@@ -35,8 +36,8 @@ NOT_FINITE = (
 
 
 def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[Path]:
-    """Files that a path, a glob, the folder of a run or a sweep, a bundle on the hub, or a list of
-    these name.
+    """Files that a path, a glob, the folder of a run or a sweep, a bundle on the hub, the name of
+    a model that comes with HESpotEx, or a list of these name.
 
     Of folders, the finished model on all sections (`hespotex.finalize`) where there is one, else
     all.
@@ -63,16 +64,20 @@ def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[P
         _check_folds_packed(places, folds)
         raise InputError(
             f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder"
-            " of a sweep"
+            f" of a sweep, or a model that comes along: {', '.join(supplied_models())}"
         )
     check_written(found)
     return list(dict.fromkeys(found))
 
 
 def _places(pattern: str) -> list[Path]:
-    """Files and folders that one word names; a bundle on the hub is fetched."""
+    """Files and folders that one word names; a bundle on the hub is fetched. What has the name of a
+    supplied model is reached as `./NAME`.
+    """
     if is_address(pattern):
         return [fetch(pattern)]
+    if pattern in (supplied := supplied_models()):
+        return [supplied[pattern]]
     return matching_paths(pattern) or [typed_path(pattern)]
 
 

@@ -1,5 +1,6 @@
 """Checkpoints bring their genes, encoder, graph and scaling along."""
 
+import logging
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -25,10 +26,13 @@ from hespotex.prediction.fold_spread import folds_beside
 from hespotex.records.build import Config, build
 from hespotex.records.facts import facts_in_use
 from hespotex.records.plain import plain
+from hespotex.records.told import told_of
 from hespotex.records.trusted import part, rebuild, rebuild_part
 from hespotex.results.about import brief
 from hespotex.results.slide.evidence import gene_evidence
 from hespotex.sections.section import Section
+
+log = logging.getLogger(__name__)
 
 
 class Predictor:
@@ -47,6 +51,8 @@ class Predictor:
         self.about = self.ensemble.about
         self.genes = self.ensemble.genes
         self.check_genes(config)
+        self.told = told_of(self._checkpoints)
+        log.info("%s", self._in_words())
         with facts_in_use(next(iter(self.ensemble.fingerprints))):
             self.encoder = _encoder(self.about, config["weights"])
             self.nuclei = _nuclei(self.about, config["nuclei_folder"])
@@ -60,6 +66,8 @@ class Predictor:
             "versions": versions(),
             "git_commit": str(git_commit()),
         }
+        if "tissue" in self.told:
+            self.provenance["tissue"] = self.told["tissue"]
         if self.folds:
             self.provenance["fold_std_of"] = " ".join(self.folds.fingerprints)
 
@@ -71,6 +79,17 @@ class Predictor:
         """
         for key in ("map_genes", "genes"):
             check_markers(config[key] or [], self.genes, key)
+
+    def _in_words(self) -> str:
+        """The model, what it was trained on, and with which spots."""
+        about = self.about
+        seen = self.ensemble.sections_seen()
+        groups = {str(facts.get("group", "unknown")) for facts in seen.values()}
+        tissue = f" of {self.told['tissue']}" if "tissue" in self.told else ""
+        return (
+            f"{about['model']} on {about['data']}: trained on {len(seen)} sections of"
+            f" {len(groups)} groups{tissue}; spots of {about['spot_diameter_um']:g} um"
+        )
 
     @cached_property
     def evidence(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf
 
 from documentation.pages import split
+from hespotex.cli.bare_words import gathered
 
 SCRIPTS = {"train.py": "train", "predict.py": "predict"}
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -92,7 +93,8 @@ def _verb(verb: str, line: Line) -> None:
 def _hydra(config: str, line: Line) -> None:
     if "--config-dir" in line.words:  # options of the reader's own
         return
-    overrides = _overrides(line.words)
+    bare = "slides" if config == "predict" else None
+    overrides = _overrides(gathered(line.words, bare))
     if FOR_THE_SHELL.search(QUOTED.sub("", line.text)):
         raise WrongCommandError("brackets and stars want quotes")
     parsed = OverridesParser.create().parse_overrides(overrides)

@@ -37,7 +37,7 @@ LEVELS_OF = {
         " compare spots of this slide only."
     ),
 }
-FACTS = ("model", "encoder", "data", "given")  # of uns["hespotex"], shown on the page
+FACTS = ("model", "encoder", "data", "tissue", "given")  # of uns["hespotex"], shown on the page
 
 
 def write_viewer(
