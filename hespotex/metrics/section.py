@@ -12,11 +12,10 @@ from torch import Tensor
 
 from hespotex.common.heap import keep_freed_memory, return_freed_memory
 from hespotex.common.progress import progress_bar
-from hespotex.metrics.autocorrelation import Neighbours, morans_i
-from hespotex.metrics.genes import Centred, by_gene, gene_pearson, mean_absolute_error
-from hespotex.metrics.maps import Raster, ssim
-from hespotex.metrics.moments import GeneMoments
-from hespotex.metrics.ranks import area_under_curve, average_ranks, spearman
+from hespotex.metrics.autocorrelation import Neighbours
+from hespotex.metrics.genes import by_gene, gene_pearson
+from hespotex.metrics.listed import AVERAGED, GENE_METRICS, SHARES, FewGenes
+from hespotex.metrics.maps import Raster
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
 
 PerGene = dict[str, NDArray[np.float64]]
@@ -27,9 +26,7 @@ BLOCK = 250
 VALUES = 16_000_000
 CACHED = 65_536  # spots times genes whose scores are computed together
 PIECE = 2_000_000  # spots times genes that are looked at together for what is not per gene
-SHARES = (0.1, 0.3, 0.5)  # of genes with a Pearson above this
 ORACLE = 50  # genes
-AVERAGED = ("spearman", "mse", "rmse", "mae", "r2", "ccc", "auc", "ssim", "variance_ratio")
 
 
 @dataclass(frozen=True)
@@ -109,38 +106,17 @@ def _block(
     """Of (n_genes, n_spots): few genes at a time, so that they stay in the processor's cache."""
     n_genes, n_spots = predicted.shape
     size = max(1, CACHED // n_spots)
+    where = (raster, neighbours, lowest)
     return _joined(
         [
-            _scores(predicted[i : i + size], measured[i : i + size], raster, neighbours, lowest)
+            _scores(FewGenes(predicted[i : i + size], measured[i : i + size], *where))
             for i in range(0, n_genes, size)
         ]
     )
 
 
-def _scores(
-    predicted: Values, measured: Values, raster: Raster, neighbours: Neighbours, lowest: float
-) -> PerGene:
-    p = Centred.of(predicted)
-    m = Centred.of(measured)
-    ranks = average_ranks(predicted)
-    moments = GeneMoments.between(p, m)
-    of_moments = {
-        "pcc": moments.pearson(),
-        "mse": moments.mse(),
-        "rmse": moments.rmse(),
-        "r2": moments.r2(),
-        "ccc": moments.concordance(),
-        "variance_ratio": moments.variance_ratio(),
-        "mean_measured": moments.mean_m,
-    }
-    return {name: values.numpy() for name, values in of_moments.items()} | {
-        "spearman": spearman(ranks, average_ranks(measured)),
-        "mae": mean_absolute_error(p, m),
-        "auc": area_under_curve(ranks, measured, lowest),
-        "ssim": ssim(p, m, raster),
-        "moran_measured": morans_i(m, neighbours),
-        "moran_predicted": morans_i(p, neighbours),
-    }
+def _scores(few: FewGenes) -> PerGene:
+    return {metric.name: metric.of(few) for metric in GENE_METRICS}
 
 
 def _joined(parts: list[PerGene]) -> PerGene:

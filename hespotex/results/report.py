@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from hespotex.metrics.listed import SECTION_METRICS
 from hespotex.records.record import Runs
 from hespotex.results.tables.markdown import (
     NOTHING,
@@ -36,23 +37,7 @@ HEADLINE = [
     "genes scored",
     "seeds",
 ]
-METRICS = [
-    ("pcc_gene_median", "median PCC", ".3f"),
-    ("spearman", "Spearman", ".3f"),
-    ("rmse", "RMSE", ".3f"),
-    ("mae", "MAE", ".3f"),
-    ("r2", "R2", ".3f"),
-    ("ccc", "CCC", ".3f"),
-    ("auc", "AUC", ".3f"),
-    ("variance_ratio", "variance ratio", ".3f"),
-    ("ssim", "SSIM", ".3f"),
-    ("moran_correlation", "Moran's I, r", ".3f"),
-    ("gene_gene_correlation", "gene-gene, r", ".3f"),
-    ("share_above_0.3", "share > 0.3", ".3f"),
-    ("pcc_spot", "PCC of spots", ".3f"),
-    ("ari", "ARI", ".3f"),
-    ("nmi", "NMI", ".3f"),
-]
+METRICS = [(one.name, one.heading, one.format) for one in SECTION_METRICS if one.heading]
 EXPLANATION = (
     "Gene-wise Pearson correlation (PCC) over the spots of a test section, mean over genes; a gene"
     " that is constant in a section, measured or predicted, has none there and is left out. Seeds"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from hespotex.metrics.listed import SECTION_METRICS
+
 # of results.json and of the CSVs; raised when a column changes its meaning or goes away
 VERSION = 1
 ORIGIN = {
@@ -14,31 +16,7 @@ ORIGIN = {
     "fold_strategy": "how sections were split; numbers of different strategies do not compare",
     "model": "model; with its encoder where the sweep has several",
 }
-METRICS = {
-    "pcc_gene": "Pearson correlation over spots, mean over genes that have one",
-    "n_genes_scored": "genes that have a Pearson correlation in the section",
-    "pcc_gene_q25": "lower quartile over genes",
-    "pcc_gene_median": "median over genes",
-    "pcc_gene_q75": "upper quartile over genes",
-    "share_above_0.1": "share of genes with a correlation above 0.1",
-    "share_above_0.3": "share above 0.3",
-    "share_above_0.5": "share above 0.5",
-    "spearman": "rank correlation, mean over genes",
-    "mse": "mean squared error, in squared units of the target, mean over genes",
-    "rmse": "root of it, in units of the target, mean over genes",
-    "mae": "mean absolute error, in units of the target, mean over genes",
-    "r2": "coefficient of determination, mean over genes",
-    "ccc": "concordance correlation (Lin 1989), mean over genes",
-    "auc": "area under the ROC curve of counts above 0, mean over genes",
-    "ssim": "structural similarity of maps, window of 7 x 7 spots, mean over genes",
-    "variance_ratio": "variance over spots, predicted : measured, mean over genes",
-    "pcc_spot": (
-        "Pearson correlation over genes, mean over spots; the mean profile alone scores high"
-    ),
-    "moran_correlation": "correlation over genes of Moran's I, measured and predicted",
-    "gene_gene_correlation": "correlation of the gene-gene correlation matrices",
-    "ari": "adjusted Rand index of clusters of the prediction against a pathologist's labels",
-    "nmi": "normalised mutual information of the same",
+METRICS = {metric.name: metric.meaning for metric in SECTION_METRICS} | {
     "pcc_shared": "pcc_gene over the genes that all models of the strategy share in the section",
     "n_shared": "number of these genes",
     "pcc_common": "pcc_gene over the genes that are in the panel of every fold of the model",
