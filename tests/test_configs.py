@@ -40,6 +40,8 @@ NEEDS = dict.fromkeys(
     "encoder=mobilenet": (
         "a package beside the install: tests/encoders/test_package.py has a stand-in"
     ),
+    "logger=tensorboard": "an extra: tests/training/test_loggers.py trains with it",
+    "logger=mlflow": "an extra: tests/training/test_loggers.py trains with it",
     "fold=files": "a file: tests/splits/test_folds.py has one",
     "fold=bundle": "a bundle: tests/sections/readers/test_hest_benchmark.py has one",
 }

@@ -62,6 +62,7 @@ FILES = {  # in the order in which a reader wants them
     ),
     "csv/metrics.csv": "loss and validation scores of each epoch",
     "wandb/": "the run as W&B keeps it",
+    "tensorboard/": "the run as TensorBoard keeps it: tensorboard --logdir FOLDER shows it",
     "multirun.yaml": "the words of the sweep, as Hydra keeps them",
     ".hydra/": "the words of the run, as Hydra keeps them",
     "*.log": "messages",

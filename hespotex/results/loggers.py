@@ -1,8 +1,10 @@
-"""Scores and maps to the loggers, W&B among them."""
+"""Scores and maps to the loggers: W&B, TensorBoard, MLflow."""
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,26 @@ LOGIN = (
     "logger=wandb: nobody is logged in to W&B here, and there is no terminal to ask; run `wandb"
     " login`, set WANDB_API_KEY, or keep the run here with logger.wandb.offline=true"
 )
+
+
+PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow"}  # of loggers that are extras
+
+
+def check_packages(settings: Mapping[str, Any]) -> None:
+    """Refuse a logger whose package is not installed.
+
+    Args:
+        settings: of each logger by its name.
+
+    Raises:
+        InputError: with the words that bring it.
+    """
+    for name, package in PACKAGES.items():
+        if settings.get(name) and find_spec(package) is None:
+            raise InputError(
+                f"logger={name} needs the package {package}: pip install 'hespotex[{name}]' (in a"
+                f" checkout: pip install -e '.[{name}]')"
+            )
 
 
 def check_login(loggers: list[Any]) -> None:
@@ -55,7 +77,8 @@ def log_results(loggers: list[Any], scores: dict[str, float], folder: Path) -> N
         return
     maps = sorted((folder / "maps").glob("*.png"))
     for logger in loggers:
-        logger.log_metrics(scores)
+        at = "." if isinstance(logger, pl.loggers.MLFlowLogger) else "@"  # it allows no other
+        logger.log_metrics({name.replace("@", at): value for name, value in scores.items()})
         if isinstance(logger, pl.loggers.WandbLogger):
             logger.log_image(
                 "maps", [str(path) for path in maps], caption=[path.stem for path in maps]

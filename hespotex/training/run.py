@@ -34,7 +34,7 @@ from hespotex.records.layout import SPLIT
 from hespotex.results.about import describe
 from hespotex.results.cost import Laps, cost, parameters
 from hespotex.results.finite import check_finite
-from hespotex.results.loggers import check_login, close, log_results
+from hespotex.results.loggers import check_login, check_packages, close, log_results
 from hespotex.results.scores import write_scores
 from hespotex.sections.sections import Sections
 from hespotex.splits.strategies import ALL
@@ -133,6 +133,7 @@ def _train_alone(
         return float(done["val_score"])
     if first:
         folder.set_aside_unreadable()
+    check_packages(config["logger"])
     loggers = build_list(config["logger"])
     check_login(loggers)
     try:
