@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from hespotex.cli.entry import VerbParser, plain_errors
+from hespotex.records.told import TOLD
 
 ABOUT = """Pack a cross-validated model with its scores into one folder to share: the model on all
 sections (python -m hespotex.finalize) or, where there is none, the checkpoint of every fold;
@@ -15,6 +16,9 @@ EXAMPLES = {
     "outputs/mine --folds": "the folds too: predict.py ... folds=true averages them",
     "outputs/mine --output models/breast": (
         "then: python predict.py checkpoint=models/breast slides=..."
+    ),
+    "outputs/mine --tissue 'HER2-positive breast cancer' --licence CC-BY-4.0": (
+        "with what a stranger must know"
     ),
     "outputs/mine --push owner/breast": "onto the hub, for checkpoint=hf://owner/breast",
 }
@@ -43,6 +47,8 @@ def main() -> None:
         help="pack the folds beside the model on all sections; without such a model they are packed"
         " in any case",
     )
+    for name, words in TOLD.items():
+        parser.add_argument(f"--{name}", metavar="WORDS", help=f"for the card: {words}")
     parser.add_argument(
         "--push",
         metavar="OWNER/NAME",
@@ -59,7 +65,8 @@ def main() -> None:
     if words.push:
         Address.of(words.push)  # before any work
     output = words.output or words.sweep.with_name(f"{words.sweep.name}_bundle")
-    pack(words.sweep, output, words.model, words.allow_leak, words.folds)
+    told = {name: text for name in TOLD if (text := getattr(words, name))}
+    pack(words.sweep, output, words.model, words.allow_leak, words.folds, told)
     if words.push:
         push(output, words.push, words.public)
 

@@ -1,6 +1,7 @@
 """Write a bundle: the model to use, genes with their scores, facts and a model card."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from hespotex.prediction.choice import Chosen, choose
 from hespotex.records.layout import BUNDLE
 from hespotex.records.manifest import MANIFEST, write_manifest
 from hespotex.records.record import Runs
+from hespotex.records.told import TOLD
 from hespotex.results.card import model_card
 from hespotex.results.findings import FAIL, read_audit
 from hespotex.results.tables.final import write_genes
@@ -30,6 +32,7 @@ def pack(
     model: str | None = None,
     allow_leak: bool = False,
     folds: bool = False,
+    told: Mapping[str, str] | None = None,
 ) -> None:
     """Write `README.md` (model card), `genes.csv`, `facts.json`, and `final/MODEL` or `folds/*`,
     which `predict.py checkpoint=OUTPUT` takes.
@@ -41,18 +44,25 @@ def pack(
         allow_leak: pack, and label, what has seen its test sections.
         folds: pack the folds beside the model on all sections; they are packed in any case where
           there is no such model.
+        told: words of `TOLD` for the card, such as the tissue.
 
     Raises:
         InputError: no such model, leaks, folds that do not belong together, or something else in
           the way.
     """
     with alone_in(output, "give another --output", beside=True):
-        _pack_alone(sweep, output, model, allow_leak, folds)
+        contents, problems = _checked(sweep, output, model, allow_leak, folds)
+        with atomic_path(output) as part:
+            _write(part, contents, problems, told or {})
+    for problem in problems:
+        log.warning("packed with a leak, and labelled: %s", problem)
+    log.info("%s: %s; see its README.md", output, contents.in_words())
 
 
-def _pack_alone(
+def _checked(
     sweep: Path, output: Path, model: str | None, allow_leak: bool, folds: bool
-) -> None:
+) -> tuple[Contents, list[str]]:
+    """What goes in, and the leaks of it."""
     _check_output(output)
     chosen = choose(sweep, model)
     problems = _problems(chosen.runs)
@@ -61,12 +71,7 @@ def _pack_alone(
             f"{sweep}: these runs leak ({'; '.join(problems)}); --allow-leak packs them all the"
             " same, labelled"
         )
-    contents = Contents.of(sweep, chosen, folds)
-    with atomic_path(output) as part:
-        _write(part, contents, problems)
-    for problem in problems:
-        log.warning("packed with a leak, and labelled: %s", problem)
-    log.info("%s: %s; see its README.md", output, contents.in_words())
+    return Contents.of(sweep, chosen, folds), problems
 
 
 def _check_output(output: Path) -> None:
@@ -86,7 +91,7 @@ def _problems(runs: Runs) -> list[str]:
     return list(dict.fromkeys([*own, *audited]))
 
 
-def _write(bundle: Path, contents: Contents, problems: list[str]) -> None:
+def _write(bundle: Path, contents: Contents, problems: list[str], told: Mapping[str, str]) -> None:
     """All files of the bundle; the card and the facts last."""
     for name, run in contents.folds.items():
         copy_fold(run.folder, bundle / "folds" / name)
@@ -95,6 +100,7 @@ def _write(bundle: Path, contents: Contents, problems: list[str]) -> None:
     write_genes(contents.genes, bundle / "genes.csv")
     row, sections = _scores(contents.chosen)
     facts = bundle_facts(contents, row) | {"problems": problems}
+    facts |= {name: told.get(name) for name in TOLD}
     card = model_card(facts, row, sections, contents.chosen.runs)
     (bundle / CARD).write_text(card, encoding="utf-8")
     write_json(bundle / BUNDLE, facts)

@@ -3,7 +3,7 @@ they name is built.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.facts import check_facts
 from hespotex.records.layout import METRICS
 from hespotex.records.runs import read_run
+from hespotex.records.told import told_of
 from hespotex.results.tables.final import (
     FACTS,
     cross_validated_genes,
@@ -54,6 +55,7 @@ class Evidence:
     scores: Facts | None
     open: list[str]
     search: str | None
+    other_splits: list[str] = field(default_factory=list)
 
 
 def model_facts(checkpoint: str, folds: bool = False) -> ModelFacts:
@@ -91,7 +93,8 @@ def _of_final(path: Path) -> Evidence:
     facts = read_final(folder)
     scores = None if facts["scores"] == "none" else facts["scores"]
     genes = read_final_genes(folder)
-    return Evidence(genes, scores, facts["does_not_cover"], facts.get("search"))
+    splits = facts.get("other_splits", [])
+    return Evidence(genes, scores, facts["does_not_cover"], facts.get("search"), splits)
 
 
 def _of_folds(paths: Sequence[Path], genes: list[str]) -> Evidence:
@@ -110,8 +113,12 @@ def _of_folds(paths: Sequence[Path], genes: list[str]) -> Evidence:
 
 def _lines(paths: Sequence[Path], members: list[Facts], evidence: Evidence) -> dict[str, str]:
     about = members[0]
+    told = told_of(paths)
     lines = {
         "what": _what(paths, members),
+        "tissue": told.get("tissue", ""),
+        "source of the data": told.get("source", ""),
+        "licence of the weights": told.get("licence", ""),
         "model": f"{about['model']} ({about['role']})",
         "settings found by": evidence.search or "",
         "data": _data(about),
@@ -124,6 +131,7 @@ def _lines(paths: Sequence[Path], members: list[Facts], evidence: Evidence) -> d
         "genes": _genes(evidence.genes),
         "best genes": _best(evidence.genes),
         "score": _score(evidence.scores),
+        "split otherwise": "; ".join(evidence.other_splits),
         "not covered": "; ".join(evidence.open),
         "leaks": "; ".join(dict.fromkeys(leak for member in members for leak in member["leaks"])),
         "made with": _made_with(about),

@@ -55,7 +55,7 @@ def model_card(facts: dict[str, Any], row: pd.DataFrame, sections: pd.DataFrame,
         "## Intended use and limits",
         LIMITS,
         "## Licence",
-        _licence(facts["encoder"], facts["encoder_licence"]),
+        _licence(facts),
         "## Versions",
         inert(_versions(facts)),
     ]
@@ -131,7 +131,13 @@ def _not_covered(facts: dict[str, Any]) -> list[str]:
     if facts["final"] is None:
         return []
     lines = "\n".join(f"- {words}" for words in facts["final"]["does_not_cover"])
-    return ["The cross-validation does not cover:", lines]
+    return [*_other_splits(facts), "The cross-validation does not cover:", lines]
+
+
+def _other_splits(facts: dict[str, Any]) -> list[str]:
+    """Scores of other ways to split, which are not those above."""
+    lines = "\n".join(f"- {words}" for words in facts["final"].get("other_splits", []))
+    return ["The same model with its sections split in other ways:", lines] if lines else []
 
 
 def _what(facts: dict[str, Any]) -> list[list[str]]:
@@ -140,6 +146,7 @@ def _what(facts: dict[str, Any]) -> list[list[str]]:
         ["model", f"{facts['model']} ({facts['role']})"],
         *([["settings found by a search", facts["search"]]] if facts["search"] else []),
         ["encoder", facts["encoder"]],
+        *([["tissue", facts["tissue"]]] if facts.get("tissue") else []),
         ["data", f"{facts['data']}: {len(trained)} sections ({', '.join(trained)})"],
         ["groups (patients)", f"{len(facts['groups'])} ({', '.join(facts['groups'])})"],
         ["genes", f"{facts['n_genes']}, {_chosen_on(facts)}"],
@@ -169,12 +176,17 @@ def _chosen_on(facts: dict[str, Any]) -> str:
     return f"which all folds know; each fold chose its own on {where}"
 
 
-def _licence(encoder: str, licence: str | None) -> str:
-    if licence is None:
-        return (
-            f"The encoder {encoder} is part of HESpotEx (MIT). State here under which licence you"
-            " give these weights away."
-        )
+def _licence(facts: dict[str, Any]) -> str:
+    encoder = facts["encoder"]
+    own = f"These weights: {facts['licence']}. " if facts.get("licence") else ""
+    data = f"The data: {facts['source']}. " if facts.get("source") else ""
+    if facts["encoder_licence"]:
+        return own + data + _of_encoder(encoder, facts["encoder_licence"])
+    ask = "" if own else " State here under which licence you give these weights away."
+    return own + data + f"The encoder {encoder} is part of HESpotEx (MIT).{ask}"
+
+
+def _of_encoder(encoder: str, licence: str) -> str:
     return (
         f"The encoder {encoder} has the licence {licence}. Its weights are not in this folder"
         " (`predict.py` fetches them, or takes weights=FILE), but models trained on its embeddings"

@@ -22,6 +22,7 @@ from hespotex.packing.pack import pack
 from hespotex.prediction.ensemble import find_checkpoints
 from hespotex.prediction.inference import predict
 from hespotex.records.runs import read_runs
+from hespotex.records.told import told_of
 from hespotex.results.tables.final import COLUMNS, FACTS, read_final_genes
 from hespotex.results.tables.statistics import bootstrap_interval
 
@@ -63,6 +64,21 @@ def test_a_bundle_predicts_as_the_sweep(
     genes = pd.read_csv(tmp_path / "bundle" / "genes.csv", index_col="gene")
     assert list(genes) == COLUMNS and list(genes.index) == list(two.var_names)
     np.testing.assert_allclose(genes["pcc"], two.var["test_pcc"], rtol=1e-5)
+
+
+def test_what_is_told_stands_on_the_card(sweep: Path, tmp_path: Path) -> None:
+    told = {"tissue": "pancreas, frozen", "source": "a study", "licence": "CC0"}
+    pack(sweep, tmp_path / "bundle", told=told)
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert "| pancreas, frozen" in card
+    assert "These weights: CC0. The data: a study." in card and "State here" not in card
+    checkpoints = find_checkpoints(str(tmp_path / "bundle"))
+    assert told_of(checkpoints) == told
+    assert told_of(find_checkpoints(str(sweep))) == {}
+    facts = json.loads((tmp_path / "bundle" / "facts.json").read_text())
+    (tmp_path / "bundle" / "facts.json").write_text(json.dumps(facts | {"tissue": [1]}))
+    with pytest.raises(InputError, match=r"facts.json.*tissue"):
+        told_of(checkpoints)
 
 
 def test_nothing_but_tensors_and_plain_values(

@@ -14,6 +14,7 @@ import hespotex
 from hespotex.common.files import read_json
 from hespotex.prediction.ensemble import find_checkpoints
 from hespotex.prediction.inference import predict
+from hespotex.prediction.model_facts import model_facts
 from hespotex.prediction.supplied import FOLDER, supplied_models
 from hespotex.records.layout import BUNDLE
 from hespotex.records.manifest import check_files
@@ -71,8 +72,9 @@ def test_it_is_known_by_its_name_and_a_folder_by_its_path(
 def test_info_tells_of_it() -> None:
     done = command("-m", "hespotex.info", NAME)
     assert done.returncode == 0, done.stderr
-    for words in ("leave one group out", "100 um wide"):
+    for words in ("HER2-positive breast cancer", "CC BY 4.0", "leave one group out", "100 um wide"):
         assert words in done.stdout + done.stderr
+    assert "leave one section out: PCC 0.25" in model_facts(NAME).lines["split otherwise"]
 
 
 def test_a_slide_without_a_checkpoint(

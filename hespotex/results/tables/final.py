@@ -16,6 +16,7 @@ from hespotex.records.record import Runs
 from hespotex.records.runs import read_genes
 from hespotex.results.tables.aggregate import gene_scores
 from hespotex.results.tables.gene_table import gene_table
+from hespotex.results.tables.markdown import interval, number
 from hespotex.results.tables.statistics import FEW_GROUPS, bootstrap_interval
 from hespotex.results.tables.sweep import Tables
 
@@ -29,6 +30,7 @@ SCORES = NUMBERS | {"n_groups": COUNT, "fold_strategy": str}
 SHAPE = {
     "scores": Rule('"none", or scores by name', lambda value: value == "none" or _scores(value)),
     "does_not_cover": [str],
+    "other_splits?": [str],
     "folds?": [str],
     "search?": Rule("text or null", lambda value: value is None or isinstance(value, str)),
 }
@@ -119,7 +121,27 @@ def _estimate(model: str, runs: Runs, every_run: Runs, about: dict[str, Any]) ->
     }
     if scores["n_groups"] < 2:
         scores["interval"] = "none: one group"
-    return {"scores": scores, "does_not_cover": _not_covered(scores, runs, about)}
+    return {
+        "scores": scores,
+        "other_splits": _other_splits(model, strategy, every_run),
+        "does_not_cover": _not_covered(scores, runs, about),
+    }
+
+
+def _other_splits(model: str, strategy: str, every_run: Runs) -> list[str]:
+    """The model's scores where the sections were split in other ways, in words."""
+    own = [run for run in every_run if run.model == model]
+    others = sorted({run.fold_strategy for run in own} - {strategy})
+    tables = [Tables.make([run for run in own if run.fold_strategy == name]) for name in others]
+    rows = [table.models.iloc[0] for table in tables]
+    return [_split_in_words(name, row) for name, row in zip(others, rows, strict=True)]
+
+
+def _split_in_words(strategy: str, row: Any) -> str:
+    between = interval(row["low"], row["high"])
+    score = f"PCC {number(row['pcc_gene'])} ({between}) over {row['n_groups']} groups"
+    leaks = "".join(f"; {leak}" for leak in row["leaks"])
+    return f"{strategy.replace('_', ' ')}: {score}{leaks}"
 
 
 def quoted(row: pd.DataFrame) -> dict[str, Any]:
