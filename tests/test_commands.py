@@ -187,3 +187,9 @@ def test_wandb_offline_has_one_run_per_fold(words: list[str], tmp_path: Path) ->
     assert list(runs[0].glob("files/media/table/genes*.table.json"))
     (summary,) = (tmp_path / "wb" / "wandb").glob("offline-run-*")
     assert list(summary.glob("files/media/table/cross_validation*.table.json"))
+
+
+@pytest.mark.parametrize("verb", ["compare", "cohort", "summary", "bundle", "info", "finalize"])
+def test_a_command_that_trains_nothing_starts_without_torch(verb: str) -> None:
+    code = f"import sys, hespotex.{verb}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

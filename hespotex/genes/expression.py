@@ -11,6 +11,7 @@ from hespotex.common.errors import InputError
 from hespotex.genes.panel import GenePanel
 from hespotex.genes.residuals import THETA
 from hespotex.genes.target import ResidualTarget, Target
+from hespotex.genes.units import LOG_COUNTS, RESIDUAL, log_unit
 from hespotex.sections.section import Section
 
 
@@ -51,7 +52,7 @@ class LogRaw:
     target.
     """
 
-    unit = "log1p of counts"
+    unit = LOG_COUNTS
     lowest = 0.0
 
     def __init__(self) -> None:
@@ -97,12 +98,6 @@ class LogNormalised(LogRaw):
         return Target(scaled.log1p(), known)
 
 
-def log_unit(target_sum: float, library: str) -> str:
-    """Unit of `LogNormalised`."""
-    of = "" if library == "all" else f" of the {library}"
-    return f"log1p of counts per {target_sum:,.10g}{of}"
-
-
 class PearsonResiduals:
     """Pearson residuals of a negative binomial null model (Lause et al. 2021): the control for
     depth and cellularity.
@@ -117,7 +112,7 @@ class PearsonResiduals:
         clip: largest absolute residual; None takes sqrt(number of training spots).
     """
 
-    unit = "Pearson residual"
+    unit = RESIDUAL
     lowest = -float("inf")
 
     def __init__(self, theta: float = THETA, clip: float | None = None) -> None:

@@ -14,8 +14,8 @@ from hespotex.common.heap import keep_freed_memory, return_freed_memory
 from hespotex.common.progress import progress_bar
 from hespotex.metrics.autocorrelation import Neighbours
 from hespotex.metrics.genes import by_gene, gene_pearson
-from hespotex.metrics.listed import AVERAGED, GENE_METRICS, SHARES, FewGenes
 from hespotex.metrics.maps import Raster
+from hespotex.metrics.per_gene import AVERAGED, GENE_METRICS, FewGenes
 from hespotex.metrics.structure import cluster_agreement, gene_gene_correlation, spot_pearson
 
 PerGene = dict[str, NDArray[np.float64]]
@@ -26,6 +26,7 @@ BLOCK = 250
 VALUES = 16_000_000
 CACHED = 65_536  # spots times genes whose scores are computed together
 PIECE = 2_000_000  # spots times genes that are looked at together for what is not per gene
+SHARES = (0.1, 0.3, 0.5)  # of genes with a Pearson above this
 ORACLE = 50  # genes
 
 
@@ -116,7 +117,7 @@ def _block(
 
 
 def _scores(few: FewGenes) -> PerGene:
-    return {metric.name: metric.of(few) for metric in GENE_METRICS}
+    return {name: of(few) for name, of in GENE_METRICS.items()}
 
 
 def _joined(parts: list[PerGene]) -> PerGene:

@@ -5,7 +5,7 @@ now.
 from collections.abc import Mapping
 from typing import Any
 
-from hespotex.genes.expression import LogRaw, log_unit
+from hespotex.genes.units import LOG_COUNTS, log_unit
 
 MOVED = {  # modules, as runs before 29 November 2026 name them
     "hespotex.data.assemble": "hespotex.batches.assemble",
@@ -56,7 +56,7 @@ def current_unit(unit: str, config: Mapping[str, Any]) -> str:
         config: of the run; the library size is taken from it, 10,000 where it says none.
     """
     if unit == OLD_LOG_RAW:
-        return LogRaw.unit
+        return LOG_COUNTS
     if unit != OLD_LOG_NORMALISED:
         return unit
     data = config.get("data")

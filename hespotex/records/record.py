@@ -9,7 +9,6 @@ from typing import Any
 from hespotex.common.errors import InputError
 from hespotex.common.files import read_json
 from hespotex.common.provenance import KEY
-from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.layout import BEST, CONFIG, METRICS, SPLIT
 from hespotex.records.moved import current_unit
 from hespotex.records.plain import read_config
@@ -157,6 +156,8 @@ class RunRecord:
     @cached_property
     def checkpoint(self) -> Facts:
         """The content of `checkpoints/best.ckpt`."""
+        from hespotex.records.checkpoint import read_checkpoint  # torch, for those who need it
+
         return read_checkpoint(self.checkpoint_file)
 
     @property

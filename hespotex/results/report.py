@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.metrics.listed import SECTION_METRICS
+from hespotex.metrics.names import SECTION_METRICS
 from hespotex.records.record import Runs
 from hespotex.results.tables.markdown import (
     NOTHING,

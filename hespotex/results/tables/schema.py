@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from hespotex.metrics.listed import SECTION_METRICS
+from hespotex.metrics.names import SECTION_METRICS
 
 # of results.json and of the CSVs; raised when a column changes its meaning or goes away
 VERSION = 1
