@@ -24,7 +24,8 @@ MARKERS = (
     *("ERBB2", "GRB7", "ESR1", "EGFR", "MKI67", "TOP2A", "KRT7", "KRT8", "KRT18", "KRT19", "EPCAM"),
     *("CDH1", "GATA3", "FOXA1", "XBP1", "FASN", "GNAS", "VIM", "ACTA2", "COL1A1", "COL3A1", "FN1"),
     *("SPARC", "POSTN", "DCN", "PDGFRB", "PECAM1", "VWF", "PTPRC", "CD3D", "CD3E", "CD4", "CD8A"),
-    *("MS4A1", "CD79A", "IGKC", "IGHG1", "CD68", "CD163", "CD74", "HLA-DRA", "HLA-A", "B2M", "STAT1"),
+    *("MS4A1", "CD79A", "IGKC", "IGHG1", "CD68", "CD163", "CD74"),
+    *("HLA-DRA", "HLA-A", "B2M", "STAT1"),
 )
 
 
