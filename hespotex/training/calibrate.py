@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from hespotex.batches.fold import Fold
+from hespotex.common.errors import InputError
 from hespotex.common.progress import progress
 from hespotex.metrics import GeneMoments
 from hespotex.modules.base import ExpressionModule
@@ -21,7 +22,15 @@ def calibrate(config: Config, fold: Fold, module: ExpressionModule) -> None:
 
     Groups are left out in turn (sections, where there is one group), a model of the same config is
     fitted on the others and asked for them. No test section has a part in it.
+
+    Raises:
+        InputError: the model takes epochs, which are not gone through for each group here.
     """
+    if module.automatic_optimization:
+        raise InputError(
+            f"model.calibrate={config['model']['calibrate']}: {config['model']['name']} is trained"
+            " over epochs; only models in closed form, such as strict and ridge, are calibrated"
+        )
     parts = part_names({i: fold.group(i) for i in fold.split.train})
     if parts is None:
         log.warning("model.calibrate wants two training sections: nothing is calibrated")

@@ -64,7 +64,7 @@ def test_outputs_of_a_run(train: Run) -> None:
         "ridge",
         "ridge_hest",
         "ridge_hest_tuned",
-        "ridge_calibrated",
+        "ridge calibrated",
         "coordinates",
         "nuclei",
         "retrieval",
@@ -82,7 +82,9 @@ def test_held_out_sections_leave_no_trace(
         table.X = table.X[::-1].multiply(3).tocsr()
         table.write_h5ad(changed / "st" / f"{section}.h5ad")
         shutil.copy(small_demo / "slides" / "bare.tif", changed / "wsis" / f"{section}.tif")
-    words = SHORT if model == "dual_stream" else [f"model={model}"]
+    name, _, calibrated = model.partition(" ")
+    words = [f"model={name}", *(["model.calibrate=true"] if calibrated else [])]
+    words = SHORT if model == "dual_stream" else words
     one = train(*words, folder=tmp_path / "one")
     two = train(*words, f"data.reader.root={changed}", folder=tmp_path / "two")
     facts = [
@@ -98,13 +100,18 @@ def test_held_out_sections_leave_no_trace(
 
 def test_calibration_changes_values_and_no_correlation(train: Run, tmp_path: Path) -> None:
     plain = train("model=ridge", folder=tmp_path / "plain")
-    calibrated = train("model=ridge_calibrated", folder=tmp_path / "calibrated")
+    calibrated = train("model=ridge", "model.calibrate=true", folder=tmp_path / "calibrated")
     one, two = (
         json.loads((folder / "metrics.json").read_text())["sections"]
         for folder in (plain, calibrated)
     )
     assert [row["pcc_gene"] for row in one] == pytest.approx([row["pcc_gene"] for row in two])
     assert [row["rmse"] for row in one] != pytest.approx([row["rmse"] for row in two], rel=1e-3)
+
+
+def test_a_network_is_not_calibrated(train: Run) -> None:
+    with pytest.raises(InputError, match=r"mlp is trained over epochs; only models in closed form"):
+        train("model=mlp", "model.calibrate=true")
 
 
 def test_same_seed_same_numbers_other_seed_others(train: Run, tmp_path: Path) -> None:

@@ -274,17 +274,18 @@ def test_the_demo_is_selected_like_hest(small_demo: Path) -> None:
     assert [key.section_id for key in reader.section_keys()] == ["DEMO1", "DEMO2", "DEMO4", "DEMO5"]
 
 
-READY = sorted(
-    path.stem
-    for path in (CHECKOUT / "conf" / "data").glob("hest*.yaml")
-    if path.stem != "hest_benchmark"
-)
+TASKS = ("ccrcc", "coad", "idc", "lung", "lymph_idc", "paad", "prad", "read", "skcm")
+READY = {
+    path.stem: [f"data={path.stem}"]
+    for path in sorted((CHECKOUT / "conf" / "data").glob("hest*.yaml"))
+    if path.stem not in ("hest_bench", "hest_benchmark")
+} | {f"hest_bench_{task}": ["data=hest_bench", f"data.task={task}"] for task in TASKS}
 
 
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_set_builds(name: str, tmp_path: Path) -> None:
     config = OmegaConf.to_container(
-        compose_config("train", [f"data={name}"], tmp_path), resolve=True, throw_on_missing=True
+        compose_config("train", READY[name], tmp_path), resolve=True, throw_on_missing=True
     )
     assert isinstance(config, dict) and config["data"]["name"] == name
     select = config["data"]["select"]
