@@ -21,12 +21,25 @@ log = logging.getLogger("hespotex")
 REFUSED = 2  # exit code where the input cannot be used
 SIGNAL = 128  # exit codes of what a signal ended start here, as in a shell
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+GRACE = 30.0  # seconds between a signal and the end, whatever still waits
+PATIENCE: list[threading.Timer] = []  # of a signal that came, until the block is left
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     for each in WORDS:  # the second one ends the process at once
         signal.signal(each, signal.SIG_DFL)
+    patience = threading.Timer(GRACE, _end_at_once, [number])
+    patience.daemon = True
+    patience.start()
+    PATIENCE.append(patience)
     raise Stopped(number)
+
+
+def _end_at_once(number: int) -> NoReturn:
+    """A launcher waits for ever for a helper that the same signal has ended while it answered."""
+    _farewell(signal.Signals(number))
+    sys.stderr.flush()
+    os._exit(SIGNAL + number)
 
 
 @contextmanager
@@ -54,6 +67,8 @@ def stoppable() -> Iterator[None]:
         _farewell(signal.Signals(stop.number))
         sys.exit(SIGNAL + stop.number)
     finally:
+        while PATIENCE:
+            PATIENCE.pop().cancel()
         for number in taken:
             signal.signal(number, free[number])
 

@@ -112,6 +112,29 @@ def test_a_signal_ends_in_one_line(
     assert said.strip() == f"task.py: {words}; the same command goes on where this one stopped"
 
 
+def test_a_launcher_that_waits_for_ever_ends_all_the_same(tmp_path: Path) -> None:
+    """As joblib's does where a worker was ended while it sent its result."""
+    code = """
+import os, signal, sys, time
+from hespotex.cli import endings
+endings.GRACE = 1.0
+with endings.stoppable():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        time.sleep(600)
+"""
+    (tmp_path / "task.py").write_text(code)
+    line = [sys.executable, "task.py"]
+    env = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        line, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130
+    said = "task.py: interrupted; the same command goes on where this one stopped"
+    assert done.stderr.strip() == said
+
+
 def test_a_library_that_was_stopped_is_no_failure_of_a_slide(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
