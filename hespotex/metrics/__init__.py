@@ -3,21 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hespotex.metrics.public import (
-        Centred,
-        GeneMoments,
-        Layout,
-        Metric,
-        Neighbours,
-        Raster,
-        SectionScores,
-        gene_metrics,
-        gene_pearson,
-        gene_set_metrics,
-        morans_i,
-        own_metrics,
-        section_metrics,
-    )
+    from hespotex.metrics.autocorrelation import Neighbours, morans_i
+    from hespotex.metrics.genes import Centred, gene_pearson
+    from hespotex.metrics.maps import Raster
+    from hespotex.metrics.moments import GeneMoments
+    from hespotex.metrics.own import Metric, own_metrics
+    from hespotex.metrics.section import Layout, gene_metrics, gene_set_metrics, section_metrics
+    from hespotex.metrics.training import SectionScores
 
 __all__ = [
     "Centred",
@@ -40,6 +32,10 @@ def __getattr__(name: str) -> Any:
     """Imported when it is first asked for: tables need the names of metrics, and no torch."""
     if name not in __all__:
         raise AttributeError(f"module 'hespotex.metrics' has no attribute {name!r}")
-    from hespotex.metrics import public
+    from hespotex.metrics import autocorrelation, genes, maps, moments, own, section, training
 
-    return getattr(public, name)
+    for module in (autocorrelation, genes, maps, moments, own, section, training):
+        found = getattr(module, name, None)
+        if getattr(found, "__module__", None) == module.__name__:  # not what it has imported
+            return found
+    raise AttributeError(f"module 'hespotex.metrics' does not hold {name!r}, which it promises")

@@ -115,7 +115,7 @@ class ExpressionModule(pl.LightningModule):
         """
         whole = collect(batches, lambda batch: self.predict_step(batch.to(device), 0))
         return {
-            section_id: self.calibration.cpu()(self.postprocess(values))
+            section_id: self.calibration(self.postprocess(values))
             for section_id, values in whole.items()
         }
 

@@ -46,6 +46,7 @@ def current(target: str) -> str:
 
 OLD_LOG_RAW = "log(1 + counts)"  # units of before 30 November 2026
 OLD_LOG_NORMALISED = "log-normalised expression"
+OLD_UNITS = (OLD_LOG_RAW, OLD_LOG_NORMALISED)
 
 
 def current_unit(unit: str, config: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import read_json
 from hespotex.common.provenance import KEY
 from hespotex.records.layout import BEST, CONFIG, METRICS, SPLIT
-from hespotex.records.moved import current_unit
+from hespotex.records.moved import OLD_UNITS, current_unit
 from hespotex.records.plain import read_config
 from hespotex.splits.split import Split
 from hespotex.splits.split_file import SIDES
@@ -81,17 +81,20 @@ class RunRecord:
     @property
     def leaks(self) -> list[str]:
         """What was seen of the test sections, in words."""
-        return list(self.metrics["leaks"])
+        leaks: list[str] = self.metrics["leaks"]
+        return leaks
 
     @property
     def sections(self) -> list[Facts]:
         """Scores of each test section; none of a model on all sections."""
-        return list(self.metrics["sections"])
+        sections: list[Facts] = self.metrics["sections"]
+        return sections
 
     @property
     def cost(self) -> Facts:
         """`seconds` by stage, and what else it took."""
-        return dict(self.metrics["cost"])
+        cost: Facts = self.metrics["cost"]
+        return cost
 
     @property
     def seconds(self) -> float:
@@ -101,8 +104,8 @@ class RunRecord:
     @property
     def unit(self) -> str | None:
         """Of the expression; None where the run does not tell."""
-        unit = self.metrics.get("unit")
-        return None if unit is None else current_unit(str(unit), self.stored_config)
+        unit: str | None = self.metrics.get("unit")
+        return current_unit(unit, self.stored_config) if unit in OLD_UNITS else unit
 
     @property
     def data_fingerprint(self) -> str | None:
@@ -112,12 +115,14 @@ class RunRecord:
     @property
     def section_facts(self) -> dict[str, Facts]:
         """Group, size and hashes of each section; empty for runs of older versions."""
-        return dict(self.metrics.get("section_facts", {}))
+        facts: dict[str, Facts] = self.metrics.get("section_facts", {})
+        return facts
 
     @property
     def versions(self) -> dict[str, str]:
         """Of the packages."""
-        return dict(self.metrics.get("versions", {}))
+        versions: dict[str, str] = self.metrics.get("versions", {})
+        return versions
 
     @property
     def place(self) -> tuple[str, str, str, int, int]:

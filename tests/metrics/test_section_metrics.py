@@ -7,6 +7,7 @@ from scipy.stats import pearsonr
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
+import hespotex.metrics
 from hespotex.metrics import (
     GeneMoments,
     Layout,
@@ -233,3 +234,8 @@ def test_scores_while_training_are_means_over_genes_then_sections() -> None:
     assert not found["rmse"].requires_grad
     scores.reset()
     assert scores.compute()["pcc_gene"].isnan()
+
+
+@pytest.mark.parametrize("name", hespotex.metrics.__all__)
+def test_what_the_package_gives_by_name_is_its_own(name: str) -> None:
+    assert getattr(hespotex.metrics, name).__module__.startswith("hespotex.metrics.")

@@ -182,6 +182,31 @@ def check_counts(section_id: str, counts: sparse.csr_matrix, barcodes: Sequence[
         )
 
 
+def rows_with_places(
+    section_id: str, names: Sequence[str], places: pd.Index, what: str, lacks: str
+) -> NDArray[np.int64]:
+    """Rows of the counts whose name has a place; the log says how many have none.
+
+    Args:
+        section_id: for messages.
+        names: of the rows of the counts.
+        places: names that have one.
+        what: a row is, such as "cell".
+        lacks: what none of them does where the two do not fit, such as "has a place in FILE".
+
+    Raises:
+        InputError: none has a place.
+    """
+    rows = np.flatnonzero(pd.Index(names).isin(places))
+    log_join(section_id, len(names), len(places), len(rows))
+    if not len(rows):
+        raise InputError(
+            f"{section_id}: no {what} with counts ({list(names[:2])}) {lacks} ({list(places[:2])}):"
+            " are they of one run?"
+        )
+    return rows
+
+
 def log_join(section_id: str, n_counts: int, n_spots: int, n_shared: int) -> None:
     """Say how many spots a join has lost."""
     if n_shared < max(n_counts, n_spots):

@@ -18,7 +18,7 @@ from hespotex.sections.images.copies import copy_of
 from hespotex.sections.names.genes import Genes, genes_of_table
 from hespotex.sections.readers.checks.counts import raw_counts
 from hespotex.sections.readers.checks.frame import OVERRIDE, Frame
-from hespotex.sections.readers.common import check_counts, chosen, existing_folder, log_join
+from hespotex.sections.readers.common import check_counts, chosen, existing_folder, rows_with_places
 from hespotex.sections.readers.groups import Groups, read_groups
 from hespotex.sections.readers.obs import one_patient
 from hespotex.sections.readers.pictures import KEY, Images, configured_image
@@ -244,13 +244,8 @@ def _places(
     places = _centres(section_id, part, image)
     names = [plain_id(v) for v in table.obs[table.uns["spatialdata_attrs"]["instance_key"]]]
     check_unique(names, f"{section_id}: instances of {part.table}", "one row for each spot")
-    rows = np.flatnonzero(pd.Index(names).isin(places.index))
-    log_join(section_id, len(names), len(places), len(rows))
-    if not len(rows):
-        raise InputError(
-            f"{section_id}: no instance of the table ({names[:2]}) is in {part.region!r}"
-            f" ({list(places.index[:2])}) of {part.path}"
-        )
+    lacks = f"is in {part.region!r} of {part.path}"
+    rows = rows_with_places(section_id, names, places.index, "instance", lacks)
     pos = places.loc[[names[row] for row in rows]].to_numpy(np.float64)
     check_positions(section_id, pos)
     return rows, pos

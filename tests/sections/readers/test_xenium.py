@@ -198,7 +198,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "no experiment": (no_experiment, r"no Xenium bundle|experiment.xenium"),
     "zarr": (zipped_zarr_only, r"cell_feature_matrix.h5.*zarr"),
     "torn": (torn_table, r"cells.parquet: cannot be read as Parquet"),
-    "other cells": (other_cells, r"no cell of .*cells.parquet"),
+    "other cells": (other_cells, r"no cell with counts .* has a place in .*cells.parquet"),
     "other columns": (other_columns, r"columns missing: \['x_centroid'\]"),
     "no places": (no_places, r"positions are not numbers"),
     "probes only": (probes_only, r"no feature of type Gene Expression"),

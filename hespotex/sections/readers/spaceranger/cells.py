@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hespotex.common.errors import InputError
 from hespotex.sections.ids import check_unique, plain_id
-from hespotex.sections.readers.common import check_counts, log_join, read_json, read_parquet
+from hespotex.sections.readers.common import check_counts, read_json, read_parquet, rows_with_places
 from hespotex.sections.readers.spaceranger.files import Spots, read_positions
 from hespotex.sections.readers.spaceranger.find import find_file
 from hespotex.sections.readers.spaceranger.matrix import read_matrix
@@ -40,13 +40,7 @@ def read_cells(section_id: str, folder: Path) -> Spots:
     counts, names, genes = read_matrix(cells_matrix(section_id, folder))
     check_counts(section_id, counts, names)
     path, places = _places_in(section_id, folder)
-    rows = np.flatnonzero(pd.Index(names).isin(places.index))
-    log_join(section_id, len(names), len(places), len(rows))
-    if not len(rows):
-        raise InputError(
-            f"{section_id}: no cell with counts ({names[:2]}) has a place in {path}"
-            f" ({list(places.index[:2])}): are they of one run?"
-        )
+    rows = rows_with_places(section_id, names, places.index, "cell", f"has a place in {path}")
     kept = [names[row] for row in rows]
     pos = places.loc[kept].to_numpy(np.float64)
     check_positions(section_id, pos)

@@ -14,10 +14,10 @@ from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.on_tissue import yes_or_no
 from hespotex.sections.readers.common import (
     check_counts,
-    log_join,
     numbers_of,
     read_parquet,
     read_table,
+    rows_with_places,
 )
 from hespotex.sections.readers.spaceranger.find import need_file
 from hespotex.sections.readers.spaceranger.matrix import matrix_genes, read_matrix
@@ -57,13 +57,8 @@ def read_spots(section_id: str, outs: Path) -> Spots:
         )
     )
     inside = positions[positions["in_tissue"]]
-    rows = np.flatnonzero(pd.Index(barcodes).isin(inside.index))
-    log_join(section_id, len(barcodes), len(inside), len(rows))
-    if not len(rows):
-        raise InputError(
-            f"{section_id}: no barcode with counts ({barcodes[:2]}) is among the spots under tissue"
-            f" ({list(inside.index[:2])}) in {outs}: are matrix and positions of one sample?"
-        )
+    lacks = f"is among the spots under tissue in {outs}"
+    rows = rows_with_places(section_id, barcodes, inside.index, "barcode", lacks)
     kept = inside.loc[[barcodes[row] for row in rows]]
     pos = kept[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(float)
     check_positions(section_id, pos)

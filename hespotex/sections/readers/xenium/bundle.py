@@ -15,11 +15,11 @@ from hespotex.sections.ids import check_unique, plain_id
 from hespotex.sections.readers.checks.frame import as_number
 from hespotex.sections.readers.common import (
     check_counts,
-    log_join,
     numbers_of,
     read_json,
     read_parquet,
     read_table,
+    rows_with_places,
 )
 from hespotex.sections.readers.spaceranger.find import find_file
 from hespotex.sections.readers.spaceranger.matrix import read_matrix
@@ -74,24 +74,17 @@ def read_cells(
     counts, barcodes, genes = read_matrix(matrix_of(bundle))
     names = [plain_id(name) for name in barcodes]
     check_counts(section_id, counts, names)
-    places = _places(bundle)
-    rows = np.flatnonzero(pd.Index(names).isin(places.index))
-    log_join(section_id, len(names), len(places), len(rows))
-    path = bundle / "cells.parquet"
-    if not len(rows):
-        raise InputError(
-            f"{section_id}: no cell of {path.name} or cells.csv, such as {list(places.index[:2])},"
-            f" has counts in {MATRIX}, such as {names[:2]}; are they of one bundle?"
-        )
+    path = _table_file(bundle, "cells")
+    places = _places(path)
+    rows = rows_with_places(section_id, names, places.index, "cell", f"has a place in {path}")
     kept = [names[row] for row in rows]
     pos = places.loc[kept].to_numpy(np.float64)
     check_positions(section_id, pos)
     return counts[rows], kept, genes, pos
 
 
-def _places(bundle: Path) -> pd.DataFrame:
+def _places(path: Path) -> pd.DataFrame:
     """Centroids in um, by the name of the cell; ids are text, bytes or numbers, as of version."""
-    path = _table_file(bundle, "cells")
     table = _table(path)
     columns = ["cell_id", "x_centroid", "y_centroid"]
     if missing := sorted(set(columns) - set(table)):
