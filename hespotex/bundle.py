@@ -17,7 +17,7 @@ EXAMPLES = {
     "outputs/mine --output models/breast": (
         "then: python predict.py checkpoint=models/breast slides=..."
     ),
-    "outputs/mine --tissue 'breast cancer' --licence CC-BY-4.0": ("with what a stranger must know"),
+    "outputs/mine --tissue 'breast cancer' --licence CC-BY-4.0": "with what a stranger must know",
     "outputs/mine --push owner/breast": "onto the hub, for checkpoint=hf://owner/breast",
 }
 

@@ -22,7 +22,17 @@ from hespotex.prediction.hub import fetch, is_address
 from hespotex.prediction.supplied import supplied_models
 from hespotex.records.checkpoint import load_module, read_checkpoint
 from hespotex.records.facts import check_facts, facts_in_use
-from hespotex.records.layout import BEST, BUNDLE, CONFIG, FINAL, METRICS, homes, searches
+from hespotex.records.layout import (
+    BEST,
+    BUNDLE,
+    CONFIG,
+    FINAL,
+    METRICS,
+    home_of,
+    homes,
+    located,
+    searches,
+)
 from hespotex.records.manifest import check_files
 from hespotex.records.search import in_words
 from hespotex.results.finite import check_finite
@@ -94,13 +104,14 @@ def _check_folds_packed(places: Iterable[Path], folds: bool) -> None:
 def check_written(checkpoints: Iterable[Path]) -> None:
     """Refuse checkpoints of runs that are not as the run wrote them."""
     for path in checkpoints:
-        if path.parent.name == Path(BEST).parent.name:
-            check_files(path.parents[1], path.relative_to(path.parents[1]).as_posix())
+        file = Path(BEST).with_name(path.name)
+        if located(path) == home_of(path) / file:
+            check_files(home_of(path), file.as_posix())
 
 
 def is_final(checkpoint: Path) -> bool:
     """Whether it lies where `hespotex.finalize` puts the model on all sections."""
-    return checkpoint.absolute().parents[2].name == FINAL
+    return home_of(checkpoint).parent.name == FINAL
 
 
 def _in_folder(place: Path, folds: bool) -> list[Path]:
@@ -128,10 +139,10 @@ def _finals(place: Path) -> list[Path]:
     found = [
         path
         for path in sorted(place.glob(f"{below}/{BEST}"))
-        if (path.parents[1] / METRICS).is_file()
+        if (home_of(path) / METRICS).is_file()
     ]
     if len(found) > 1:
-        names = ", ".join(str(path.parents[1]) for path in found)
+        names = ", ".join(str(path.parent.parent) for path in found)
         raise InputError(
             f"{place} holds several models on all sections: {names}; give the folder of one of them"
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from hespotex.common.errors import InputError
 from hespotex.common.files import file_fingerprint
 from hespotex.prediction.ensemble import NOT_FINITE, Batches, check_written, is_final, load_members
-from hespotex.records.layout import BEST
+from hespotex.records.layout import BEST, home_of
 from hespotex.results.finite import check_finite
 from hespotex.results.tables.final import folds_of
 
@@ -106,7 +106,7 @@ def folds_beside(checkpoints: Sequence[Path], genes: list[str]) -> FoldSpread | 
         return None
     final = checkpoints[0]
     try:
-        folds = [folder / BEST for folder in folds_of(final.parents[1])]
+        folds = [folder / BEST for folder in folds_of(home_of(final))]
         check_written(folds)
         return FoldSpread(final, folds, genes)
     except InputError as error:

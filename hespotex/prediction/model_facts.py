@@ -13,7 +13,7 @@ from hespotex.common.provenance import KEY
 from hespotex.prediction.ensemble import find_checkpoints, is_final
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.facts import check_facts
-from hespotex.records.layout import METRICS
+from hespotex.records.layout import METRICS, home_of
 from hespotex.records.runs import read_run
 from hespotex.records.told import told_of
 from hespotex.results.tables.final import (
@@ -84,12 +84,12 @@ def _facts_in(path: Path) -> Facts:
 
 
 def _has_facts(paths: Sequence[Path]) -> bool:
-    return len(paths) == 1 and (paths[0].parents[1] / FACTS).is_file()
+    return len(paths) == 1 and (home_of(paths[0]) / FACTS).is_file()
 
 
 def _of_final(path: Path) -> Evidence:
     """The folds' scores that lie with a model on all sections."""
-    folder = path.parents[1]
+    folder = home_of(path)
     facts = read_final(folder)
     scores = None if facts["scores"] == "none" else facts["scores"]
     genes = read_final_genes(folder)
@@ -99,7 +99,7 @@ def _of_final(path: Path) -> Evidence:
 
 def _of_folds(paths: Sequence[Path], genes: list[str]) -> Evidence:
     """The scores of single runs, on their own test sections."""
-    homes = [path.parents[1] for path in paths]
+    homes = [home_of(path) for path in paths]
     runs = [read_run(home) for home in homes if (home / METRICS).is_file()]
     runs = [run for run in runs if run.sections]
     table = cross_validated_genes(runs, genes)

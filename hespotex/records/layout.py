@@ -1,6 +1,7 @@
 """Names of the files that runs leave, which folders hold runs, and which of them count."""
 
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
@@ -21,6 +22,16 @@ FINAL = "final"
 BUNDLE = "facts.json"  # marks a bundle, whose runs are copies
 SEARCH = "search.json"  # marks a search, whose runs are trials: of these the best alone counts
 AGAIN = "run it again with restart=true, or move it away"
+
+
+def located(checkpoint: Path) -> Path:
+    """Its whole path, without `..`; links stay, as a hub's cache is made of them."""
+    return Path(os.path.abspath(checkpoint))  # noqa: PTH100
+
+
+def home_of(checkpoint: Path) -> Path:
+    """Folder of the run that a checkpoint belongs to, wherever it lies and however it was named."""
+    return located(checkpoint).parent.parent
 
 
 def homes(folder: Path, marker: str) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hespotex.common.files import read_json
 from hespotex.common.shapes import check_shape
-from hespotex.records.layout import BUNDLE
+from hespotex.records.layout import BUNDLE, home_of
 
 TOLD = {
     "tissue": "what it was trained on, such as HER2-positive breast cancer",
@@ -20,7 +20,7 @@ def told_of(checkpoints: Sequence[Path]) -> dict[str, str]:
     Raises:
         InputError: they are no text.
     """
-    facts = checkpoints[0].absolute().parents[3] / BUNDLE
+    facts = home_of(checkpoints[0]).parent.parent / BUNDLE
     if not facts.is_file():
         return {}
     stored = read_json(facts, "pack the bundle again")

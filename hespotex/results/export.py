@@ -82,8 +82,8 @@ def _sections(tables: Tables, folder: Path) -> pd.DataFrame:
         sweep=folder.resolve().name,
         data=[run.data for run in own],
         encoder=[run.encoder for run in own],
-        unit=[str(run.unit or "") for run in own],
-        data_fingerprint=[str(run.data_fingerprint) for run in own],
+        unit=[run.unit or "" for run in own],
+        data_fingerprint=[run.data_fingerprint or "" for run in own],
         folder=[run.folder.relative_to(folder).as_posix() for run in own],
     )
     return ordered(table, SECTIONS)

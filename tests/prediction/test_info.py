@@ -10,7 +10,9 @@ from conftest import changed_on_purpose, command
 
 from hespotex.common.errors import InputError
 from hespotex.packing.pack import pack
+from hespotex.prediction.ensemble import is_final
 from hespotex.prediction.model_facts import model_facts
+from hespotex.records.layout import home_of
 from hespotex.results.tables.final import FACTS, read_final_genes
 from hespotex.results.tables.sweep import Tables
 
@@ -34,6 +36,31 @@ def test_of_a_sweep_with_a_final_model(finalized: Path) -> None:
     best = genes["pcc"].idxmax()
     assert lines["best genes"].startswith(f"{best} {genes['pcc'].max():.3f}")
     assert list(facts.genes.index) == list(genes.index)
+
+
+@pytest.mark.parametrize("name", ["best.ckpt", "../checkpoints/best.ckpt", "./best.ckpt"])
+def test_of_a_checkpoint_named_from_its_own_folder(
+    finalized: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whole = model_facts(str(finalized)).lines
+    monkeypatch.chdir(finalized / "final" / "ridge" / "checkpoints")
+    lines = model_facts(name).lines
+    assert {**lines, "checkpoints": ""} == {**whole, "checkpoints": ""}
+
+
+def test_a_checkpoint_near_the_root_of_the_disk_has_a_home() -> None:
+    for path in ("/best.ckpt", "/model/best.ckpt"):
+        assert home_of(Path(path)) == Path("/") and not is_final(Path(path))
+
+
+def test_a_changed_checkpoint_is_refused_from_its_own_folder(
+    finalized: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finalized / "final" / "ridge" / "checkpoints"
+    (folder / "best.ckpt").write_bytes((folder / "best.ckpt").read_bytes() + b" ")
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match=r"not as it was written|changed|bytes"):
+        model_facts("best.ckpt")
 
 
 def test_of_a_bundle_it_is_the_same(finalized: Path, tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from test_tables import write_run
 
 from hespotex.records.record import RunRecord
 from hespotex.records.runs import read_runs
 from hespotex.results.asked import audits, facts, fingerprint, panel_choice, versions
+from hespotex.results.export import write_results
+from hespotex.results.html.cells import runs_table
 from hespotex.results.html.chapter import audit
 from hespotex.results.tables.sweep import Tables
 
@@ -102,3 +105,12 @@ def test_audits_in_words(folder: Path) -> None:
         words == "1 pass; FAIL panel: panel saw B1; FAIL epoch: epoch saw B1 (as asked for by"
         " model.select_on); 1 not checked"
     )
+
+
+def test_a_run_without_a_fingerprint_has_none_in_the_tables(tmp_path: Path) -> None:
+    write_run(tmp_path, "ridge", 0, ["A1"])
+    tables = Tables.read(tmp_path)
+    write_results(tmp_path, tables)
+    table = pd.read_csv(tmp_path / "sections.csv", keep_default_na=False)
+    assert list(table["data_fingerprint"]) == list(table["unit"]) == [""]
+    assert "None" not in runs_table(tables.runs, tmp_path).rows[0]

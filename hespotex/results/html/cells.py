@@ -147,7 +147,7 @@ def runs_table(runs: Runs, root: Path) -> Cells:
             *(run.model, run.fold_strategy, str(run.fold)),
             *(" ".join(section["section_id"] for section in run.sections), str(run.seed)),
             run.folder.relative_to(root).as_posix(),
-            *(str(run.data_fingerprint), str(run.metrics.get("git_commit", ""))),
+            *(run.data_fingerprint or "", str(run.metrics.get("git_commit", ""))),
             audited[run.folder][1] if run.folder in audited else "not audited",
         ]
         for run in runs

@@ -11,7 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from hespotex.records.layout import METRICS
+from hespotex.records.layout import METRICS, home_of
 from hespotex.records.runs import read_run
 from hespotex.results.tables.final import FACTS as FINAL_FACTS
 from hespotex.results.tables.final import cross_validated_genes, read_final_genes
@@ -62,7 +62,7 @@ def gene_evidence(checkpoints: Sequence[Path], genes: list[str]) -> pd.DataFrame
         A row a gene, see `cross_validated_genes`: `test_pcc`, `low`, `high`, `test_r2`,
         `test_sections`, `q`, `found`, `scored`. No rows where no scores lie with the checkpoints.
     """
-    homes = [path.parents[1] for path in checkpoints]
+    homes = [home_of(path) for path in checkpoints]
     if len(homes) == 1 and (homes[0] / FINAL_FACTS).is_file():
         return evidence_columns(read_final_genes(homes[0]))
     runs = [read_run(home) for home in homes if (home / METRICS).is_file()]

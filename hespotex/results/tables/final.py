@@ -198,7 +198,7 @@ def folds_of(folder: Path) -> list[Path]:
     facts = read_final(folder)
     if len(facts.get("folds", [])) < 2:
         raise InputError(f"{file} names no two folds; a bundle holds them where --folds asked for")
-    sweep = folder.parents[1]
+    sweep = folder.absolute().parent.parent
     folders = [sweep / name for name in facts["folds"]]
     for name, found in zip(facts["folds"], folders, strict=True):
         outside = Path(name).is_absolute() or ".." in Path(name).parts
