@@ -18,7 +18,7 @@ from hespotex.embeddings.levels import TrainingScale
 from hespotex.embeddings.rows import StoredRows
 from hespotex.embeddings.store import EmbeddingStore, Request
 from hespotex.encoders.pair import has_parts, part_identities, part_settings
-from hespotex.genes.expression import Expression, library_size
+from hespotex.genes.expression import Expression
 from hespotex.genes.gene_list import GeneList
 from hespotex.genes.panel import GenePanel
 from hespotex.genes.scaling import scaling
@@ -30,6 +30,7 @@ from hespotex.records.checkpoint import load_module, restored_target
 from hespotex.records.record import RunRecord
 from hespotex.records.trusted import rebuild
 from hespotex.sections.patches import PatchSpec
+from hespotex.sections.section import library_size
 from hespotex.splits.split import Split
 
 

@@ -10,12 +10,11 @@ from hespotex.batches.fold import Fold, PreparedSection, Recipe, section_ids
 from hespotex.common.progress import progress
 from hespotex.embeddings.embed import embed_section, fill
 from hespotex.embeddings.levels import TrainingScale
-from hespotex.genes.expression import library_size
 from hespotex.genes.panel import GenePanel, PanelRule
 from hespotex.genes.sets import GeneSets
 from hespotex.sections.duplicates import duplicate_leaks
 from hespotex.sections.naming import check_names, log_overlap
-from hespotex.sections.section import Section, section_facts
+from hespotex.sections.section import Section, library_size, section_facts
 from hespotex.sections.sections import Sections
 from hespotex.splits.split import Split
 

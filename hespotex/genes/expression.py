@@ -12,7 +12,7 @@ from hespotex.genes.panel import GenePanel
 from hespotex.genes.residuals import THETA
 from hespotex.genes.target import ResidualTarget, Target
 from hespotex.genes.units import LOG_COUNTS, RESIDUAL, log_unit
-from hespotex.sections.section import Section
+from hespotex.sections.section import Section, library_size
 
 
 class Expression(Protocol):
@@ -151,8 +151,3 @@ def panel_counts(section: Section, panel: GenePanel) -> tuple[sparse.csr_matrix,
         (np.ones(len(place)), (measured[known], place)), shape=(section.adata.n_vars, len(measured))
     )
     return sparse.csr_matrix(section.adata.X @ pick.astype(np.float32)), known
-
-
-def library_size(counts: sparse.csr_matrix) -> NDArray[np.float64]:
-    """Counts of each spot over all genes, (n_spots,)."""
-    return np.asarray(counts.sum(axis=1)).ravel()

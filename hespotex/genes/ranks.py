@@ -13,7 +13,7 @@ from hespotex.genes.panel import RankedGenes
 from hespotex.genes.residuals import THETA, gene_blocks, residual_variance
 from hespotex.metrics import Centred, Neighbours, morans_i
 from hespotex.sections.graph import knn_edges
-from hespotex.sections.section import Section
+from hespotex.sections.section import Section, library_size
 
 TARGET_SUM = 1e4
 
@@ -79,6 +79,6 @@ def log_normalised(section: Section, genes: list[str]) -> sparse.csr_matrix:
     """log(1 + 10,000 * counts / counts of the spot over all its genes), (n_spots, n_genes),
     sparse.
     """
-    library = np.asarray(section.adata.X.sum(axis=1), dtype=np.float64).ravel()
+    library = library_size(section.adata.X).astype(np.float64)
     scale = sparse.diags(TARGET_SUM / np.maximum(library, 1))
     return sparse.csr_matrix(scale @ section.adata[:, genes].X.astype(np.float64)).log1p()

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hespotex.sections.section import library_size
+
 THETA = 100.0  # overdispersion of technical replicates, as in the paper
 # genes at a time, and spots times genes: what is dense at once
 BLOCK = 500
@@ -29,7 +31,7 @@ def residual_variance(counts: sparse.csr_matrix, theta: float = THETA) -> NDArra
     counts, clip sqrt(n).
     """
     n = counts.shape[0]
-    library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    library = library_size(counts).astype(np.float64)
     share = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() / max(library.sum(), 1)
     parts = [
         pearson_residuals(dense, library[:, None] * share[genes], theta, np.sqrt(n)).var(axis=0)

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.metrics.genes import TINY, Array, Centred
+from hespotex.common.correlation import TINY
+from hespotex.metrics.genes import Array, Centred
 
 
 class Neighbours:

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hespotex.common.correlation import pearson
+
 Array = NDArray[np.float64]
-TINY = 1e-10  # variance below which a gene is constant in a section
 ROWS = 512  # spots at a time that are laid out by gene: they stay in the processor's cache
 
 
@@ -26,9 +27,7 @@ def gene_pearson(predicted: Tensor, measured: Tensor) -> Tensor:
     m = measured.double()
     p = p - p.mean(0)
     m = m - m.mean(0)
-    norm = (p.square().sum(0) * m.square().sum(0)).sqrt()
-    constant = (p.square().mean(0) < TINY) | (m.square().mean(0) < TINY)
-    return torch.where(constant, torch.nan, (p * m).sum(0) / norm.clamp(min=TINY))
+    return pearson((p * m).mean(0), p.square().mean(0), m.square().mean(0))
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,8 @@ class Centred:
 
 def correlation(predicted: Centred, measured: Centred) -> Array:
     """Pearson, (n_genes,); NaN for what is constant on either side."""
-    varies = (predicted.variance >= TINY) & (measured.variance >= TINY)
-    spread = np.sqrt(np.where(varies, predicted.variance * measured.variance, 1.0))
-    return np.where(varies, predicted.covariance(measured) / spread, np.nan)
+    moments = (predicted.covariance(measured), predicted.variance, measured.variance)
+    return pearson(*map(torch.from_numpy, moments)).numpy()
 
 
 def mean_absolute_error(predicted: Centred, measured: Centred) -> Array:

@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from hespotex.metrics.genes import TINY, Centred
+from hespotex.common.correlation import TINY, pearson
+from hespotex.metrics.genes import Centred
 
 # below any spread that matters: keeps the correlation of a constant gene at 0, with a gradient
 EPS = 1e-8
@@ -139,10 +140,7 @@ class GeneMoments:
 
     def pearson(self) -> Tensor:
         """(n_genes,); NaN for a gene that is constant on either side, or not measured."""
-        constant = ~(self.var_p >= TINY) | ~(self.var_m >= TINY)
-        return torch.where(
-            constant, torch.nan, self.cov / (self.var_p * self.var_m).clamp(min=TINY**2).sqrt()
-        )
+        return pearson(self.cov, self.var_p, self.var_m)
 
     def r2(self) -> Tensor:
         """Coefficient of determination: 1 - MSE / var(m), (n_genes,); negative where the section's

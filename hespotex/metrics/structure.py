@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.metrics.genes import TINY, Array, Centred, correlation, gene_pearson
+from hespotex.common.correlation import TINY
+from hespotex.metrics.genes import Array, Centred, correlation, gene_pearson
 
 # whose correlation matrix is compared; of more genes, evenly spaced ones in panel order
 MAX_GENES = 1000

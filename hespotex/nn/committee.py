@@ -24,8 +24,9 @@ from scipy.linalg import eigh
 from scipy.optimize import nnls
 from torch import Tensor
 
+from hespotex.common.correlation import TINY, pearson
 from hespotex.common.sparse import Edges
-from hespotex.nn.ridge import TINY, RidgeSums
+from hespotex.nn.ridge import RidgeSums
 
 PENALTIES = (0.1, 0.35, 1.0, 3.5, 10.0, 35.0, 100.0)  # for each input, for inputs of unit variance
 Ranks = tuple[int | None, ...]
@@ -187,7 +188,7 @@ class Centred:
     def pearson(self, weights: Tensor) -> Tensor:
         """Of X W with Y for each gene, (g,); NaN for a gene that is constant on either side."""
         spread = (weights * (self.gram @ weights)).sum(0)
-        return pearson(spread, (weights * self.cross).sum(0), self.squares)
+        return pearson((weights * self.cross).sum(0), spread, self.squares)
 
     def weights(self, choice: Chosen) -> Tensor:
         """Of a regression with this penalty and rank, (d, g)."""
@@ -243,7 +244,8 @@ class Forms:
 
     def pearson(self, shares: Tensor) -> Tensor:
         """Of the mixture with each gene, (g,)."""
-        return pearson(*self.mixed(shares), self.squares)
+        squares, cross = self.mixed(shares)
+        return pearson(cross, squares, self.squares)
 
     def equations(self) -> tuple[Tensor, Tensor]:
         """Normal equations (m, m), (m,) of the shares, each gene in units of its spread here."""
@@ -459,12 +461,6 @@ def kept_parts(strengths: Tensor, rank: int) -> Tensor:
     first = strengths[:rank]
     noise = strengths[rank] if len(strengths) > rank else strengths.new_zeros(())
     return torch.where(first > TINY, 1 - (noise / first.clamp(min=TINY)).square(), 0.0)
-
-
-def pearson(spread: Tensor, cross: Tensor, squares: Tensor) -> Tensor:
-    """cross / sqrt(spread * squares) for each gene; NaN where either is constant."""
-    constant = (spread < TINY) | (squares < TINY)
-    return torch.where(constant, torch.nan, cross / (spread * squares).clamp(min=TINY**2).sqrt())
 
 
 def some_genes(n_genes: int) -> Tensor:

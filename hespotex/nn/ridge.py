@@ -6,10 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hespotex.common.correlation import pearson
 from hespotex.common.sparse import Edges
 from hespotex.nn.inner import ALL, Inner
-
-TINY = 1e-10  # variance below which a gene is constant
 
 
 @dataclass
@@ -78,9 +77,8 @@ class RidgeSums:
         """
         predicted = (weights * (self.gram() @ weights)).sum(0) / self.n
         measured = self.variance()
-        spread = (predicted * measured).clamp(min=TINY**2).sqrt()
-        constant = (predicted < TINY) | (measured < TINY)
-        return torch.where(constant, torch.nan, (weights * self.cross()).sum(0) / self.n / spread)
+        covariance = (weights * self.cross()).sum(0) / self.n
+        return pearson(covariance, predicted, measured)
 
 
 class Biased(nn.Module):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hespotex.batches.external import FittedExpression
 from hespotex.common.errors import InputError
-from hespotex.genes.expression import library_size
 from hespotex.genes.panel import GenePanel
 from hespotex.kriging import Kriged, Kriging, MeasuredSpots, Settings
 from hespotex.metrics.genes import gene_pearson
@@ -23,7 +22,7 @@ from hespotex.records.checkpoint import restored_target
 from hespotex.records.facts import facts_in_use
 from hespotex.sections.gene_names import GeneNames, called_as
 from hespotex.sections.readers.slide_counts import FEWEST, read_slide_counts
-from hespotex.sections.section import Section
+from hespotex.sections.section import Section, library_size
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]

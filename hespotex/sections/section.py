@@ -112,7 +112,7 @@ class Section:
         Raises:
             InputError: none is left.
         """
-        enough = np.asarray(self.adata.X.sum(axis=1)).ravel() >= min_counts
+        enough = library_size(self.adata.X) >= min_counts
         if not enough.any():
             raise InputError(
                 f"{self.section_id}: no spot has {min_counts} counts; is the matrix empty? Else"
@@ -194,6 +194,11 @@ def sum_columns(
         )
         counts = counts @ pick
     return counts, unique
+
+
+def library_size(counts: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Counts of each spot over all genes, (n_spots,)."""
+    return np.asarray(counts.sum(axis=1)).ravel()
 
 
 def section_facts(section: Section) -> dict[str, Any]:

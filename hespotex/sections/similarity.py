@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hespotex.common.files import file_fingerprint
-from hespotex.sections.section import Section, one_area, spots_area
+from hespotex.sections.section import Section, library_size, one_area, spots_area
 
 GRID_TOLERANCE = 0.25  # of the pitch
 GRID_SHARE = 0.97  # of the spots of both that have a partner
@@ -43,11 +43,7 @@ class Look:
 
 def look_at(section: Section) -> Look:
     """Gather the signals of a section; no pixel is decoded."""
-    counts = (
-        np.asarray(section.adata.X.sum(axis=1), dtype=float).ravel()
-        if section.adata.n_vars
-        else None
-    )
+    counts = library_size(section.adata.X).astype(float) if section.adata.n_vars else None
     return Look(
         section.section_id,
         file_fingerprint(section.pixels),

@@ -21,12 +21,13 @@ from torch import Tensor
 
 from hespotex.batches.cut import split
 from hespotex.batches.fold import Fold
+from hespotex.common.correlation import TINY
 from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path
 from hespotex.common.progress import progress
 from hespotex.common.spreadsheet import write_csv
 from hespotex.kriging import Kriging, MeasuredSpots, Settings
-from hespotex.metrics.genes import TINY, gene_pearson
+from hespotex.metrics.genes import gene_pearson
 from hespotex.records.build import Config, build
 from hespotex.results.partial import BOTH, FILE, IMAGE, NEAREST, SPOTS, write_partial
 
