@@ -15,8 +15,8 @@ from hespotex.batches.loader import Batching, BlockLoader
 from hespotex.batches.nuclear_size import training_size
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.common.files import digest
-from hespotex.embeddings.embed import embed_section, patch_specs
-from hespotex.embeddings.encoder import Encoder, NucleiCounter
+from hespotex.embeddings.embed import embed_section
+from hespotex.embeddings.encoder import Encoder, NucleiCounter, parts_of
 from hespotex.embeddings.familiarity import Familiarity
 from hespotex.embeddings.levels import TrainingScale
 from hespotex.embeddings.store import EmbeddingStore
@@ -227,13 +227,12 @@ class Fold:
         columns.
         """
         encoder = self.recipe.encoder
-        store = self.recipe.store
         section = self.sections[self.section_ids[0]].section
-        columns = embed_section(section, encoder, store).parts
-        found: dict[str, tuple[int, ...]] = {}
-        for (part, _), rows in zip(patch_specs(encoder), columns, strict=True):
-            found[part.name] = (*found.get(part.name, ()), int(rows.rows.shape[1]))
-        return list(found.items())
+        rows = embed_section(section, encoder, self.recipe.store).parts
+        widths = iter([int(own.rows.shape[1]) for own in rows])
+        return [
+            (part.name, tuple(next(widths) for _ in part.patch_um)) for part in parts_of(encoder)
+        ]
 
     def fingerprint(self) -> str:
         """Hash of all that a model is given of the sections."""

@@ -1,5 +1,6 @@
 """Ridge regression in the same harness: on the embeddings, and on what is no image at all."""
 
+import logging
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +13,25 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from hespotex.batches.fold import Fold
 from hespotex.common.progress import progress
 from hespotex.modules.base import counted
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.linear import add_up
+from hespotex.nn.late_fusion import Pairs, columns_of, fusion_shares, side_by_side
 from hespotex.nn.ridge import Biased, NeighbourRidge, RidgeSums
 
+log = logging.getLogger(__name__)
 Sums = Mapping[str, RidgeSums]  # by section
 
 
 class RidgeModule(ClosedFormModule):
     """Ridge regression on all training spots, its penalty chosen by gene-wise Pearson.
+
+    Of several encoders each has a regression of its own, and their predictions are mixed by shares
+    that are chosen where the penalty is; see `hespotex.nn.late_fusion`.
+
+    `by_encoder`: whether what is regressed on is the embedding.
 
     Args:
         alphas: penalties to choose from, for inputs of unit variance: on the validation sections;
@@ -31,12 +40,15 @@ class RidgeModule(ClosedFormModule):
         neighbours: append the mean input of the neighbouring spots.
     """
 
+    by_encoder = True
+
     def __init__(
         self, d_image: int, n_genes: int, alphas: list[float], neighbours: bool = False
     ) -> None:
         super().__init__(d_image, n_genes)
         self.alphas = sorted(alphas)
         self.neighbours = neighbours
+        self.widths = [self.width(d_image)]  # of the encoders
         self.linear = NeighbourRidge(self.width(d_image), n_genes, neighbours)
 
     def width(self, d_image: int) -> int:
@@ -60,10 +72,29 @@ class RidgeModule(ClosedFormModule):
         self.linear.weight[:, genes] = own.linear.weight
         self.linear.bias[genes] = -own.linear.mean @ own.linear.weight
 
+    def fit_genes(self, fold: Fold) -> None:
+        if self.by_encoder:
+            self.widths = [sum(widths) for _, widths in fold.sources()]
+        super().fit_genes(fold)
+
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         ours, held_out = (add_up(self._regressors, batches) for batches in (train, val))
-        pairs = left_out(ours, held_out)
-        self.linear.fit(_total(ours.values()), best_penalty(self.alphas, pairs))
+        whole = _total(ours.values())
+        self.linear.take(whole, self._weights(whole, left_out(ours, held_out)))
+
+    def _weights(self, whole: RidgeSums, pairs: Pairs) -> Tensor:
+        """Of all inputs, (d, n_genes): what each encoder's ridge has, times its share."""
+        if len(self.widths) == 1:
+            return whole.weights(best_penalty(self.alphas, pairs))
+        columns = columns_of(self.widths, 1 + self.neighbours)
+        penalties = [best_penalty(self.alphas, of_inputs(pairs, own)) for own in columns]
+
+        def ridges(sums: RidgeSums) -> Tensor:
+            return side_by_side(sums, columns, penalties)
+
+        shares = fusion_shares(pairs, ridges, len(columns))
+        log.info("shares of the encoders %s, penalties %s", shares.tolist(), penalties)
+        return torch.einsum("i,idg->dg", shares, ridges(whole))
 
     def _regressors(self, batch: Batch) -> Tensor:
         return self.linear.inputs(self.inputs(batch), batch.edge_index)[batch.inner]
@@ -76,6 +107,11 @@ def _total(sums: Iterable[RidgeSums]) -> RidgeSums:
     return reduce(operator.add, sums)
 
 
+def of_inputs(pairs: Pairs, columns: Tensor) -> Pairs:
+    """The same for some of the inputs."""
+    return [(train.of_inputs(columns), test.of_inputs(columns)) for train, test in pairs]
+
+
 def left_out(ours: Sums, held_out: Sums) -> list[tuple[RidgeSums, RidgeSums]]:
     """All training sections and each validation section; without these, the training sections but
     one, and that one; nothing for a single section.
@@ -86,7 +122,7 @@ def left_out(ours: Sums, held_out: Sums) -> list[tuple[RidgeSums, RidgeSums]]:
     return [(whole - section, section) for section in ours.values()] if len(ours) > 1 else []
 
 
-def best_penalty(alphas: Sequence[float], pairs: Sequence[tuple[RidgeSums, RidgeSums]]) -> float:
+def best_penalty(alphas: Sequence[float], pairs: Pairs) -> float:
     """The penalty with which the first of each pair predicts the second best; the middle one
     without pairs.
     """
@@ -106,6 +142,7 @@ class CoordinatesModule(RidgeModule):
     like borders.
     """
 
+    by_encoder = False
     degree = 4
 
     def width(self, d_image: int) -> int:
@@ -120,6 +157,8 @@ class NucleiModule(RidgeModule):
 
     Log-normalised targets keep a cellularity signal, so what this reaches is no tissue reading yet.
     """
+
+    by_encoder = False
 
     def width(self, d_image: int) -> int:
         return 1

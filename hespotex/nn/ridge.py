@@ -50,6 +50,11 @@ class RidgeSums:
         sums = (a - b for a, b in zip(self._sums(), other._sums(), strict=True))
         return RidgeSums(self.n - other.n, *sums)
 
+    def of_inputs(self, columns: Tensor) -> "RidgeSums":
+        """The same for some of the inputs, given by their numbers."""
+        xx = self.xx[columns][:, columns]
+        return RidgeSums(self.n, self.x[columns], self.y, self.yy, xx, self.xy[columns])
+
     def _sums(self) -> tuple[Tensor, ...]:
         return self.x, self.y, self.yy, self.xx, self.xy
 
@@ -109,10 +114,10 @@ class NeighbourRidge(Biased):
         self.register_buffer("mean", torch.zeros(d_image * (1 + neighbours)))
         self.register_buffer("bias", torch.zeros(n_genes))
 
-    def fit(self, sums: RidgeSums, alpha: float) -> None:
-        """Take the weights for this penalty."""
+    def take(self, sums: RidgeSums, weights: Tensor) -> None:
+        """Take over the mean of the inputs of these spots, and weights (d, n_genes)."""
         self.mean.copy_(sums.x / sums.n)
-        self.weight.copy_(sums.weights(alpha))
+        self.weight.copy_(weights)
 
     def forward(self, image_embedding: Tensor, edge_index: Tensor, inner: Inner = ALL) -> Tensor:
         """(n, d_image), (2, n_edges) -> expression less the mean of each gene, (n_inner,
