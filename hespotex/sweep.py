@@ -48,6 +48,7 @@ class CheckedConfig(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the config of a single run, and end the program in words if it is wrong."""
         try:
             check_config_names(config)
             check_numbers(config)
@@ -55,6 +56,7 @@ class CheckedConfig(Callback):
             refuse(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the config that all jobs of the sweep start from."""
         self.on_run_start(config)
 
 
@@ -62,6 +64,7 @@ class JobsOfSweep(CheckedConfig):
     """Lets `cli.command` tell, at the end, which jobs of the sweep failed: the others went on."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the config, and forget what failed in an earlier sweep into the same folder."""
         super().on_multirun_start(config)
         Sweep.begin(Path(config.hydra.sweep.dir))
 
@@ -74,6 +77,8 @@ class SummariseSweep(JobsOfSweep):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """As the parent, and write `search.json` where the sweeper is Optuna's."""
+
         from hespotex.records.search import begin_search
 
         super().on_multirun_start(config, **kwargs)
@@ -82,6 +87,8 @@ class SummariseSweep(JobsOfSweep):
             begin_search(folder, int(config.hydra.sweeper.n_trials), bool(config.restart))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Summarise, and finalize where asked. An error here is only logged: the runs are whole."""
+
         from hespotex.summary import summarise
 
         try:

@@ -51,6 +51,11 @@ class Case:
 
     @cached_property
     def data_set(self) -> DataSet:
+        """The sections of the run, read as training reads them.
+
+        Raises:
+            InputError: a quick audit, or the data set is not there.
+        """
         if self._data_sets is None:
             raise InputError("a quick audit reads no data")
         return self._data_sets.of(self.record)
@@ -193,6 +198,7 @@ class KnownEncoder:
         self.patch_cut = str(settings.get("patch_cut", PatchSpec.cut))
 
     def identity(self) -> dict[str, Any]:
+        """The identity that the checkpoint holds, by which the store finds embeddings."""
         return self._identity
 
     def __call__(self, patches: Tensor, mpp: float) -> Tensor:
@@ -204,6 +210,11 @@ class ReadOnlyStore(EmbeddingStore):
     """The store without the power to compute."""
 
     def load(self, request: Request, *compute: Any) -> StoredRows:
+        """Rows that are there already; `compute` is never called.
+
+        Raises:
+            InputError: the file is no longer in the store.
+        """
         if not self.path(request).is_file():
             raise InputError(
                 f"{request.name} of {request.section_id} is no longer in the store {self.root}"

@@ -18,4 +18,5 @@ class Provenance(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        """Add the facts to the checkpoint that is about to be written."""
         checkpoint[KEY] = self.about

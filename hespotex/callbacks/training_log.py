@@ -31,10 +31,12 @@ class TrainingLog(Logger):
 
     @property
     def name(self) -> str:
+        """What Lightning calls this logger; it names no folder."""
         return "csv"
 
     @property
     def version(self) -> str:
+        """Empty: each run has a folder of its own."""
         return ""
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
@@ -73,6 +75,7 @@ class LogEpochs(pl.Callback):
     """Writes each epoch into the training logs of the trainer, on the first rank."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the row of this epoch; nothing where there are no metrics yet."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         for logger in trainer.loggers:
             if isinstance(logger, TrainingLog) and trainer.is_global_zero and metrics:

@@ -100,6 +100,9 @@ class Walk:
         self.folder = folder
 
     def __call__(self) -> None:
+        """Go through sections, folds, genes and embeddings; later steps are left out where earlier
+        ones fail.
+        """
         keys = list(self.data.keys.values())
         names = self._sections(keys)
         sections = SoundSections(self.data, list(names))

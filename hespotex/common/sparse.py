@@ -92,12 +92,14 @@ class WeightedSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, values: Tensor, edges: Edges) -> Tensor:
+        """(n, d), (n_edges,) in sorted order -> (n, d)."""
         ctx.save_for_backward(x, values)
         ctx.edges = edges
         return _product(edges.matrix(values), x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Gradients:  # type: ignore[override]
+        """Gradients of `x` (n, d) and of `values` (n_edges,), where they are asked for."""
         x, values = ctx.saved_tensors
         edges = ctx.edges
         to_x = _product(edges.transposed(values), grad) if ctx.needs_input_grad[0] else None
@@ -113,11 +115,13 @@ class FixedProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+        """x (n, d), A (m, n), A^T (n, m) -> (m, d)."""
         ctx.transposed = transposed
         return _product(matrix, x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        """Gradient of `x` alone: (m, d) -> (n, d)."""
         return _product(ctx.transposed, grad), None, None
 
 

@@ -62,12 +62,14 @@ class LogRaw:
         """Nothing is fitted: each spot speaks for itself."""
 
     def state(self) -> dict[str, Any]:
+        """Empty: nothing was fitted."""
         return {}
 
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
         """There is nothing to take over."""
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
+        """log(1 + counts), natural logarithm; spots are not scaled to one depth."""
         counts, known = panel_counts(section, panel)
         return Target(counts.log1p(), known)
 
@@ -90,6 +92,7 @@ class LogNormalised(LogRaw):
         self.unit = log_unit(target_sum, library)
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
+        """log(1 + scaled counts), natural logarithm; a spot without counts stays 0."""
         counts, known = panel_counts(section, panel)
         library = library_size(section.adata.X if self.library == "all" else counts)
         scaled = sparse.csr_matrix(
@@ -121,17 +124,21 @@ class PearsonResiduals:
         self.fitted_on = list[str]()
 
     def fit(self, sections: Sequence[Section], panel: GenePanel) -> None:
+        """Set `limit` to `clip`, or to the root of the number of training spots."""
         self.limit = float(self.clip or np.sqrt(sum(len(section.adata) for section in sections)))
         self.fitted_on = [section.section_id for section in sections]
 
     def state(self) -> dict[str, Any]:
+        """`limit`, the largest absolute residual."""
         return {"limit": self.limit}
 
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        """Take over `limit`; the shares are those of each section itself."""
         self.limit = float(state["limit"])
         self.fitted_on = list(fitted_on)
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
+        """Residuals cut at +-`limit`, with the library sizes and gene shares of this section."""
         counts, known = panel_counts(section, panel)
         library = library_size(section.adata.X)
         share = np.asarray(counts.sum(axis=0, dtype=np.float64)).ravel() / max(

@@ -125,9 +125,11 @@ class HighlyVariableGenes(RankedGenes):
     """Genes that vary most within the training sections (seurat_v3)."""
 
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        """Variance of the standardised counts, beyond what the mean explains, (n_genes,)."""
         return normalised_variance(section.adata[:, genes].X)
 
     def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        """Genes that are among the top of most sections come first; see `by_votes`."""
         return self.by_votes(scores, genes)
 
 
@@ -150,6 +152,11 @@ class PublishedGenes:
     sees_all_sections = True
 
     def fit(self, sections: Sequence[Section]) -> GenePanel:
+        """The top genes of all sections, less those with counts in few spots; and the markers.
+
+        Raises:
+            InputError: fewer than two genes are left, or an unknown marker.
+        """
         genes = shared_genes(sections)
         check_markers(self.markers, genes)
         chosen = np.zeros(len(genes), dtype=bool)
@@ -178,15 +185,27 @@ class PanelRule(Protocol):
     """
 
     @property
-    def sees_all_sections(self) -> bool: ...
+    def sees_all_sections(self) -> bool:
+        """Whether `fit` gets the validation and test sections too."""
+        ...
 
     @property
-    def markers(self) -> list[str]: ...
+    def markers(self) -> list[str]:
+        """Genes that are in the panel whatever their rank."""
+        ...
 
     @property
-    def measured_in(self) -> str | float: ...
+    def measured_in(self) -> str | float:
+        """How many training sections must have measured a gene; see `candidates`."""
+        ...
 
-    def fit(self, sections: Sequence[Section]) -> GenePanel: ...
+    def fit(self, sections: Sequence[Section]) -> GenePanel:
+        """Choose the genes by these sections.
+
+        Raises:
+            InputError: no gene qualifies.
+        """
+        ...
 
 
 def shared_genes(sections: Sequence[Section]) -> list[str]:

@@ -30,9 +30,11 @@ class PearsonVariableGenes(RankedGenes):
     theta: float = THETA
 
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        """Variance of the residuals within the section, (n_genes,)."""
         return residual_variance(section.adata[:, genes].X, self.theta)
 
     def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        """Genes that are among the top of most sections come first; see `by_votes`."""
         return self.by_votes(scores, genes)
 
 
@@ -45,9 +47,11 @@ class HighestMeanGenes(RankedGenes):
     alone = True
 
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        """Mean over the spots of log(1 + counts per 10,000), (n_genes,)."""
         return np.asarray(log_normalised(section, genes).mean(axis=0), dtype=np.float64).ravel()
 
     def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        """By the mean over the sections, the highest first."""
         return self.by_mean(scores, genes)
 
 
@@ -64,9 +68,11 @@ class SpatialGenes(RankedGenes):
     alone = True
 
     def rank(self, scores: Sequence[NDArray[np.float64]], genes: list[str]) -> NDArray[np.int64]:
+        """By Moran's I averaged over the sections, the highest first."""
         return self.by_mean(scores, genes)
 
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
+        """Moran's I over the nearest spots, (n_genes,); 0 for a gene that is constant."""
         neighbours = Neighbours(knn_edges(section.pos, self.n_neighbours), len(section.pos))
         scores = [
             morans_i(Centred.of(values.T), neighbours)

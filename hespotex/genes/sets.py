@@ -65,4 +65,5 @@ class GeneSets:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """The sets by name, and `fitted_on` beside them."""
         return {**self.sets, "fitted_on": self.fitted_on}

@@ -27,9 +27,13 @@ class Expressed(Protocol):
 
     def __getitem__(self, spots: Tensor) -> Tensor: ...
 
-    def block(self, spots: Tensor) -> BlockTarget: ...
+    def block(self, spots: Tensor) -> BlockTarget:
+        """Expression of the spots of one block, in the form that models learn from."""
+        ...
 
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Hash of all values."""
+        ...
 
 
 class Rows(Protocol):
@@ -65,6 +69,7 @@ class Target:
 
     @property
     def n_genes(self) -> int:
+        """How many genes the panel has, measured or not."""
         return int(self.values.shape[1])
 
     def __getitem__(self, spots: Tensor) -> Tensor:
@@ -138,6 +143,7 @@ class ResidualTarget(Target):
         self.limit = limit
 
     def select(self, genes: Numbers) -> Target:
+        """Some of the genes, in this order; library sizes stay those over all genes."""
         return ResidualTarget(
             self.values[:, genes],
             self.known[genes],
@@ -148,9 +154,11 @@ class ResidualTarget(Target):
         )
 
     def block(self, spots: Tensor) -> BlockTarget:
+        """Dense, as residuals are nowhere zero."""
         return BlockTarget.of_table(self[spots])
 
     def fingerprint(self) -> str:
+        """Hash of the counts, library sizes, shares, `theta` and `limit`."""
         parts = (self.library, self.share, np.array([self.theta, self.limit]))
         return digest([super().fingerprint(), *(digest(part.tobytes()) for part in parts)])
 

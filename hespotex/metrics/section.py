@@ -50,7 +50,9 @@ class Measured(Protocol):
 
     def __getitem__(self, spots: Tensor) -> Tensor: ...
 
-    def genes(self, start: int, stop: int) -> Tensor: ...
+    def genes(self, start: int, stop: int) -> Tensor:
+        """All spots of the genes from `start` up to `stop`, (n_spots, stop - start)."""
+        ...
 
 
 def gene_metrics(

@@ -72,6 +72,7 @@ class CellposeNuclei(DetectedNuclei):
         self._network: Any = None
 
     def identity(self, section: Section) -> dict[str, Any]:
+        """Version of cellpose, hash of the weights, and every setting that changes the nuclei."""
         settings = {**self.thresholds, "min_area_um2": self.min_area_um2, "tile_px": self.tile_px}
         program = {
             "cellpose": version("cellpose"),
@@ -80,9 +81,13 @@ class CellposeNuclei(DetectedNuclei):
         return super().identity(section) | settings | program
 
     def expected_seconds(self, section: Section) -> float | None:
+        """`CPU_SECONDS` for each megapixel without a GPU; None with one."""
         return CPU_SECONDS * self.megapixels(section) if self.device.type == "cpu" else None
 
     def finder(self, section: Section) -> Finder:
+        """The network, with the channels scaled by this section's percentiles; it warns where it
+        will be slow.
+        """
         low, high = channel_range(
             section, PatchSpec(self.around_um, round(self.around_um / self.mpp))
         )

@@ -31,6 +31,11 @@ class CellvitNuclei(FileNuclei):
     )
 
     def read(self, path: Path, section: Section) -> NucleiTable:
+        """GeoParquet by its suffix, else GeoJSON; areas are those of the outlines.
+
+        Raises:
+            InputError: the file cannot be read as outlines.
+        """
         if path.suffix == ".parquet":
             return read_parquet(path, section.mpp)
         return features_table(

@@ -21,6 +21,11 @@ class CentroidNuclei(FileNuclei):
     patterns = ("ID.csv", "ID.csv.gz")
 
     def read(self, path: Path, section: Section) -> NucleiTable:
+        """One nucleus a row; area and class are unknown where the table has no such column.
+
+        Raises:
+            InputError: no columns `x` and `y`, or a cell that is no number.
+        """
         table = read_user_table(
             path, "nuclei.counter.source.folder", ["x", "y"], OTHER_NAMES, ["area_um2", "class"]
         )

@@ -39,6 +39,7 @@ class NucleiPerSpot:
         self.name = f"nuclei-{source.name}"
 
     def identity(self, section: Section) -> dict[str, Any]:
+        """The source's own identity, and the size and shape of what is counted in."""
         return {
             "source": self.source.identity(section),
             "count_um": self.count_um,
@@ -46,6 +47,11 @@ class NucleiPerSpot:
         }
 
     def __call__(self, section: Section) -> NDArray[np.float32]:
+        """Nuclei in the square or circle around each spot, (n_spots,); its border counts as inside.
+
+        Raises:
+            InputError: the source gave centroids of another shape.
+        """
         centroids = np.asarray(self.source.nuclei(section).centroids)
         if centroids.ndim != 2 or centroids.shape[1] != 2:
             what = "expected centroids of shape (n_nuclei, 2), px, x then y"

@@ -49,6 +49,7 @@ class DetectedNuclei:
         self.tile_px = tile_px
 
     def identity(self, section: Section) -> dict[str, Any]:
+        """Where and at what pixel size nuclei are looked for; detectors add their own settings."""
         return {"around_um": self.around_um, "mpp": self.mpp}
 
     def finder(self, section: Section) -> Finder:
@@ -58,9 +59,15 @@ class DetectedNuclei:
         raise NotImplementedError
 
     def expected_seconds(self, section: Section) -> float | None:
+        """None: detection may always be tried, unless a detector says otherwise."""
         return None
 
     def nuclei(self, section: Section) -> NucleiTable:
+        """Nuclei found in the image, or in HEST's stored patches where there is no image.
+
+        Raises:
+            InputError: spots outside the image, or stored patches that are too small.
+        """
         return (
             self._in_stored_patches(section) if section.image is None else self._in_image(section)
         )

@@ -37,9 +37,15 @@ class FileNuclei:
         self.folder = Path(folder)
 
     def identity(self, section: Section) -> dict[str, Any]:
+        """Hash of the section's file, and the version of how it is read."""
         return {"version": VERSION, "file": file_fingerprint(self.path(section))}
 
     def path(self, section: Section) -> Path:
+        """The section's file: the first of `patterns` that the folder holds.
+
+        Raises:
+            InputError: it holds none.
+        """
         return section_file(
             self.folder, self.patterns, section.section_id, "nuclei.counter.source.folder"
         )
@@ -49,12 +55,18 @@ class FileNuclei:
         raise NotImplementedError
 
     def nuclei(self, section: Section) -> NucleiTable:
+        """All nuclei of the section's file, checked against the spots.
+
+        Raises:
+            InputError: no such file, or one that does not fit the section.
+        """
         path = self.path(section)
         table = self.read(path, section)
         check_fit(section, table, path)
         return table
 
     def expected_seconds(self, section: Section) -> float | None:
+        """None: a file is read at once."""
         return None
 
 

@@ -33,6 +33,11 @@ class QupathNuclei(FileNuclei):
     patterns = ("ID.geojson", "ID.geojson.gz", "ID.geojson.zip", "ID.zip", "ID.json")
 
     def read(self, path: Path, section: Section) -> NucleiTable:
+        """Nuclei in px of the canvas: the corner of the scanned area is added.
+
+        Raises:
+            InputError: not GeoJSON, or a feature without a readable geometry.
+        """
         table = features_table(read_features(path), ("MultiPoint",), section.mpp, path)
         origin = open_image(section.image).origin if section.image else (0, 0)
         return table if origin == (0, 0) else table.moved(origin, 1.0)

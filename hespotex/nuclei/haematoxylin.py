@@ -34,9 +34,11 @@ class HaematoxylinNuclei(DetectedNuclei):
         )
 
     def identity(self, section: Section) -> dict[str, Any]:
+        """All settings of the detector, and its version."""
         return super().identity(section) | {"version": VERSION, "settings": asdict(SETTINGS)}
 
     def finder(self, section: Section) -> Finder:
+        """One function for all sections: nothing is fitted to the slide."""
         return _find
 
 

@@ -45,6 +45,11 @@ class LabelMaskNuclei(FileNuclei):
     )
 
     def read(self, path: Path, section: Section) -> NucleiTable:
+        """One nucleus for each number of the mask, with its centre of mass and area.
+
+        Raises:
+            InputError: not a label mask of the image's size, or one number all over.
+        """
         table = measure_labels(self._blocks(path, section), section.mpp)
         if len(table) == 1:
             raise InputError(

@@ -28,12 +28,18 @@ class PublishedMaskCounter:
         self.folder = Path(folder)
 
     def identity(self, section: Section) -> dict[str, Any]:
+        """Hash of the mask, and the spot diameter, which sets the size of the patch."""
         return {
             "mask": file_fingerprint(self._path(section)),
             "spot_diameter_um": section.spot_diameter_um,
         }
 
     def __call__(self, section: Section) -> NDArray[np.float32]:
+        """Distinct labels in each spot's patch, (n_spots,); the patch is as wide as the spot.
+
+        Raises:
+            InputError: no mask of this section.
+        """
         mask = open_npy(self._path(section))
         diameter = section.spot_diameter_um / section.mpp
         size = (mask.shape[1], mask.shape[0])

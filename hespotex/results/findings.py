@@ -34,6 +34,7 @@ class Finding:
         )
 
     def line(self) -> str:
+        """Verdict, rule and reason in columns, as the audit prints them."""
         return f"{self.verdict:<11}  {self.rule:<14}  {self.why}"
 
 

@@ -59,6 +59,7 @@ class ImagePatches:
         self.order = np.lexsort((self.pos[:, 0], self.pos[:, 1] // BAND_PX))
 
     def __call__(self, spots: Spots) -> Patches:
+        """RGB patches (n, px, px, 3), cut and resized one by one."""
         if self.spec.cut == "published":
             side = self.size.level0_px
             px = self.spec.px
@@ -92,6 +93,7 @@ class StoredPatches:
         self.inside = slice((side - keep) // 2, (side - keep) // 2 + keep)
 
     def __call__(self, spots: Spots) -> Patches:
+        """RGB patches (n, px, px, 3): the middle of the stored ones, resized."""
         with open_hdf5(self.path, in_parts=True) as file:
             stored = file["img"][self.rows[spots]][:, self.inside, self.inside]
         return np.stack([resize(patch, self.spec.px) for patch in stored])

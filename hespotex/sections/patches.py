@@ -27,6 +27,7 @@ class PatchSpec:
     cut: str = "padded"
 
     def to_dict(self) -> dict[str, Any]:
+        """`um`, `px` and `cut`, as they enter the key of stored embeddings."""
         return asdict(self)
 
     @property

@@ -65,6 +65,7 @@ class Section:
 
     @property
     def section_id(self) -> str:
+        """Its name in tables and file names, unique in the data set."""
         return self.key.section_id
 
     @property
@@ -77,6 +78,7 @@ class Section:
 
     @property
     def barcodes(self) -> list[str]:
+        """Names of the spots, in the order of the rows of `adata`."""
         return [str(name) for name in self.adata.obs_names]
 
     @property
@@ -139,9 +141,17 @@ class Section:
 class Reader(Protocol):
     """A data set on disk: lists its sections cheaply, reads one at a time."""
 
-    def section_keys(self) -> list[SectionKey]: ...
+    def section_keys(self) -> list[SectionKey]:
+        """The sections that will be used, without their counts."""
+        ...
 
-    def read(self, section_id: str) -> Section: ...
+    def read(self, section_id: str) -> Section:
+        """One section, with its counts in memory.
+
+        Raises:
+            InputError: a file is missing or broken, or its spots do not fit its image.
+        """
+        ...
 
 
 def make_adata(

@@ -25,6 +25,11 @@ class BundleSplit(FoldStrategy):
     path: str = ""
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """A fold for each pair of files, by their number.
+
+        Raises:
+            InputError: no such files, an unknown section, or a section on both sides.
+        """
         by_id = {key.section_id: key for key in keys}
         folder = existing_folder(Path(self.path) / "splits", "fold.path")
         numbers = sorted(

@@ -18,6 +18,7 @@ class Split:
     leaks: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
+        """The fields by name, as `split.json` and the checkpoint hold them."""
         return asdict(self)
 
     def without_validation(self) -> "Split":

@@ -25,6 +25,11 @@ class FileSplit(FoldStrategy):
     path: str = ""
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """A fold for each value of `fold`, in ascending order; `train` and `val` are one side here.
+
+        Raises:
+            InputError: no such file, an unknown section, or a section on two sides of a fold.
+        """
         table = self._table()
         by_id = {key.section_id: key for key in keys}
         if unknown := sorted(set(table["section_id"]) - set(by_id)):

@@ -35,6 +35,7 @@ class FoldStrategy:
     allow_leak: bool = False
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """All folds of these sections, in an order that does not change from run to run."""
         raise NotImplementedError
 
     def possible(self, keys: Sequence[SectionKey]) -> list[int]:
@@ -98,6 +99,7 @@ class LeaveOneGroupOut(FoldStrategy):
     """Each group (patient) is the test set once."""
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """As many folds as groups, in the order of their names."""
         groups = sorted({key.group for key in keys})
         return [_partition(keys, {k for k in keys if k.group == group}) for group in groups]
 
@@ -111,6 +113,7 @@ class LeaveOneSectionOut(FoldStrategy):
     allow_leak: bool = True
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """As many folds as sections, in the order of the keys."""
         return [_partition(keys, {key}) for key in keys]
 
 
@@ -121,6 +124,11 @@ class GroupKFold(FoldStrategy):
     n_folds: int = 5
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """`n_folds` folds, whose test sides differ in size by one group at most.
+
+        Raises:
+            InputError: fewer groups than folds.
+        """
         groups = sorted({key.group for key in keys})
         if len(groups) < self.n_folds:
             raise InputError(
@@ -137,9 +145,11 @@ class AllSections(FoldStrategy):
     """Every section trains and none is tested: what it fits has no score of its own."""
 
     def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """One fold, with an empty test side."""
         return [(list(keys), [])]
 
     def possible(self, keys: Sequence[SectionKey]) -> list[int]:
+        """The one fold, though it tests nothing; none without sections."""
         return [0] if keys else []
 
     def split(self, keys: Sequence[SectionKey]) -> Split:

@@ -66,6 +66,7 @@ class RunFolder:
 
     @property
     def metrics_file(self) -> Path:
+        """The scores of the run; it is there only when the run has finished."""
         return self.path / "metrics.json"
 
     @property

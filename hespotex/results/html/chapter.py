@@ -48,6 +48,7 @@ class Chapter:
 
     @property
     def all_maps(self) -> list[Picture]:
+        """The maps of the page, those of the worst sections last."""
         return [*self.maps, *self.worst_maps]
 
 

@@ -37,6 +37,7 @@ class PlainImage:
         self.mpp_words = ""
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """A view of the pixels in memory; `level` is 0, as there is no other."""
         return self._pixels[y : y + height, x : x + width]
 
 

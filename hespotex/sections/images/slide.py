@@ -42,6 +42,7 @@ class SlideImage:
         self.scanned = (width, height)
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """RGB (height, width, 3) as OpenSlide decodes it, laid over white."""
         scale = self.downsamples[level]
         rgba = np.asarray(
             self._slide.read_region((round(x * scale), round(y * scale)), level, (width, height))

@@ -44,6 +44,9 @@ class TiffImage:
         self._cached_bytes = 0
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """RGB (height, width, 3) from the tiles or strips that the rectangle meets; only these are
+        decoded.
+        """
         page = self._pages[level]
         tile_w, tile_h = chunk_size(page)
         out = np.full((height, width, 3), 255, dtype=np.uint8)

@@ -82,6 +82,9 @@ class H5adReader:
         self._groups = read_groups(groups, list(self._files))
 
     def section_keys(self) -> list[SectionKey]:
+        """A section for each file, or each library of one; the group is as `groups` or `group_key`
+        says.
+        """
         return [SectionKey(name, self._groups[name]) for name in self._files]
 
     def genes(self, section_id: str) -> Genes:
@@ -89,6 +92,12 @@ class H5adReader:
         return read_genes(self._files[section_id].path)
 
     def read(self, section_id: str) -> Section:
+        """Spots on tissue and their raw counts; the pixel size is found as `mpp` says.
+
+        Raises:
+            InputError: no raw counts, no image, no pixel size, or positions that do not fit the
+              image.
+        """
         part = self._files[section_id]
         spots = read_measured(section_id, part.path, replace(self.how, library=part.library))
         image = configured_image(section_id, self.images, self._files)

@@ -76,6 +76,7 @@ class Her2stReader:
         self._counts = self._find(sections)
 
     def section_keys(self) -> list[SectionKey]:
+        """The group is the first letter: A1 to A6 are of patient A."""
         return [SectionKey(section_id, group=section_id[0]) for section_id in self._counts]
 
     def genes(self, section_id: str) -> Genes:
@@ -84,6 +85,12 @@ class Her2stReader:
         return genes_of(first_line(path) or _gene_names(path))
 
     def read(self, section_id: str) -> Section:
+        """Spots with counts and a position that was selected; labels where a pathologist gave them.
+
+        Raises:
+            InputError: a table is missing or broken, the tables share no spot, or the spots do not
+              fit the image.
+        """
         counts = _counts(self._counts[section_id])
         spots = self._spots(section_id)
         shared = self._shared(section_id, counts, spots)

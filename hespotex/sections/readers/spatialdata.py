@@ -96,6 +96,7 @@ class SpatialDataReader:
         self._groups = read_groups(groups, list(self._parts))
 
     def section_keys(self) -> list[SectionKey]:
+        """A section for each annotated element; the group is as `groups` or `group_key` says."""
         return [SectionKey(name, self._groups[name]) for name in self._parts]
 
     def genes(self, section_id: str) -> Genes:
@@ -103,6 +104,12 @@ class SpatialDataReader:
         return genes_of_table(_rows(self._parts[section_id]).var)
 
     def read(self, section_id: str) -> Section:
+        """The table's rows that have a place, in px of the image element, which is copied to a TIFF
+        once.
+
+        Raises:
+            InputError: no raw counts, no image that fits the element, or no pixel size.
+        """
         part = self._parts[section_id]
         table = _rows(part)
         counts, genes = raw_counts(table, part.path, self.layer)

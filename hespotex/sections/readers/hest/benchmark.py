@@ -70,6 +70,9 @@ class HestBenchmarkReader:
         self._groups = read_groups(groups, list(self._files))
 
     def section_keys(self) -> list[SectionKey]:
+        """A section for each file of `adata/`; each is its own group unless `groups` names
+        patients.
+        """
         return [SectionKey(name, self._groups[name]) for name in self._files]
 
     def genes(self, section_id: str) -> Genes:
@@ -77,6 +80,11 @@ class HestBenchmarkReader:
         return read_genes(self._files[section_id])
 
     def read(self, section_id: str) -> Section:
+        """Counts from `adata/{id}.h5ad`, for the spots that have a patch in `patches/{id}.h5`.
+
+        Raises:
+            InputError: no patches file, no raw counts, or nothing that tells the pixel size.
+        """
         spots = read_measured(section_id, self._files[section_id], self.how)
         pos = spots.pos
         patches = self.root / "patches" / f"{section_id}.h5"

@@ -122,6 +122,7 @@ class HestReader:
             return {}
 
     def section_keys(self) -> list[SectionKey]:
+        """The group is the patient of the metadata; groups that share a piece of tissue are one."""
         return list(self._keys.values())
 
     def genes(self, section_id: str) -> Genes:
@@ -129,6 +130,13 @@ class HestReader:
         return read_genes(self.root / "st" / f"{section_id}.h5ad")
 
     def read(self, section_id: str) -> Section:
+        """Counts from `st/{id}.h5ad`; pixels from `wsis/`, or from `patches/` where there is no
+        image.
+
+        Raises:
+            InputError: no metadata, no image and no patches, no pixel size, or spots that do not
+              fit the image.
+        """
         if section_id in self._broken:
             raise self._broken[section_id]
         spots = read_measured(section_id, self.root / "st" / f"{section_id}.h5ad", self.how)

@@ -59,6 +59,7 @@ class VisiumReader:
         self._groups = read_groups(groups, list(self._outs))
 
     def section_keys(self) -> list[SectionKey]:
+        """A section for each `outs/`; each is its own group unless `groups` names patients."""
         return [SectionKey(name, self._groups[name]) for name in self._outs]
 
     def genes(self, section_id: str) -> Genes:
@@ -66,6 +67,12 @@ class VisiumReader:
         return spots_genes(self._counts_folder(section_id, self._outs[section_id]))
 
     def read(self, section_id: str) -> Section:
+        """Spots under tissue and their counts from `outs/`, on the full-resolution image.
+
+        Raises:
+            InputError: a file of `outs/` or the image is missing, the image is one of Space
+              Ranger's reduced pictures, or the spots do not fit it.
+        """
         outs = self._outs[section_id]
         folder, spots = self._spots(section_id, outs)
         scale = read_json(need_file(folder, "scalefactors_json.json"))

@@ -108,6 +108,7 @@ class XeniumReader:
         self._groups = read_groups(groups, list(self._bundles))
 
     def section_keys(self) -> list[SectionKey]:
+        """A section for each bundle; each is its own group unless `groups` names patients."""
         return [SectionKey(name, self._groups[name]) for name in self._bundles]
 
     def genes(self, section_id: str) -> Genes:
@@ -115,6 +116,12 @@ class XeniumReader:
         return matrix_genes(matrix_of(self._bundles[section_id]))
 
     def read(self, section_id: str) -> Section:
+        """Cells, or squares of `spot_um`, moved onto the H&E by the alignment, which also gives the
+        pixel size.
+
+        Raises:
+            InputError: no H&E, no alignment, or too many cells or transcripts outside the image.
+        """
         bundle = self._bundles[section_id]
         image = self._image(section_id, bundle)
         size, embedded = image_facts(image)
