@@ -67,16 +67,9 @@ def finalize(
     genes = cross_validated_genes(chosen.runs, about["genes"])
     facts = final_facts(sweep, chosen.name, chosen.runs, chosen.every_run, about)
     write_final(folder, genes, facts | {"epochs": settings["model"]["max_epochs"]})
+    fitted = f"{chosen.name} on all {len(about['section_facts'])} sections"
     n_scored = int(genes["scored"].sum())
-    n_sections = len(about["section_facts"])
-    log.info(
-        "%s: %s on all %d sections, %d genes, %d with a score",
-        folder,
-        chosen.name,
-        n_sections,
-        len(genes),
-        n_scored,
-    )
+    log.info("%s: %s, %d genes, %d with a score", folder, fitted, len(genes), n_scored)
     for words in facts["does_not_cover"]:
         log.info("the cross-validation does not cover: %s", words)
     return folder

@@ -2,7 +2,7 @@
 must come out the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -178,36 +178,29 @@ def check_closed_form(case: Case) -> Finding:
     def compare() -> Finding:
         again, untouched = _fitted_again(case)
         state = case.record.checkpoint["state_dict"]
-        if case.record.checkpoint["global_step"] == 0:
-            strange = [
-                name
-                for name, value in untouched.items()
-                if name in state and not _same([state[name]], [value])
-            ]
-            if strange:
-                return Finding(
-                    "closed form",
-                    FAIL,
-                    f"{', '.join(strange)}: fitted outside of fit_closed_form, on who knows what",
-                )
+        present = {name: value for name, value in untouched.items() if name in state}
+        strange = _different(state, present)
+        if strange and case.record.checkpoint["global_step"] == 0:
+            reason = "fitted outside of fit_closed_form, on who knows what"
+            return Finding("closed form", FAIL, f"{', '.join(strange)}: {reason}")
         if not again:
             return Finding("closed form", PASS, "the model fits nothing at once")
-        wrong = [
-            name
-            for name, value in again.items()
-            if name not in state or not _same([state[name]], [value])
-        ]
-        if wrong:
-            return Finding(
-                "closed form",
-                FAIL,
-                f"{', '.join(wrong)}: not what the training sections alone give",
-            )
-        return Finding(
-            "closed form", PASS, f"the training sections alone give the same {', '.join(again)}"
-        )
+        if wrong := _different(state, again):
+            reason = "not what the training sections alone give"
+            return Finding("closed form", FAIL, f"{', '.join(wrong)}: {reason}")
+        reason = f"the training sections alone give the same {', '.join(again)}"
+        return Finding("closed form", PASS, reason)
 
     return rederived("closed form", compare)
+
+
+def _different(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+    """Names of what the checkpoint's state lacks, or has with other values."""
+    return [
+        name
+        for name, value in wanted.items()
+        if name not in state or not _same([state[name]], [value])
+    ]
 
 
 def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -227,14 +220,12 @@ def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     )
     given = {*trained, *SCALING, "lowest"}
     after = {name: value for name, value in module.state_dict().items() if name not in given}
-    changed = {
-        name
+    same = {
+        name: value
         for name, value in after.items()
-        if name not in before or not torch.equal(before[name], value)
+        if name in before and torch.equal(before[name], value)
     }
-    return {name: after[name] for name in after if name in changed}, {
-        name: after[name] for name in after if name not in changed
-    }
+    return {name: value for name, value in after.items() if name not in same}, same
 
 
 def check_teacher(case: Case) -> Finding:

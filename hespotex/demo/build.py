@@ -120,6 +120,12 @@ def make_demo(
     root = Path(root)
     if _is_finished(root, wanted):
         return root
+    _make(root, wanted)
+    return root
+
+
+def _make(root: Path, wanted: dict[str, int]) -> None:
+    """All of it or nothing."""
     root.parent.mkdir(parents=True, exist_ok=True)
     half_done = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
@@ -132,4 +138,3 @@ def make_demo(
             raise
     finally:
         shutil.rmtree(half_done, ignore_errors=True)
-    return root

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import file_fingerprint
-from hespotex.prediction.ensemble import NOT_FINITE, Batches, check_written, is_final, load_members
+from hespotex.prediction.checkpoints import check_written, is_final
+from hespotex.prediction.ensemble import NOT_FINITE, Batches, load_members
 from hespotex.records.layout import BEST, home_of
 from hespotex.results.finite import check_finite
 from hespotex.results.tables.final import folds_of

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from hespotex.common.provenance import KEY
-from hespotex.prediction.ensemble import find_checkpoints, is_final
+from hespotex.prediction.checkpoints import find_checkpoints, is_final
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.facts import check_facts
 from hespotex.records.layout import METRICS, home_of

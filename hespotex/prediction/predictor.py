@@ -21,7 +21,8 @@ from hespotex.embeddings.store import EmbeddingStore
 from hespotex.encoders.pair import has_parts, part_settings
 from hespotex.genes.panel import check_markers
 from hespotex.modules.base import ExpressionModule
-from hespotex.prediction.ensemble import Batches, Ensemble, Facts, find_checkpoints
+from hespotex.prediction.checkpoints import find_checkpoints
+from hespotex.prediction.ensemble import Batches, Ensemble, Facts
 from hespotex.prediction.fold_spread import folds_beside
 from hespotex.records.build import Config, build
 from hespotex.records.facts import facts_in_use

@@ -49,40 +49,40 @@ class FoldStrategy:
             InputError: no such fold, an empty side, or a leak that was not asked for.
         """
         folds = [_checked(fold, keys, type(self).__name__) for fold in self.folds(keys)]
-        if not isinstance(self.index, int):
-            raise InputError(
-                f"fold.index={self.index!r}: expected the number of a fold, from 0; train.py also"
-                " takes all"
-            )
-        if not 0 <= self.index < len(folds):
-            n = len(folds)
-            last = len(folds) - 1
-            raise InputError(
-                f"fold.index={self.index}, but there are {n} folds, 0..{last}; sweep with"
-                f" fold.index='range({n})'"
-            )
+        self._check_index(len(folds))
         rest, test = folds[self.index]
         if not rest or not test:
             raise InputError(
                 f"fold {self.index}: {len(rest)} training and {len(test)} test sections; it needs"
                 " more groups, or another fold"
             )
-        leak = bool({k.group for k in rest} & {k.group for k in test})
-        if leak and not self.allow_leak:
+        leaks = self._leaks(rest, test)
+        val = self._validation(rest)
+        train = [k for k in rest if k not in val]
+        ids = [section_ids(side) for side in (train, val, test)]
+        return Split(self.index, len(folds), ids[0], ids[1], ids[2], leaks)
+
+    def _check_index(self, n: int) -> None:
+        if not isinstance(self.index, int):
+            raise InputError(
+                f"fold.index={self.index!r}: expected the number of a fold, from 0; train.py also"
+                " takes all"
+            )
+        if not 0 <= self.index < n:
+            raise InputError(
+                f"fold.index={self.index}, but there are {n} folds, 0..{n - 1}; sweep with"
+                f" fold.index='range({n})'"
+            )
+
+    def _leaks(self, rest: list[SectionKey], test: list[SectionKey]) -> list[str]:
+        if not {k.group for k in rest} & {k.group for k in test}:
+            return []
+        if not self.allow_leak:
             raise InputError(
                 f"fold {self.index}: {LEAK}: {_shared(rest, test)}; set fold.allow_leak=true to run"
                 " it all the same, labelled"
             )
-        val = self._validation(rest)
-        train = [k for k in rest if k not in val]
-        return Split(
-            self.index,
-            len(folds),
-            section_ids(train),
-            section_ids(val),
-            section_ids(test),
-            [LEAK] if leak else [],
-        )
+        return [LEAK]
 
     def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
         if self.validation <= 0 or len(keys) < 3:

@@ -19,7 +19,7 @@ from hespotex.auditing.audit import audit_run
 from hespotex.common.errors import InputError
 from hespotex.finalize import finalize
 from hespotex.packing.pack import pack
-from hespotex.prediction.ensemble import find_checkpoints
+from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.inference import predict
 from hespotex.records.runs import read_runs
 from hespotex.records.told import told_of

@@ -15,7 +15,7 @@ import hespotex
 from hespotex.bundle import main
 from hespotex.common.errors import InputError
 from hespotex.packing.pack import pack
-from hespotex.prediction.ensemble import find_checkpoints
+from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.hub import Address, fetch, push
 from hespotex.prediction.model_facts import model_facts
 

@@ -15,7 +15,8 @@ from conftest import Run, changed_on_purpose, command, compose_config
 
 from hespotex.common.errors import InputError
 from hespotex.demo import make_demo
-from hespotex.prediction.ensemble import Ensemble, find_checkpoints
+from hespotex.prediction.checkpoints import find_checkpoints
+from hespotex.prediction.ensemble import Ensemble
 from hespotex.prediction.external import evaluate
 from hespotex.prediction.inference import predict
 from hespotex.results.tables.gene_table import COUNTS

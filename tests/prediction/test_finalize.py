@@ -12,7 +12,7 @@ from hespotex.auditing.audit import audit_run
 from hespotex.common.errors import InputError
 from hespotex.common.files import read_json
 from hespotex.finalize import finalize
-from hespotex.prediction.ensemble import find_checkpoints
+from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.layout import BEST
 from hespotex.records.runs import read_runs

@@ -10,7 +10,7 @@ from conftest import changed_on_purpose, command
 
 from hespotex.common.errors import InputError
 from hespotex.packing.pack import pack
-from hespotex.prediction.ensemble import is_final
+from hespotex.prediction.checkpoints import is_final
 from hespotex.prediction.model_facts import model_facts
 from hespotex.records.layout import home_of
 from hespotex.results.tables.final import FACTS, read_final_genes

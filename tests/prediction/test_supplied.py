@@ -12,7 +12,7 @@ from conftest import command, compose_config
 
 import hespotex
 from hespotex.common.files import read_json
-from hespotex.prediction.ensemble import find_checkpoints
+from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.inference import predict
 from hespotex.prediction.model_facts import model_facts
 from hespotex.prediction.supplied import FOLDER, supplied_models

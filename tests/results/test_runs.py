@@ -16,7 +16,7 @@ from hespotex.common.failures import Failure, note_outcome
 from hespotex.common.files import visible
 from hespotex.compare import compare
 from hespotex.packing.pack import pack
-from hespotex.prediction.ensemble import find_checkpoints
+from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.records.manifest import MANIFEST, check_files, write_manifest
 from hespotex.records.runs import read_runs
 from hespotex.results.tables.sweep import Tables

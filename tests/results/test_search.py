@@ -11,8 +11,8 @@ from conftest import changed_on_purpose
 from hespotex.common.errors import InputError
 from hespotex.finalize import finalize
 from hespotex.packing.pack import pack
+from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.choice import choose
-from hespotex.prediction.ensemble import find_checkpoints
 from hespotex.records.layout import BEST, best_trial, trials
 from hespotex.records.runs import read_runs
 from hespotex.records.search import begin_search, in_words, trial_table
