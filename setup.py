@@ -13,6 +13,7 @@ class WithConf(build_py):
     """What is built, and the configs with it; an editable install finds them where they are."""
 
     def run(self) -> None:
+        """Build the package, then copy `conf/` into it."""
         super().run()
         if not self.editable_mode:
             own = ignore_patterns("local")  # a user's own defaults, ignored by git

@@ -51,11 +51,7 @@ class Case:
 
     @cached_property
     def data_set(self) -> DataSet:
-        """The sections of the run, read as training reads them.
-
-        Raises:
-            InputError: a quick audit, or the data set is not there.
-        """
+        """The sections of the run, read as training does; an `InputError` in a quick audit."""
         if self._data_sets is None:
             raise InputError("a quick audit reads no data")
         return self._data_sets.of(self.record)

@@ -109,6 +109,7 @@ class ImageInputs:
         return None
 
     def to_dict(self) -> dict[str, Any]:
+        """The settings by name, as the checkpoint keeps them."""
         return asdict(self)
 
 

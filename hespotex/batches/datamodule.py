@@ -24,6 +24,9 @@ class SectionDataModule(pl.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> BlockLoader:
+        """Blocks of the training sections in an order drawn anew each epoch, shared among the
+        ranks.
+        """
         trainer: Any = self.trainer
         return self.fold.loader(
             self.fold.split.train,
@@ -43,4 +46,5 @@ class SectionDataModule(pl.LightningDataModule):
         return self.fold.loader(val, self.n_hops, epochs=True) if val else []
 
     def test_dataloader(self) -> BlockLoader:
+        """The test sections in the order of the split."""
         return self.fold.loader(self.fold.split.test, self.n_hops)

@@ -83,12 +83,15 @@ class FittedExpression:
         """Nothing: that is the point."""
 
     def state(self) -> dict[str, Any]:
+        """What was fitted elsewhere, unchanged."""
         return self.target.state()
 
     def restore(self, state: dict[str, Any], fitted_on: list[str]) -> None:
+        """Hand it to the target that holds it."""
         self.target.restore(state, fitted_on)
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
+        """Expression (n_spots, n_genes) of the panel's genes, which may be some of the model's."""
         place = {gene: i for i, gene in enumerate(self.genes)}
         columns = np.array([place[gene] for gene in panel.genes], dtype=np.int64)
         return self.target(section, GenePanel(self.genes, [])).select(columns)

@@ -115,10 +115,12 @@ class Fold:
 
     @property
     def section_ids(self) -> list[str]:
+        """Every section of the split once, in the order train, validation, test."""
         return section_ids(self.split)
 
     @property
     def expression(self) -> Expression:
+        """The target, with what was fitted on the training sections."""
         return self.recipe.expression
 
     def group(self, section_id: str) -> str:
@@ -126,6 +128,7 @@ class Fold:
         return self.keys[section_id].group
 
     def graph(self, section_id: str) -> SpotGraph:
+        """What a model is given of this section."""
         return self.sections[section_id].graph
 
     @property

@@ -36,7 +36,7 @@ class TrainingLog(Logger):
 
     @property
     def version(self) -> str:
-        """Empty: each run has a folder of its own."""
+        """Empty, as each run has a folder of its own."""
         return ""
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:

@@ -24,7 +24,9 @@ class Encoder(Protocol):
     patch_cut: str
 
     @property
-    def batch_size(self) -> int: ...
+    def batch_size(self) -> int:
+        """How many patches one call should get."""
+        ...
 
     def identity(self) -> dict[str, Any]:
         """Plain values that fix the output: weights, preprocessing, version. Part of the store's
@@ -43,9 +45,13 @@ class SideBySide(Protocol):
     name: str
 
     @property
-    def parts(self) -> list[Encoder]: ...
+    def parts(self) -> list[Encoder]:
+        """The encoders, in the order of their columns."""
+        ...
 
-    def identity(self) -> dict[str, Any]: ...
+    def identity(self) -> dict[str, Any]:
+        """Plain values that fix the output of all parts."""
+        ...
 
 
 def parts_of(encoder: Encoder | SideBySide) -> list[Encoder]:

@@ -40,6 +40,7 @@ class Familiarity:
         return cls(list(stored["mean"]), list(stored["std"]), float(stored["usual"]))
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, as the checkpoint keeps them."""
         return asdict(self)
 
     def strangeness(self, embeddings: Embeddings) -> Floats:

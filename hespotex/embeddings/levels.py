@@ -29,7 +29,9 @@ class SectionRows(Protocol):
 
     def __getitem__(self, spots: NDArray[np.int64]) -> Rows: ...
 
-    def chunks(self) -> Iterator[Rows]: ...
+    def chunks(self) -> Iterator[Rows]:
+        """All rows in order, some thousands (n, d) at a time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,12 @@ class TrainingScale:
         return cls(list(stored["mean"]), list(stored["std"]), float(stored["strength"]))
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, as the checkpoint keeps them."""
         return asdict(self)
 
     @property
     def scale(self) -> Scale:
+        """Training's own mean and standard deviation, without any slide's."""
         return Scale(np.array(self.mean), np.array(self.std))
 
     def share(self, n_patches: int) -> float:

@@ -65,6 +65,7 @@ class EmbeddingStore:
         self.read_workers = read_workers
 
     def path(self, request: Request) -> Path:
+        """Where the rows of this request are, or will be."""
         key = digest({**request.identity, "precision": self.precision})
         return self.root / safe_name(request.section_id) / f"{safe_name(request.name)}-{key}.h5"
 

@@ -24,9 +24,15 @@ class ConchEncoder(HubEncoder):
         self.architecture = architecture
 
     def architecture_identity(self) -> dict[str, Any]:
+        """The name of the architecture; pooling is the package's own."""
         return {"architecture": self.architecture}
 
     def build(self) -> nn.Module:
+        """(n, 3, px, px) -> (n, d): the image tower alone, without the projection.
+
+        Raises:
+            InputError: the authors' package is not installed, or the weights do not fit.
+        """
         try:
             from conch.open_clip_custom import create_model_from_pretrained
         except ImportError as error:

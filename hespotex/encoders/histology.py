@@ -42,9 +42,11 @@ class HistologyEncoder:
         self.workers = workers
 
     def identity(self) -> dict[str, Any]:
+        """The names of all statistics, and the version of their meaning."""
         return {"name": self.name, "version": VERSION, "statistics": list(FEATURE_NAMES)}
 
     def __call__(self, patches: Tensor, mpp: float) -> Tensor:
+        """(n, px, px, 3) uint8 RGB -> (n, n_statistics) float32, on the CPU."""
         with ThreadPoolExecutor(self.workers) as pool:
             rows = pool.map(lambda patch: patch_features(patch, mpp), patches.numpy())
             return torch.from_numpy(np.stack(list(rows)))

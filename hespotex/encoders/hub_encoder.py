@@ -95,6 +95,7 @@ class HubEncoder(TorchEncoder):
         self._file: Path | None = None
 
     def identity(self) -> dict[str, Any]:
+        """How pixels are prepared, the architecture, and a hash of the weights."""
         return (
             super().identity()
             | self.architecture_identity()

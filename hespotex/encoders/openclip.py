@@ -28,6 +28,7 @@ class OpenClipEncoder(HubEncoder):
         self.quick_gelu = quick_gelu
 
     def architecture_identity(self) -> dict[str, Any]:
+        """The model's name and its activation: the weights tell neither."""
         return {"architecture": self.architecture, "quick_gelu": self.quick_gelu}
 
     def empty_network(self) -> nn.Module:
@@ -43,6 +44,11 @@ class OpenClipEncoder(HubEncoder):
         return visual
 
     def build(self) -> nn.Module:
+        """(n, 3, px, px) -> (n, d), where d is the width of the space shared with text.
+
+        Raises:
+            InputError: the weights do not fit the architecture.
+        """
         path = self.weights_file()
         with torch.device("meta"):  # the weights come from the file: no need to draw random ones
             network = self.empty_network()

@@ -38,6 +38,7 @@ class SideBySide:
         return list(self.by_name.values())
 
     def identity(self) -> dict[str, Any]:
+        """The identity of each part by its name, in the order of the columns."""
         return {
             "name": self.name,
             "parts": {key: part.identity() for key, part in self.by_name.items()},

@@ -66,4 +66,5 @@ class Pooled(nn.Module):
         raise NotImplementedError
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """(n, 3, px, px) -> (n, d), or (n, 2 d) for "cls_mean" and "mean_std"."""
         return pool_tokens(self.tokens(pixels), self.n_prefix, self.pooling)

@@ -21,6 +21,7 @@ class RandomViTEncoder(TorchEncoder):
         self.token_px = token_px
 
     def identity(self) -> dict[str, Any]:
+        """The seed and sizes stand for the weights, of which there is no file."""
         own = {
             "seed": self.seed,
             "width": self.width,
@@ -30,6 +31,9 @@ class RandomViTEncoder(TorchEncoder):
         return super().identity() | own
 
     def build(self) -> nn.Module:
+        """(n, 3, px, px) -> (n, 2 width): mean and spread of the tokens; torch's generator stays as
+        it was.
+        """
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             return _ViT(self.width, self.depth, self.token_px)

@@ -52,6 +52,9 @@ class TimmEncoder(HubEncoder):
         self.block = block
 
     def architecture_identity(self) -> dict[str, Any]:
+        """The model's name, its arguments, and from which tokens of which stage the embedding is
+        made.
+        """
         return {
             key: getattr(self, key) for key in ("architecture", "model_kwargs", "pooling", "block")
         }
@@ -86,6 +89,12 @@ class TimmEncoder(HubEncoder):
             )
 
     def build(self) -> nn.Module:
+        """(n, 3, px, px) -> (n, d), as pooling and block have it; classifiers in the file are left
+        out.
+
+        Raises:
+            InputError: the weights do not fit the architecture.
+        """
         # the weights come from the file: drawing a billion random ones takes long
         with torch.device("meta"):
             network = self.empty_network()

@@ -69,6 +69,7 @@ class TorchEncoder:
         raise NotImplementedError
 
     def identity(self) -> dict[str, Any]:
+        """How pixels become the network's input, and in what precision it computes."""
         pixels = {"raw_pixels": True} if self.raw_pixels else {"mean": self.mean, "std": self.std}
         settings = {
             key: getattr(self, key) for key in ("name", "input_px", "l2_normalize", "precision")
@@ -87,6 +88,12 @@ class TorchEncoder:
 
     @torch.inference_mode()
     def __call__(self, patches: Tensor, mpp: float) -> Tensor:
+        """(n, px, px, 3) uint8 -> (n, d) float32 on the encoder's device; `mpp` makes no
+        difference.
+
+        Raises:
+            InputError: the patches do not fit into the GPU's memory.
+        """
         try:
             return self._encode(patches)
         except torch.OutOfMemoryError as error:

@@ -56,6 +56,7 @@ class TransformersEncoder(HubEncoder):
             )
 
     def architecture_identity(self) -> dict[str, Any]:
+        """The kind of network, its configuration, and how tokens are pooled."""
         return {key: getattr(self, key) for key in ("architecture", "model_kwargs", "pooling")}
 
     def empty_network(self) -> nn.Module:
@@ -65,6 +66,11 @@ class TransformersEncoder(HubEncoder):
         return network
 
     def build(self) -> nn.Module:
+        """(n, 3, px, px) -> (n, d); text towers and poolers in the file are left out.
+
+        Raises:
+            InputError: the weights do not fit the architecture.
+        """
         path = self.weights_file()
         return self.with_pooling(self._load(without(read_state(path), UNUSED), path))
 

@@ -92,10 +92,12 @@ class ExpressionModule(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add up the moments of each section; blocks of one section make one score."""
         for section_id, moments in self.moments(batch):
             self.scores.update(section_id, moments)
 
     def on_validation_epoch_end(self) -> None:
+        """Log `val/...` over all validation sections, and start anew for the next epoch."""
         for name, value in self.scores.compute().items():
             self.log(f"val/{name}", value, prog_bar=True)
         self.scores.reset()

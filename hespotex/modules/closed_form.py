@@ -64,7 +64,7 @@ class ClosedFormModule(ExpressionModule):
         """Nothing to do: `fit_closed_form` was called before the first epoch."""
 
     def configure_optimizers(self) -> None:
-        return None
+        """None: no weight is learned step by step."""
 
 
 class GeneMeanModule(ClosedFormModule):
@@ -75,4 +75,5 @@ class GeneMeanModule(ClosedFormModule):
     fits_missing = True
 
     def expression(self, batch: Batch) -> Tensor:
+        """The same row for every spot, (n_inner, n_genes) float32."""
         return self.gene_mean.expand(len(batch.spot), -1).to(torch.float32)

@@ -59,6 +59,7 @@ class DualStreamModule(ExpressionModule):
 
     @property
     def n_hops(self) -> int:
+        """One step for each graph layer."""
         return len(self.decoder.layers)
 
     def forward(self, batch: Batch) -> tuple[Readout, Tensor]:
@@ -90,14 +91,22 @@ class DualStreamModule(ExpressionModule):
         return self.in_target_units(self(batch)[0])
 
     def expression(self, batch: Batch) -> Tensor:
+        """The readout multiplied out, (n_inner, n_genes) float32."""
         return self.readout(batch).expression()
 
     def moments(self, batch: Batch) -> list[tuple[str, GeneMoments]]:
+        """As the parent, from the readout: no table of spots by genes is made."""
         readout = self.readout(batch)
         parts = zip(batch.section_id, blocks(batch), batch.target, strict=True)
         return [(section_id, readout.moments(spots, target)) for section_id, spots, target in parts]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Squared error, correlation and alignment of each block, each with its weight.
+
+        Raises:
+            InputError: an alignment with a teacher that is not there, or nuclei that are not
+              counted.
+        """
         z, latent = self(batch)
         readout = self.in_target_units(z)
         parts = zip(blocks(batch), batch.target, strict=True)
@@ -123,6 +132,7 @@ class DualStreamModule(ExpressionModule):
         return loss
 
     def configure_optimizers(self) -> Any:
+        """The optimiser, and the warm-up and cosine that set its rate once an epoch."""
         optimizer = self.optimizer(self.parameters())
         epochs = max(int(self.trainer.max_epochs or 1), 1)
 

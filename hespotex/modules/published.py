@@ -32,9 +32,15 @@ class PublishedModule(ExpressionModule):
 
     @property
     def n_hops(self) -> int:
+        """1, as the graph layers stand side by side and none sees past the neighbours."""
         return 1
 
     def forward(self, batch: Batch) -> DualStreamOutput:
+        """Expression (n_inner, n_genes) and patch latent (n_inner, d_latent) of the own spots.
+
+        Raises:
+            InputError: no nuclei counts.
+        """
         factor = published_nuclei_factor(counted(batch, "nuclei"), counted(batch, "nuclei_most"))
         out: DualStreamOutput = self.decoder(
             batch.image_embedding, batch.edge_index, factor, batch.inner
@@ -42,12 +48,15 @@ class PublishedModule(ExpressionModule):
         return out
 
     def expression(self, batch: Batch) -> Tensor:
+        """What the decoder gives: it learns the target itself, not units of each gene's spread."""
         return self(batch).expression
 
     def postprocess(self, expression: Tensor) -> Tensor:
+        """Shifted so that the section's lowest value is 0, as released; not so for residuals."""
         return expression if torch.isinf(self.lowest) else expression - expression.min()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Squared error and latent alignment of each block, one to one."""
         out = self(batch)
         losses = []
         for spots, target in zip(blocks(batch), batch.target, strict=True):
@@ -56,4 +65,5 @@ class PublishedModule(ExpressionModule):
         return self.weighted(losses, batch)
 
     def configure_optimizers(self) -> Any:
+        """The optimiser alone: its rate stays as it is."""
         return self.optimizer(self.parameters())

@@ -28,9 +28,13 @@ class RetrievalModule(ClosedFormModule):
         self.retrieval = Retrieval(d_image, n_genes, k)
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """Keep embeddings and expression of all training spots; validation is not looked at."""
         parts = [(batch.image_embedding, measured(batch)) for batch in train]
         self.retrieval.fit(torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts]))
 
     def expression(self, batch: Batch) -> Tensor:
+        """(n_inner, n_genes); a gene that none of the nearest spots measured gets its training
+        mean.
+        """
         near: Tensor = self.retrieval(batch.image_embedding)
         return torch.where(near.isnan(), self.gene_mean, near)  # no near spot measured the gene

@@ -62,9 +62,11 @@ class RidgeModule(ClosedFormModule):
 
     @property
     def n_hops(self) -> int:
+        """1 where the mean of the neighbours is appended, else 0."""
         return int(self.linear.neighbours)
 
     def of_genes(self, n_genes: int) -> "RidgeModule":
+        """A ridge of the same class, penalties and inputs, not fitted."""
         return type(self)(self.d_image, n_genes, self.alphas, self.neighbours)
 
     def take(self, own: "RidgeModule", genes: Tensor) -> None:
@@ -73,11 +75,13 @@ class RidgeModule(ClosedFormModule):
         self.linear.bias[genes] = -own.linear.mean @ own.linear.weight
 
     def fit_genes(self, fold: Fold) -> None:
+        """As the parent, once it is known which columns are those of each encoder."""
         if self.by_encoder:
             self.widths = [sum(widths) for _, widths in fold.sources()]
         super().fit_genes(fold)
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """Choose the penalties on what `left_out` gives, then fit on all training sections."""
         ours, held_out = (add_up(self._regressors, batches) for batches in (train, val))
         whole = _total(ours.values())
         self.linear.take(whole, self._weights(whole, left_out(ours, held_out)))
@@ -100,6 +104,7 @@ class RidgeModule(ClosedFormModule):
         return self.linear.inputs(self.inputs(batch), batch.edge_index)[batch.inner]
 
     def expression(self, batch: Batch) -> Tensor:
+        """Linear in `inputs`, around the training mean of each gene, (n_inner, n_genes)."""
         return self.linear(self.inputs(batch), batch.edge_index, batch.inner) + self.gene_mean
 
 
@@ -146,9 +151,11 @@ class CoordinatesModule(RidgeModule):
     degree = 4
 
     def width(self, d_image: int) -> int:
+        """How many terms the polynomial has: 14 of degree 4."""
         return len(exponents(self.degree))
 
     def inputs(self, batch: Batch) -> Tensor:
+        """Its terms of the standardised places, (n_spots, 14)."""
         return position_terms(batch.place, self.degree)
 
 
@@ -161,9 +168,15 @@ class NucleiModule(RidgeModule):
     by_encoder = False
 
     def width(self, d_image: int) -> int:
+        """1, whatever the embedding."""
         return 1
 
     def inputs(self, batch: Batch) -> Tensor:
+        """The standardised count, (n_spots, 1).
+
+        Raises:
+            InputError: no nuclei counts.
+        """
         return counted(batch, "nuclei_log")
 
 
@@ -222,6 +235,7 @@ class HestRidgeModule(Biased, ClosedFormModule):
         self.register_buffer("bias", torch.zeros(n_genes))
 
     def of_genes(self, n_genes: int) -> "HestRidgeModule":
+        """The same settings, not fitted; with fewer genes the formula's penalty is larger."""
         return HestRidgeModule(self.d_image, n_genes, self.n_components, self.seed, self.alphas)
 
     def take(self, own: "HestRidgeModule", genes: Tensor) -> None:
@@ -230,6 +244,9 @@ class HestRidgeModule(Biased, ClosedFormModule):
         self.bias[genes] = -own.mean @ own.weight
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """Scale, project and fit in double precision; embeddings of all training spots are in
+        memory.
+        """
         x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(
             np.float64
         )
@@ -249,5 +266,6 @@ class HestRidgeModule(Biased, ClosedFormModule):
         self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted)
 
     def expression(self, batch: Batch) -> Tensor:
+        """Scaling, PCA and regression as one product, (n_inner, n_genes)."""
         x = batch.image_embedding[batch.inner] - self.mean
         return x @ self.weight + self.bias + self.gene_mean

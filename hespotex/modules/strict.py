@@ -61,12 +61,15 @@ class StrictModule(ClosedFormModule):
 
     @property
     def n_hops(self) -> int:
+        """2, as the region is the mean of the neighbours' means."""
         return 2
 
     def of_genes(self, n_genes: int) -> "StrictModule":
+        """The same penalties and ranks to choose from, not fitted."""
         return StrictModule(self.d_image, n_genes, self.penalties, self.ranks)
 
     def take(self, own: "StrictModule", genes: Tensor) -> None:
+        """Its weights (3 d_image, n) and biases (n,) become the columns of these genes."""
         self.weight[:, genes] = own.weight
         self.bias[genes] = own.bias
 
@@ -103,6 +106,7 @@ class StrictModule(ClosedFormModule):
         return fitted
 
     def expression(self, batch: Batch) -> Tensor:
+        """All regressions as one product, (n_inner, n_genes)."""
         x = committee_inputs(batch.image_embedding, batch.edge_index)[batch.inner]
         return x @ self.weight + self.bias + self.gene_mean
 

@@ -29,6 +29,7 @@ class ExpressionAutoencoderModule(pl.LightningModule):
         self.autoencoder = ExpressionAutoencoder(n_genes, d_hidden, d_latent)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Mean squared error of the own spots of the batch, logged as `teacher/mse`."""
         found = self.autoencoder(batch.expression, batch.edge_index)[1]
         loss = torch.nn.functional.mse_loss(
             found[batch.inner].float(), batch.expression[batch.inner]
@@ -54,4 +55,5 @@ class ExpressionAutoencoderModule(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> Any:
+        """The optimiser alone: its rate stays as it is."""
         return self.optimizer(self.parameters())

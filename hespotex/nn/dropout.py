@@ -23,6 +23,7 @@ class Dropout(nn.Module):
         self.kept = max(1, round(LEVELS * (1 - p)))  # levels
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape; unchanged in evaluation, and torch's own dropout on a GPU."""
         if not self.training or self.kept == LEVELS:
             return x
         if x.is_cuda:

@@ -36,6 +36,7 @@ class NeighbourLayer(nn.Module):
         self.activation = nn.Sequential(nn.GELU(), Dropout(dropout))
 
     def forward(self, h: Tensor, edges: Edges) -> Tensor:
+        """(n, d) and the edges of these n spots -> (n, d)."""
         u = self.norm(h)
         change: Tensor = self.activation(self.own(u) + self.neighbours(edges.mean(u)))
         return h + change

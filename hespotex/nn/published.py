@@ -38,6 +38,7 @@ class PublishedGraphLayer(nn.Module):
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        """(n, d), (2, n_edges) -> (n, d), each row of length 1."""
         degree = (in_degree(edge_index, len(x)) - 1).clamp(min=1)
         mean = (neighbour_sum(x, edge_index) - x) / degree
         return nn.functional.normalize(
