@@ -16,6 +16,6 @@ class SeedEachEpoch(pl.Callback):
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Set torch's generator, before the first batch of the epoch is drawn."""
+        """Set torch's generator in this process, whatever was drawn from it before."""
         entropy = np.random.SeedSequence([self.seed, trainer.current_epoch, trainer.global_rank])
         torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0]) >> 1)

@@ -100,8 +100,8 @@ class Walk:
         self.folder = folder
 
     def __call__(self) -> None:
-        """Go through sections, folds, genes and embeddings; later steps are left out where earlier
-        ones fail.
+        """Go through sections, folds, genes, costs and model; what needs a step that failed is left
+        out.
         """
         keys = list(self.data.keys.values())
         names = self._sections(keys)
