@@ -74,6 +74,7 @@ class PreparedSection:
         target: measured expression (n_spots, n_genes) of the panel.
         facts: see `section_facts`.
         depth: counts of each spot over all genes, (n_spots,).
+        noise_ceiling: of a test section, of each gene, (n_genes,); see `hespotex.genes`.
     """
 
     section: Section
@@ -81,11 +82,15 @@ class PreparedSection:
     target: Target
     facts: dict[str, Any]
     depth: NDArray[np.float64]
+    noise_ceiling: NDArray[np.float64] | None = None
 
     def of_genes(self, genes: Numbers) -> "PreparedSection":
         """The same with some of the genes."""
         target = self.target.select(genes)
-        return replace(self, graph=replace(self.graph, target=target), target=target)
+        graph = replace(self.graph, target=target)
+        known = self.noise_ceiling
+        ceiling = None if known is None else known[genes]
+        return replace(self, graph=graph, target=target, noise_ceiling=ceiling)
 
 
 @dataclass(frozen=True)

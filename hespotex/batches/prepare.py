@@ -10,6 +10,7 @@ from hespotex.batches.fold import Fold, PreparedSection, Recipe, section_ids
 from hespotex.common.progress import progress
 from hespotex.embeddings.embed import embed_section, fill
 from hespotex.embeddings.levels import TrainingScale
+from hespotex.genes.noise_ceiling import noise_ceiling
 from hespotex.genes.panel import GenePanel, PanelRule
 from hespotex.genes.sets import GeneSets
 from hespotex.sections.duplicates import duplicate_leaks
@@ -92,20 +93,24 @@ def prepare_sections(
 ) -> Mapping[str, PreparedSection]:
     """Every section of the split, by id; the counts of genes beyond the panel are let go."""
     return {
-        i: prepare_section(sections[i], panel, recipe, trains=i in split.train)
+        i: prepare_section(sections[i], panel, recipe, i in split.train, i in split.test)
         for i in section_ids(split)
     }
 
 
 def prepare_section(
-    section: Section, panel: GenePanel, recipe: Recipe, trains: bool
+    section: Section, panel: GenePanel, recipe: Recipe, trains: bool, tests: bool
 ) -> PreparedSection:
-    """One section; turned and mirrored patches are for sections that train."""
+    """One section; turned and mirrored patches are for those that train, the ceiling for those that
+    test.
+    """
     graph = recipe.graph(section, trains)
     target = recipe.expression(section, panel)
     graph.target = target
     depth = library_size(section.adata.X)
-    return PreparedSection(section.without_counts(), graph, target, section_facts(section), depth)
+    ceiling = noise_ceiling(section, panel, recipe.expression) if tests else None
+    facts = section_facts(section)
+    return PreparedSection(section.without_counts(), graph, target, facts, depth, ceiling)
 
 
 def sample_table(sections: Sections) -> str | None:

@@ -8,7 +8,13 @@ if TYPE_CHECKING:
     from hespotex.metrics.maps import Raster
     from hespotex.metrics.moments import GeneMoments
     from hespotex.metrics.own import Metric, own_metrics
-    from hespotex.metrics.section import Layout, gene_metrics, gene_set_metrics, section_metrics
+    from hespotex.metrics.section import (
+        Layout,
+        ceiling_metrics,
+        gene_metrics,
+        gene_set_metrics,
+        section_metrics,
+    )
     from hespotex.metrics.training import SectionScores
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "Neighbours",
     "Raster",
     "SectionScores",
+    "ceiling_metrics",
     "gene_metrics",
     "gene_pearson",
     "gene_set_metrics",

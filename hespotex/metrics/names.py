@@ -34,6 +34,17 @@ SECTION_METRICS = (  # in the order of the tables
     Listed("share_above_0.1", "share of genes with a correlation above 0.1"),
     Listed("share_above_0.3", "share above 0.3", "share > 0.3"),
     Listed("share_above_0.5", "share above 0.5"),
+    Listed(
+        "noise_ceiling",
+        "highest Pearson correlation that the noise of counting leaves, by halving the counts at"
+        " random; mean over genes; it bounds the noise of counting only",
+        "noise ceiling",
+    ),
+    Listed(
+        "share_of_ceiling",
+        "pcc_gene over noise_ceiling, of the genes that have both",
+        "share of the noise ceiling",
+    ),
     Listed("spearman", "rank correlation, mean over genes", "Spearman"),
     Listed("mse", "mean squared error, in squared units of the target, mean over genes"),
     Listed("rmse", "root of it, in units of the target, mean over genes", "RMSE"),

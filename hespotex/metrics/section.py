@@ -152,6 +152,14 @@ def section_metrics(
     }
 
 
+def ceiling_metrics(pcc: NDArray[np.float64], ceiling: NDArray[np.float64]) -> Row:
+    """Mean of `thinning_ceiling`, and how much of it was reached over the genes that have both."""
+    both = np.isfinite(pcc) & np.isfinite(ceiling)
+    highest = mean(ceiling[both])
+    share = mean(pcc[both]) / highest if highest > 0 else float("nan")
+    return {"noise_ceiling": mean(known(ceiling)), "share_of_ceiling": share}
+
+
 def gene_set_metrics(
     pcc: NDArray[np.float64], genes: Sequence[str], gene_sets: Mapping[str, Sequence[str]]
 ) -> Row:

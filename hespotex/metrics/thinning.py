@@ -1,6 +1,6 @@
 """How far a perfect prediction could correlate with noisy counts, by binomial thinning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hespotex.metrics.genes import gene_pearson
 
-Transform = Callable[[csr_matrix], NDArray[np.floating]]
+Transform = Callable[[csr_matrix], Iterable[NDArray[np.floating] | Tensor]]
 
 
 def thinning_ceiling(
@@ -29,7 +29,8 @@ def thinning_ceiling(
 
     Args:
         counts: of one section, whole numbers; of all genes that a spot's depth is made of.
-        transform: from such counts to the target's values, (n_spots, n_genes); it gets each half.
+        transform: from such counts to the target's values, (n_spots, n) of some genes at a time;
+            it gets each half.
         repeats: splits.
         seed: of the splits.
 
@@ -45,10 +46,15 @@ def thinning_ceiling(
     return (2 * r / (1 + r)).sqrt()
 
 
+def are_counts(values: csr_matrix) -> bool:
+    """Whether all are whole numbers, none below 0."""
+    return bool(((values.data >= 0) & (values.data == np.floor(values.data))).all())
+
+
 def split_counts(counts: csr_matrix, rng: np.random.Generator) -> tuple[csr_matrix, csr_matrix]:
     """Two halves that add up to the counts: each molecule goes to either by chance."""
     whole = csr_matrix(counts)
-    if not ((whole.data >= 0) & (whole.data == np.floor(whole.data))).all():
+    if not are_counts(whole):
         raise ValueError("thinning wants counts: whole numbers, none below 0")
     number = whole.data.astype(np.int64)
     first = whole.copy()
@@ -59,6 +65,5 @@ def split_counts(counts: csr_matrix, rng: np.random.Generator) -> tuple[csr_matr
 
 
 def _halves_correlate(counts: csr_matrix, transform: Transform, rng: np.random.Generator) -> Tensor:
-    halves = split_counts(counts, rng)
-    first, second = (torch.from_numpy(np.asarray(transform(half))) for half in halves)
-    return gene_pearson(first, second)
+    pairs = zip(*(transform(half) for half in split_counts(counts, rng)), strict=True)
+    return torch.cat([gene_pearson(torch.as_tensor(a), torch.as_tensor(b)) for a, b in pairs])

@@ -37,7 +37,7 @@ class TrainedModel:
     @property
     def genes(self) -> pd.DataFrame:
         """A row for each gene that is predicted, in the order of every table, with what it has
-        earned on sections that were left out: `test_pcc`, `low`, `high`, `test_r2`,
+        earned on sections that were left out: `test_pcc`, `low`, `high`, `test_r2`, `test_ceiling`,
         `test_sections`, `q`, `found`, `scored`; no columns where no scores lie with the model.
         """
         return pd.DataFrame(index=self._predictor.genes).join(self._predictor.evidence)

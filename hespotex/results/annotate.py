@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 def annotate_predictions(tables: Tables) -> None:
     """Add to `var` of every stored test section what its genes have earned over all folds of its
-    model: `test_pcc`, `low`, `high`, `test_r2`, `test_sections`, `q`, `found`, `scored`, as in the
+    model: `test_pcc`, `low`, `high`, `test_r2`, `test_ceiling`, `test_sections`, `q`, `found`,
+    `scored`, as in the
     table of a predicted slide. `pcc` is the section's own.
 
     Of a file that has them already nothing changes; one that cannot be read is named in the log.

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.batches.fold import Fold
+from hespotex.batches.fold import Fold, PreparedSection
 from hespotex.cli.recorded import given_command
 from hespotex.common.files import atomic_path, json_text, safe_names, write_json
 from hespotex.common.progress import progress
@@ -22,6 +23,7 @@ from hespotex.metrics import (
     Layout,
     Metric,
     Raster,
+    ceiling_metrics,
     gene_metrics,
     gene_set_metrics,
     own_metrics,
@@ -133,12 +135,15 @@ def _scored(
     where = layout(known.section)
     per_gene = gene_metrics(predicted, measured, where, fold.expression.lowest)
     facts = (section_id, fold.group(section_id), len(predicted), len(genes))
-    of_sets = gene_set_metrics(per_gene["pcc"], genes, fold.gene_sets.sets)
+    pcc = per_gene["pcc"]
+    ceiling = _ceiling(known)
     row = (
         dict(zip(FACTS, facts, strict=True))
         | section_metrics(per_gene, predicted, measured, where)
-        | of_sets
+        | ceiling_metrics(pcc, ceiling)
+        | gene_set_metrics(pcc, genes, fold.gene_sets.sets)
     )
+    per_gene["noise_ceiling"] = ceiling
     if metrics:
         own, means = own_metrics(
             metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS]
@@ -147,6 +152,12 @@ def _scored(
         row = row | means
     counts = measured_counts(fold)
     return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene, **counts})
+
+
+def _ceiling(section: PreparedSection) -> NDArray[np.float64]:
+    """Of each gene, (n_genes,); NaN where the counts were not at hand."""
+    known = section.noise_ceiling
+    return np.full(section.target.n_genes, np.nan) if known is None else known
 
 
 def measured_counts(fold: Fold) -> dict[str, Numbers]:

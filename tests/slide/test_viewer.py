@@ -309,6 +309,15 @@ class TestTrust:
         words = " Its level is not predicted (R2 -5.3)."
         assert earned(judged, "FLAT").sentence.endswith(words) is said
 
+    @pytest.mark.parametrize(("ceiling", "said"), [(0.8, True), (0.0, False), (np.nan, False)])
+    def test_the_share_of_what_counting_leaves(
+        self, judged: ad.AnnData, ceiling: float, said: bool
+    ) -> None:
+        judged.var["test_ceiling"] = ceiling
+        judged.var.loc["FLAT", "test_pcc"] = 0.2
+        words = ", 25% of the 0.80 that the noise of counting leaves: found."
+        assert (words in earned(judged, "FLAT").sentence) is said
+
     def test_a_banner_and_what_was_warned_of(self, viewer: Page) -> None:
         banner = viewer.page.inner_text("#doubts")
         assert banner == (

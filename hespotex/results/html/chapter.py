@@ -115,6 +115,7 @@ def verdict(tables: Tables) -> str:
         return "Every model predicts every gene constant: there is no correlation."
     text = f"{tables.main}: PCC {row['pcc_gene']:.3f}"
     text += f" (95 % interval {row['low']:.3f} to {row['high']:.3f})" if row["n_groups"] > 1 else ""
+    text += _of_ceiling(row.get("share_of_ceiling", math.nan))
     if tables.main != reference(tables.main) and math.isfinite(row["gain"]):
         text += f", {row['gain']:+.3f} against ridge"
         interval = (
@@ -126,6 +127,10 @@ def verdict(tables: Tables) -> str:
         f"{text}. {row['genes_found']} of {row['genes_tested']} genes found at a false discovery"
         f" rate of 5 %.{few}"
     )
+
+
+def _of_ceiling(share: float) -> str:
+    return f", {share:.0%} of what the noise of counting leaves" if math.isfinite(share) else ""
 
 
 def leak(tables: Tables) -> str:

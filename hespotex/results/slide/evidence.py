@@ -23,6 +23,7 @@ COLUMNS = {
     "low": "low",
     "high": "high",
     "r2": "test_r2",
+    "noise_ceiling": "test_ceiling",
     "n_sections": "test_sections",
     "q": "q",
     "found": "found",
@@ -60,7 +61,8 @@ def gene_evidence(checkpoints: Sequence[Path], genes: list[str]) -> pd.DataFrame
 
     Returns:
         A row a gene, see `cross_validated_genes`: `test_pcc`, `low`, `high`, `test_r2`,
-        `test_sections`, `q`, `found`, `scored`. No rows where no scores lie with the checkpoints.
+        `test_ceiling`, `test_sections`, `q`, `found`, `scored`. No rows where no
+        scores lie with the checkpoints.
     """
     homes = [home_of(path) for path in checkpoints]
     if len(homes) == 1 and (homes[0] / FINAL_FACTS).is_file():
@@ -76,7 +78,7 @@ def evidence_columns(table: pd.DataFrame) -> pd.DataFrame:
     """
     numbers = [name for name in COLUMNS if name not in ("found", "scored")]
     flags = {name: table[name].astype(str).eq("True") for name in ("found", "scored")}
-    # models of before 30 November 2026 do not know r2
+    # models of before 30 November 2026 do not know r2 and noise_ceiling
     table = table.reindex(columns=numbers).astype(float).assign(**flags)
     return table[list(COLUMNS)].rename(columns=COLUMNS)
 
@@ -109,6 +111,7 @@ def _scored(row: Mapping[Hashable, Any]) -> Earned:
     n = int(row["test_sections"])
     sections = f"{n} section{'s' if n > 1 else ''}"
     told = f"Cross-validated PCC {pcc} ({_interval(row)}) over {sections} left out"
+    told += _of_ceiling(row)
     if not np.isfinite(row["q"]):
         sentence = f"{told}: whether it is above 0 cannot be said."
         return Earned(UNKNOWN, f"{pcc} on {sections}", sentence)
@@ -116,6 +119,15 @@ def _scored(row: Mapping[Hashable, Any]) -> Earned:
         words = f"{told}: not found to be above 0, so its map may mean nothing."
         return Earned(NOT_FOUND, f"{pcc} {NOT_FOUND}", words)
     return Earned(FOUND, f"{pcc} {FOUND}", f"{told}: found.{_level(row)}")
+
+
+def _of_ceiling(row: Mapping[Hashable, Any]) -> str:
+    """The share of what could be reached, where that is known."""
+    ceiling = row.get("test_ceiling", np.nan)
+    if not ceiling > 0:
+        return ""
+    share = f"{row['test_pcc'] / ceiling:.0%}" if row["test_pcc"] > 0 else "none"
+    return f", {share} of the {ceiling:.2f} that the noise of counting leaves"
 
 
 def _level(row: Mapping[Hashable, Any]) -> str:

@@ -22,7 +22,8 @@ from hespotex.results.tables.sweep import Tables
 
 FACTS = "final.json"
 GENES = "genes.csv"
-COLUMNS = ["pcc", "low", "high", "r2", "n_sections", "n_folds", "q", "found", "scored"]
+MEANS = ["pcc", "r2", "noise_ceiling"]
+COLUMNS = [*MEANS[:1], "low", "high", *MEANS[1:], "n_sections", "n_folds", "q", "found", "scored"]
 # of the model's row in the summary
 QUOTED = ["pcc_gene", "low", "high", "n_groups", "pcc_sections", "missing_folds"]
 NUMBERS = dict.fromkeys(("pcc_gene", "low", "high", "pcc_sections"), NUMBER_OR_NONE)
@@ -45,14 +46,14 @@ def cross_validated_genes(runs: Runs, genes: list[str]) -> pd.DataFrame:
         genes: of the final model.
 
     Returns:
-        A row a gene. `pcc`, `r2`, `n_sections`, `q`, `found`: as in the sweep's `genes.csv`; `low`,
-        `high`: 95 % interval of the PCC, bootstrap over groups; `n_folds`: in which it was scored;
-        `scored`: whether it was.
+        A row a gene. `pcc`, `r2`, `noise_ceiling`, `n_sections`, `q`, `found`: as in the sweep's
+        `genes.csv`; `low`, `high`: 95 % interval of the PCC, bootstrap over groups; `n_folds`: in
+        which it was scored; `scored`: whether it was.
     """
     if not runs:
         return _completed(pd.DataFrame(columns=COLUMNS[:-1]), genes)
     scores = gene_scores(runs)
-    table = gene_table(scores).set_index("gene")[["pcc", "r2", "n_sections", "q", "found"]]
+    table = gene_table(scores).set_index("gene")[[*MEANS, "n_sections", "q", "found"]]
     return _completed(table.join(_over_groups(scores, runs)), genes)
 
 

@@ -13,6 +13,7 @@ COUNTS = {
     "trained_sections": "min",
     "trained_groups": "min",
 }
+MEANS = ("r2", "noise_ceiling")  # over sections
 GENE = ["fold_strategy", "model", "gene"]
 
 
@@ -23,8 +24,8 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
     sections of "its PCC is above 0", `q`: the same by Benjamini-Hochberg over the genes of the
     model, `found`: q at most 5 %. `gain`, `gain_p`, `gain_q`: the paired difference to ridge,
     two-sided. The section is the unit: sections of one patient are no independent witnesses, so
-    with few patients these claims are about these patients. `r2`: mean over test sections; below 0
-    the section's own mean is the better guess.
+    with few patients these claims are about these patients. `r2`, `noise_ceiling`: means over test
+    sections; with an R2 below 0 the section's own mean is the better guess.
 
     `measured_sections`, `measured_groups`: how many measured the gene; `trained_sections`,
     `trained_groups`: how many of those that train, in the fold with the fewest.
@@ -50,14 +51,15 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
         table[q] = table.groupby(GENE[:2])[p].transform(
             lambda values: benjamini_hochberg(values.to_numpy())
         )
-    return table.assign(found=table["q"] <= FDR, r2=_r2(scores), **_counts(scores))
+    return table.assign(found=table["q"] <= FDR, **_means(scores), **_counts(scores))
 
 
-def _r2(scores: pd.DataFrame) -> Array:
-    """Of each row of the table; NaN for runs without this column."""
-    known = scores.reindex(columns=[*GENE, "section_id", "r2"])
-    sections = known.groupby([*GENE, "section_id"])["r2"].mean()
-    return sections.groupby(GENE).mean().to_numpy()
+def _means(scores: pd.DataFrame) -> dict[str, Array]:
+    """Of each row of the table, seeds averaged first; NaN for runs of before these columns."""
+    known = scores.reindex(columns=[*GENE, "section_id", *MEANS])
+    sections = known.groupby([*GENE, "section_id"])[list(MEANS)].mean()
+    found = sections.groupby(GENE).mean()
+    return {name: found[name].to_numpy() for name in MEANS}
 
 
 def _counts(scores: pd.DataFrame) -> dict[str, Array]:

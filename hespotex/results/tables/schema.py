@@ -44,6 +44,9 @@ GENES = ORIGIN | {
     "q": "the same by Benjamini-Hochberg over the genes of the model",
     "found": "q at most 0.05",
     "r2": "coefficient of determination, mean over sections; below 0 levels are not predicted",
+    "noise_ceiling": (
+        "highest pcc that the noise of counting leaves, mean over sections; it bounds that alone"
+    ),
     "gain": "mean over sections of the difference to ridge",
     "gain_p": "two-sided t-test over sections of gain",
     "gain_q": "the same by Benjamini-Hochberg",
