@@ -13,6 +13,7 @@ from hespotex.cohorts.bulk import correlations, read_bulk
 from hespotex.cohorts.signatures import signature_scores
 from hespotex.cohorts.slides import DONE, patient_means, pseudobulk, value_columns
 from hespotex.cohorts.survival import c_indices, follow_up_of
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path
 from hespotex.common.spreadsheet import write_csv
@@ -158,13 +159,9 @@ def main() -> None:
         with atomic_path(output / f"{name}.csv") as part:
             write_csv(table, part, index=False, float_format="%.6g")
     status = found["pseudobulk"]["status"]
-    log.info(
-        "%s: %d slides, %d without a prediction; %s",
-        output,
-        len(status),
-        (status != DONE).sum(),
-        ", ".join(found),
-    )
+    slides = counted(len(status), "slide")
+    without = (status != DONE).sum()
+    log.info("%s: %s, %d without a prediction; %s", output, slides, without, ", ".join(found))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from hespotex.checkup.costs import Costs, check_disk, check_memory, describe, es
 from hespotex.checkup.findings import Findings
 from hespotex.checkup.folds import check_folds
 from hespotex.checkup.sections import HEADER, SectionCheck
+from hespotex.common.counted import counted
 from hespotex.common.progress import progress_bar
 from hespotex.genes.panel import ALL, MEASURED_IN, PanelRule
 from hespotex.records.build import (
@@ -134,10 +135,10 @@ class Walk:
                 bar.update()
         groups = len({key.group for key in keys})
         log.info(
-            "%s: %d sections in %d groups\n\n%s",
+            "%s: %s in %s\n\n%s",
             self.config["data"]["name"],
-            len(keys),
-            groups,
+            counted(len(keys), "section"),
+            counted(groups, "group"),
             markdown(HEADER, lines),
         )
         if self.folder is not None:

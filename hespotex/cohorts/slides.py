@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.failures import failure_of, read_failed
 from hespotex.common.files import safe_name, visible
@@ -33,13 +34,13 @@ FACTS = [
     "unit",
 ]
 LEVELLED = (
-    "%d slides: the model sees embeddings standardised within each slide, which takes away most of"
+    "%s: the model sees embeddings standardised within each slide, which takes away most of"
     " what differs between slides (a linear model predicts much the same mean for all): for tables"
     " of a cohort train with data.inputs.standardize=training"
 )
 DOUBTFUL = (
-    "%d slides are not to be trusted without a check (trust is no, and warnings says why): %s;"
-    " leave them out of --slides to keep them out of scores, correlations and survival"
+    "%s not to be trusted without a check (trust is no, and warnings says why): %s; leave them out"
+    " of --slides to keep them out of scores, correlations and survival"
 )
 log = logging.getLogger(__name__)
 DONE = "predicted"
@@ -83,9 +84,9 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
             levelled += [name] if about.get("standardize") == "section" else []
             bar.update()
     if doubted := [row["slide"] for row in rows if row["trust"] == DOUBTED]:
-        log.warning(DOUBTFUL, len(doubted), ", ".join(doubted))
+        log.warning(DOUBTFUL, counted(len(doubted), "slide"), ", ".join(doubted))
     if levelled:
-        log.warning(LEVELLED, len(levelled))
+        log.warning(LEVELLED, counted(len(levelled), "slide"))
     if len(units) > 1:
         raise InputError(
             f"{folder}: slides of different units ({units}); predict all with one checkpoint"

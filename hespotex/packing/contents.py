@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.files import safe_name
 from hespotex.prediction.checkpoints import check_written
@@ -69,7 +70,7 @@ class Contents:
 
     def in_words(self) -> str:
         """Such as "strict on all sections, 3 folds"."""
-        words = [f"{len(self.folds)} folds of {self.chosen.name}"] if self.folds else []
+        words = [f"{counted(len(self.folds), 'fold')} of {self.chosen.name}"] if self.folds else []
         whole = [f"{self.chosen.name} on all sections"] if self.final else []
         return ", ".join([*whole, *words])
 

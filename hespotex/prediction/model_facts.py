@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from hespotex.common.counted import counted
 from hespotex.common.provenance import KEY
 from hespotex.prediction.checkpoints import find_checkpoints, is_final
 from hespotex.records.checkpoint import read_checkpoint
@@ -166,7 +167,8 @@ def _trained_on(members: list[Facts]) -> str:
         for name in sorted([*member["split"]["train"], *member["split"]["val"]])
     }
     named = ", ".join(f"{name} ({group})" for name, group in sections.items())
-    return f"{len(sections)} sections of {len(set(sections.values()))} groups: {named}"
+    n_groups = counted(len(set(sections.values())), "group")
+    return f"{counted(len(sections), 'section')} of {n_groups}: {named}"
 
 
 def _encoder(about: Facts) -> str:

@@ -13,6 +13,7 @@ from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.loader import Batching, BlockLoader
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.batches.whole_slide import WholeSlide
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.provenance import git_commit, versions
 from hespotex.embeddings.encoder import Encoder, NucleiCounter
@@ -87,10 +88,8 @@ class Predictor:
         seen = self.ensemble.sections_seen()
         groups = {str(facts.get("group", "unknown")) for facts in seen.values()}
         tissue = f" of {self.told['tissue']}" if "tissue" in self.told else ""
-        return (
-            f"{about['model']} on {about['data']}: trained on {len(seen)} sections of"
-            f" {len(groups)} groups{tissue}; spots of {about['spot_diameter_um']:g} um"
-        )
+        trained_on = f"{counted(len(seen), 'section')} of {counted(len(groups), 'group')}{tissue}"
+        return f"{about['model']} on {about['data']}: trained on {trained_on}; spots of {about['spot_diameter_um']:g} um"
 
     @cached_property
     def evidence(self) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.files import safe_name, visible
 from hespotex.common.typed_paths import matching_paths, typed_path
@@ -91,7 +92,7 @@ def _named_by(pattern: str, recursive: bool, output: Path | None) -> list[SlideF
     ]
     slides = [file for file in files if file.suffix.lower() in SLIDES]
     if left_out := len(files) - len(slides):
-        log.info("%s: %d files are no slides and are left out", pattern, left_out)
+        log.info("%s: no slide, left out: %s", pattern, counted(left_out, "file"))
     return [SlideFile(file) for file in slides]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest
 from hespotex.records.record import RunRecord, Runs
@@ -34,7 +35,7 @@ def facts(runs: Runs) -> Facts:
     tested = {section["section_id"]: section["group"] for run in runs for section in run.sections}
     answers = {
         "Data": _unique(runs, lambda run: run.data),
-        "Sections tested": f"{len(tested)}, of {len(set(tested.values()))} groups",
+        "Sections tested": f"{len(tested)}, of {counted(len(set(tested.values())), 'group')}",
         "Encoder": _unique(runs, lambda run: run.encoder),
         "Target": _unique(runs, lambda run: run.unit),
         "Genes": "; ".join(

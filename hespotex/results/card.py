@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from hespotex.common.counted import counted
 from hespotex.records.record import Runs
 from hespotex.results.report import EXPLANATION, across, headline, notes, title
 from hespotex.results.tables.markdown import inert, inert_values, markdown
@@ -68,9 +69,9 @@ def _predicts(facts: dict[str, Any]) -> str:
     begin = f"Predicts {facts['n_genes']} genes ({facts['unit']}) at spots of an H&E slide, "
     if facts["final"] is None:
         return begin + f"as the mean of {n_folds} models, one for each fold of a cross-validation."
-    n_sections = len(facts["final"]["fitted_on"])
-    n_groups = len(facts["final"]["groups"])
-    whole = f"by one model, fitted on all {n_sections} sections of {n_groups} groups (patients)."
+    sections = counted(len(facts["final"]["fitted_on"]), "section")
+    groups = counted(len(facts["final"]["groups"]), "group")
+    whole = f"by one model, fitted on all {sections} of {groups} (patients)."
     folds = (
         f" The {n_folds} models of the cross-validation lie beside it: `folds=true` averages them,"
         " for the genes that all of them know."
@@ -147,7 +148,7 @@ def _what(facts: dict[str, Any]) -> list[list[str]]:
         *([["settings found by a search", facts["search"]]] if facts["search"] else []),
         ["encoder", facts["encoder"]],
         *([["tissue", facts["tissue"]]] if facts.get("tissue") else []),
-        ["data", f"{facts['data']}: {len(trained)} sections ({', '.join(trained)})"],
+        ["data", f"{facts['data']}: {counted(len(trained), 'section')} ({', '.join(trained)})"],
         ["groups (patients)", f"{len(facts['groups'])} ({', '.join(facts['groups'])})"],
         ["genes", f"{facts['n_genes']}, {_chosen_on(facts)}"],
         ["unit", facts["unit"]],

@@ -8,6 +8,7 @@ import pandas as pd
 
 import hespotex
 from hespotex.cli.recorded import given_command, sweep_command
+from hespotex.common.counted import counted
 from hespotex.common.files import atomic_path, visible
 from hespotex.results.slide.request import MODEL, facts_of
 from hespotex.results.slide.trust import trust_of
@@ -216,7 +217,7 @@ def guide_slides(folder: Path, checkpoint: Any) -> None:
         "the same command again": "predicts what is missing; restart=true predicts all anew",
     }
     about = [
-        f"{len(slides)} slides; the last command used {checkpoint}",
+        f"{counted(len(slides), 'slide')}; the last command used {checkpoint}",
         f"Made by: {given_command()}",
     ]
     known = {table.stem: facts_of(table) or {} for table in slides}

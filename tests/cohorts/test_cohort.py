@@ -108,7 +108,7 @@ class TestPseudobulk:
         assert table["warnings"]["x1"] == "odd; few" and table["warnings"]["x2"] == ""
         assert table["unlike_training"]["x1"] == 0.9
         assert table["A"]["x1"] == 1  # marked, not taken away
-        assert "1 slides are not to be trusted without a check" in caplog.text
+        assert "1 slide not to be trusted without a check" in caplog.text
         assert "x1; leave them out of --slides" in caplog.text
 
     def test_of_a_list(self, folder: Path) -> None:

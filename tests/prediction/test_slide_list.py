@@ -37,7 +37,7 @@ def names(
 def test_a_folder(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         assert names(folder) == ["a", "b"]
-    assert "1 files are no slides" in caplog.text
+    assert "left out: 1 file" in caplog.text
 
 
 def test_with_its_folders(folder: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from hespotex.common.counted import counted
 from hespotex.results.tables.sweep import Tables
 
 NEEDS = "% \\usepackage{booktabs}; made by python -m hespotex.summary, all numbers in models.csv"
@@ -46,7 +47,8 @@ def latex_table(models: pd.DataFrame) -> str:
         lines.append(" & ".join(_cells(row)) + r" \\")
     strategy = escaped(str(rows[0]["fold_strategy"]).replace("_", " "))
     n_groups = max(int(row["n_groups"]) for row in rows)
-    told = f"% {strategy}; intervals: bootstrap over {n_groups} groups; p: sign-flip over sections"
+    groups = counted(n_groups, "group")
+    told = f"% {strategy}; intervals: bootstrap over {groups}; p: sign-flip over sections"
     leaks = [leak for row in rows for leak in row["leaks"]]
     notes = [f"% {LEAK}: {escaped(leak)}" for leak in dict.fromkeys(leaks)]
     return "\n".join([told, *notes, *lines, r"\bottomrule", r"\end{tabular}"])

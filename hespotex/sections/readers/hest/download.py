@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.hub import ask
 from hespotex.sections.readers.hest.table import (
@@ -76,7 +77,8 @@ def fetch(
     if sections:
         chosen = [name for name in select_ids(table, {"ids": list(sections)}) if name in chosen]
     absent = [name for name in chosen if lacking(root, name, folders)]
-    log.info("HEST-1k: %d sections chosen, %d to fetch into %s", len(chosen), len(absent), root)
+    sections_chosen = counted(len(chosen), "section")
+    log.info("HEST-1k: %s chosen, %d to fetch into %s", sections_chosen, len(absent), root)
     if absent:
         _fetch_sections(root, absent, folders)
 
