@@ -89,7 +89,8 @@ class Predictor:
         groups = {str(facts.get("group", "unknown")) for facts in seen.values()}
         tissue = f" of {self.told['tissue']}" if "tissue" in self.told else ""
         trained_on = f"{counted(len(seen), 'section')} of {counted(len(groups), 'group')}{tissue}"
-        return f"{about['model']} on {about['data']}: trained on {trained_on}; spots of {about['spot_diameter_um']:g} um"
+        spots = f"spots of {about['spot_diameter_um']:g} um"
+        return f"{about['model']} on {about['data']}: trained on {trained_on}; {spots}"
 
     @cached_property
     def evidence(self) -> pd.DataFrame:

@@ -93,7 +93,7 @@ class TestPseudobulk:
         table.uns["hespotex"] = {"unit": "log1p", "standardize": "section"}
         table.write_h5ad(folder / "x1.h5ad")
         pseudobulk(folder)
-        assert "1 slides: the model sees embeddings standardised within each slide" in caplog.text
+        assert "1 slide: the model sees embeddings standardised within each slide" in caplog.text
 
     def test_a_slide_that_nobody_should_trust(
         self, folder: Path, caplog: pytest.LogCaptureFixture
