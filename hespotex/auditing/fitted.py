@@ -153,6 +153,8 @@ def check_image_scale(case: Case) -> Finding:
     of the training sections alone.
     """
     told = case.record.about["training_scale"]
+    if told is None:
+        return Finding("image scale", UNCHECKED, "the run has no record of it")
 
     def compare() -> Finding:
         split = Split(**case.record.about["split"])

@@ -1,5 +1,6 @@
 """Puts into each checkpoint what `predict.py` and a reviewer need."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,7 +13,7 @@ class Provenance(pl.Callback):
     versions.
     """
 
-    def __init__(self, about: dict[str, Any]) -> None:
+    def __init__(self, about: Mapping[str, Any]) -> None:
         self.about = about
 
     def on_save_checkpoint(

@@ -18,18 +18,17 @@ from hespotex.embeddings.familiarity import Familiarity
 from hespotex.embeddings.rows import Embeddings
 from hespotex.modules.base import ExpressionModule
 from hespotex.records.checkpoint import load_module, read_checkpoint
-from hespotex.records.facts import check_facts, facts_in_use
+from hespotex.records.facts import About, check_facts, facts_in_use
 from hespotex.results.finite import check_finite
 
 log = logging.getLogger(__name__)
-Facts = dict[str, Any]
-Batches = Callable[[Facts], Iterable[Batch]]  # sections as the model of these facts wants them
+Batches = Callable[[About], Iterable[Batch]]  # sections as the model of these facts wants them
 NOT_FINITE = (
     "are the weights of the checkpoint, and the image, whole? Train it again, or leave it out"
 )
 
 
-def load_members(paths: Sequence[Path]) -> tuple[list[Facts], list[ExpressionModule]]:
+def load_members(paths: Sequence[Path]) -> tuple[list[About], list[ExpressionModule]]:
     """Facts and modules of checkpoints that predict the same thing.
 
     Raises:
@@ -38,7 +37,7 @@ def load_members(paths: Sequence[Path]) -> tuple[list[Facts], list[ExpressionMod
     contents = [read_checkpoint(path) for path in paths]
     for path, content in zip(paths, contents, strict=True):
         check_facts(path, content[KEY], content.get("state_dict"))
-    members: list[Facts] = [content[KEY] for content in contents]
+    members: list[About] = [content[KEY] for content in contents]
     _check_alike(paths, members)
     modules = []
     for path, content in zip(paths, contents, strict=True):
@@ -100,7 +99,7 @@ class Ensemble:
                 )
         return {name: (spread.mean, spread.std()) for name, spread in sums.items()}
 
-    def sections_seen(self) -> dict[str, Facts]:
+    def sections_seen(self) -> dict[str, dict[str, Any]]:
         """`section_facts` of every section that trained a member or chose its epoch, by id; empty
         where the checkpoint does not know them.
         """
@@ -115,9 +114,9 @@ class Ensemble:
         older checkpoints.
         """
         known = [
-            Familiarity.from_dict(member["familiarity"])
+            Familiarity.from_dict(told)
             for member in self.members
-            if member.get("familiarity")
+            if (told := member.get("familiarity"))
         ]
         return np.mean([each.strangeness(embedding) for each in known], axis=0) if known else None
 
@@ -146,13 +145,11 @@ class RunningSpread:
         return (self.squares / self.n).sqrt() if self.n > 1 else None
 
 
-def _of_all(members: list[Facts]) -> Facts:
+def _of_all(members: list[About]) -> About:
     """Facts that must tell of every member: what chose the genes of any, and the leaks of any."""
-    names = ("panel_fitted_on", "leaks")
-    return {
-        name: list(dict.fromkeys(fact for member in members for fact in member.get(name, [])))
-        for name in names
-    }
+    chose = (name for member in members for name in member.get("panel_fitted_on", []))
+    leaks = (leak for member in members for leak in member.get("leaks", []))
+    return About(panel_fitted_on=list(dict.fromkeys(chose)), leaks=list(dict.fromkeys(leaks)))
 
 
 def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:
@@ -163,7 +160,7 @@ def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:
     return [place[gene] for gene in wanted]
 
 
-def _check_alike(paths: Sequence[Path], members: list[Facts]) -> None:
+def _check_alike(paths: Sequence[Path], members: list[About]) -> None:
     """Refuse to average what differs in more than the training sections and the seed."""
     first = members[0]
     for path, member in zip(paths, members, strict=True):

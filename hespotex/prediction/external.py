@@ -31,7 +31,7 @@ from hespotex.metrics.own import Metric
 from hespotex.prediction.predictor import Predictor, training_scale
 from hespotex.records.build import Config, build_metrics, build_sections, resolved
 from hespotex.records.checkpoint import restored_target
-from hespotex.records.facts import facts_in_use
+from hespotex.records.facts import About, facts_in_use
 from hespotex.records.manifest import check_files
 from hespotex.results.cost import cost, parameters
 from hespotex.results.scores import write_scores
@@ -82,7 +82,7 @@ def _score(config: Config, folder: Path, predictor: Predictor, metrics: dict[str
     costs = cost(
         parameters(predictor.ensemble.modules[0]), {"predict": perf_counter() - started}, spots
     )
-    about = describe(config, predictor, fold) | {"remarks": found, "cost": costs}
+    about: About = {**describe(config, predictor, fold), "remarks": found, "cost": costs}
     write_scores(folder, fold, predictions, about, metrics)
     log.info("table: python -m hespotex.summary %s", folder)
     failures.check()
@@ -117,7 +117,7 @@ def _root(data: Config) -> Path:
     return Path(str(data["reader"].get("root"))).absolute()
 
 
-def describe(config: Config, predictor: Predictor, fold: Fold) -> dict[str, Any]:
+def describe(config: Config, predictor: Predictor, fold: Fold) -> About:
     """What a reader of these scores must know: the facts of training, less what is of this data
     set.
     """

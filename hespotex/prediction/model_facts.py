@@ -13,7 +13,7 @@ from hespotex.common.counted import counted
 from hespotex.common.provenance import KEY
 from hespotex.prediction.checkpoints import find_checkpoints, is_final
 from hespotex.records.checkpoint import read_checkpoint
-from hespotex.records.facts import check_facts
+from hespotex.records.facts import About, check_facts
 from hespotex.records.layout import METRICS, home_of
 from hespotex.records.runs import read_run
 from hespotex.records.told import told_of
@@ -77,10 +77,10 @@ def model_facts(checkpoint: str, folds: bool = False) -> ModelFacts:
     return ModelFacts(_lines(paths, members, evidence), evidence.genes)
 
 
-def _facts_in(path: Path) -> Facts:
+def _facts_in(path: Path) -> About:
     content = read_checkpoint(path)
     check_facts(path, content[KEY], content.get("state_dict"))
-    about: Facts = content[KEY]
+    about: About = content[KEY]
     return about
 
 
@@ -112,7 +112,7 @@ def _of_folds(paths: Sequence[Path], genes: list[str]) -> Evidence:
     return Evidence(table, scores, left, None)
 
 
-def _lines(paths: Sequence[Path], members: list[Facts], evidence: Evidence) -> dict[str, str]:
+def _lines(paths: Sequence[Path], members: list[About], evidence: Evidence) -> dict[str, str]:
     about = members[0]
     told = told_of(paths)
     lines = {
@@ -141,7 +141,7 @@ def _lines(paths: Sequence[Path], members: list[Facts], evidence: Evidence) -> d
     return {name: text for name, text in lines.items() if text}
 
 
-def _what(paths: Sequence[Path], members: list[Facts]) -> str:
+def _what(paths: Sequence[Path], members: list[About]) -> str:
     if len(paths) == 1 and is_final(paths[0]):
         return "the model on all sections of a cross-validation"
     folds = [f"fold {m['split']['index']} of {m['split']['n_folds']}" for m in members]
@@ -151,7 +151,7 @@ def _what(paths: Sequence[Path], members: list[Facts]) -> str:
     return f"the mean of {len(members)} models ({strategy}): {', '.join(folds)}"
 
 
-def _data(about: Facts) -> str:
+def _data(about: About) -> str:
     """The data set, and what was selected of it, such as the organ."""
     select = about["config"].get("data", {}).get("select")
     chosen = select.items() if isinstance(select, dict) else ()
@@ -159,7 +159,7 @@ def _data(about: Facts) -> str:
     return about["data"] + (f" ({told})" if told else "")
 
 
-def _trained_on(members: list[Facts]) -> str:
+def _trained_on(members: list[About]) -> str:
     """Sections with their groups."""
     sections = {
         name: str(member.get("section_facts", {}).get(name, {}).get("group", "unknown"))
@@ -171,7 +171,7 @@ def _trained_on(members: list[Facts]) -> str:
     return f"{counted(len(sections), 'section')} of {n_groups}: {named}"
 
 
-def _encoder(about: Facts) -> str:
+def _encoder(about: About) -> str:
     settings = about["config"].get("encoder", {})
     sides = settings.get("patch_um")
     told = [f"patches of {', '.join(map(str, sides))} um"] if isinstance(sides, list) else []
@@ -204,6 +204,6 @@ def _score(scores: Facts | None) -> str:
     )
 
 
-def _made_with(about: Facts) -> str:
+def _made_with(about: About) -> str:
     version = about.get("versions", {}).get("hespotex", "unknown")
     return f"HESpotEx {version}, commit {about.get('git_commit')}"

@@ -23,10 +23,10 @@ from hespotex.encoders.pair import has_parts, part_settings
 from hespotex.genes.panel import check_markers
 from hespotex.modules.base import ExpressionModule
 from hespotex.prediction.checkpoints import find_checkpoints
-from hespotex.prediction.ensemble import Batches, Ensemble, Facts
+from hespotex.prediction.ensemble import Batches, Ensemble
 from hespotex.prediction.fold_spread import folds_beside
 from hespotex.records.build import Config, build
-from hespotex.records.facts import facts_in_use
+from hespotex.records.facts import About, facts_in_use
 from hespotex.records.plain import plain
 from hespotex.records.told import told_of
 from hespotex.records.trusted import part, rebuild, rebuild_part
@@ -125,13 +125,13 @@ class Predictor:
         """
         n_genes = max(module.n_genes for module in self.modules)
 
-        def of(member: Facts) -> BlockLoader:
+        def of(member: About) -> BlockLoader:
             scaled = self._as_trained(graph, member, whole)
             return self.batching.loader([scaled], n_genes, self.n_hops)
 
         return of
 
-    def _as_trained(self, graph: SpotGraph, member: Facts, whole: WholeSlide | None) -> SpotGraph:
+    def _as_trained(self, graph: SpotGraph, member: About, whole: WholeSlide | None) -> SpotGraph:
         """The section standardised as this member wants it."""
         training = training_scale(member)
         rows: Any = graph.inputs["image_embedding"]
@@ -143,13 +143,13 @@ class Predictor:
         return replace(graph, inputs=graph.inputs | {"image_embedding": rows.scaled_by(scale)})
 
 
-def training_scale(about: Facts) -> TrainingScale | None:
+def training_scale(about: About) -> TrainingScale | None:
     """What a checkpoint tells of its training embeddings; older ones tell nothing."""
     told = about.get("training_scale")
     return TrainingScale.from_dict(told) if told else None
 
 
-def _encoder(about: dict[str, Any], weights: str | dict[str, str] | None) -> Encoder:
+def _encoder(about: About, weights: str | dict[str, str] | None) -> Encoder:
     """The encoder of the training run, and only that one."""
     identity = plain(about["encoder_identity"])
     settings = _as_trained(part(about["config"], "encoder"), identity, weights)
@@ -192,7 +192,7 @@ def _as_trained(
     return settings | {key: value for key, value in changes.items() if value}
 
 
-def _nuclei(about: dict[str, Any], folder: str | None) -> NucleiCounter | None:
+def _nuclei(about: About, folder: str | None) -> NucleiCounter | None:
     """The counter of the training run; where it reads files, those of the slides may lie in another
     folder.
     """

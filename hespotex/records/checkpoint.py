@@ -8,6 +8,7 @@ from hespotex.common.loading import load_tensors
 from hespotex.common.provenance import KEY
 from hespotex.genes.expression import Expression
 from hespotex.modules.base import ExpressionModule
+from hespotex.records.facts import About
 from hespotex.records.moved import current_unit
 from hespotex.records.plain import plain
 from hespotex.records.trusted import part, rebuild
@@ -90,7 +91,7 @@ def fresh_target(config: Config) -> Expression:
     return target
 
 
-def restored_target(about: dict[str, Any]) -> Expression:
+def restored_target(about: About) -> Expression:
     """The target of the training run, with what was fitted there.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any
 from hespotex.common.errors import InputError
 from hespotex.common.files import read_json
 from hespotex.common.provenance import KEY
+from hespotex.records.facts import About
 from hespotex.records.layout import BEST, CONFIG, METRICS, SPLIT
 from hespotex.records.moved import OLD_UNITS, current_unit
 from hespotex.records.plain import read_config
@@ -166,9 +167,9 @@ class RunRecord:
         return read_checkpoint(self.checkpoint_file)
 
     @property
-    def about(self) -> Facts:
+    def about(self) -> About:
         """The facts inside the checkpoint; its split is the one that audits go by."""
-        facts: Facts = self.checkpoint[KEY]
+        facts: About = self.checkpoint[KEY]
         return facts
 
     def ids(self, *sides: str) -> list[str]:

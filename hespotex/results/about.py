@@ -1,10 +1,12 @@
 """What a reader of any output of a run must know."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hespotex.batches.fold import Fold
 from hespotex.common.provenance import git_commit, versions
 from hespotex.records.build import Config
+from hespotex.records.facts import About
 from hespotex.sections.grid import grid_kind
 
 BRIEF = (
@@ -20,7 +22,7 @@ BRIEF = (
 )
 
 
-def describe(config: Config, fold: Fold, leaks: list[str]) -> dict[str, Any]:
+def describe(config: Config, fold: Fold, leaks: list[str]) -> About:
     """What a reader of any output of this run must know."""
     first = fold.sections[fold.split.train[0]].section
     recipe = fold.recipe
@@ -64,10 +66,11 @@ def trained_in(fold: Fold) -> dict[str, list[int]]:
     return {unit: own.tolist() for unit, own in counts.items()}
 
 
-def brief(about: dict[str, Any]) -> dict[str, Any]:
+def brief(about: About) -> dict[str, Any]:
     """The part that goes into every table of expression."""
     more = {"git_commit": str(about["git_commit"]), "panel": panel_rule(about["config"])}
-    return {key: about[key] for key in BRIEF} | more
+    facts: Mapping[str, Any] = about
+    return {key: facts[key] for key in BRIEF} | more
 
 
 def panel_rule(config: Config) -> str:

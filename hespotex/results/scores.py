@@ -29,6 +29,7 @@ from hespotex.metrics import (
     own_metrics,
     section_metrics,
 )
+from hespotex.records.facts import About
 from hespotex.records.layout import BEST, CONFIG, METRICS, PER_GENE, SPLIT
 from hespotex.records.manifest import write_manifest
 from hespotex.results.about import brief
@@ -54,7 +55,7 @@ def write_scores(
     folder: Path,
     fold: Fold,
     predictions: dict[str, Tensor],
-    about: dict[str, Any],
+    about: About,
     metrics: Mapping[str, Metric],
 ) -> Scores:
     """Write all that a run leaves of its test sections; `metrics.json` last, which marks the run as

@@ -20,6 +20,7 @@ from hespotex.common.provenance import flat
 from hespotex.modules.base import ExpressionModule
 from hespotex.records.build import Config, build_list, build_module, build_trainer
 from hespotex.records.checkpoint import load_weights
+from hespotex.records.facts import About
 from hespotex.training.calibrate import calibrate
 from hespotex.training.run_folder import RunFolder
 
@@ -44,7 +45,7 @@ def fit(
     fold: Fold,
     module: Any,
     loggers: list[Any],
-    about: dict[str, Any],
+    about: About,
 ) -> tuple[pl.Trainer, float]:
     """Train to the last epoch, going on from a checkpoint if there is one; leaves the chosen epoch
     in `module`.

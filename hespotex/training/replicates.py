@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from hespotex.common.loading import tensor_bytes
 from hespotex.common.provenance import KEY
 from hespotex.common.sparse import Edges
 from hespotex.nn.registration import Picture, register
+from hespotex.records.facts import About
 
 log = logging.getLogger(__name__)
 LEAK = (
@@ -75,7 +75,7 @@ class ReplicateCeiling:
         return values.mean(1)
 
 
-def write_facts(path: Path, fold: Fold, about: dict[str, Any]) -> None:
+def write_facts(path: Path, fold: Fold, about: About) -> None:
     """Leave the facts of a run where a model would leave its checkpoint, for the audit: no
     weights.
     """

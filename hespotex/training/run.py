@@ -30,6 +30,7 @@ from hespotex.records.build import (
     precision,
     resolved,
 )
+from hespotex.records.facts import About
 from hespotex.records.layout import SPLIT
 from hespotex.results.about import describe
 from hespotex.results.cost import Laps, cost, parameters
@@ -191,7 +192,7 @@ def _train(
     folder: RunFolder,
     fold: Fold,
     loggers: list[Any],
-    about: dict[str, Any],
+    about: About,
     clock: Laps,
 ) -> Result:
     """A model, trained and asked for the test sections."""
@@ -203,9 +204,7 @@ def _train(
     return Result(predictions, best, parameters(module))
 
 
-def _look_up(
-    config: Config, folder: RunFolder, fold: Fold, about: dict[str, Any], clock: Laps
-) -> Result:
+def _look_up(config: Config, folder: RunFolder, fold: Fold, about: About, clock: Laps) -> Result:
     """A reference, which is scored beside the models and is none."""
     reference = build(config["model"]["reference"])
     if rank_zero_only.rank == 0:

@@ -15,6 +15,7 @@ from hespotex.encoders.random_vit import RandomViTEncoder
 from hespotex.packing.facts import _licence
 from hespotex.prediction.predictor import _as_trained, _encoder
 from hespotex.records.build import build
+from hespotex.records.facts import About
 
 CHOICES = {
     "default": ([], ["histology", "random_vit"]),
@@ -56,7 +57,7 @@ def test_parts_keep_their_own_patches_and_identities() -> None:
 
 def test_a_checkpoint_brings_its_pair_back(tmp_path: Path) -> None:
     settings = settings_of([], tmp_path)
-    about = {"config": {"encoder": settings}, "encoder_identity": build(settings).identity()}
+    about: About = {"config": {"encoder": settings}, "encoder_identity": build(settings).identity()}
     assert _encoder(about, None).identity() == about["encoder_identity"]
 
 

@@ -16,6 +16,7 @@ from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.records.build import build_fold
 from hespotex.records.checkpoint import restored_target
+from hespotex.records.facts import About
 
 Make = Callable[..., Fold]
 
@@ -113,7 +114,10 @@ def test_what_a_target_was_fitted_to_comes_back(make: Make) -> None:
     found = make("data/expression=pearson_residuals")
     settings = {"_target_": "hespotex.genes.expression.PearsonResiduals"}
     fitted = found.expression
-    about = {"config": {"data": {"expression": settings}}, "expression_fitted_on": fitted.fitted_on}
+    about: About = {
+        "config": {"data": {"expression": settings}},
+        "expression_fitted_on": fitted.fitted_on,
+    }
     again = restored_target(about | {"expression_state": fitted.state()})
     assert again.fitted_on == fitted.fitted_on and again.state() == fitted.state() != {}
     with pytest.raises(

@@ -11,6 +11,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path, read_json, write_json
 from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape
 from hespotex.common.spreadsheet import unmarked, write_csv
+from hespotex.records.facts import About
 from hespotex.records.layout import BEST
 from hespotex.records.record import Runs
 from hespotex.records.runs import read_genes
@@ -83,7 +84,7 @@ def _completed(table: pd.DataFrame, genes: list[str]) -> pd.DataFrame:
 
 
 def final_facts(
-    sweep: Path, model: str, runs: Runs, every_run: Runs, about: dict[str, Any]
+    sweep: Path, model: str, runs: Runs, every_run: Runs, about: About
 ) -> dict[str, Any]:
     """What a reader of the final model must know of its fit and of its estimate.
 
@@ -110,7 +111,7 @@ def final_facts(
     return facts | _estimate(model, runs, every_run, about)
 
 
-def _estimate(model: str, runs: Runs, every_run: Runs, about: dict[str, Any]) -> dict[str, Any]:
+def _estimate(model: str, runs: Runs, every_run: Runs, about: About) -> dict[str, Any]:
     if not runs:
         only = "no section was left out and scored, so nothing is known of how well this model does"
         return {"scores": "none", "does_not_cover": [only]}
@@ -150,7 +151,7 @@ def quoted(row: pd.DataFrame) -> dict[str, Any]:
     return {str(name): value for name, value in row[QUOTED].iloc[0].to_dict().items()}
 
 
-def _not_covered(scores: dict[str, Any], runs: Runs, about: dict[str, Any]) -> list[str]:
+def _not_covered(scores: dict[str, Any], runs: Runs, about: About) -> list[str]:
     """In words, what the estimate leaves open."""
     panels = [set(read_genes(run.folder)["gene"]) for run in runs]
     ever = set.intersection(set(about["genes"]), set().union(*panels))
