@@ -89,7 +89,7 @@ def test_of_predicted_slides(
     predict(compose_config("predict", [*words, f"output={tmp_path}/out", "qupath=false"], tmp_path))
     text = (tmp_path / "out" / "run.txt").read_text()
     assert (
-        text.startswith("1 slides; the last command used ")
+        text.startswith("1 slide; the last command used ")
         and "\n  bare  ridge on hest, encoder random_vit; checkpoint " in text
     )
     assert files_named(text) == {

@@ -148,7 +148,7 @@ def test_half_a_table_is_no_slide(tmp_path: Path) -> None:
     predicted(tmp_path, {})
     assert list(pseudobulk(tmp_path)["slide"]) == ["slide"]
     guide_slides(tmp_path, "x")
-    assert (tmp_path / "run.txt").read_text().startswith("1 slides")
+    assert (tmp_path / "run.txt").read_text().startswith("1 slide;")
     assert facts_of(tmp_path / "slide.h5ad")
 
 
