@@ -199,9 +199,8 @@ def _score(scores: Facts | None) -> str:
         return "none"
     strategy = str(scores.get("fold_strategy", "unknown")).replace("_", " ")
     within = interval(scores["low"], scores["high"]) if scores["n_groups"] > 1 else "no interval"
-    return (
-        f"PCC {number(scores['pcc_gene'])} ({within}) over {scores['n_groups']} groups, {strategy}"
-    )
+    groups = counted(scores["n_groups"], "group")
+    return f"PCC {number(scores['pcc_gene'])} ({within}) over {groups}, {strategy}"
 
 
 def _made_with(about: About) -> str:
