@@ -172,19 +172,15 @@ class Fold:
         counts = {"sections": known, "groups": groups}
         return {unit: np.sum([none, *own.values()], axis=0) for unit, own in counts.items()}
 
-    def by_measured(self) -> "list[tuple[Numbers, Fold]]":
-        """Numbers of the genes that the same training sections measured, and the fold of these
-        genes and of these sections; one pair where all training sections measured all genes.
+    def by_measured(self) -> list[tuple[Numbers, list[str]]]:
+        """Numbers of the genes that the same training sections measured, and these sections; one
+        pair where all training sections measured all genes.
         """
         known = np.stack([self.sections[i].target.known for i in self.split.train], axis=1)
         patterns, pattern_of = np.unique(known, axis=0, return_inverse=True)
-        if len(patterns) == 1:
-            return [(np.arange(len(known)), self)]
         genes = [np.flatnonzero(pattern_of.ravel() == number) for number in range(len(patterns))]
-        return [
-            (own, self.of_genes(own, list(compress(self.split.train, pattern))))
-            for own, pattern in zip(genes, patterns, strict=True)
-        ]
+        training = [list(compress(self.split.train, pattern)) for pattern in patterns]
+        return list(zip(genes, training, strict=True))
 
     def of_genes(self, genes: Numbers, train: list[str]) -> "Fold":
         """The same fold with some of its genes, given by their numbers, and training sections."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hespotex.batches.fold import Fold, PreparedSection, Recipe, section_ids
+from hespotex.common.files import safe_name
 from hespotex.common.progress import progress
 from hespotex.embeddings.embed import embed_section, fill
 from hespotex.embeddings.levels import TrainingScale
@@ -78,8 +79,13 @@ def training_scale(sections: Sections, split: Split, recipe: Recipe) -> Training
 
 
 def gene_names(sections: Sections, ids: Sequence[str]) -> dict[str, list[str]]:
-    """The genes that each of these sections measured, by its id."""
-    return {i: [str(gene) for gene in sections[i].adata.var_names] for i in ids}
+    """The genes that each of these sections measured, by its id; equal lists are one object."""
+    lists: dict[tuple[str, ...], list[str]] = {}
+    found: dict[str, list[str]] = {}
+    for section_id in ids:
+        own = tuple(map(str, sections[section_id].adata.var_names))
+        found[section_id] = lists.setdefault(own, list(own))
+    return found
 
 
 def fit_panel(sections: Sections, split: Split, rule: PanelRule) -> GenePanel:
@@ -91,11 +97,17 @@ def fit_panel(sections: Sections, split: Split, rule: PanelRule) -> GenePanel:
 def prepare_sections(
     sections: Sections, split: Split, panel: GenePanel, recipe: Recipe
 ) -> Mapping[str, PreparedSection]:
-    """Every section of the split, by id; the counts of genes beyond the panel are let go."""
-    return {
-        i: prepare_section(sections[i], panel, recipe, i in split.train, i in split.test)
-        for i in section_ids(split)
-    }
+    """Every section of the split, by id; the counts of genes beyond the panel are let go, and where
+    the counts of the data set did not fit in memory, targets go to the store.
+    """
+    prepared = {}
+    for section_id in section_ids(split):
+        sides = section_id in split.train, section_id in split.test
+        own = prepare_section(sections[section_id], panel, recipe, *sides)
+        if sections.overflows:
+            own.target.move_to(recipe.store.root / safe_name(section_id))
+        prepared[section_id] = own
+    return prepared
 
 
 def prepare_section(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.batches.fold import Recipe
-from hespotex.checkup.memory import fold_memory
+from hespotex.checkup.memory import SPARSE, fold_memory
 from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import patch_specs
 from hespotex.embeddings.encoder import Encoder, NucleiCounter
@@ -20,6 +20,7 @@ from hespotex.embeddings.pipeline import encode_spots
 from hespotex.embeddings.store import PRECISION
 from hespotex.nuclei import NucleiPerSpot
 from hespotex.sections.section import Section
+from hespotex.sections.sections import counts_bytes
 from hespotex.splits.split import Split
 
 # spots that are timed; the difference leaves out what is done once
@@ -83,9 +84,20 @@ def estimate(
         width,
         encode_seconds,
         _nuclei_seconds(list(sections.values()), nuclei),
-        disk=numbers * np.dtype(PRECISION[recipe.store.precision]).itemsize,
+        disk=numbers * np.dtype(PRECISION[recipe.store.precision]).itemsize
+        + overflow(
+            list(map(counts_bytes, sections.values())), sum(sizes.values()), n_genes, keep_gib
+        ),
         memory=max(memory),
     )
+
+
+def overflow(counts: Sequence[int], n_spots: int, n_genes: int, keep_gib: float) -> int:
+    """Bytes that the store gets of a data set whose counts do not fit in memory: these, about
+    halved, and the targets of a panel.
+    """
+    total = sum(counts)
+    return total // 2 + min(total, SPARSE * n_genes * n_spots) if total > keep_gib * 2**30 else 0
 
 
 def _width(rows: Iterable[NDArray[np.float32]]) -> int:
@@ -125,7 +137,7 @@ def check_disk(costs: Costs, store: Path) -> None:
     free = shutil.disk_usage(there).free
     if costs.disk > free:
         raise InputError(
-            f"embeddings take {size(costs.disk)}, {there} has {size(free)} free; set"
+            f"the store takes {size(costs.disk)}, {there} has {size(free)} free; set"
             " paths.store=ELSEWHERE"
         )
 

@@ -30,7 +30,8 @@ def fold_memory(
 
     It reads (counts up to `keep_gib` and of one section more, the images that are open), trains
     (the blocks of a step, and those kept between epochs) and tests (predictions of the test
-    sections, and of one of them the measured values); the targets are there throughout.
+    sections, and of one of them the measured values); the targets are there throughout,
+    if all counts fit.
 
     Args:
         sections: the sound ones, by id.
@@ -45,6 +46,7 @@ def fold_memory(
     sizes = [counts_bytes(section) for section in own]
     counts = min(sum(sizes), int(keep_gib * 2**30) + max(sizes, default=0))
     targets = min(sum(sizes), SPARSE * n_genes * sum(_spots(own)))
+    targets = 0 if sum(sizes) > keep_gib * 2**30 else targets  # in the store
     kept = _kept(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
     kept += _kept(val, batching, width + n_genes)
     predicted = FLOAT * n_genes * (sum(_spots(test)) + max(_spots(test), default=0))

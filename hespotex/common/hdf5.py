@@ -4,6 +4,7 @@ counts.
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,13 @@ def open_hdf5(path: Path, in_parts: bool = False) -> h5py.File:
         file.close()
         raise OSError(f"damaged ({type(error).__name__}: {error})") from error
     return file
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """A file to be filled, which becomes `path` when it is whole."""
+    with atomic_path(path) as part, h5py.File(part, "w") as file:
+        yield file
 
 
 def replace_genes(path: Path, var: "pd.DataFrame") -> None:

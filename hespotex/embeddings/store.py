@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest, safe_name
+from hespotex.common.store_check import CHECKSUM, checksum, why_damaged
 from hespotex.embeddings.blocks import Blocks
 from hespotex.embeddings.rows import StoredRows
-from hespotex.embeddings.store_check import CHECKSUM, checksum, why_damaged
 
 PRECISION = {"half": np.float16, "full": np.float32}
 Rows = NDArray[np.float32]

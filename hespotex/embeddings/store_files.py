@@ -1,4 +1,4 @@
-"""What lies in an embedding store: to list it and to clean it."""
+"""What lies in the store: to list it and to clean it."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from hespotex.common.errors import InputError
 from hespotex.common.hdf5 import open_hdf5
-from hespotex.embeddings.store_check import why_damaged
+from hespotex.common.store_check import why_damaged
 
 DAMAGED = "damaged"  # in place of the patch
 DAY = 86_400.0  # seconds
@@ -20,7 +20,7 @@ DAY = 86_400.0  # seconds
 @dataclass(frozen=True)
 class StoredFile:
     """One table of the store. `patch`: its geometry, such as "112 um, 224 px"; empty for counts of
-    nuclei.
+    nuclei or of genes.
 
     An unfinished one is the folder of blocks that an interrupted run left.
     """
@@ -57,7 +57,7 @@ def _content(path: Path) -> tuple[tuple[int, int], str]:
     """Shape, and the patch in words."""
     with open_hdf5(path) as file:
         identity = json.loads(file.attrs.get("identity", "{}"))
-        shape = file["embedding"].shape
+        shape = file.attrs["shape"] if "values" in file else file["embedding"].shape
     patch = identity.get("patch", {})
     view = identity.get("view", 0)
     words = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from hespotex.common.files import digest
 from hespotex.embeddings.rows import CHUNK
 from hespotex.genes.block_target import BlockTarget
 from hespotex.genes.residuals import pearson_residuals
+from hespotex.genes.stored_values import StoredValues, store_values
 
 Numbers = NDArray[np.int64]
 
@@ -52,6 +54,10 @@ def in_chunks(rows: Rows) -> Iterator[Tensor]:
         yield rows[torch.arange(start, min(start + CHUNK, len(rows)))]
 
 
+def _sorted(values: sparse.csr_matrix) -> sparse.csr_matrix:
+    return sparse.csr_matrix(values, dtype=np.float32).sorted_indices()
+
+
 class Target:
     """Expression (n_spots, n_genes) in panel order; NaN where the section did not measure a gene.
 
@@ -60,17 +66,27 @@ class Target:
         known: (n_genes,), which genes the section measured.
     """
 
-    def __init__(self, values: sparse.csr_matrix, known: NDArray[np.bool_]) -> None:
-        self.values = sparse.csr_matrix(values, dtype=np.float32).sorted_indices()
+    def __init__(self, values: sparse.csr_matrix | StoredValues, known: NDArray[np.bool_]) -> None:
+        self._values = values if isinstance(values, StoredValues) else _sorted(values)
         self.known = known
 
     def __len__(self) -> int:
-        return int(self.values.shape[0])
+        return int(self._values.shape[0])
 
     @property
     def n_genes(self) -> int:
         """How many genes the panel has, measured or not."""
-        return int(self.values.shape[1])
+        return int(self._values.shape[1])
+
+    @property
+    def values(self) -> sparse.csr_matrix:
+        """(n_spots, n_genes), whose zeros are zeros of the target."""
+        stored = isinstance(self._values, StoredValues)
+        return self._values.table() if stored else self._values
+
+    def move_to(self, folder: Path) -> None:
+        """From now on the values are read from a file in this folder."""
+        self._values = store_values(folder, self.values)
 
     def __getitem__(self, spots: Tensor) -> Tensor:
         """(len(spots), n_genes)"""
@@ -100,7 +116,7 @@ class Target:
 
     def select(self, genes: Numbers) -> "Target":
         """Some of the genes, in this order."""
-        return Target(self.values[:, genes], self.known[genes])
+        return Target(self._values[:, genes], self.known[genes])
 
     @cached_property
     def _by_gene(self) -> sparse.csc_matrix:
@@ -129,7 +145,7 @@ class ResidualTarget(Target):
 
     def __init__(
         self,
-        counts: sparse.csr_matrix,
+        counts: sparse.csr_matrix | StoredValues,
         known: NDArray[np.bool_],
         library: NDArray[np.float64],
         share: NDArray[np.float64],
@@ -145,7 +161,7 @@ class ResidualTarget(Target):
     def select(self, genes: Numbers) -> Target:
         """Some of the genes, in this order; library sizes stay those over all genes."""
         return ResidualTarget(
-            self.values[:, genes],
+            self._values[:, genes],
             self.known[genes],
             self.library,
             self.share[genes],

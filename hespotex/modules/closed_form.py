@@ -11,6 +11,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.progress import progress
 from hespotex.genes.panel import MEASURED_IN
 from hespotex.modules.base import ExpressionModule
+from hespotex.modules.linear import parts_of
 
 
 class ClosedFormModule(ExpressionModule):
@@ -27,6 +28,7 @@ class ClosedFormModule(ExpressionModule):
     def __init__(self, d_image: int, n_genes: int) -> None:
         super().__init__(d_image, n_genes)
         self.d_image = d_image
+        self.part_of: dict[str, str] = {}  # see `parts_of`
         self.automatic_optimization = False
 
     def fit(self, fold: Fold) -> None:
@@ -36,13 +38,14 @@ class ClosedFormModule(ExpressionModule):
             self.fit_genes(fold)
             return
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
-        for genes, part in progress(parts, "set of genes", "sets of genes"):
+        for genes, training in progress(parts, "set of genes", "sets of genes"):
             own = self.of_genes(len(genes))
-            own.fit_genes(part)
+            own.fit_genes(fold.of_genes(genes, training))
             self.take(own, torch.from_numpy(genes))
 
     def fit_genes(self, fold: Fold) -> None:
         """Fit on training sections that measured all genes, unless it `fits_missing`."""
+        self.part_of = parts_of(fold.split.train) | parts_of(fold.split.val)
         super().fit(fold)
 
     def of_genes(self, n_genes: int) -> Self:

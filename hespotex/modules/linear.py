@@ -2,7 +2,7 @@
 spots by genes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch_geometric.data import Batch
 from hespotex.metrics import GeneMoments
 from hespotex.modules.base import blocks
 from hespotex.nn.ridge import RidgeSums
+
+MOST_PARTS = 40  # of training sections that are left out in turn
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,25 @@ class Readout:
         return GeneMoments.linear(self.features[spots], self.weight, self.bias, target)
 
 
-def add_up(inputs: Callable[[Batch], Tensor], batches: Iterable[Batch]) -> dict[str, RidgeSums]:
-    """What a regression on `inputs` (n_inner, d) must know of each section, which may come in
-    blocks.
+def parts_of(section_ids: Sequence[str]) -> dict[str, str]:
+    """The part that each section is left out with: itself, or beyond `MOST_PARTS` those that come
+    after one another. The sums of each part are in memory.
+    """
+    n = len(section_ids)
+    if n <= MOST_PARTS:
+        return {section_id: section_id for section_id in section_ids}
+    return {section_id: f"part {i * MOST_PARTS // n}" for i, section_id in enumerate(section_ids)}
+
+
+def add_up(
+    inputs: Callable[[Batch], Tensor], batches: Iterable[Batch], part_of: Mapping[str, str]
+) -> dict[str, RidgeSums]:
+    """What a regression on `inputs` (n_inner, d) must know of each part.
+
+    Args:
+        inputs: of a batch.
+        batches: of sections, which may come in blocks.
+        part_of: sections, see `parts_of`; others are a part each.
     """
     sums: dict[str, RidgeSums] = {}
     for batch in batches:
@@ -44,5 +62,6 @@ def add_up(inputs: Callable[[Batch], Tensor], batches: Iterable[Batch]) -> dict[
             batch.section_id, blocks(batch), batch.target, strict=True
         ):
             part = RidgeSums.of(x[spots], target.mean, target.variance, target.times(x[spots]))
-            sums[section_id] = sums[section_id] + part if section_id in sums else part
+            name = part_of.get(section_id, section_id)
+            sums[name] = sums[name] + part if name in sums else part
     return sums

@@ -35,8 +35,8 @@ class RidgeModule(ClosedFormModule):
 
     Args:
         alphas: penalties to choose from, for inputs of unit variance: on the validation sections;
-          without these by leaving each training section out in turn; with one training section the
-          middle penalty is taken.
+          without these by leaving each training section out in turn (of more than 40 several
+          together); with one training section the middle penalty is taken.
         neighbours: append the mean input of the neighbouring spots.
     """
 
@@ -82,7 +82,9 @@ class RidgeModule(ClosedFormModule):
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         """Choose the penalties on what `left_out` gives, then fit on all training sections."""
-        ours, held_out = (add_up(self._regressors, batches) for batches in (train, val))
+        ours, held_out = (
+            add_up(self._regressors, batches, self.part_of) for batches in (train, val)
+        )
         whole = _total(ours.values())
         self.linear.take(whole, self._weights(whole, left_out(ours, held_out)))
 
@@ -257,7 +259,7 @@ class HestRidgeModule(Biased, ClosedFormModule):
             own = batch.image_embedding[batch.inner].double().numpy()
             return torch.from_numpy(pca.transform(scaler.transform(own)))
 
-        ours, held_out = (add_up(components, batches) for batches in (train, val))
+        ours, held_out = (add_up(components, batches, self.part_of) for batches in (train, val))
         alpha = 100 / (pca.n_components_ * self.n_genes)
         if self.alphas:
             alpha = best_penalty(self.alphas, left_out(ours, held_out))

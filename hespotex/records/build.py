@@ -24,6 +24,7 @@ from hespotex.modules.base import ExpressionModule
 from hespotex.modules.teacher import ExpressionAutoencoderModule
 from hespotex.records.moved import MOVED
 from hespotex.sections.sections import Sections
+from hespotex.sections.stored import SectionStore
 from hespotex.splits.split import selected
 from hespotex.splits.strategies import FoldStrategy
 
@@ -80,9 +81,8 @@ def build_sections(config: Config) -> Sections:
     """The sections of the data set; numbers of the config that are out of bounds are refused."""
     check_numbers(config)
     data = config["data"]
-    return Sections(
-        build(data["reader"]), build(data["genes"]), data["min_counts"], data["keep_gib"]
-    )
+    rules = build(data["genes"]), data["min_counts"], data["keep_gib"]
+    return Sections(build(data["reader"]), *rules, SectionStore(config["store"]["root"]))
 
 
 def build_recipe(config: Config) -> Recipe:

@@ -5,7 +5,9 @@ probes.
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -13,6 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from hespotex.common.errors import InputError
+from hespotex.common.files import digest
 from hespotex.common.typed_paths import typed_path
 from hespotex.common.user_table import read_user_table
 from hespotex.sections.names.genes import VERSION, genes_of
@@ -64,6 +67,7 @@ class GeneNames:
             (drop_ribosomal, RIBOSOMAL),
         )
         self.dropped = [pattern for asked, pattern in wanted if asked]
+        self._verdicts: dict[str, bool] = {}  # sections have the same names again and again
 
     def __call__(self, section: Section, common: Mapping[str, str] | None = None) -> Section:
         """The section under its new names; the same object where nothing changes.
@@ -79,10 +83,7 @@ class GeneNames:
         own = [self.rename(name) for name in old]
         names = [common.get(name, name) for name in own] if common else own
         keep = np.array(
-            [
-                not any(p.match(n) for p in self.dropped for n in pair)
-                for pair in zip(old, names, strict=True)
-            ]
+            [not (self._drops(a) or self._drops(b)) for a, b in zip(old, names, strict=True)]
         )
         if names == old and keep.all() and len(set(old)) == len(old):
             return section
@@ -98,10 +99,19 @@ class GeneNames:
         log.info(message, section.section_id, renamed, (~keep).sum(), keep.sum() - len(unique))
         return section.with_adata(_table(section.adata, counts, unique))
 
+    def identity(self) -> list[Any]:
+        """What fixes the names that it gives."""
+        return [digest(self.aliases), [one.pattern for one in self.dropped], self.one_name]
+
     def rename(self, name: str) -> str:
         """The name without an Ensembl version, and as the aliases have it."""
-        bare = VERSION.sub(r"\1", name.strip())
+        bare = _bare(name)
         return self.aliases.get(bare, bare)
+
+    def _drops(self, name: str) -> bool:
+        if name not in self._verdicts:
+            self._verdicts[name] = any(pattern.match(name) for pattern in self.dropped)
+        return self._verdicts[name]
 
 
 def called_as(section: Section, genes: Sequence[str]) -> Section:
@@ -111,6 +121,12 @@ def called_as(section: Section, genes: Sequence[str]) -> Section:
     own = genes_of(section.adata.var_names)
     common = common_names({section.section_id: own}, genes)
     return GeneNames(drop_control_probes=False)(section, common.get(section.section_id))
+
+
+@lru_cache(maxsize=2**18)
+def _bare(name: str) -> str:
+    """Less its Ensembl version."""
+    return VERSION.sub(r"\1", name.strip())
 
 
 def read_aliases(path: Path) -> dict[str, str]:

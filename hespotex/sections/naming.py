@@ -1,14 +1,18 @@
 """What gene names tell of a section: their kind and the species; a run may hold one of each."""
 
 import logging
+import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 
 from hespotex.common.errors import InputError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")  # a gene id of any species
 HUMAN_SYMBOL = re.compile(r"^[A-Z][A-Z0-9.-]*(orf\d+)?$")
@@ -79,22 +83,22 @@ def check_names(names: Mapping[str, Sequence[str]]) -> None:
         InputError: naming the sections of each kind.
     """
     one = "set data.reader.sections to those of one kind"
-    if lost := sorted(i for i, genes in names.items() if _are_numbers(genes)):
+    if lost := sorted(i for i, numbers in _verdicts(names, _are_numbers).items() if numbers):
         raise InputError(
             f"genes of {', '.join(lost[:8])} are named 0, 1, 2, ...: their names are lost; write"
             " the files anew with adata.var_names = SYMBOLS"
         )
-    if mixed := sorted(i for i, genes in names.items() if two_species(genes)):
+    if mixed := sorted(i for i, two in _verdicts(names, two_species).items() if two):
         raise InputError(
             f"genes of human and mouse stand side by side in {', '.join(mixed[:8])}; leave those of"
             " one species out of the files, or set data.reader.sections to others"
         )
-    if len(kinds := _by_kind({i: species(genes) for i, genes in names.items()})) > 1:
+    if len(kinds := _by_kind(_verdicts(names, species))) > 1:
         raise InputError(
             f"species are mixed, by the gene names: {_listed(kinds)}; {one}, "
             "or name orthologues alike with data.genes.aliases=FILE.csv (columns alias,symbol)"
         )
-    if len(kinds := _by_kind({i: naming(genes) for i, genes in names.items()})) > 1:
+    if len(kinds := _by_kind(_verdicts(names, naming))) > 1:
         raise InputError(
             f"gene names are of two kinds: {_listed(kinds)}; translate them with"
             " data.genes.aliases=FILE.csv (columns alias,symbol: one line for each Ensembl id), or"
@@ -119,12 +123,26 @@ def log_overlap(names: Mapping[str, Sequence[str]], training: Sequence[str]) -> 
     """Tell for each section how many genes it has, and how many of those that all training sections
     share.
     """
-    shared = set.intersection(*(set(names[i]) for i in training))
+    shared = reduce(operator.and_, (set(genes) for genes in _lists(names[i] for i in training)))
+    in_shared = {id(genes): len(shared & set(genes)) for genes in _lists(names.values())}
     for section_id, genes in names.items():
         log.info(
             "%s: %d genes, %d of the %d shared by training",
             section_id,
             len(genes),
-            len(shared & set(genes)),
+            in_shared[id(genes)],
             len(shared),
         )
+
+
+def _lists(lists: Iterable[Sequence[str]]) -> Iterable[Sequence[str]]:
+    """Each of these once: many sections share one."""
+    return {id(genes): genes for genes in lists}.values()
+
+
+def _verdicts(
+    names: Mapping[str, Sequence[str]], judge: Callable[[Sequence[str]], T]
+) -> dict[str, T]:
+    """What is said of the genes of each section."""
+    found = {id(genes): judge(genes) for genes in _lists(names.values())}
+    return {section_id: found[id(genes)] for section_id, genes in names.items()}

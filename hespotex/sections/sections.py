@@ -3,17 +3,20 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import overload
+from pathlib import Path
+from typing import Any, overload
 
 from scipy import sparse
 
 from hespotex.common.errors import InputError
+from hespotex.common.files import digest
 from hespotex.common.progress import progress
 from hespotex.sections.gene_names import GeneNames
 from hespotex.sections.ids import by_id
 from hespotex.sections.names.genes import Genes
 from hespotex.sections.names.one_name import Names, check_ids, common_names
 from hespotex.sections.section import Reader, Section, SectionKey
+from hespotex.sections.stored import Origin, SectionStore
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +24,9 @@ log = logging.getLogger(__name__)
 class Sections:
     """Reads sections, puts gene names right and drops spots without a measurement.
 
-    The counts of the sections that were used last stay in memory up to `keep_gib`; the others are
-    read again when they are needed, so that a data set may be larger than the memory.
+    The counts of the sections that were used last stay in memory up to `keep_gib`; the others go
+    to the store, or are read again when they are needed, so that a data set may be larger than the
+    memory.
 
     Args:
         reader: the data set.
@@ -30,6 +34,10 @@ class Sections:
         min_counts: spots with fewer counts in all are dropped: there is nothing to learn or to
           score.
         keep_gib: memory for counts, in GiB.
+        store: where sections that do not fit in memory are kept; None reads them again. Of readers
+          that tell by `made_from` what a section is made from.
+
+    `overflows`: whether a section was let go for want of room.
     """
 
     def __init__(
@@ -38,6 +46,7 @@ class Sections:
         genes: GeneNames | None = None,
         min_counts: int = 25,
         keep_gib: float = 4.0,
+        store: SectionStore | None = None,
     ) -> None:
         if keep_gib < 0:
             raise InputError(f"data.keep_gib: expected 0 or more, got {keep_gib}")
@@ -45,17 +54,24 @@ class Sections:
         self.names = genes or GeneNames()
         self.min_counts = min_counts
         self.keys: dict[str, SectionKey] = keys_by_id(reader.section_keys())
+        self.store = store
+        self.overflows = False
         self._room = keep_gib * 2**30
         self._kept: OrderedDict[str, Section] = OrderedDict()
         self._reference: tuple[str, ...] = ()
         self._common: dict[str, Names] | None = None
+        self._hashes: dict[str, str] = {}  # of it
         self._wrong: dict[str, InputError] = {}
 
     def __getitem__(self, section_id: str) -> Section:
         if section_id in self._kept:
             self._kept.move_to_end(section_id)
             return self._kept[section_id]
-        return self.measured(self.named(section_id))
+        stored = self._stored(section_id)
+        if stored is None:
+            return self.measured(self.named(section_id))
+        self._keep(stored)
+        return stored
 
     def named(self, section_id: str) -> Section:
         """A section with its gene names put right, its empty spots included.
@@ -91,12 +107,16 @@ class Sections:
         if self._common is None:
             reference = [*self._reference, *self.names.aliases.values()]
             self._common = common_names(self._genes(), reference)
+            different = {id(names): names for names in self._common.values()}
+            known = {number: digest(names) for number, names in different.items()}
+            self._hashes = {i: known[id(names)] for i, names in self._common.items()}
         return self._common
 
     def _genes(self) -> dict[str, Genes]:
         """Of the sections whose reader tells them without the counts."""
         tell = getattr(self.reader, "genes", None)
         found: dict[str, Genes] = {}
+        sound: dict[Genes, Genes] = {}  # sections of one list share it
         if tell is None or not self.names.one_name:
             return found
         for section_id in progress(list(self.keys), "genes", "sections"):
@@ -105,18 +125,41 @@ class Sections:
             except InputError:  # said where the section is read
                 continue
             try:
-                check_ids(section_id, genes)
+                if genes not in sound:
+                    check_ids(section_id, genes)
+                    sound[genes] = genes.called(map(self.names.rename, genes.names))
             except InputError as error:
                 self._wrong[section_id] = error
                 continue
-            found[section_id] = genes.called(map(self.names.rename, genes.names))
+            found[section_id] = sound[genes]
         return found
 
     def _keep(self, section: Section) -> None:
         """Remember a section; those that were used longest ago are let go when there is no room."""
         self._kept[section.section_id] = section
         while self._kept and sum(counts_bytes(kept) for kept in self._kept.values()) > self._room:
-            self._kept.popitem(last=False)
+            _, let_go = self._kept.popitem(last=False)
+            self.overflows = True
+            place = self._place(let_go.section_id)
+            if self.store and place:
+                self.store.save(place[0], let_go, place[1])
+
+    def _stored(self, section_id: str) -> Section | None:
+        place = self._place(section_id)
+        return self.store.load(place[0], self.keys[section_id]) if self.store and place else None
+
+    def _place(self, section_id: str) -> tuple[Path, list[Any]] | None:
+        """File of the store, and what the section is made from; None where that is not known."""
+        tell = getattr(self.reader, "made_from", None)
+        self._common_names()
+        if self.store is None or tell is None or section_id in self._wrong:
+            return None
+        origin: Origin | None = tell(section_id)
+        if origin is None or not all(path.is_file() for path in origin.files):
+            return None
+        names = self.names.identity(), self._hashes.get(section_id)
+        identity = [origin.identity(), *names, self.min_counts]
+        return self.store.path(section_id, identity), identity
 
 
 class SectionList(Sequence[Section]):

@@ -10,8 +10,8 @@ import pytest
 
 from hespotex.common.errors import InputError
 from hespotex.common.hdf5 import HEAP, LOOKED_AT_IN_PARTS, open_hdf5, read_anndata
+from hespotex.common.store_check import why_damaged
 from hespotex.embeddings.rows import StoredRows
-from hespotex.embeddings.store_check import why_damaged
 from hespotex.embeddings.store_files import DAMAGED, stored_files, why_unusable
 from hespotex.results.html.calibration import calibration
 from hespotex.sections.readers.common import read_h5ad

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hespotex.common.store_check import why_damaged
 from hespotex.embeddings.store import EmbeddingStore, Request
-from hespotex.embeddings.store_check import why_damaged
 from hespotex.store import main
 
 ROWS = np.random.default_rng(0).normal(size=(700, 8)).astype(np.float32)

@@ -18,8 +18,8 @@ from hespotex.auditing.dataset import DataSets
 from hespotex.checkup.walk import check_up
 from hespotex.cohort import tables
 from hespotex.common.errors import InputError
+from hespotex.common.store_check import why_damaged
 from hespotex.compare import compare
-from hespotex.embeddings.store_check import why_damaged
 from hespotex.embeddings.store_files import DAMAGED, stored_files
 from hespotex.encoders.weights import read_state
 from hespotex.nuclei.masks import open_npy

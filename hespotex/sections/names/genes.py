@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pandas as pd
 
@@ -54,5 +55,10 @@ def genes_of_table(var: pd.DataFrame) -> Genes:
 
 def ensembl_id(value: object) -> str:
     """The Ensembl id without its version; "" for anything else."""
+    return _id_in(value) if isinstance(value, str) else _id_in(plain_id(value))
+
+
+@lru_cache(maxsize=2**18)  # sections have the same ids again and again
+def _id_in(value: str) -> str:
     text = VERSION.sub(r"\1", plain_id(value))
     return text if ENSEMBL.match(text) else ""

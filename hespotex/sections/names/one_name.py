@@ -34,10 +34,12 @@ class Listing:
 
 @dataclass(frozen=True)
 class Family:
-    """Names that may be of one gene, and those of them that each listing has, where it has some."""
+    """Names that may be of one gene, and those of them that each listing, given by its number, has,
+    where it has some.
+    """
 
     names: tuple[str, ...]
-    held: list[tuple[Listing, Names]] = field(default_factory=list)
+    held: list[tuple[int, Names]] = field(default_factory=list)
 
 
 def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -> dict[str, Names]:
@@ -51,18 +53,20 @@ def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -
         reference: names that come before all others, such as those of a model's genes.
     """
     names = _Naming(_listings(sections), reference)
-    found: dict[str, Names] = {}
+    changed: list[Names] = [{} for _ in names.listings]
     joined: list[str] = []
     n_apart = 0
     for family in names.families():
         changes = names.one_for_all(family) or names.by_id(family)
         n_apart += changes is None
-        for (listing, _), change in zip(family.held, changes or [], strict=False):
-            for section_id in listing.sections if change else ():
-                found.setdefault(section_id, {}).update(change)
+        for (number, _), change in zip(family.held, changes or [], strict=False):
+            changed[number].update(change)
             joined += [f"{new} for {old}" for old, new in change.items()]
     _say(sorted(set(joined)), n_apart)
-    return {section_id: found[section_id] for section_id in sorted(found)}
+    # sections of one listing share what is to be renamed
+    pairs = zip(names.listings, changed, strict=True)
+    found = {i: change for listing, change in pairs if change for i in listing.sections}
+    return dict(sorted(found.items()))
 
 
 def check_ids(section_id: str, genes: Genes) -> None:
@@ -120,12 +124,12 @@ class _Naming:
         """Names that are connected by genes that they mean; of two or more."""
         found = [Family(tuple(sorted(names))) for names in self._connected()]
         number = {name: i for i, family in enumerate(found) for name in family.names}
-        for listing in self.listings:
+        for place, listing in enumerate(self.listings):
             own: defaultdict[int, Names] = defaultdict(dict)
             for name in sorted(listing.genes.keys() & number.keys()):
                 own[number[name]][name] = listing.genes[name]
             for i, held in own.items():
-                found[i].held.append((listing, held))
+                found[i].held.append((place, held))
         return found
 
     def _connected(self) -> Iterator[set[str]]:
@@ -165,9 +169,9 @@ class _Naming:
     def _name_ids(self, family: Family) -> Names:
         """A name for each Ensembl id, each name once; the id itself where others have its names."""
         votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for listing, own in family.held:
+        for place, own in family.held:
             for name, ensembl in own.items():
-                votes[ensembl][name] += len(listing.sections)
+                votes[ensembl][name] += len(self.listings[place].sections)
         votes.pop("", None)
         called: Names = {}
         for ensembl in sorted(votes, key=lambda i: (-max(votes[i].values()), i)):

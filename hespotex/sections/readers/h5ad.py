@@ -26,6 +26,7 @@ from hespotex.sections.readers.pictures import (
 )
 from hespotex.sections.scale import believable, choose_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
+from hespotex.sections.stored import Origin
 
 
 class H5adReader:
@@ -91,6 +92,17 @@ class H5adReader:
         """What is known of its genes without the counts."""
         return read_genes(self._files[section_id].path)
 
+    def made_from(self, section_id: str) -> Origin:
+        """What a section is made from."""
+        part = self._files[section_id]
+        files = part.path, self._image(section_id)
+        lengths = self.mpp, self.pitch_um, self.spot_diameter_um
+        return Origin(files, f"h5ad {lengths} {replace(self.how, library=part.library)}")
+
+    def _image(self, section_id: str) -> Path:
+        found = configured_image(section_id, self.images, self._files)
+        return found or self._files[section_id].image(section_id, self._files)
+
     def read(self, section_id: str) -> Section:
         """Spots on tissue and their raw counts; the pixel size is found as `mpp` says.
 
@@ -100,8 +112,7 @@ class H5adReader:
         """
         part = self._files[section_id]
         spots = read_measured(section_id, part.path, replace(self.how, library=part.library))
-        image = configured_image(section_id, self.images, self._files)
-        image = image or part.image(section_id, self._files)
+        image = self._image(section_id)
         size, embedded = image_facts(image)
         pos = spots.pos
         told = as_number(spots.frame.factors.get("microns_per_pixel"))

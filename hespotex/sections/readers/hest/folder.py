@@ -34,6 +34,7 @@ from hespotex.sections.readers.obs import read_genes
 from hespotex.sections.readers.stored import with_patches
 from hespotex.sections.scale import believable, check_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
+from hespotex.sections.stored import Origin
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,14 @@ class HestReader:
     def genes(self, section_id: str) -> Genes:
         """What is known of its genes without the counts."""
         return read_genes(self.root / "st" / f"{section_id}.h5ad")
+
+    def made_from(self, section_id: str) -> Origin:
+        """What a section is made from."""
+        pixels = find_image(self.root, section_id, self.source)
+        files = [self.root / "st" / f"{section_id}.h5ad"]
+        files += [self.root / "metadata" / f"{section_id}.json"]
+        files += [pixels or self.root / "patches" / f"{section_id}.h5"]
+        return Origin(tuple(files), f"hest {self.mpp} {self.source} {self.how}")
 
     def read(self, section_id: str) -> Section:
         """Counts from `st/{id}.h5ad`; pixels from `wsis/`, or from `patches/` where there is no

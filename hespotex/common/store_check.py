@@ -13,15 +13,18 @@ from hespotex.common.hdf5 import open_hdf5
 
 CHECKSUM = "checksum"  # attribute of the file
 ROWS = 4096  # read at a time
+LONG = 2**20  # of single numbers
+DATA = ("embedding", "barcode", "values", "columns", "starts", "gene", "pos", "array")
 
 
 def checksum(file: h5py.File) -> int:
-    """CRC-32 of rows, barcodes and identity."""
+    """CRC-32 of all data, identity and facts."""
     found = zlib.crc32(str(file.attrs.get("identity", "")).encode())
-    for name in ("embedding", "barcode"):
-        data = file[name]
-        for start in range(0, len(data), ROWS):
-            part = data[start : start + ROWS]
+    found = zlib.crc32(str(file.attrs.get("facts", "")).encode(), found)
+    for data in (file[name] for name in DATA if name in file):
+        step = ROWS if data.ndim > 1 else LONG
+        for start in range(0, len(data), step):
+            part = data[start : start + step]
             found = zlib.crc32(b"\0".join(part) if part.dtype == object else part.tobytes(), found)
     return found
 
@@ -44,7 +47,7 @@ def why_damaged(path: Path) -> str | None:
 def _why_damaged(path: Path, _size: int, _modified: int) -> str | None:
     try:
         with open_hdf5(path) as file:
-            if file["embedding"].ndim != 2 or len(file["embedding"]) != len(file["barcode"]):
+            if "values" not in file and _rows_differ(file):
                 return "rows and barcodes do not fit together"
             told = file.attrs.get(CHECKSUM)
             return (
@@ -54,3 +57,8 @@ def _why_damaged(path: Path, _size: int, _modified: int) -> str | None:
         raise
     except Exception as error:  # damaged HDF5 raises many kinds
         return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+
+
+def _rows_differ(file: h5py.File) -> bool:
+    """Whether it has not one row a barcode."""
+    return file["embedding"].ndim != 2 or len(file["embedding"]) != len(file["barcode"])
