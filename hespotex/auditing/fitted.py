@@ -17,6 +17,7 @@ from hespotex.records.checkpoint import fresh_target, rebuilt_module
 from hespotex.results.about import trained_in
 from hespotex.results.findings import FAIL, PASS, RECORDED, UNCHECKED, Finding
 from hespotex.splits.split import Split
+from hespotex.training.calibrate import fit_at_once
 from hespotex.training.teacher import mean_row, teacher_path, teacher_scaling
 
 SCALING = ("gene_mean", "gene_std")
@@ -183,7 +184,7 @@ def check_closed_form(case: Case) -> Finding:
         present = {name: value for name, value in untouched.items() if name in state}
         strange = _different(state, present)
         if strange and case.record.checkpoint["global_step"] == 0:
-            reason = "fitted outside of fit_closed_form, on who knows what"
+            reason = "fitted outside of fit_at_once, on who knows what"
             return Finding("closed form", FAIL, f"{', '.join(strange)}: {reason}")
         if not again:
             return Finding("closed form", PASS, "the model fits nothing at once")
@@ -206,7 +207,7 @@ def _different(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> lis
 
 
 def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The buffers (and, of a model without epochs, parameters) that `fit_closed_form` changes, and
+    """The buffers (and, of a model without epochs, parameters) that `fit_at_once` changes, and
     those it does not.
     """
     record = case.record
@@ -214,7 +215,7 @@ def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         torch.manual_seed(record.config["seed"])
         module = rebuilt_module(record.config, record.about["sizes"])
         before = {name: value.clone() for name, value in module.state_dict().items()}
-        module.fit(case.fold("train", "val"))
+        fit_at_once(record.config, case.fold("train", "val"), module)
     trained = (
         {name for name, _ in module.named_parameters()}
         if record.checkpoint["global_step"]

@@ -17,6 +17,15 @@ from hespotex.records.build import Config, build_module
 log = logging.getLogger(__name__)
 
 
+def fit_at_once(config: Config, fold: Fold, module: ExpressionModule) -> None:
+    """All that is fitted before the epochs: closed forms, and the calibration where the config asks
+    for one.
+    """
+    module.fit(fold)
+    if config["model"].get("calibrate"):
+        calibrate(config, fold, module)
+
+
 def calibrate(config: Config, fold: Fold, module: ExpressionModule) -> None:
     """Fit the module's `calibration`; without two training sections it is left as it is.
 

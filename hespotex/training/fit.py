@@ -21,7 +21,7 @@ from hespotex.modules.base import ExpressionModule
 from hespotex.records.build import Config, build_list, build_module, build_trainer
 from hespotex.records.checkpoint import load_weights
 from hespotex.records.facts import About
-from hespotex.training.calibrate import calibrate
+from hespotex.training.calibrate import fit_at_once
 from hespotex.training.run_folder import RunFolder
 
 
@@ -31,9 +31,7 @@ def prepared_module(config: Config, fold: Fold) -> ExpressionModule:
     """
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, fold.widths())
-    module.fit(fold)
-    if config["model"].get("calibrate"):
-        calibrate(config, fold, module)
+    fit_at_once(config, fold, module)
     if config["compile"]:
         module.compile_networks()
     return module

@@ -25,8 +25,14 @@ Patch = pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     "words",
-    [SHORT, STRICT, [*RIDGE, "data/expression=pearson_residuals"], [*SHORT, "fold.validation=0"]],
-    ids=["dual_stream", "strict", "residuals", "no validation"],
+    [
+        SHORT,
+        STRICT,
+        [*STRICT, "model.calibrate=true"],
+        [*RIDGE, "data/expression=pearson_residuals"],
+        [*SHORT, "fold.validation=0"],
+    ],
+    ids=["dual_stream", "strict", "calibrated", "residuals", "no validation"],
 )
 def test_a_clean_run_passes_every_rule(train: Run, words: list[str]) -> None:
     folder = train(*words)

@@ -70,6 +70,15 @@ class TestPlantedInTheFiles:
         pd.DataFrame({"epoch": [0, 1], "test/pcc_gene": [0.1, 0.2]}).to_csv(log, index=False)
         assert failed(clean) == ["test"]
 
+    def test_a_calibration_that_training_sections_do_not_give(self, train: Run) -> None:
+        folder = train(*STRICT, "model.calibrate=true")
+        content = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+        content["state_dict"]["calibration.slope"][3] *= 1.1
+        torch.save(content, folder / "checkpoints" / "best.ckpt")
+        edit(folder / "metrics.json", lambda metrics: metrics)
+        finding = audit(folder)["closed form"]
+        assert finding.verdict == FAIL and "calibration.slope" in finding.reason
+
     def test_scaling_of_one_gene(self, clean: Path) -> None:
         content = torch.load(clean / "checkpoints" / "best.ckpt", weights_only=True)
         content["state_dict"]["gene_mean"][3] *= 1.02
