@@ -73,6 +73,7 @@ RULES = {
     "pitch_um": POSITIVE,
     "mpp": PIXEL_SIZE,
     "viewer_mb": SIZE,
+    "zoom_mb": SIZE,
     "tissue.um_per_px": POSITIVE,
     "tissue.min_piece_um2": SIZE,
     "tissue.max_hole_um2": SIZE,

@@ -7,6 +7,10 @@ from scipy import sparse
 from hespotex.common.correlation import TINY
 from hespotex.metrics.genes import Array, Centred
 
+# nearest spots that count as neighbours; not those of the model's graph, which differ between
+# models
+MORAN_NEIGHBOURS = 6
+
 
 class Neighbours:
     """Which spots count as neighbours, each pair once.

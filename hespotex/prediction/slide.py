@@ -36,7 +36,7 @@ from hespotex.sections.regions import Region, slide_regions
 from hespotex.sections.section import Section, SectionKey
 from hespotex.sections.tissue import Tissue, slide_tissue
 
-OUTPUTS = ("flat", "qupath", "viewer_mb", "spatialdata")
+OUTPUTS = ("flat", "qupath", "viewer_mb", "zoom_mb", "spatialdata")
 log = logging.getLogger(__name__)
 
 

@@ -29,6 +29,7 @@ from hespotex.metrics import (
     own_metrics,
     section_metrics,
 )
+from hespotex.metrics.autocorrelation import MORAN_NEIGHBOURS
 from hespotex.records.facts import About
 from hespotex.records.layout import BEST, CONFIG, METRICS, PER_GENE, SPLIT
 from hespotex.records.manifest import write_manifest
@@ -43,9 +44,6 @@ from hespotex.sections.section import Section
 
 Scores = dict[str, float]
 log = logging.getLogger(__name__)
-# nearest spots that count as neighbours; not those of the model's graph, which differ between
-# models
-MORAN_NEIGHBOURS = 6
 # what is checked when it is read again, beside metrics.json
 WRITTEN = (CONFIG, SPLIT, PER_GENE, BEST)
 FACTS = ("section_id", "group", "n_spots", "n_genes")  # of a section's row; the rest are metrics

@@ -83,6 +83,37 @@ class TestQuPath:
             assert facts["measurements"][HOSTILE] == pytest.approx(table.X[i, 2], rel=1e-5)
             assert facts["measurements"]["nuclei"] == table.obs["nuclei"].iloc[i]
 
+    @pytest.mark.parametrize(
+        ("drawn", "asked", "told"),
+        [
+            (["LEFT"], ["LEFT", "FLAT"], ["LEFT"]),
+            ([], [], ["NOISE1", "FLAT"]),  # those that were found, the best first
+            ([], ["LEFT", "FLAT"], ["FLAT", "LEFT"]),  # found or not: they were asked for
+        ],
+    )
+    def test_which_genes_it_gets(
+        self,
+        table: ad.AnnData,
+        section: Section,
+        tissue: Tissue,
+        tmp_path: Path,
+        drawn: list[str],
+        asked: list[str],
+        told: list[str],
+    ) -> None:
+        def written() -> list[str]:
+            options: dict[str, Any] = {"viewer_mb": None, "asked": asked}
+            write_slide(table, section, tissue, drawn, tmp_path, **options)
+            (path,) = tmp_path.glob("*_spots.geojson")
+            first = json.loads(path.read_text())["features"][0]["properties"]["measurements"]
+            return [name for name in first if name in GENES]
+
+        assert written() == (drawn or asked)  # nothing says which are predicted best
+        table.var["test_pcc"] = [0.2, 0.3, 0.9, 0.4, 0.1]
+        table.var["found"] = [False, True, False, True, False]
+        table.var[["scored", "test_sections", "low", "high", "q"]] = [True, 4, 0.1, 0.9, 0.01]
+        assert written() == told
+
     def test_tissue_reads_back_as_a_mask(
         self, section: Section, tissue: Tissue, tmp_path: Path
     ) -> None:

@@ -29,6 +29,7 @@ CONFIG: dict[str, Any] = {
     "flat": "parquet",
     "qupath": True,
     "viewer_mb": 15,
+    "zoom_mb": 50,
     "spatialdata": False,
     "fold_std": True,
     "positions": None,

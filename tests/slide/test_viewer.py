@@ -13,6 +13,7 @@ import pytest
 from builders.slides import HOLE, SLIDE_MPP
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
 from hespotex.results.slide.evidence import earned
 from hespotex.results.slide.table import Feature, by_variance, slide_table
@@ -28,6 +29,7 @@ from .page import Page
 
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+MIXED = [[170, 0, 170], [85, 170, 0], [0, 85, 85]]  # light of three genes
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32) | st.just(float("nan")), min_size=1, max_size=20))
@@ -188,11 +190,84 @@ def test_keys_move_and_reach_everything(viewer: Page) -> None:
     viewer.page.keyboard.press("ArrowUp")
     assert viewer.tip((spot[0] - 60, spot[1] + 60)) == first
     reached = []
-    for _ in range(10):
+    for _ in range(12):
         viewer.page.keyboard.press("Tab")
         reached.append(viewer.page.evaluate("document.activeElement.id"))
-    zooms = ["zoom-in", "zoom-out", "zoom-all", "lasso"]
-    assert reached == [*zooms, "layer", "search", "features", "second", "third", "opacity"]
+    buttons = ["zoom-in", "zoom-out", "zoom-all", "spots", "lasso"]
+    fields = ["layer", "search", "features", "second", "third", "opacity"]
+    assert reached == [*buttons, *fields, ""]  # the last one opens the list of keys
+
+
+def test_keys_tell_the_spot_in_the_middle_and_turn_the_list(
+    viewer: Page, table: ad.AnnData
+) -> None:
+    viewer.canvas.focus()
+    middle = np.array([320.0, 240.0])
+    for key, right in (("ArrowRight", 60), ("ArrowRight", 60), ("ArrowLeft", -60)):
+        viewer.page.keyboard.press(key)
+        viewer.settle()
+        middle[0] += right / viewer.scale
+        distance = np.linalg.norm(viewer.pos - middle, axis=1)
+        near = int(distance.argmin())
+        reach = max(55 / 2 / SLIDE_MPP * viewer.scale, 10) / viewer.scale
+        if distance[near] < reach - 1:
+            assert f"spot {table.obs_names[near]} " in viewer.page.inner_text("#tip")
+        elif distance[near] > reach + 1:
+            assert not viewer.page.is_visible("#tip")
+    for key, shown in (("PageDown", "SIDE/ONE"), ("PageDown", "NOISE"), ("PageUp", "SIDE/ONE")):
+        viewer.page.keyboard.press(key)
+        assert viewer.page.inner_text("#shown") == shown
+    viewer.page.keyboard.press("PageUp")
+    viewer.page.keyboard.press("PageUp")  # there is none before the first
+    assert viewer.page.inner_text("#shown") == "LEFT"
+    viewer.page.keyboard.press("/")
+    assert viewer.page.evaluate("document.activeElement.id") == "search"
+
+
+def test_spots_can_be_hidden(viewer: Page) -> None:
+    spot = viewer.at(40)
+    shown = viewer.colour(spot)
+    viewer.canvas.press("h")
+    viewer.settle()
+    bare = viewer.colour(spot)
+    assert np.abs(np.subtract(bare, shown)).max() > 30
+    assert viewer.page.get_attribute("#spots", "aria-pressed") == "false"
+    viewer.page.click("#spots")
+    viewer.settle()
+    assert viewer.colour(spot) == shown
+
+
+def test_large_spots_are_rings(viewer: Page) -> None:
+    """What lies in a spot is seen, and its colour at the rim."""
+    viewer.page.locator("#opacity").fill("100")
+    viewer.settle()
+    i = int(np.linalg.norm(viewer.pos - [320, 240], axis=1).argmin())
+    x, y = viewer.at(i)
+    filled = viewer.colour((x, y))
+    zoom = 12 / viewer.scale  # a spot is 165 px across
+    still = np.floor([x, y])  # a pointer stands at whole px
+    viewer.page.mouse.move(*still)
+    viewer.page.mouse.wheel(0, -np.log(zoom) / 0.0016)
+    viewer.settle()
+    x, y = still + ([x, y] - still) * zoom
+    radius = 55 / 2 / SLIDE_MPP * 12
+    assert np.abs(np.subtract(viewer.colour((x + 0.93 * radius, y)), filled)).max() < 12
+    assert np.abs(np.subtract(viewer.colour((x, y)), filled)).max() > 30
+
+
+def test_the_autocorrelation_of_what_is_shown(viewer: Page, table: ad.AnnData) -> None:
+    """By the formula, over the six nearest spots; none for a gene without a pattern to have."""
+    away = table.X[:, 0].astype(float) - table.X[:, 0].mean(dtype=float)
+    distance = cdist(viewer.pos, viewer.pos).round()
+    np.fill_diagonal(distance, np.inf)
+    near = np.argsort(distance, axis=1, kind="stable")[:, :6]
+    moran = (away[near] * away[:, None]).sum() / near.size / (away**2).mean()
+    text = viewer.page.inner_text("#moran")
+    assert float(text.removeprefix("Moran's I ")) == pytest.approx(moran, abs=0.02) and moran > 0.8
+    viewer.choose("NOISE1")
+    assert abs(float(viewer.page.inner_text("#moran").removeprefix("Moran's I "))) < 0.25
+    viewer.choose("FLAT")
+    assert viewer.page.inner_text("#moran") == ""
 
 
 def test_search_narrows_the_list_and_enter_chooses(viewer: Page) -> None:
@@ -428,7 +503,7 @@ def test_many_genes_fill_the_page_and_no_more(section: Section, tmp_path: Path) 
 
 
 def test_two_or_three_as_one_coloured_overlay(viewer: Page, table: ad.AnnData) -> None:
-    """The one that is shown in magenta and the other in green; three in red, green and blue."""
+    """The one that is shown in magenta and the other in green; three in magenta, green and teal."""
     viewer.page.locator("#opacity").fill("100")
     viewer.page.fill("#second", "NOISE1")
     viewer.settle()
@@ -449,7 +524,8 @@ def test_two_or_three_as_one_coloured_overlay(viewer: Page, table: ad.AnnData) -
     viewer.settle()
     for i in (3, 40, 77):
         left, noise, third = (float(share[i]) for share in shares)
-        assert viewer.colour(viewer.at(i)) == pytest.approx([left, noise, third], abs=3)
+        light = np.array([left, noise, third]) @ MIXED / 255
+        assert viewer.colour(viewer.at(i)) == pytest.approx(light, abs=3)
     for name in ("#second", "#third"):
         viewer.page.fill(name, "no such gene")
     viewer.settle()

@@ -32,6 +32,7 @@ COLUMNS = {
 FOUND = "found"
 NOT_FOUND = "not found"
 UNSCORED = "never scored"
+FEW = 20  # genes that `first_genes` names
 UNKNOWN = "no score"  # none lies with the model, or one section alone
 
 
@@ -93,6 +94,18 @@ def by_evidence(table: ad.AnnData, genes: Sequence[str]) -> list[str]:
     pcc = known["test_pcc"].fillna(-np.inf).to_numpy(dtype=float)
     order = np.lexsort((-pcc, ~known["found"].to_numpy(dtype=bool)))  # the last key goes first
     return [genes[i] for i in order]
+
+
+def first_genes(table: ad.AnnData, asked: Sequence[str]) -> list[str]:
+    """The few genes that are written where all would be too many: the best predicted of those that
+    were asked for, or without any the best predicted of those that were found.
+    """
+    if asked:
+        return by_evidence(table, asked)[:FEW]
+    if "found" not in table.var:
+        return []
+    found = table.var_names[table.var["found"].to_numpy(dtype=bool)]
+    return by_evidence(table, [str(gene) for gene in found])[:FEW]
 
 
 def earned(table: ad.AnnData, gene: str) -> Earned:

@@ -35,6 +35,7 @@ WORDS = (
     "flat",
     "qupath",
     "viewer_mb",
+    "zoom_mb",
     "spatialdata",
 )
 

@@ -1,14 +1,16 @@
 """All files of one predicted slide."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 
 from hespotex.common.files import safe_name, safe_names
 from hespotex.results.figures.maps import draw_maps, draw_pair
 from hespotex.results.predictions import write_h5ad
-from hespotex.results.slide.evidence import earned
+from hespotex.results.slide.evidence import earned, first_genes
 from hespotex.results.slide.flat import write_flat
 from hespotex.results.slide.outline import draw_tissue
 from hespotex.results.slide.qupath import write_spots, write_tissue
@@ -18,6 +20,7 @@ from hespotex.results.slide.spatial import write_spatialdata
 from hespotex.results.slide.table import set_features
 from hespotex.results.slide.trust import trust_of
 from hespotex.results.slide.viewer import write_viewer
+from hespotex.results.slide.viewer.tiles import FOLDER, write_tiles
 from hespotex.sections.images import open_image
 from hespotex.sections.regions import Region
 from hespotex.sections.section import Section
@@ -35,18 +38,20 @@ def write_slide(
     flat: str | None = None,
     qupath: bool = True,
     viewer_mb: float | None = 15.0,
+    zoom_mb: float | None = 50.0,
     spatialdata: bool = False,
 ) -> None:
     """Write `{slide}.h5ad` last of all, so that where it is, the others are too.
 
     Args:
         table: see `slide_table`, with its gene sets scored.
-        genes: those to draw; QuPath gets them.
+        genes: those to draw; QuPath gets them, or without any `first_genes`.
         asked: those that the user has named, which come first in the viewer; None for `genes`.
         regions: those whose means go to `{slide}_regions.csv`; the viewer draws them.
         flat: `csv` or `parquet` for `{slide}_spots.*`.
         qupath: `{slide}_spots.geojson`.
         viewer_mb: size of `{slide}.html`; None leaves it out.
+        zoom_mb: size of `{slide}_tiles/`, into which the page zooms; None leaves it out.
         spatialdata: `{slide}.zarr`.
     """
     slide = safe_name(section.section_id)
@@ -57,7 +62,8 @@ def write_slide(
     if flat:
         write_flat(table, folder / f"{slide}_spots.{flat}")
     if qupath:
-        write_spots(table, genes, folder / f"{slide}_spots.geojson", origin)
+        told = genes or first_genes(table, asked or [])
+        write_spots(table, told, folder / f"{slide}_spots.geojson", origin)
     # of an earlier call, with regions
     (folder / f"{slide}{REGIONS}").unlink(missing_ok=True)
     if regions:
@@ -65,10 +71,20 @@ def write_slide(
         write_regions(means, folder / f"{slide}{REGIONS}")
     if viewer_mb:
         page = folder / f"{slide}.html"
-        write_viewer(table, section, asked or genes, page, viewer_mb, regions)
+        tiles = _tiles(section, tissue, folder / f"{slide}{FOLDER}", zoom_mb)
+        write_viewer(table, section, asked or genes, page, viewer_mb, regions, tiles)
     if spatialdata:
         write_spatialdata(table, folder / f"{slide}.zarr")
     write_h5ad(table, folder / f"{slide}.h5ad")
+
+
+def _tiles(
+    section: Section, tissue: Tissue, folder: Path, zoom_mb: float | None
+) -> dict[str, Any] | None:
+    found = write_tiles(section, tissue, folder, zoom_mb) if zoom_mb else None
+    if not found:  # those of an earlier call would be of no page
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
 
 
 def _draw_maps(table: ad.AnnData, slide: str, genes: list[str], folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import anndata as ad
 import cv2
@@ -22,12 +23,12 @@ from hespotex.results.slide.regions import inside
 from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.trust import trust_of
 from hespotex.results.slide.viewer.features import ASKED, LEVELS, chosen_features, opened
+from hespotex.results.slide.viewer.tiles import PICTURE_PX
 from hespotex.sections.images import open_image
 from hespotex.sections.regions import Region
 from hespotex.sections.section import Section
 
 log = logging.getLogger(__name__)
-PICTURE_PX = 2000
 JPEG_QUALITY = 80
 OWN_BYTES = 45_000  # of the page itself, generously
 # of the page: what its values say of other slides, by how the model's inputs are standardised
@@ -47,6 +48,7 @@ def write_viewer(
     path: Path,
     max_mb: float = 15.0,
     regions: Sequence[Region] = (),
+    tiles: dict[str, Any] | None = None,
 ) -> None:
     """The slide with its spots: pan and zoom, choose what colours the spots, read their values.
 
@@ -56,6 +58,7 @@ def write_viewer(
           opens on the best predicted of them; others follow by their PCC in cross-validation.
         max_mb: the page holds as many genes as fit; what was left out is said on it.
         regions: they are outlined, with the mean over their spots of what is shown.
+        tiles: what `write_tiles` has written beside the page.
     """
     picture, scale = section_picture(section, PICTURE_PX)
     jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[
@@ -68,6 +71,7 @@ def write_viewer(
         "colours": _colours(),
         "regions": _outlines(table, regions, scale),
         "scale": scale,
+        "tiles": tiles,
         "origin": open_image(section.image).origin if section.image else (0, 0),
     }
     room = int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
@@ -80,11 +84,13 @@ def write_viewer(
         levels=LEVELS_OF.get(str(table.uns["hespotex"].get("standardize")), ""),
         remarks=[*trust.remarks, *_too_good(table)],
         asked=any(feature["kind"] == ASKED for feature in data["features"]),
-        facts=_facts(table, section),
+        facts=_facts(table, section, tiles),
+        tiles_folder=unquote(tiles["folder"]) if tiles else "",
         left_out=left_out,
         max_mb=f"{max_mb:g}",
         style=_part("viewer.css"),
         drawing=_part("drawing.js"),
+        tiles=_part("tiles.js"),
         overlay=_part("overlay.js"),
         regions=_part("regions.js"),
         control=_part("control.js"),
@@ -126,13 +132,15 @@ def _outlines(table: ad.AnnData, regions: Sequence[Region], scale: float) -> lis
     ]
 
 
-def _facts(table: ad.AnnData, section: Section) -> dict[str, str]:
+def _facts(table: ad.AnnData, section: Section, tiles: dict[str, Any] | None) -> dict[str, str]:
     about = {
         name: str(table.uns["hespotex"][name]) for name in FACTS if table.uns["hespotex"].get(name)
     }
     spots = f"{table.n_obs:,} of {section.spot_diameter_um:g} µm, {section.pitch_um:g} µm apart"
     own = {"values": str(table.uns["hespotex"]["unit"]), "spots": spots}
     own["pixel size"] = f"{section.mpp:.4g} µm ({section.mpp_source})"
+    if tiles:
+        own["zoom"] = f"down to {tiles['um']:.3g} µm a px"
     unlike = trust_of(table.uns["hespotex"]).unlike_training
     if np.isfinite(unlike):
         own["unlike training"] = f"{unlike:.0%} of the spots"

@@ -36,6 +36,7 @@ function show(feature, number) {
   shown = { feature, layer, levels, order };
   element("unit").textContent = layer.unit;
   element("low").textContent = (layer.low > layer.min ? "≤ " : "") + format(layer.low);
+  element("moran").textContent = layer.moran === null ? "" : `Moran's I ${layer.moran.toFixed(2)}`;
   element("high").textContent = (layer.high < layer.max ? "≥ " : "") + format(layer.high);
   mix();
 }
@@ -74,9 +75,12 @@ function move(right, down) {
   hideTip();
 }
 
+/** The largest scale: beyond it there is nothing more to see. */
+const closest = () => NATURAL * 4 || view.whole * 60;
+
 /** Zoom so that what is at (u, v) stays there. */
 function zoom(factor, u = canvas.clientWidth / 2, v = canvas.clientHeight / 2) {
-  const scale = Math.min(Math.max(view.scale * factor, view.whole / 2), view.whole * 60);
+  const scale = Math.min(Math.max(view.scale * factor, view.whole / 2), closest());
   view.left = u - ((u - view.left) * scale) / view.scale;
   view.top = v - ((v - view.top) * scale) / view.scale;
   view.scale = scale;
@@ -174,15 +178,43 @@ canvas.addEventListener(
 
 // ---- keys and controls
 
+/** The next of the list, or the one before. */
+function turn(step) {
+  const options = element("features").options;
+  const at = [...options].findIndex((option) => data.features[option.value] === shown.feature);
+  const next = options[Math.min(Math.max(at + step, 0), options.length - 1)];
+  if (!next) return;
+  next.selected = true;
+  choose(Number(next.value));
+}
+
+function toggleSpots() {
+  const on = element("spots").getAttribute("aria-pressed") === "true";
+  element("spots").setAttribute("aria-pressed", String(!on));
+  redraw();
+}
+
+/** Who moves by keys reads the spot in the middle. */
+function moveByKey(right, down) {
+  move(right, down);
+  showTip(canvas.clientWidth / 2, canvas.clientHeight / 2);
+}
+
 const KEYS = {
-  ArrowLeft: () => move(MOVE_STEP, 0),
-  ArrowRight: () => move(-MOVE_STEP, 0),
-  ArrowUp: () => move(0, MOVE_STEP),
-  ArrowDown: () => move(0, -MOVE_STEP),
+  ArrowLeft: () => moveByKey(MOVE_STEP, 0),
+  ArrowRight: () => moveByKey(-MOVE_STEP, 0),
+  ArrowUp: () => moveByKey(0, MOVE_STEP),
+  ArrowDown: () => moveByKey(0, -MOVE_STEP),
   "+": () => zoom(ZOOM_STEP),
   "=": () => zoom(ZOOM_STEP), // plus without shift
   "-": () => zoom(1 / ZOOM_STEP),
   0: showAll,
+  1: () => zoom((NATURAL || closest()) / view.scale),
+  PageDown: () => turn(1),
+  PageUp: () => turn(-1),
+  h: toggleSpots,
+  H: toggleSpots,
+  "/": () => element("search").focus(),
 };
 
 canvas.addEventListener("keydown", (event) => {
@@ -193,6 +225,7 @@ canvas.addEventListener("keydown", (event) => {
 element("zoom-in").addEventListener("click", () => zoom(ZOOM_STEP));
 element("zoom-out").addEventListener("click", () => zoom(1 / ZOOM_STEP));
 element("zoom-all").addEventListener("click", showAll);
+element("spots").addEventListener("click", toggleSpots);
 element("opacity").addEventListener("input", redraw);
 element("search").addEventListener("input", (event) => list(event.target.value));
 element("search").addEventListener("keydown", (event) => {

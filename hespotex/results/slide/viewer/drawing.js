@@ -4,6 +4,8 @@
 
 const LEVELS = 255; // byte 255: no value
 const LEAST_RADIUS = 1.5; // CSS px of a spot that can still be seen
+const RING_RADIUS = 40; // CSS px from which a spot is a ring, so that its nuclei are seen
+const RING_WIDTH = 0.15; // of the radius
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
@@ -40,8 +42,9 @@ function draw() {
   canvas.height = Math.round(height * ratio);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.drawImage(picture, view.left, view.top, data.width * view.scale, data.height * view.scale);
+  drawTiles(width, height, ratio);
   context.globalAlpha = element("opacity").value / 100;
-  drawSpots(width, height);
+  if (element("spots").getAttribute("aria-pressed") === "true") drawSpots(width, height);
   context.globalAlpha = 1;
   for (const region of data.regions) drawRegion(region);
   if (outline) drawRegion({ name: "", rings: [outline] });
@@ -52,6 +55,9 @@ function draw() {
 /** Spots of one colour that follow each other share a path: thousands of them are drawn in a few milliseconds. */
 function drawSpots(width, height) {
   const radius = spotRadius();
+  const paint = radius < RING_RADIUS ? "fill" : "stroke";
+  const drawn = paint === "fill" ? radius : radius * (1 - RING_WIDTH / 2);
+  context.lineWidth = radius * RING_WIDTH;
   let colour = null;
   context.beginPath();
   for (const i of shown.order) {
@@ -59,15 +65,15 @@ function drawSpots(width, height) {
     if (u < -radius || v < -radius || u > width + radius || v > height + radius) continue;
     const own = overlay.length ? mixed(i) : colourOf(shown.levels[i]);
     if (own !== colour) {
-      context.fill();
+      context[paint]();
       context.beginPath();
       colour = own;
-      context.fillStyle = colour;
+      context[`${paint}Style`] = colour;
     }
-    context.moveTo(u + radius, v);
-    context.arc(u, v, radius, 0, 2 * Math.PI);
+    context.moveTo(u + drawn, v);
+    context.arc(u, v, drawn, 0, 2 * Math.PI);
   }
-  context.fill();
+  context[paint]();
 }
 
 /** White beside black: seen on glass, tissue and spots. */

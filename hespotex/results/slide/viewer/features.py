@@ -10,15 +10,19 @@ import anndata as ad
 import numpy as np
 from numpy.typing import NDArray
 
+from hespotex.metrics.autocorrelation import MORAN_NEIGHBOURS, Neighbours, morans_i
+from hespotex.metrics.genes import Centred
 from hespotex.results.slide.evidence import by_evidence, earned
 from hespotex.results.slide.table import (
     Feature,
     by_variance,
     gene_features,
     layer_features,
+    positions,
     set_features,
     spot_features,
 )
+from hespotex.sections.graph import knn_edges
 
 LEVELS = 255  # steps from lowest to highest value; byte 255 is "no value"
 COLOUR_RANGE = (1, 99)  # percentiles at the ends of the colour bar, as in the maps
@@ -56,25 +60,39 @@ def _in_order(
     table: ad.AnnData, genes: list[str], regions: NDArray[np.bool_]
 ) -> Iterator[dict[str, Any]]:
     further = [gene for gene in by_variance(table) if gene not in set(genes)]
+    near = neighbours_of(table)
     for feature in gene_features(table, by_evidence(table, genes)):
-        yield _gene(table, feature, ASKED) | _means(feature, regions)
+        yield _gene(table, feature, ASKED, near) | _means(feature, regions)
     for feature in chain(spot_features(table), set_features(table)):
-        yield _plain(feature) | _means(feature, regions)
+        yield _plain(feature, near) | _means(feature, regions)
     for feature in gene_features(table, by_evidence(table, further)):
-        yield _gene(table, feature, feature.kind) | _means(feature, regions)
+        yield _gene(table, feature, feature.kind, near) | _means(feature, regions)
 
 
-def _gene(table: ad.AnnData, feature: Feature, kind: str) -> dict[str, Any]:
+def neighbours_of(table: ad.AnnData) -> Neighbours:
+    """The spots that count as neighbours, as in the scores of test sections."""
+    um = positions(table)[["x_um", "y_um"]].to_numpy()
+    return Neighbours(knn_edges(um, MORAN_NEIGHBOURS), table.n_obs)
+
+
+def _gene(table: ad.AnnData, feature: Feature, kind: str, near: Neighbours) -> dict[str, Any]:
     """A gene with what it has earned, and its further layers."""
     own = earned(table, feature.name)
-    layers = [quantised(layer) for layer in layer_features(table, feature.name)]
+    layers = [_layer(layer, near) for layer in layer_features(table, feature.name)]
     known = {"kind": kind, "state": own.state, "short": own.short, "evidence": own.sentence}
-    return {"name": feature.name, **known, "layers": [_predicted(feature), *layers]}
+    predicted = _layer(feature, near) | {"name": "prediction"}
+    return {"name": feature.name, **known, "layers": [predicted, *layers]}
 
 
-def _plain(feature: Feature) -> dict[str, Any]:
+def _plain(feature: Feature, near: Neighbours) -> dict[str, Any]:
     known = {"kind": feature.kind, "state": "", "short": "", "evidence": ""}
-    return {"name": feature.name, **known, "layers": [quantised(feature)]}
+    return {"name": feature.name, **known, "layers": [_layer(feature, near)]}
+
+
+def _layer(feature: Feature, near: Neighbours) -> dict[str, Any]:
+    """A layer in bytes, with its Moran's I; None where that has no value."""
+    moran = float(morans_i(Centred.of(feature.values[None]), near)[0])
+    return quantised(feature) | {"moran": round(moran, 3) if np.isfinite(moran) else None}
 
 
 def _means(feature: Feature, regions: NDArray[np.bool_]) -> dict[str, Any]:
@@ -82,10 +100,6 @@ def _means(feature: Feature, regions: NDArray[np.bool_]) -> dict[str, Any]:
     values = [feature.values[held] for held in regions]
     known = [own[np.isfinite(own)].astype(np.float64) for own in values]
     return {"means": [float(f"{own.mean():.6g}") if len(own) else None for own in known]}
-
-
-def _predicted(feature: Feature) -> dict[str, Any]:
-    return quantised(feature) | {"name": "prediction"}
 
 
 def opened(features: list[dict[str, Any]]) -> int:

@@ -2,7 +2,8 @@
 
 // Two or three features at once, each in a colour of its own.
 
-const MIXED = { 2: [[255, 0, 255], [0, 255, 0]], 3: [[255, 0, 0], [0, 255, 0], [0, 0, 255]] };
+// Light that adds up to white; told apart, mixtures too, with any kind of colour blindness (tests/slide/test_colours.py).
+const MIXED = { 2: [[255, 0, 255], [0, 255, 0]], 3: [[170, 0, 170], [85, 170, 0], [0, 85, 85]] };
 
 /** What is shown, and what the fields of the overlay name beside it. */
 function mix() {
