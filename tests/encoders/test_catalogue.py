@@ -62,6 +62,9 @@ FACTS = {
     "prost40m": Facts(384, 21_619_584, gated=False),
     "openmidnight": Facts(1536, 1_134_774_272),
     "omiclip": Facts(768, 306_724_864),
+    "conch_v1_5": Facts(768, 306_711_296),
+    "keep": Facts(768, 304_728_576, gated=False),
+    "ctranspath": Facts(768, 27_520_038, gated=False),
     "efficientnet_lite0": Facts(304, 3_371_008, gated=False),
     "mobilenet": Facts(1280, 2_223_872, gated=False),
 }
@@ -117,7 +120,8 @@ def test_the_config_says_how_wide_the_embedding_is(name: str) -> None:
 def test_preprocessing_is_complete(name: str) -> None:
     settings = settings_of(name)
     assert settings["patch_px"] == settings["input_px"] in {224, 256, 448}
-    assert settings["patch_um"] == [settings["patch_px"] * 0.5]
+    um_per_px = 1.0 if name == "ctranspath" else 0.5  # as its authors cut their patches
+    assert settings["patch_um"] == [settings["patch_px"] * um_per_px]
     assert all(0.3 < mean < 0.8 for mean in settings["mean"])
     assert all(0.1 < std <= 0.5 for std in settings["std"])
     assert len(settings["mean"]) == len(settings["std"]) == 3

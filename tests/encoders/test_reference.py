@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from timm.layers import SwiGLUPacked
+from timm.models.swin_transformer import checkpoint_filter_fn
 from torch import Tensor, nn
 
 from hespotex.records.build import build
@@ -382,6 +383,130 @@ def test_resnet50_as_hest_takes_it(pictures: list[Image.Image], tmp_path: Path) 
         (features,) = reference(prepared(pictures, *IMAGENET))
     found = embedded(published("resnet50", save(network, tmp_path)), pictures)
     torch.testing.assert_close(found, features.mean((2, 3)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("stored", [14, 28])
+def test_conch_v1_5_as_its_authors_compute_it(
+    stored: int, pictures: list[Image.Image], tmp_path: Path
+) -> None:
+    """By the published formula from named weights: positions resized, a query's attention."""
+    torch.manual_seed(0)
+    trunk = shake(
+        timm.create_model("vit_large_patch16_224", num_classes=0, depth=1, init_values=1.0)
+    )
+    width = trunk.embed_dim
+    sizes = {
+        "attn_pool_contrast.query": (1, 768),
+        "attn_pool_contrast.ln_k.weight": (width,),
+        "attn_pool_contrast.ln_k.bias": (width,),
+        "attn_pool_contrast.ln_q.weight": (768,),
+        "attn_pool_contrast.ln_q.bias": (768,),
+        "attn_pool_contrast.to_q.weight": (768, 768),
+        "attn_pool_contrast.to_kv.weight": (2 * 768, width),
+        "attn_pool_contrast.to_out.weight": (768, 768),
+        "ln_contrast.weight": (768,),
+        "ln_contrast.bias": (768,),
+    }
+    own = {name: torch.randn(size) * 0.05 for name, size in sizes.items()}
+    state = {f"trunk.{name}": value for name, value in trunk.state_dict().items()} | own
+    positions = torch.randn(1, 1 + stored**2, width) * 0.05
+    state["trunk.pos_embed"] = positions
+    torch.save(state, tmp_path / "pytorch_model_vision.bin")
+
+    large = [picture.resize((448, 448), Image.Resampling.NEAREST) for picture in pictures]
+    grid = positions[:, 1:].reshape(1, stored, stored, width).permute(0, 3, 1, 2)
+    if stored == 28:
+        grid = (
+            timm.layers.resample_abs_pos_embed(
+                positions, [14, 14], interpolation="bilinear", antialias=False
+            )[:, 1:]
+            .reshape(1, 14, 14, width)
+            .permute(0, 3, 1, 2)
+        )
+    grid = nn.functional.interpolate(grid, scale_factor=(28.1 / 14, 28.1 / 14), mode="bicubic")
+    with torch.inference_mode():
+        tokens = trunk.patch_embed.proj(prepared(large, *IMAGENET)).flatten(2).transpose(1, 2)
+        tokens = tokens + grid.flatten(2).transpose(1, 2)
+        first = (trunk.cls_token + positions[:, :1]).expand(2, -1, -1)
+        tokens = trunk.norm(trunk.blocks(torch.cat([first, tokens], dim=1)))
+        expected = attended(tokens, {k.rpartition("pool_contrast.")[2]: v for k, v in own.items()})
+    size = {"patch_px": 448, "input_px": 448}
+    encoder = published("conch_v1_5", tmp_path, {"depth": 1}, **size)
+    torch.testing.assert_close(embedded(encoder, large), expected, rtol=1e-4, atol=1e-5)
+
+
+def attended(tokens: Tensor, own: dict[str, Tensor]) -> Tensor:
+    """One query's attention with eight heads, a head at a time."""
+
+    def normed(values: Tensor, name: str) -> Tensor:
+        return nn.functional.layer_norm(
+            values, values.shape[-1:], own[f"{name}.weight"], own[f"{name}.bias"]
+        )
+
+    keys, values = (normed(tokens, "ln_k") @ own["to_kv.weight"].T).split(768, dim=-1)
+    query = normed(own["query"], "ln_q") @ own["to_q.weight"].T
+    heads = []
+    for at in range(0, 768, 96):
+        part = slice(at, at + 96)
+        share = (keys[..., part] @ query[0, part] / 96**0.5).softmax(dim=1)
+        heads.append((share[..., None] * values[..., part]).sum(dim=1))
+    return normed(torch.cat(heads, dim=-1) @ own["to_out.weight"].T, "ln_contrast")
+
+
+@pytest.mark.parametrize("scales", ["gamma", "weight"])
+def test_keep_by_its_formula(scales: str, pictures: list[Image.Image], tmp_path: Path) -> None:
+    """With its text tower beside it, and the scales of the layers under either name."""
+    torch.manual_seed(0)
+    visual = shake(
+        timm.create_model("vit_large_patch16_224", num_classes=0, depth=1, init_values=1e-5)
+    )
+    head = shake(nn.Sequential(nn.Linear(1024, 768), nn.GELU(), nn.Linear(768, 768)))
+    with torch.inference_mode():
+        expected = nn.functional.normalize(head(visual(prepared(pictures, *IMAGENET))), dim=-1)
+    tower = {
+        f"visual.{k}".replace(".gamma", f".{scales}"): v for k, v in visual.state_dict().items()
+    }
+    text = {"text.pooler.dense.bias": torch.zeros(3), "logit_scale": torch.ones(1)}
+    layers = {f"visual_head.{k}": v for k, v in head.state_dict().items()}
+    save_file(tower | layers | text, tmp_path / "model.safetensors")
+    found = embedded(published("keep", tmp_path, {"depth": 1}), pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+class Stem(nn.Sequential):
+    """CTransPath's convolutions, with channels last as timm has them today."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.norm(self.proj(pixels).permute(0, 2, 3, 1))  # type: ignore[operator]
+
+
+def test_ctranspath_from_the_names_of_old_timm(pictures: list[Image.Image], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = timm.create_model("swin_tiny_patch4_window7_224", num_classes=0)
+    convolutions = [nn.Conv2d(3, 12, 3, 2, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU()]
+    convolutions += [nn.Conv2d(12, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU()]
+    stem = Stem()
+    stem.add_module("proj", nn.Sequential(*convolutions, nn.Conv2d(24, 96, 1)))
+    stem.add_module("norm", nn.LayerNorm(96))
+    network.patch_embed = stem
+    shake(network)
+    with torch.inference_mode():
+        expected = network(prepared(pictures, *IMAGENET))
+    state = network.state_dict()
+    old = {}
+    for key, value in state.items():
+        parts = key.split(".")
+        if parts[2:3] == ["downsample"]:
+            parts[1] = str(int(parts[1]) - 1)
+        old[".".join(parts)] = value
+    old["layers.0.blocks.1.attn_mask"] = torch.zeros(64, 49, 49)
+    old["layers.0.blocks.0.attn.relative_position_index"] = torch.zeros(49, 49, dtype=torch.long)
+    again = checkpoint_filter_fn(dict(old), network)
+    assert again.keys() == state.keys()  # so timm's own reader understands these names
+    torch.save({"model": old}, tmp_path / "ctranspath.pth")
+    found = embedded(published("ctranspath", tmp_path), pictures)
+    assert found.shape == (2, 768)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_phikon_as_timm_computes_it(pictures: list[Image.Image], tmp_path: Path) -> None:

@@ -3,8 +3,9 @@ there is tissue.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import cv2
@@ -28,7 +29,8 @@ SAMPLED = 16  # tiles that are encoded to learn how large all will be
 Picture = NDArray[np.uint8]
 
 
-class Level(NamedTuple):
+@dataclass(frozen=True)
+class Level:
     """Tiles of one scale.
 
     Attributes:
@@ -186,10 +188,11 @@ class _Pyramid:
         Yields:
             The tiles of a row at half their size, by column.
         """
-        step, held = self.levels[depth]
+        level = self.levels[depth]
+        step = level.step
         (self.folder / str(step)).mkdir()
         finer = self.rows(depth - 1, bar) if depth else iter(())
-        for row, columns in enumerate(held):
+        for row, columns in enumerate(level.held):
             pair = [next(finer, {}), next(finer, {})]
             halves = {}
             for column in map(int, np.flatnonzero(columns)):
