@@ -85,7 +85,7 @@ def resized(positions: Tensor, side: int) -> Tensor:
     """
     first, rest = positions[:, :1], positions[:, 1:]
     n = round(rest.shape[1] ** 0.5)
-    grid = rest.unflatten(1, (n, n)).permute(0, 3, 1, 2)
+    grid = rest.reshape(len(rest), n, n, -1).permute(0, 3, 1, 2)
     if n != SMALL_GRID:
         grid = nn.functional.interpolate(grid, (SMALL_GRID, SMALL_GRID), mode="bilinear")
     if side != SMALL_GRID:

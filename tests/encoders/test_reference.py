@@ -443,7 +443,7 @@ def attended(tokens: Tensor, own: dict[str, Tensor]) -> Tensor:
             values, values.shape[-1:], own[f"{name}.weight"], own[f"{name}.bias"]
         )
 
-    keys, values = (normed(tokens, "ln_k") @ own["to_kv.weight"].T).split(768, dim=-1)
+    keys, values = (normed(tokens, "ln_k") @ own["to_kv.weight"].T).chunk(2, dim=-1)
     query = normed(own["query"], "ln_q") @ own["to_q.weight"].T
     heads = []
     for at in range(0, 768, 96):
