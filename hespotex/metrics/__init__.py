@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hespotex.metrics.autocorrelation import Neighbours, morans_i
     from hespotex.metrics.genes import Centred, gene_pearson
+    from hespotex.metrics.given import pearson_given
     from hespotex.metrics.maps import Raster
     from hespotex.metrics.moments import GeneMoments
     from hespotex.metrics.own import Metric, own_metrics
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
         ceiling_metrics,
         gene_metrics,
         gene_set_metrics,
+        mean_of_known,
         section_metrics,
     )
     from hespotex.metrics.training import SectionScores
@@ -29,8 +31,10 @@ __all__ = [
     "gene_metrics",
     "gene_pearson",
     "gene_set_metrics",
+    "mean_of_known",
     "morans_i",
     "own_metrics",
+    "pearson_given",
     "section_metrics",
 ]
 
@@ -39,9 +43,18 @@ def __getattr__(name: str) -> Any:
     """Imported when it is first asked for: tables need the names of metrics, and no torch."""
     if name not in __all__:
         raise AttributeError(f"module 'hespotex.metrics' has no attribute {name!r}")
-    from hespotex.metrics import autocorrelation, genes, maps, moments, own, section, training
+    from hespotex.metrics import (
+        autocorrelation,
+        genes,
+        given,
+        maps,
+        moments,
+        own,
+        section,
+        training,
+    )
 
-    for module in (autocorrelation, genes, maps, moments, own, section, training):
+    for module in (autocorrelation, genes, given, maps, moments, own, section, training):
         found = getattr(module, name, None)
         if getattr(found, "__module__", None) == module.__name__:  # not what it has imported
             return found

@@ -45,6 +45,17 @@ SECTION_METRICS = (  # in the order of the tables
         "pcc_gene over noise_ceiling, of the genes that have both",
         "share of the noise ceiling",
     ),
+    Listed(
+        "pcc_given_depth",
+        "pcc_gene of what is left when a line in log(1 + counts of the spot) is taken out of"
+        " prediction and measurement",
+        "PCC given depth",
+    ),
+    Listed(
+        "pcc_given_nuclei",
+        "the same with log(1 + nuclei); no value with nuclei=none",
+        "PCC given nuclei",
+    ),
     Listed("spearman", "rank correlation, mean over genes", "Spearman"),
     Listed("mse", "mean squared error, in squared units of the target, mean over genes"),
     Listed("rmse", "root of it, in units of the target, mean over genes", "RMSE"),

@@ -188,6 +188,11 @@ def known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values[np.isfinite(values)]
 
 
+def mean_of_known(values: NDArray[np.float64]) -> float:
+    """Mean of the values that are there, NaN of nothing."""
+    return mean(known(values))
+
+
 def mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
     """Mean, NaN of nothing."""
     return float(np.mean(values)) if len(values) else float("nan")

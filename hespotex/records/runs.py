@@ -21,6 +21,9 @@ from hespotex.records.search import in_words
 
 log = logging.getLogger(__name__)
 ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
+# ends of the names of controls whose option brings an encoder, or a target, of its own
+RANDOM = "_random"
+RESIDUALS = "_residuals"
 WORDS = ("section_id", "group")  # of a section's row; all else there is a number
 NUMBERS = Rule(
     "numbers",
@@ -157,12 +160,12 @@ def newest(runs: Runs) -> Runs:
 
 def told_apart(runs: Runs, folder: Path) -> Runs:
     """The runs, with models named after their encoder where there are several, and after their data
-    set.
+    set; a control with an encoder of its own is named for it.
 
     Args:
         folder: below which they lie.
     """
-    if len({run.encoder for run in runs}) > 1:
+    if len({run.encoder for run in runs if not run.model.endswith(RANDOM)}) > 1:
         runs = [replace(run, name=f"{run.model}, {run.encoder}") for run in runs]
     sets = data_sets(runs)
     if len(sets) == 1:
@@ -193,7 +196,9 @@ def data_sets(runs: Runs) -> list[Runs]:
 
 def _differ(a: RunRecord, b: RunRecord) -> bool:
     """Whether their own records say that two runs were not given the same data."""
-    if a.data != b.data or a.unit != b.unit:
+    if a.data != b.data:
+        return True
+    if a.unit != b.unit and a.model.endswith(RESIDUALS) == b.model.endswith(RESIDUALS):
         return True
     if a.fold_strategy == b.fold_strategy and a.split.n_folds != b.split.n_folds:
         return True

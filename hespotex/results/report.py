@@ -1,5 +1,6 @@
 """The summary as Markdown: tables, labels and maps, each fold strategy by itself."""
 
+import math
 import os
 from collections.abc import Hashable
 from pathlib import Path
@@ -30,6 +31,7 @@ HEADLINE = [
     "95 % interval",
     "PCC over sections",
     "of the ceiling",
+    "given depth",
     "shared genes",
     "gain over ridge",
     "its interval",
@@ -47,7 +49,8 @@ EXPLANATION = (
     " p is a sign-flip test over sections. Genes found: PCC above 0 over sections at a false"
     " discovery rate of 5 %; the section is the unit, so few patients make it a statement about"
     " these patients. Of the ceiling: PCC over the highest that the noise of counting leaves, each"
-    " count split in two at random; it bounds that noise only, not what an image can tell."
+    " count split in two at random; it bounds that noise only, not what an image can tell. Given"
+    " depth: PCC of what is left when each spot's number of counts is taken out of both sides."
 )
 COST = [
     ("parameters", "parameters", ",.0f"),
@@ -140,7 +143,7 @@ def headline_rows(models: pd.DataFrame) -> list[list[str]]:
             number(row["pcc_gene"]),
             NOTHING if pd.isna(row["pcc_gene"]) else interval(row["low"], row["high"]),
             number(row["pcc_sections"]),
-            number(row.get("share_of_ceiling", float("nan"))),
+            *(number(row.get(name, math.nan)) for name in ("share_of_ceiling", "pcc_given_depth")),
             number(row["pcc_shared"]),
             number(row["gain"], "+.3f"),
             (

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.batches.fold import Fold, PreparedSection
+from hespotex.batches.fold import Fold
 from hespotex.cli.recorded import given_command
 from hespotex.common.files import atomic_path, json_text, safe_names, write_json
 from hespotex.common.progress import progress
@@ -26,6 +25,7 @@ from hespotex.metrics import (
     ceiling_metrics,
     gene_metrics,
     gene_set_metrics,
+    mean_of_known,
     own_metrics,
     section_metrics,
 )
@@ -34,6 +34,7 @@ from hespotex.records.facts import About
 from hespotex.records.layout import BEST, CONFIG, METRICS, PER_GENE, SPLIT
 from hespotex.records.manifest import write_manifest
 from hespotex.results.about import brief
+from hespotex.results.beside import GIVEN, beside_pearson
 from hespotex.results.figures.maps import draw_pair
 from hespotex.results.finite import check_scores
 from hespotex.results.guide import guide_run
@@ -134,15 +135,15 @@ def _scored(
     where = layout(known.section)
     per_gene = gene_metrics(predicted, measured, where, fold.expression.lowest)
     facts = (section_id, fold.group(section_id), len(predicted), len(genes))
-    pcc = per_gene["pcc"]
-    ceiling = _ceiling(known)
+    beside = beside_pearson(known, predicted)
     row = (
         dict(zip(FACTS, facts, strict=True))
         | section_metrics(per_gene, predicted, measured, where)
-        | ceiling_metrics(pcc, ceiling)
-        | gene_set_metrics(pcc, genes, fold.gene_sets.sets)
+        | ceiling_metrics(per_gene["pcc"], beside["noise_ceiling"])
+        | {name: mean_of_known(beside[name]) for name in GIVEN}
+        | gene_set_metrics(per_gene["pcc"], genes, fold.gene_sets.sets)
     )
-    per_gene["noise_ceiling"] = ceiling
+    per_gene |= beside
     if metrics:
         own, means = own_metrics(
             metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS]
@@ -151,12 +152,6 @@ def _scored(
         row = row | means
     counts = measured_counts(fold)
     return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene, **counts})
-
-
-def _ceiling(section: PreparedSection) -> NDArray[np.float64]:
-    """Of each gene, (n_genes,); NaN where the counts were not at hand."""
-    known = section.noise_ceiling
-    return np.full(section.target.n_genes, np.nan) if known is None else known
 
 
 def measured_counts(fold: Fold) -> dict[str, Numbers]:

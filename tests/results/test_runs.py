@@ -186,6 +186,22 @@ class TestOtherData:
         }
         assert all(models.loc[f"strict, {label}", "gain"] == pytest.approx(0.1) for label in labels)
 
+    def test_controls_with_an_encoder_or_a_target_of_their_own(self, tmp_path: Path) -> None:
+        """They stand in one table with the others, and residuals are compared with residuals."""
+        own: dict[str, dict[str, Any]] = {
+            "ridge": {"unit": "log1p", "encoder": "histology"},
+            "strict": {"unit": "log1p", "encoder": "histology"},
+            "strict_random": {"unit": "log1p", "encoder": "random_vit"},
+            "ridge_residuals": {"unit": "residuals", "encoder": "histology"},
+            "strict_residuals": {"unit": "residuals", "encoder": "histology"},
+        }
+        for model, facts in own.items():
+            write_run(tmp_path / model, model, 0, ["A1"], **facts)
+        models = Tables.read(tmp_path).models.set_index("model")
+        assert set(models.index) == set(own)
+        gains = {"strict": 0.1, "strict_random": -0.1, "strict_residuals": 0.03}
+        assert models["gain"][list(gains)].to_dict() == pytest.approx(gains)
+
     def test_folds_of_one_sweep_stay_together(self, tmp_path: Path) -> None:
         for fold, section in enumerate(("A1", "B1")):
             write_run(tmp_path / str(fold), "ridge", fold, [section], data_fingerprint=f"of {fold}")

@@ -25,6 +25,7 @@ GENES = ["G1", "G2", "G3"]
 GROUPS = {"A1": "A", "B1": "B", "B2": "B"}
 BASE = {"A1": 0.2, "B1": 0.4, "B2": 0.6}
 OFFSET = {"ridge": 0.0, "strict": 0.1, "shuffled": -0.4}
+CONTROLS = {"strict_random": -0.1, "ridge_residuals": -0.15, "strict_residuals": -0.12}
 ROLE = {"ridge": "baseline", "strict": "model", "shuffled": "control", "gene_mean": "baseline"}
 
 
@@ -35,7 +36,7 @@ def write_run(
     strategy = changes.get("fold_strategy", "leave_one_group_out")
     folder = root / f"{strategy}_{model}_{fold}_{seed}"
     folder.mkdir(parents=True)
-    offset = OFFSET.get(model, np.nan) + 0.02 * seed
+    offset = (OFFSET | CONTROLS).get(model, np.nan) + 0.02 * seed
     pcc = {
         s: [
             BASE[s] + offset,
@@ -69,7 +70,7 @@ def write_run(
     ]
     run = {
         "model": model,
-        "role": ROLE[model],
+        "role": ROLE.get(model, "control"),
         "data": "toy",
         "encoder": "histology",
         "fold_strategy": strategy,

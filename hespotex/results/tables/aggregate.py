@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hespotex.records.record import Runs
-from hespotex.records.runs import ROLES, read_genes
+from hespotex.records.runs import RESIDUALS, ROLES, read_genes
 from hespotex.results.tables.statistics import bootstrap_interval, sign_flip
 
 REFERENCE = "ridge"  # what gains are paired with
@@ -125,9 +125,10 @@ def by_section(sections: pd.DataFrame, model: str | None = None) -> pd.DataFrame
 
 
 def reference(model: str) -> str:
-    """Ridge on the same embeddings."""
-    encoder = model.partition(", ")[2]
-    return f"{REFERENCE}, {encoder}" if encoder else REFERENCE
+    """Ridge on the same embeddings and the same target."""
+    name, _, encoder = model.partition(", ")
+    ridge = REFERENCE + (RESIDUALS if name.endswith(RESIDUALS) else "")
+    return f"{ridge}, {encoder}" if encoder else ridge
 
 
 def _gain(own: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
