@@ -10,9 +10,10 @@ from torch import Tensor
 
 from hespotex.common.sparse import Edges
 from hespotex.metrics import gene_pearson
-from hespotex.nn import committee
 from hespotex.nn.committee import (
+    MOST_PARTS,
     Centred,
+    Chosen,
     Committee,
     Fitted,
     Source,
@@ -76,7 +77,7 @@ def test_inputs_are_spot_neighbours_and_region() -> None:
     [
         ({"a1": "A", "a2": "A", "b1": "B"}, 2),
         ({"a1": "A", "a2": "A", "a3": "A"}, 3),
-        ({f"s{i}": f"patient {i}" for i in range(20)}, committee.MOST_PARTS),
+        ({f"s{i}": f"patient {i}" for i in range(20)}, MOST_PARTS),
         ({"a1": "A", "b1": "B"}, 2),
     ],
 )
@@ -150,7 +151,7 @@ def test_scores_are_those_of_the_spots(penalty: float) -> None:
         low = weights @ v[:rank].T * (1 - (s[rank] / s[:rank]).square()) @ v[:rank]
         expected = gene_pearson(new[0] @ low, new[1]).mean()
         assert found[rank] == pytest.approx(float(expected), abs=1e-9)
-        choice = committee.Chosen("", penalty, rank, 0.0)
+        choice = Chosen("", penalty, rank, 0.0)
         torch.testing.assert_close(train.weights(choice), low)
 
 
@@ -328,7 +329,7 @@ def test_targets_that_are_all_constant_fall_back() -> None:
 
 
 def test_choices_read_off_some_genes_fit_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committee, "MOST_GENES", 4)
+    monkeypatch.setattr("hespotex.nn.committee.fit.MOST_GENES", 4)
     model = fitted({"a": drawn(60, 0), "b": drawn(60, 1)})
     assert model.weight.shape == (3 * D, N_GENES)
     assert float(gene_pearson(drawn(200, 9)[0] @ model.weight, drawn(200, 9)[1]).min()) > 0.5

@@ -1,0 +1,190 @@
+"""Sums of sections in, one linear map out."""
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from hespotex.common.correlation import TINY
+from hespotex.nn.committee.centred import Centred, standardised
+from hespotex.nn.committee.members import RANKS, Chosen, Member, Ranks, Source, members_of
+from hespotex.nn.committee.shares import Forms, shares_of, slope_of
+from hespotex.nn.ridge import RidgeSums
+
+PENALTIES = (0.1, 0.35, 1.0, 3.5, 10.0, 35.0, 100.0)  # for each input, for inputs of unit variance
+MOST_GENES = 512  # that choices are read off; the fit is of all genes
+FEWEST_SPOTS = 8  # of a part whose scores say anything
+LEAST_SPREAD = 0.2  # of a gene within a section, in units of its spread over all
+Pair = tuple[Centred, Centred]  # spots that train, and spots that were left out
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The committee as one linear map: inputs times weight plus bias is expression less its mean.
+
+    Args:
+        weight: (n_inputs, n_genes) float64, in the unit of the targets.
+        bias: (n_genes,) float64.
+        members: what was chosen for each.
+        score: mean gene-wise Pearson of the whole on the left-out parts, which its shares were
+            chosen on; NaN where there were none.
+        slope: that the weights were multiplied by, from left-out predictions.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    members: tuple[Chosen, ...]
+    score: float
+    slope: float
+
+
+class Committee:
+    """Gathers sums section by section, then chooses, weights and fits.
+
+    Within each section every gene is centred and put in units of its own spread there, as
+    differences between sections are mostly batch. Memory: the sums of each part, and of the section
+    that is being added.
+
+    Args:
+        sources: encoders, in the order of the embedding's columns.
+        gene_std: (n_genes,) of each gene over all training spots; see `LEAST_SPREAD`.
+        penalties: to choose from, for each input.
+        ranks: to choose from.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        gene_std: Tensor,
+        penalties: Sequence[float] = PENALTIES,
+        ranks: Ranks = RANKS,
+    ) -> None:
+        self.members = members_of(sources, ranks)
+        self.penalties = tuple(sorted(penalties))
+        self.least = LEAST_SPREAD * gene_std.double()
+        self.parts: dict[str, RidgeSums] = {}
+        self.closed: set[str] = set()
+        self.section = ""
+        self.pending: dict[str, RidgeSums] = {}
+        self.spread = torch.zeros_like(self.least)
+        self.measured = torch.zeros_like(self.least)
+        self.n_spots = 0
+        self.total_x: Tensor | None = None
+
+    def add(self, section_id: str, part: str, sums: RidgeSums) -> None:
+        """Add some spots of a section, which are left out together with all others of `part`.
+
+        Args:
+            section_id: whose blocks follow one another.
+            part: see `part_names`.
+            sums: of `committee_inputs` and targets.
+
+        Raises:
+            ValueError: a section comes back after another one began.
+        """
+        if section_id != self.section:
+            self._close()
+            self.section = section_id
+        if section_id in self.closed:
+            raise ValueError(f"section {section_id}: its blocks must follow one another")
+        self.pending[part] = self.pending[part] + sums if part in self.pending else sums
+
+    def _close(self) -> None:
+        """Put the section that is complete into its units, and into its parts."""
+        if not self.pending:
+            return
+        whole = _total(self.pending.values())
+        variance = whole.variance()
+        spread = torch.maximum(variance.sqrt(), self.least).clamp(min=TINY)
+        for part, sums in self.pending.items():
+            unit = standardised(sums, whole.x / whole.n, whole.y / whole.n, spread)
+            self.parts[part] = self.parts[part] + unit if part in self.parts else unit
+        varies = (variance > TINY).double()
+        self.spread += varies * spread
+        self.measured += varies
+        self.n_spots += whole.n
+        self.total_x = whole.x if self.total_x is None else self.total_x + whole.x
+        self.closed.add(self.section)
+        self.pending = {}
+
+    def fit(self) -> Fitted:
+        """Choose on the left-out parts, fit on all spots.
+
+        Raises:
+            ValueError: nothing was added.
+        """
+        self._close()
+        if self.total_x is None:
+            raise ValueError("no section was added")
+        spots = Centred.of(_total(self.parts.values()))
+        chosen, score, slope = self._choose()
+        weight = torch.zeros_like(spots.cross)
+        for member, choice in zip(self.members, chosen, strict=True):
+            own = spots.of_columns(member.columns).weights(choice)
+            weight[member.columns] += choice.share * own
+        weight = weight * slope * self.spread / self.measured.clamp(min=1)
+        return Fitted(weight, -(self.total_x / self.n_spots) @ weight, chosen, score, slope)
+
+    def _choose(self) -> tuple[tuple[Chosen, ...], float, float]:
+        """Settings and share of each member; score and slope of the whole on left-out parts."""
+        pairs = self._left_out()
+        chosen = [self._settings(member, pairs) for member in self.members]
+        forms = [self._forms(chosen, train, test) for train, test in pairs]
+        shares = shares_of(forms, len(chosen))
+        pairwise = zip(chosen, shares.tolist(), strict=True)
+        members = tuple(replace(choice, share=share) for choice, share in pairwise)
+        score = mean_score(float(form.pearson(shares).nanmean()) for form in forms)
+        return members, score, slope_of(forms, shares)
+
+    def _left_out(self) -> list[Pair]:
+        """The spots without each part, and the part; none where no two parts are large enough."""
+        total = _total(self.parts.values())
+        genes = some_genes(len(self.least))
+        large = [part for part in self.parts.values() if part.n >= FEWEST_SPOTS]
+        if len(large) < 2:
+            return []
+        return [(Centred.of(total - part, genes), Centred.of(part, genes)) for part in large]
+
+    def _settings(self, member: Member, pairs: Sequence[Pair]) -> Chosen:
+        """With which the others predict each part best; without parts the middle penalty."""
+        middle = self.penalties[len(self.penalties) // 2]
+        best = Chosen(member.name, middle, member.ranks[-1], math.nan)
+        own = [tuple(spots.of_columns(member.columns) for spots in pair) for pair in pairs]
+        for penalty in self.penalties if pairs else ():
+            each = [train.scores(penalty, member.ranks, test) for train, test in own]
+            for rank in member.ranks:
+                score = mean_score(scores[rank] for scores in each)
+                if _above(score, best.score):
+                    best = Chosen(member.name, penalty, rank, score)
+        return best
+
+    def _forms(self, chosen: Sequence[Chosen], train: Centred, test: Centred) -> Forms:
+        """Of the members' predictions for the left-out spots."""
+        weights = train.cross.new_zeros(len(chosen), *train.cross.shape)
+        for own, member, choice in zip(weights, self.members, chosen, strict=True):
+            own[member.columns] = train.of_columns(member.columns).weights(choice)
+        return Forms.of(weights, test)
+
+
+def some_genes(n_genes: int) -> Tensor:
+    """At most `MOST_GENES`, evenly over the panel."""
+    n = min(n_genes, MOST_GENES)
+    return torch.linspace(0, n_genes - 1, n, dtype=torch.float64).round().long()
+
+
+def mean_score(scores: Iterable[float]) -> float:
+    """Over the parts that have one; NaN where none has."""
+    return float(torch.tensor(list(scores), dtype=torch.float64).nanmean())
+
+
+def _total(sums: Iterable[RidgeSums]) -> RidgeSums:
+    return reduce(operator.add, sums)
+
+
+def _above(score: float, best: float) -> bool:
+    """Whether a score is known, and better than the best so far."""
+    return not math.isnan(score) and not score <= best
