@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from hespotex.cli.entry import VerbParser, plain_errors
-from hespotex.records.told import TOLD
+from hespotex.records.remarks import REMARKS
 
 ABOUT = """Pack a cross-validated model with its scores into one folder to share: the model on all
 sections (python -m hespotex.finalize) or, where there is none, the checkpoint of every fold;
@@ -45,7 +45,7 @@ def main() -> None:
         help="pack the folds beside the model on all sections; without such a model they are packed"
         " in any case",
     )
-    for name, words in TOLD.items():
+    for name, words in REMARKS.items():
         parser.add_argument(f"--{name}", metavar="WORDS", help=f"for the card: {words}")
     parser.add_argument(
         "--push",
@@ -63,7 +63,7 @@ def main() -> None:
     if words.push:
         Address.of(words.push)  # before any work
     output = words.output or words.sweep.with_name(f"{words.sweep.name}_bundle")
-    told = {name: text for name in TOLD if (text := getattr(words, name))}
+    told = {name: text for name in REMARKS if (text := getattr(words, name))}
     pack(words.sweep, output, words.model, words.allow_leak, words.folds, told)
     if words.push:
         push(output, words.push, words.public)

@@ -88,7 +88,7 @@ def audit_runs(runs: Runs) -> list[str]:
     Data are read again where the runs are small together; else the line says that the recorded
     facts speak alone.
     """
-    spots = sum(known["n_spots"] for run in runs for known in run.section_facts.values())
+    spots = sum(facts["n_spots"] for run in runs for facts in run.section_facts.values())
     data_sets = DataSets() if spots <= SMALL else None
     lines = []
     for run in progress(
@@ -97,7 +97,7 @@ def audit_runs(runs: Runs) -> list[str]:
         "audit",
     ):
         try:
-            lines.append(f"- {run.title}: audit: {_words(audit_run(run.folder, data_sets))}")
+            lines.append(f"- {run.title}: audit: {_verdict_line(audit_run(run.folder, data_sets))}")
         except Exception as error:
             lines.append(f"- {run.title}: not audited: {failure_of(error).reason}")
     if data_sets is None:
@@ -108,7 +108,7 @@ def audit_runs(runs: Runs) -> list[str]:
     return lines
 
 
-def _words(findings: list[Finding]) -> str:
+def _verdict_line(findings: list[Finding]) -> str:
     return "; ".join(
         [count(findings), *(f"{f.rule}: {f.why}" for f in findings if f.verdict == FAIL)]
     )

@@ -101,8 +101,8 @@ class Case:
     @cached_property
     def training_scale(self) -> TrainingScale | None:
         """What the checkpoint says of its training embeddings; older ones say nothing."""
-        told = self.record.about.get("training_scale")
-        return TrainingScale.from_dict(told) if told else None
+        recorded = self.record.about.get("training_scale")
+        return TrainingScale.from_dict(recorded) if recorded else None
 
     def prepared(self, section_id: str) -> PreparedSection:
         """The section as the model gets it."""
@@ -182,9 +182,10 @@ class KnownEncoder:
         self.name = str(settings["name"])
         self._identity = identity
         if has_parts(settings):
-            own = part_settings(settings)
+            members = part_settings(settings)
             self.parts = [
-                KnownEncoder(own[name], known) for name, known in part_identities(identity).items()
+                KnownEncoder(members[name], member_identity)
+                for name, member_identity in part_identities(identity).items()
             ]
             return
         self.patch_um = [float(um) for um in settings["patch_um"]]

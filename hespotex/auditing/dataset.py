@@ -59,8 +59,8 @@ class DataSet:
         """The genes that this rule chooses on these sections, and on nothing else."""
         key = digest([rule, sorted(ids)])
         if key not in self._panels:
-            chosen = rebuild_part(rule, "data.panel")
-            self._panels[key] = chosen.fit([self.section(i) for i in sorted(ids)])
+            choice = rebuild_part(rule, "data.panel")
+            self._panels[key] = choice.fit([self.section(i) for i in sorted(ids)])
         return self._panels[key]
 
 
@@ -80,10 +80,10 @@ class DataSets:
         key = digest([data[name] for name in ("reader", "genes", "min_counts")])
         if key not in self._found:
             self._found[key] = DataSet(data)
-        found = self._found[key]
+        data_set = self._found[key]
         changed = [
-            i for i, known in record.known.items() if known["counts"] != found.facts(i)["counts"]
+            i for i, facts in record.known.items() if facts["counts"] != data_set.facts(i)["counts"]
         ]
         if changed:
             raise InputError(f"the counts of {', '.join(changed)} have changed since the run")
-        return found
+        return data_set

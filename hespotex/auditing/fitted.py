@@ -24,12 +24,12 @@ SCALING = ("gene_mean", "gene_std")
 
 
 def held_out(
-    rule: str, fitted_on: Sequence[str], case: Case, asked: str | None = None
+    rule: str, fitted_on: Sequence[str], case: Case, setting: str | None = None
 ) -> Finding | None:
     """A failure if the record itself names sections beyond the training sections."""
     beyond = sorted(set(fitted_on) - set(case.record.ids("train")))
     return (
-        Finding(rule, FAIL, f"saw {' '.join(beyond)}, which did not train", asked)
+        Finding(rule, FAIL, f"saw {' '.join(beyond)}, which did not train", setting)
         if beyond
         else None
     )
@@ -47,7 +47,7 @@ def check_panel(case: Case) -> Finding:
     """The rule picks the checkpoint's genes from the training sections alone."""
     about = case.record.about
     config = case.record.config["data"]["panel"]
-    asked = "data/panel=published" if config["_target_"].endswith("PublishedGenes") else None
+    setting = "data/panel=published" if config["_target_"].endswith("PublishedGenes") else None
 
     def compare() -> Finding:
         train = case.record.ids("train")
@@ -65,26 +65,28 @@ def check_panel(case: Case) -> Finding:
             if together
             else f"{differing} genes differ"
         )
-        return Finding("panel", FAIL, f"not the panel of the training sections: {whose}", asked)
+        return Finding("panel", FAIL, f"not the panel of the training sections: {whose}", setting)
 
-    seen = [*about["panel_fitted_on"], *about.get("gene_sets", {}).get("fitted_on", [])]
-    return held_out("panel", seen, case, asked) or rederived("panel", compare)
+    sources = [*about["panel_fitted_on"], *about.get("gene_sets", {}).get("fitted_on", [])]
+    return held_out("panel", sources, case, setting) or rederived("panel", compare)
 
 
 def check_genes_measured(case: Case) -> Finding:
     """As many training sections measured each gene as the run says, and at least one."""
     about = case.record.about
-    told = about["genes_trained_in"]
-    if lost := [gene for gene, n in zip(about["genes"], told["sections"], strict=True) if n < 1]:
-        what = f"no training section measured {', '.join(lost[:5])}"
-        return Finding("genes measured", FAIL, f"{what}: they were learned from nothing")
+    recorded = about["genes_trained_in"]
+    if lost := [
+        gene for gene, n in zip(about["genes"], recorded["sections"], strict=True) if n < 1
+    ]:
+        unmeasured = f"no training section measured {', '.join(lost[:5])}"
+        return Finding("genes measured", FAIL, f"{unmeasured}: they were learned from nothing")
 
     def compare() -> Finding:
         again = trained_in(case.fold("train"))
-        if again != told:
+        if again != recorded:
             reason = "other training sections measured the genes than the run says"
             return Finding("genes measured", FAIL, reason)
-        few = min(told["sections"])
+        few = min(recorded["sections"])
         every = len(case.record.ids("train"))
         reason = f"each gene was measured in {few} or more of the {every} training sections"
         return Finding("genes measured", PASS, reason)
@@ -104,8 +106,10 @@ def check_target(case: Case) -> Finding:
         target = fresh_target(case.record.config)
         target.fit([case.data_set.section(i) for i in sorted(case.record.ids("train"))], case.panel)
         again = target.state()
-        found = about["expression_state"]
-        wrong = [name for name in found if not np.allclose(found[name], again[name], rtol=1e-5)]
+        recorded = about["expression_state"]
+        wrong = [
+            name for name in recorded if not np.allclose(recorded[name], again[name], rtol=1e-5)
+        ]
         if wrong:
             return Finding(
                 "target",
@@ -124,18 +128,19 @@ def check_scaling(case: Case) -> Finding:
     training spots alone.
     """
     state = case.record.checkpoint["state_dict"]
-    found = [state[name] for name in SCALING]
+    recorded = [state[name] for name in SCALING]
 
     def compare() -> Finding:
         train = case.record.ids("train")
-        if _same(found, case.scaling(train)):
+        if _same(recorded, case.scaling(train)):
             return Finding(
                 "scaling",
                 PASS,
                 "the training sections alone give the same mean and spread of each gene",
             )
         together = _same(
-            found, case.scaling([*train, *(i for i in case.record.ids("test") if i not in train)])
+            recorded,
+            case.scaling([*train, *(i for i in case.record.ids("test") if i not in train)]),
         )
         whose = (
             "they are those of training and test sections together"
@@ -153,14 +158,16 @@ def check_image_scale(case: Case) -> Finding:
     """Mean and spread of the embeddings, which bare slides are standardised by in part, are those
     of the training sections alone.
     """
-    told = case.record.about["training_scale"]
-    if told is None:
+    recorded = case.record.about["training_scale"]
+    if recorded is None:
         return Finding("image scale", UNCHECKED, "the run has no record of it")
 
     def compare() -> Finding:
         split = Split(**case.record.about["split"])
         again = training_scale(case.data_set.sections, split, case.recipe).to_dict()
-        wrong = [name for name, value in told.items() if not np.allclose(value, again[name], 1e-3)]
+        wrong = [
+            name for name, value in recorded.items() if not np.allclose(value, again[name], 1e-3)
+        ]
         if wrong:
             reason = f"{', '.join(wrong)} of the embeddings: not what the training sections give"
             return Finding("image scale", FAIL, reason)
@@ -197,11 +204,11 @@ def check_closed_form(case: Case) -> Finding:
     return rederived("closed form", compare)
 
 
-def _different(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+def _different(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
     """Names of what the checkpoint's state lacks, or has with other values."""
     return [
         name
-        for name, value in wanted.items()
+        for name, value in expected.items()
         if name not in state or not _same([state[name]], [value])
     ]
 
@@ -221,8 +228,8 @@ def _fitted_again(case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         if record.checkpoint["global_step"]
         else set[str]()
     )
-    given = {*trained, *SCALING, "lowest"}
-    after = {name: value for name, value in module.state_dict().items() if name not in given}
+    excluded = {*trained, *SCALING, "lowest"}
+    after = {name: value for name, value in module.state_dict().items() if name not in excluded}
     same = {
         name: value
         for name, value in after.items()
@@ -241,22 +248,22 @@ def check_teacher(case: Case) -> Finding:
         return Finding(
             "teacher", UNCHECKED, "the run, of an older version, does not tell what its teacher saw"
         )
-    asked = "model.teacher.fit=sequential" if settings["fit"] == "sequential" else None
+    setting = "model.teacher.fit=sequential" if settings["fit"] == "sequential" else None
 
     def compare() -> Finding:
         path = teacher_path(case.record.config, teacher["key"])
         if not path.is_file():
             raise InputError(f"the teacher is no longer at {path}")
         fitted = load_tensors(path, "teacher")
-        seen = [*fitted["fitted_on"], *fitted["input_means"], *fitted["latents"]]
-        if leak := held_out("teacher", seen, case, asked):
+        sources = [*fitted["fitted_on"], *fitted["input_means"], *fitted["latents"]]
+        if leak := held_out("teacher", sources, case, setting):
             return leak
         state = case.record.checkpoint["state_dict"]
         scale = teacher_scaling((state["gene_mean"], state["gene_std"]), settings["standardize"])
         directions = Directions(*scale, fitted["directions"])
-        inputs = {i: mean_row(directions(case.target(i))) for i in set(seen)}
+        inputs = {i: mean_row(directions(case.target(i))) for i in set(sources)}
         wrong = sorted(
-            i for i, given in fitted["input_means"].items() if not _same([given], [inputs[i]])
+            i for i, recorded in fitted["input_means"].items() if not _same([recorded], [inputs[i]])
         )
         if wrong:
             return Finding(
@@ -266,12 +273,12 @@ def check_teacher(case: Case) -> Finding:
             )
         return Finding("teacher", PASS, f"its inputs were the {len(inputs)} training sections")
 
-    return held_out("teacher", teacher["fitted_on"], case, asked) or rederived("teacher", compare)
+    return held_out("teacher", teacher["fitted_on"], case, setting) or rederived("teacher", compare)
 
 
-def _same(found: Sequence[Tensor], again: Sequence[Tensor]) -> bool:
+def _same(recorded: Sequence[Tensor], again: Sequence[Tensor]) -> bool:
     """Equal up to rounding: another machine adds up in another order."""
-    return all(_close(a.double(), b.double()) for a, b in zip(found, again, strict=True))
+    return all(_close(a.double(), b.double()) for a, b in zip(recorded, again, strict=True))
 
 
 def _close(a: Tensor, b: Tensor) -> bool:

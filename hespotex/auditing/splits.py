@@ -20,16 +20,16 @@ def check_split(case: Case) -> Finding:
     """
     record = case.record
     split = case.record.about["split"]
-    told = {"split.json": record.split_file, "metrics.json": record.metrics["split"]}
-    for name, other in told.items():
-        if differing := [side for side in SIDES if sorted(other[side]) != sorted(split[side])]:
+    copies = {"split.json": record.split_file, "metrics.json": record.metrics["split"]}
+    for name, sides in copies.items():
+        if differing := [side for side in SIDES if sorted(sides[side]) != sorted(split[side])]:
             return Finding(
                 "split",
                 FAIL,
                 f"{name} has other sections in {', '.join(differing)} than the checkpoint",
             )
-    if both := set(record.ids("train")) & set(record.ids("val", "test")):
-        return Finding("split", FAIL, f"{_listed(both)} both train and validate or test")
+    if shared := set(record.ids("train")) & set(record.ids("val", "test")):
+        return Finding("split", FAIL, f"{_listed(shared)} both train and validate or test")
     try:
         again = _split_again(case)
     except InputError as error:
@@ -62,7 +62,7 @@ def check_groups(case: Case) -> Finding:
         groups = {i: key.group for i, key in case.data_set.keys.items()}
         unsure = ""
     except InputError as error:
-        groups = {i: known["group"] for i, known in record.known.items()}
+        groups = {i: facts["group"] for i, facts in record.known.items()}
         unsure = str(error)
     rest = {groups.get(i) for i in record.ids("train", "val") if i not in record.ids("test")} - {
         None
@@ -96,8 +96,8 @@ def check_duplicates(case: Case) -> Finding:
     except InputError as error:
         unsure = str(error)
     if pairs:
-        words = "; ".join(f"{pair.a} (test) and {pair.b}: {pair.reason}" for pair in pairs)
-        return Finding("duplicates", FAIL, words, _allowed(case))
+        reasons = "; ".join(f"{pair.a} (test) and {pair.b}: {pair.reason}" for pair in pairs)
+        return Finding("duplicates", FAIL, reasons, _allowed(case))
     if unsure:
         return Finding("duplicates", UNCHECKED, f"{RECORDED}{unsure}")
     return Finding(
@@ -113,13 +113,13 @@ def _recorded_pair(case: Case, a: str, b: str) -> DuplicatePair | None:
     """
     if pair := known_pair(a, b):
         return pair
-    for name, words in (("image", "image files"), ("counts", "counts")):
+    for name, label in (("image", "image files"), ("counts", "counts")):
         mine, other = (case.record.known.get(i, {}).get(name) for i in (a, b))
         areas = [case.record.known.get(i, {}).get("area_px") for i in (a, b)]
         if name == "image" and not one_area(*areas):
             continue
         if mine is not None and mine == other:
-            return DuplicatePair(a, b, f"the {words} have the same hash")
+            return DuplicatePair(a, b, f"the {label} have the same hash")
     return None
 
 

@@ -69,13 +69,15 @@ def check_epoch(case: Case) -> Finding:
     record = case.record
     val = record.ids("val")
     test = record.ids("test")
-    asked = "model.select_on=test" if record.config["model"]["select_on"] == "test" else None
+    setting = "model.select_on=test" if record.config["model"]["select_on"] == "test" else None
     if shared := set(val) & set(test):
-        return Finding("epoch", FAIL, f"chosen on test sections: {' '.join(sorted(shared))}", asked)
+        return Finding(
+            "epoch", FAIL, f"chosen on test sections: {' '.join(sorted(shared))}", setting
+        )
     if not val:
         return _last_epoch(case)
     if wrong := _not_the_best(case):
-        return Finding("epoch", FAIL, wrong, asked)
+        return Finding("epoch", FAIL, wrong, setting)
 
     def compare() -> Finding:
         score = float(record.metrics["val_score"])
@@ -115,10 +117,10 @@ def _not_the_best(case: Case) -> str | None:
     if not case.record.checkpoint["global_step"] or "val/pcc_gene" not in table:
         return None
     scores = table.dropna(subset="val/pcc_gene").groupby("epoch")["val/pcc_gene"].last()
-    kept = int(case.record.checkpoint["epoch"])
-    if kept not in scores or scores[kept] >= scores.max() - tolerance(case):
+    epoch = int(case.record.checkpoint["epoch"])
+    if epoch not in scores or scores[epoch] >= scores.max() - tolerance(case):
         return None
-    return f"epoch {kept} was kept, but the validation sections score best at {scores.idxmax()}"
+    return f"epoch {epoch} was kept, but the validation sections score best at {scores.idxmax()}"
 
 
 def check_embeddings(case: Case) -> Finding:

@@ -69,7 +69,7 @@ def estimate(
     widths: list[int] = []
 
     def encode(section: Section) -> None:
-        widths[:] = [_width(encode_spots(section, spec, part)) for part, spec in specs]
+        widths[:] = [_width(encode_spots(section, spec, member)) for member, spec in specs]
 
     encode_seconds = encoded * seconds_per_spot(encode, first)
     width = sum(widths)
@@ -110,9 +110,9 @@ def _nuclei_seconds(sections: Sequence[Section], nuclei: NucleiCounter | None) -
     if nuclei is None:
         return 0.0
     if isinstance(nuclei, NucleiPerSpot):
-        known = [nuclei.expected_seconds(section) for section in sections]
-        if None not in known:
-            return sum(seconds or 0.0 for seconds in known)
+        expected = [nuclei.expected_seconds(section) for section in sections]
+        if None not in expected:
+            return sum(seconds or 0.0 for seconds in expected)
     return sum(len(section.adata) for section in sections) * seconds_per_spot(nuclei, sections[0])
 
 
@@ -123,9 +123,9 @@ def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:
     few, many = (section.keep(np.sort(central[:n])) for n in (FEW, MANY))
     work(few)
     times = []
-    for part in (few, many):
+    for sample in (few, many):
         started = perf_counter()
-        work(part)
+        work(sample)
         times.append(perf_counter() - started)
     more = len(many.adata) - len(few.adata)
     return max(times[1] - times[0], 0.0) / more if more else times[1] / len(many.adata)
@@ -133,11 +133,11 @@ def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:
 
 def check_disk(costs: Costs, store: Path) -> None:
     """Refuse a store without room."""
-    there = next(folder for folder in [store, *store.absolute().parents] if folder.exists())
-    free = shutil.disk_usage(there).free
+    home = next(folder for folder in [store, *store.absolute().parents] if folder.exists())
+    free = shutil.disk_usage(home).free
     if costs.disk > free:
         raise InputError(
-            f"the store takes {size(costs.disk)}, {there} has {size(free)} free; set"
+            f"the store takes {size(costs.disk)}, {home} has {size(free)} free; set"
             " paths.store=ELSEWHERE"
         )
 

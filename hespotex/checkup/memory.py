@@ -42,16 +42,16 @@ def fold_memory(
         [sections[i] for i in side if i in sections]
         for side in (split.train, split.val, split.test)
     )
-    own = list({section.section_id: section for section in [*train, *val, *test]}.values())
-    sizes = [counts_bytes(section) for section in own]
+    members = list({section.section_id: section for section in [*train, *val, *test]}.values())
+    sizes = [counts_bytes(section) for section in members]
     counts = min(sum(sizes), int(keep_gib * 2**30) + max(sizes, default=0))
-    targets = min(sum(sizes), SPARSE * n_genes * sum(_spots(own)))
+    targets = min(sum(sizes), SPARSE * n_genes * sum(_spots(members)))
     targets = 0 if sum(sizes) > keep_gib * 2**30 else targets  # in the store
-    kept = _kept(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
-    kept += _kept(val, batching, width + n_genes)
+    blocks = _kept(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
+    blocks += _kept(val, batching, width + n_genes)
     predicted = FLOAT * n_genes * (sum(_spots(test)) + max(_spots(test), default=0))
     return targets + max(
-        counts + _images(own), kept + max(_step(train, batching, n_genes), predicted)
+        counts + _images(members), blocks + max(_step(train, batching, n_genes), predicted)
     )
 
 

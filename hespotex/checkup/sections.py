@@ -54,23 +54,23 @@ class SectionCheck:
         """The section as training sees it, None if it is broken, and its line of the table."""
         name = key.section_id
         before = len(findings.problems)
-        read = findings.attempt(lambda: self.sections.named(name), name)
-        if read is None:
+        raw = findings.attempt(lambda: self.sections.named(name), name)
+        if raw is None:
             return None, [name, key.group, *["-"] * (len(HEADER) - 3), "BROKEN"]
-        section = findings.attempt(lambda: self.sections.measured(read), name)
+        section = findings.attempt(lambda: self.sections.measured(raw), name)
         if section is not None:
             findings.attempt(lambda: self._pixels(section), name)
         if section is not None and len(findings.problems) == before:
             findings.attempt(lambda: self._nuclei(section), name)
             findings.attempt(lambda: self._overlay(section), name)
         sound = len(findings.problems) == before
-        return section if sound else None, self._line(section or read, sound)
+        return section if sound else None, self._line(section or raw, sound)
 
     def _pixels(self, section: Section) -> None:
         """The image opens, all spots are on it, and the first patch of each size can be cut."""
         for _, spec in patch_specs(self.encoder):
-            read = patch_reader(section, spec)
-            read(read.order[:1])
+            reader = patch_reader(section, spec)
+            reader(reader.order[:1])
 
     def _overlay(self, section: Section) -> None:
         if self.folder is not None:

@@ -107,10 +107,10 @@ class Walk:
         keys = list(self.data.keys.values())
         names = self._sections(keys)
         sections = SoundSections(self.data, list(names))
-        splits, words = check_folds(
+        splits, overview = check_folds(
             self.fold, keys, self.config["model"]["select_on"], self.findings
         )
-        log.info("\n%s", words)
+        log.info("\n%s", overview)
         self.findings.attempt(lambda: check_names(names))
         if self.config["data"]["detect_duplicates"] and not self.findings.problems:
             for split in splits:
@@ -125,11 +125,11 @@ class Walk:
         """The genes of the sound sections, by id; logs the table of all."""
         check = SectionCheck(self.data, self.recipe.encoder, self.recipe.nuclei, self.folder)
         names = {}
-        lines = []
+        rows = []
         with progress_bar(len(keys), "section", "sections") as bar:
             for key in keys:
                 section, line = check(key, self.findings)
-                lines.append(line)
+                rows.append(line)
                 if section is not None:
                     names[key.section_id] = [str(gene) for gene in section.adata.var_names]
                 bar.update()
@@ -139,7 +139,7 @@ class Walk:
             self.config["data"]["name"],
             counted(len(keys), "section"),
             counted(groups, "group"),
-            markdown(HEADER, lines),
+            markdown(HEADER, rows),
         )
         if self.folder is not None:
             log.info("\nspots on the images: %s", self.folder / "*.png")
@@ -179,12 +179,12 @@ class Walk:
             len(panel.genes),
             of,
         )
-        missing = {
+        absent = {
             i: n for i in sorted(section_ids(split)) if (n := len(set(panel.genes) - set(names[i])))
         }
         self.findings.notes += [
             f"{i} lacks {n} genes of the panel: not {_use(i, split)} there"
-            for i, n in missing.items()
+            for i, n in absent.items()
         ]
         return len(panel.genes)
 

@@ -106,12 +106,12 @@ def correlations(predicted: pd.DataFrame, bulk: pd.DataFrame, by: str) -> pd.Dat
 
 
 def _pair(a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float]:
-    both = np.isfinite(a) & np.isfinite(b)
-    a = a[both]
-    b = b[both]
-    told = len(a) >= LEAST and np.ptp(a) > 0 and np.ptp(b) > 0
+    finite = np.isfinite(a) & np.isfinite(b)
+    a = a[finite]
+    b = b[finite]
+    enough = len(a) >= LEAST and np.ptp(a) > 0 and np.ptp(b) > 0
     return {
-        "pearson": float(stats.pearsonr(a, b)[0]) if told else float("nan"),
-        "spearman": float(stats.spearmanr(a, b)[0]) if told else float("nan"),
+        "pearson": float(stats.pearsonr(a, b)[0]) if enough else float("nan"),
+        "spearman": float(stats.spearmanr(a, b)[0]) if enough else float("nan"),
         "n": len(a),
     }

@@ -28,15 +28,15 @@ def signature_scores(table: pd.DataFrame, sets: Mapping[str, Sequence[str]]) -> 
     spread = values.std(ddof=0).replace(0, 1)
     z = (values - values.mean()) / spread
     present = {name: [gene for gene in genes if gene in z] for name, genes in sets.items()}
-    kept = {name: genes for name, genes in present.items() if genes}
-    if not kept:
+    members = {name: genes for name, genes in present.items() if genes}
+    if not members:
         raise InputError(
             f"no gene of the sets {', '.join(list(sets)[:3])} is predicted; the genes are"
             f" {', '.join(z.columns[:3])}..."
         )
-    for name in sets.keys() - kept.keys():
+    for name in sets.keys() - members.keys():
         log.warning("%s: no gene of this set is predicted, it is left out", name)
     scores = pd.DataFrame(
-        {name: z[genes].mean(axis=1) for name, genes in kept.items()}, index=table.index
+        {name: z[genes].mean(axis=1) for name, genes in members.items()}, index=table.index
     )
     return pd.concat([table[FACTS], scores], axis=1)

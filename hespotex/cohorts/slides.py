@@ -92,9 +92,9 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
             f"{folder}: slides of different units ({units}); predict all with one checkpoint"
         )
     if len(models) > 1:
-        shown = ", ".join(f"{slide} by checkpoint {model}" for model, slide in models.items())
+        listed = ", ".join(f"{slide} by checkpoint {model}" for model, slide in models.items())
         raise InputError(
-            f"{folder}: slides of different models ({shown}; run.txt names all); predict all with"
+            f"{folder}: slides of different models ({listed}; run.txt names all); predict all with"
             " one checkpoint"
         )
     table = pd.DataFrame(rows)

@@ -40,20 +40,24 @@ def c_indices(scores: pd.DataFrame, follow_up: pd.DataFrame, seed: int = 0) -> p
     splits = _splits(together["event"].to_numpy(dtype=int), seed)
     rows = []
     for name in scores:
-        own = together[[name, "time", "event"]].rename(columns={name: "score"})
-        found = np.array(
+        patients = together[[name, "time", "event"]].rename(columns={name: "score"})
+        c_values = np.array(
             [
                 value
                 for train, test in splits
-                if (value := _fold(own.iloc[train], own.iloc[test])) is not None
+                if (value := _fold(patients.iloc[train], patients.iloc[test])) is not None
             ]
         )
-        low, high = np.percentile(found, [2.5, 97.5]) if len(found) else (np.nan, np.nan)
-        facts = {"n_folds": len(found), "n_patients": len(own), "n_events": int(own["event"].sum())}
+        low, high = np.percentile(c_values, [2.5, 97.5]) if len(c_values) else (np.nan, np.nan)
+        facts = {
+            "n_folds": len(c_values),
+            "n_patients": len(patients),
+            "n_events": int(patients["event"].sum()),
+        }
         rows.append(
             {
                 "signature": name,
-                "c_index": found.mean() if len(found) else np.nan,
+                "c_index": c_values.mean() if len(c_values) else np.nan,
                 "low": low,
                 "high": high,
                 **facts,
@@ -70,12 +74,13 @@ def follow_up_of(slides: pd.DataFrame) -> pd.DataFrame | None:
         InputError: one of the two columns alone, values that cannot be, or slides of one patient
           that disagree.
     """
-    there = {"time", "event"} & set(slides)
-    if not there:
+    columns = {"time", "event"} & set(slides)
+    if not columns:
         return None
-    if len(there) == 1:
+    if len(columns) == 1:
         raise InputError(
-            f"--slides: follow-up needs the columns time and event, found {', '.join(there)} alone"
+            f"--slides: follow-up needs the columns time and event, found"
+            f" {', '.join(columns)} alone"
         )
     table = slides[["patient", "time", "event"]].astype({"time": float, "event": float})
     half = table[table["time"].isna() != table["event"].isna()]

@@ -45,9 +45,9 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
     """An error and those behind it, each once: one that is raised from what it caused stands behind
     itself.
     """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    visited: set[int] = set()
+    while error is not None and id(error) not in visited:
+        visited.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 
@@ -63,15 +63,15 @@ def disk_words(error: BaseException | None) -> str | None:
     """What the disk refused, where, and the way out; None where the error, and what is behind it,
     is of another kind.
     """
-    for one in chain(error):
-        number = one.errno if isinstance(one, OSError) else None
-        text = str(one)
-        for known, words in DISK.items():  # HDF5 and others put the number into words
+    for link in chain(error):
+        number = link.errno if isinstance(link, OSError) else None
+        text = str(link)
+        for code, advice in DISK.items():  # HDF5 and others put the number into words
             if (
-                number == known
-                or f"errno = {known}," in text
-                or (known != errno.EPERM and os.strerror(known) in text)
+                number == code
+                or f"errno = {code}," in text
+                or (code != errno.EPERM and os.strerror(code) in text)
             ):
-                where = getattr(one, "filename", None)
-                return f"{where or ' '.join(text.split())[:200]}: {words}; {WAY_OUT}"
+                where = getattr(link, "filename", None)
+                return f"{where or ' '.join(text.split())[:200]}: {advice}; {WAY_OUT}"
     return None

@@ -60,11 +60,11 @@ class Failures:
         self.tried: set[str] = set()
 
     @contextmanager
-    def of(self, name: str, shown: str | None = None) -> Iterator[None]:
+    def of(self, name: str, label: str | None = None) -> Iterator[None]:
         """Any exception of the block is the failure of `name`, and goes no further.
 
         Args:
-            shown: how the log and the last line call it; None for its name.
+            label: how the log and the last line call it; None for its name.
         """
         self.tried.add(name)
         try:
@@ -72,20 +72,20 @@ class Failures:
         except Exception as error:
             if stop := stopped_by(error):
                 raise stop from None
-            self.add(name, error, shown)
+            self.add(name, error, label)
         else:
             self._note(name, None)
 
-    def add(self, name: str, error: Exception, shown: str | None = None) -> None:
+    def add(self, name: str, error: Exception, label: str | None = None) -> None:
         """Write this failure down, and say it."""
         failure = failure_of(error)
         log.error(
             "%s: %s",
-            shown or name,
+            label or name,
             failure.reason,
             exc_info=bool(os.environ.get("HYDRA_FULL_ERROR")),
         )
-        self.found[shown or name] = failure
+        self.found[label or name] = failure
         self._note(name, failure)
 
     def check(self) -> None:
@@ -173,6 +173,6 @@ def _write(file: Path, rows: dict[str, Failure], what: str) -> None:
         return
     import pandas as pd
 
-    lines = [(name, failure.kind, failure.reason) for name, failure in sorted(rows.items())]
-    with atomic_path(file) as part:
-        write_csv(pd.DataFrame(lines, columns=[what, *COLUMNS]), part, index=False)
+    table_rows = [(name, failure.kind, failure.reason) for name, failure in sorted(rows.items())]
+    with atomic_path(file) as partial:
+        write_csv(pd.DataFrame(table_rows, columns=[what, *COLUMNS]), partial, index=False)

@@ -45,14 +45,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_parts(path.parent, path)
-    part = _beside(path, "part")
-    _AT_WORK.add(part.name)
+    partial = _beside(path, "part")
+    _AT_WORK.add(partial.name)
     try:
-        yield part
-        _put_in_place(part, path)
+        yield partial
+        _put_in_place(partial, path)
     finally:
-        _remove(part)
-        _AT_WORK.discard(part.name)
+        _remove(partial)
+        _AT_WORK.discard(partial.name)
 
 
 def _beside(path: Path, role: str) -> Path:
@@ -60,16 +60,16 @@ def _beside(path: Path, role: str) -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}-{_machine()}.{role}{path.suffix}")
 
 
-def _put_in_place(part: Path, path: Path) -> None:
+def _put_in_place(partial: Path, path: Path) -> None:
     """Rename; an older folder steps aside first, so that there is never half of one under the
     name.
     """
-    if not (part.is_dir() and path.is_dir()):
-        part.replace(path)
+    if not (partial.is_dir() and path.is_dir()):
+        partial.replace(path)
         return
     old = _beside(path, "part.old")
     path.replace(old)
-    part.replace(path)
+    partial.replace(path)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -81,36 +81,36 @@ def remove_dead_parts(folder: Path, path: Path | None = None) -> None:
         path: the only file or folder whose parts are meant; None means all.
     """
     for entry in os.scandir(folder):
-        found = PART.fullmatch(entry.name)
-        if found and path and (found["stem"], found["suffix"]) != (path.stem, path.suffix):
+        match = PART.fullmatch(entry.name)
+        if match and path and (match["stem"], match["suffix"]) != (path.stem, path.suffix):
             continue
-        if found and entry.name not in _AT_WORK and _is_dead(found, Path(entry.path)):
-            target = folder / f"{found['stem']}{found['suffix']}"
-            if found["old"] and not target.exists():  # killed before the new one was in place
+        if match and entry.name not in _AT_WORK and _is_dead(match, Path(entry.path)):
+            target = folder / f"{match['stem']}{match['suffix']}"
+            if match["old"] and not target.exists():  # killed before the new one was in place
                 Path(entry.path).replace(target)
             _remove(Path(entry.path))
 
 
-def _is_dead(found: re.Match[str], part: Path) -> bool:
-    if found["machine"] not in (None, _machine()):
+def _is_dead(match: re.Match[str], partial: Path) -> bool:
+    if match["machine"] not in (None, _machine()):
         with suppress(FileNotFoundError):
-            return time.time() - part.stat().st_mtime > A_DAY
+            return time.time() - partial.stat().st_mtime > A_DAY
         return False
     try:
-        os.kill(int(found["pid"]), 0)
+        os.kill(int(match["pid"]), 0)
     except (ProcessLookupError, OverflowError):
         return True
     except PermissionError:  # somebody else's process
         return False
     # an earlier process of the same number: ours are in _AT_WORK
-    return int(found["pid"]) == os.getpid()
+    return int(match["pid"]) == os.getpid()
 
 
-def _remove(part: Path) -> None:
-    if part.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        part.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1)
@@ -129,14 +129,14 @@ def safe_name(text: str, always: bool = False) -> str:
     Args:
         always: append the hash in any case.
     """
-    shown = "".join("_" if _is_unsafe(letter) else letter for letter in text)
-    shown = re.sub(r"^[. ]|[. ]$", "_", shown) or "_"
-    if len(shown.encode()) > LONGEST:
-        shown = shown.encode()[:LONGEST].decode(errors="ignore")
-    if shown == text and not always and text.partition(".")[0].strip().lower() not in RESERVED:
+    safe = "".join("_" if _is_unsafe(letter) else letter for letter in text)
+    safe = re.sub(r"^[. ]|[. ]$", "_", safe) or "_"
+    if len(safe.encode()) > LONGEST:
+        safe = safe.encode()[:LONGEST].decode(errors="ignore")
+    if safe == text and not always and text.partition(".")[0].strip().lower() not in RESERVED:
         return text
     content = text.encode(errors="surrogatepass")
-    return f"{shown}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
+    return f"{safe}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
 
 
 def _is_unsafe(letter: str) -> bool:
@@ -166,8 +166,8 @@ def json_text(value: Any) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable JSON, atomically."""
-    with atomic_path(path) as part:
-        part.write_text(json_text(value), encoding="utf-8")
+    with atomic_path(path) as partial:
+        partial.write_text(json_text(value), encoding="utf-8")
 
 
 def read_json(path: Path, way_out: str = "") -> dict[str, Any]:
@@ -195,9 +195,9 @@ def visible(folder: Path, pattern: str) -> list[Path]:
     """What matches a pattern below a folder, sorted, less hidden things: `.NAME.PID.part` is half
     of a file.
     """
-    found = folder.glob(pattern)
+    matches = folder.glob(pattern)
     return sorted(
-        p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)
+        p for p in matches if not any(name.startswith(".") for name in p.relative_to(folder).parts)
     )
 
 

@@ -44,8 +44,8 @@ def open_hdf5(path: Path, in_parts: bool = False) -> h5py.File:
     try:
         looked_at = LOOKED_AT_IN_PARTS if in_parts else LOOKED_AT
         check_heaps(path, stat.st_size, stat.st_mtime_ns, looked_at)
-        for where, what in _foreign(file):
-            raise InputError(f"{path}: {where} is {what}: {CURE}")
+        for where, kind in _foreign(file):
+            raise InputError(f"{path}: {where} is {kind}: {CURE}")
     except (InputError, OSError):
         file.close()
         raise
@@ -71,9 +71,9 @@ def replace_genes(path: Path, var: "pd.DataFrame") -> None:
     """
     import anndata as ad
 
-    with atomic_path(path) as part:
-        shutil.copyfile(path, part)
-        with h5py.File(part, "r+") as file:
+    with atomic_path(path) as partial:
+        shutil.copyfile(path, partial)
+        with h5py.File(partial, "r+") as file:
             del file["var"]
             ad.io.write_elem(file, "var", var)
 
@@ -144,23 +144,23 @@ def _number(content: bytes, start: int, width: int) -> int:
 def _foreign(file: h5py.File) -> Iterator[tuple[str, str]]:
     """Place and kind of everything that lies outside the file."""
     waiting: list[tuple[str, h5py.Group]] = [("", file)]
-    seen: set[int] = set()  # a group may hold itself
+    visited: set[int] = set()  # a group may hold itself
     while waiting:
         place, group = waiting.pop()
         address = h5py.h5o.get_info(group.id).addr
-        if address in seen:
+        if address in visited:
             continue
-        seen.add(address)
+        visited.add(address)
         for name in group:
             where = f"{place}/{name}"
-            if (what := _link(group, name)) is not None:
-                yield where, what
+            if (kind := _link(group, name)) is not None:
+                yield where, kind
             elif isinstance(group.get(name, getlink=True), h5py.HardLink):
                 child = group[name]
                 if isinstance(child, h5py.Group):
                     waiting.append((where, child))
-                elif isinstance(child, h5py.Dataset) and (what := _storage(child)) is not None:
-                    yield where, what
+                elif isinstance(child, h5py.Dataset) and (kind := _storage(child)) is not None:
+                    yield where, kind
 
 
 def _link(group: h5py.Group, name: str) -> str | None:

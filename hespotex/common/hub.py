@@ -30,6 +30,6 @@ def ask(call: Callable[[], T], no_access: str, failed: str) -> T:
     except Exception as error:  # the client lets through errors of several network libraries
         hidden = (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError)
         # without a login the hub hides what is gated or private
-        words = no_access if isinstance(error, hidden) else failed
+        message = no_access if isinstance(error, hidden) else failed
         reason = f"{type(error).__name__}: {error}"
-        raise InputError(words.replace("{error}", reason)) from error
+        raise InputError(message.replace("{error}", reason)) from error

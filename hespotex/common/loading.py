@@ -49,8 +49,8 @@ def array_bytes(values: NDArray[Any]) -> memoryview:
 
 def _is_code(error: Exception) -> bool:
     """Whether it is a pickle of more than tensors and plain values."""
-    words = ("GLOBAL", "REDUCE", "BUILD", "class", "function")
-    return isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in words)
+    signs = ("GLOBAL", "REDUCE", "BUILD", "class", "function")
+    return isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in signs)
 
 
 def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
@@ -63,21 +63,21 @@ def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
         InputError: it cannot be read, or holds objects that run code.
     """
     try:
-        found = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except Exception as error:  # a torn header raises many kinds
-        words = " ".join(str(error).split())[:120]
-        why = CODE if _holds_objects(path, words) else f"{words}; is the file whole?"
+        message = " ".join(str(error).split())[:120]
+        why = CODE if _holds_objects(path, message) else f"{message}; is the file whole?"
         raise InputError(f"{path}: cannot be read as a NumPy array ({why})") from error
-    if not isinstance(found, np.ndarray):
+    if not isinstance(array, np.ndarray):
         raise InputError(f"{path}: expected one array (.npy), found an archive of several")
-    return found
+    return array
 
 
-def _holds_objects(path: Path, words: str) -> bool:
+def _holds_objects(path: Path, message: str) -> bool:
     """Whether it is an array of objects or a bare pickle: numpy says so of any file that it does
     not know.
     """
-    if not any(word in words.lower() for word in ("pickle", "python objects")):
+    if not any(word in message.lower() for word in ("pickle", "python objects")):
         return False
     with path.open("rb") as file:
         return file.read(1) in (b"\x80", b"\x93")  # first byte of a pickle, and of an .npy file

@@ -26,7 +26,7 @@ def moments(pieces: Iterable[NDArray[np.float32]]) -> tuple[Floats, Floats]:
         )
         away = piece.astype(np.float64)
         away -= shift
-        n = n + _known(away)
+        n = n + _count_numbers(away)
         total = total + away.sum(axis=0)
         squares = squares + np.einsum("nd,nd->d", away, away)
     with np.errstate(invalid="ignore"):
@@ -34,10 +34,10 @@ def moments(pieces: Iterable[NDArray[np.float32]]) -> tuple[Floats, Floats]:
         return mean + shift, np.sqrt(np.maximum(squares / n - mean**2, 0))
 
 
-def _known(away: Floats) -> Floats:
+def _count_numbers(away: Floats) -> Floats:
     """Entries of each column that are numbers, (d,); the others become 0."""
     if not np.isnan(away.sum()):
         return np.full(away.shape[1], float(len(away)))
-    known = ~np.isnan(away)
-    away[~known] = 0.0
-    return known.sum(axis=0).astype(np.float64)
+    is_number = ~np.isnan(away)
+    away[~is_number] = 0.0
+    return is_number.sum(axis=0).astype(np.float64)

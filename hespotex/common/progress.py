@@ -62,9 +62,9 @@ class LogBar:
         left = (
             tqdm.format_interval(seconds * (self.total - self.n) / done) if done else "unknown time"
         )
-        what = f"{self.description}: {self.unit} {self.n} of {self.total}"
+        place = f"{self.description}: {self.unit} {self.n} of {self.total}"
         pace = f"{tqdm.format_interval(seconds)} gone, {left} left, {done / seconds:.3g}/s"
-        log.info("%s, %s%s", what, pace, self.facts)
+        log.info("%s, %s%s", place, pace, self.facts)
 
     def __enter__(self) -> Self:
         return self

@@ -71,8 +71,8 @@ def flat(config: Any, prefix: str = "") -> dict[str, Any]:
         return {prefix: config}
     return {
         key: value
-        for name, part in config.items()
-        for key, value in flat(part, f"{prefix}.{name}".lstrip(".")).items()
+        for name, nested in config.items()
+        for key, value in flat(nested, f"{prefix}.{name}".lstrip(".")).items()
     }
 
 

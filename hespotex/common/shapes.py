@@ -59,8 +59,8 @@ def check_shape(value: Any, shape: Shape, where: str) -> None:
     elif isinstance(shape, Sequence):
         if not _is(value, list):
             raise _refusal(where, WORDS[list], value)
-        for i, part in enumerate(value):
-            check_shape(part, shape[0], f"{where}[{i}]")
+        for i, entry in enumerate(value):
+            check_shape(entry, shape[0], f"{where}[{i}]")
     elif isinstance(shape, Rule):
         if not shape.holds(value):
             raise _refusal(where, shape.words, value)
@@ -71,11 +71,13 @@ def check_shape(value: Any, shape: Shape, where: str) -> None:
 def _check_mapping(value: Any, shape: Mapping[str, Shape], where: str) -> None:
     if not isinstance(value, dict):
         raise _refusal(where, WORDS[dict], value)
-    for key, part in shape.items():
+    for key, entry_shape in shape.items():
         name = key.removesuffix("?")
         if name in value:
             check_shape(
-                value[name], part, f"{where}: {name}" if ": " not in where else f"{where}.{name}"
+                value[name],
+                entry_shape,
+                f"{where}: {name}" if ": " not in where else f"{where}.{name}",
             )
         elif name == key:
             raise InputError(f"{where}: lacks {name}")
@@ -87,8 +89,8 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
-def _refusal(where: str, words: str, value: Any) -> InputError:
+def _refusal(where: str, expected: str, value: Any) -> InputError:
     text = repr(value)
     return InputError(
-        f"{where}: expected {words}, found {text[:60]}{'...' if len(text) > 60 else ''}"
+        f"{where}: expected {expected}, found {text[:60]}{'...' if len(text) > 60 else ''}"
     )

@@ -36,20 +36,20 @@ def write_csv(table: "pd.DataFrame", path: Path, **how: Any) -> None:
     """Write a table whose text, in cells, index and heading, is marked; see `DataFrame.to_csv`."""
     from pandas.api.types import is_numeric_dtype
 
-    shown = table.rename(columns=_cell)
+    safe = table.rename(columns=_cell)
     texts = [*map(str, table.columns)]
     for place, kind in enumerate(table.dtypes):
         if not is_numeric_dtype(kind):
             column = table.iloc[:, place].astype(object).map(_cell).to_numpy()
-            shown.isetitem(place, column)
+            safe.isetitem(place, column)
             texts += [text for text in column if isinstance(text, str)]
     if how.get("index", True):
-        shown.index = shown.index.map(_cell).rename(table.index.name)
-        texts += [*map(str, shown.index)]
+        safe.index = safe.index.map(_cell).rename(table.index.name)
+        texts += [*map(str, safe.index)]
     # pandas leaves it bare, and readers take it for a line's end
     if any("\r" in text for text in texts):
         how |= {"quoting": csv.QUOTE_NONNUMERIC}
-    shown.to_csv(path, **how)
+    safe.to_csv(path, **how)
 
 
 def _cell(value: Any) -> Any:

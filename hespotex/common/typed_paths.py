@@ -34,28 +34,28 @@ def matching_paths(pattern: str) -> list[Path]:
     path = typed_path(pattern)
     if path.exists():
         return [path]
-    there = Path(path.anchor)
-    for part in path.parts[len(there.parts) :]:
-        if not (there / part).exists():
+    base = Path(path.anchor)
+    for name in path.parts[len(base.parts) :]:
+        if not (base / name).exists():
             break
-        there /= part
-    rest = path.parts[len(there.parts) :]
-    pattern = str(Path(escape(str(there)), *rest))
+        base /= name
+    rest = path.parts[len(base.parts) :]
+    pattern = str(Path(escape(str(base)), *rest))
     return [Path(match) for match in sorted(glob(pattern))]  # noqa: PTH207, absolute patterns
 
 
-def typed_words(words: Sequence[str]) -> list[str]:
+def typed_words(arguments: Sequence[str]) -> list[str]:
     """The words of a Hydra command line, such as `slides=~/a (1).svs`, as Hydra understands
     them.
     """
-    return [_typed(word) for word in words]
+    return [_typed(word) for word in arguments]
 
 
-def typed_options(words: Sequence[str]) -> list[str]:
+def typed_options(arguments: Sequence[str]) -> list[str]:
     """The words of other command lines: the shell leaves the `~` of `--slides=~/a.csv` alone."""
     return [
         f"{m['key']}={typed_path(m['value'])}" if (m := OPTION.fullmatch(word)) else _home(word)
-        for word in words
+        for word in arguments
     ]
 
 

@@ -69,11 +69,11 @@ class Contents:
         """Folder of the model on all sections in the bundle."""
         return f"{FINAL}/{safe_name(self.chosen.name)}"
 
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """Such as "strict on all sections, 3 folds"."""
-        words = [f"{counted(len(self.folds), 'fold')} of {self.chosen.name}"] if self.folds else []
+        folds = [f"{counted(len(self.folds), 'fold')} of {self.chosen.name}"] if self.folds else []
         whole = [f"{self.chosen.name} on all sections"] if self.final else []
-        return ", ".join([*whole, *words])
+        return ", ".join([*whole, *folds])
 
 
 def _check_something(sweep: Path, chosen: Chosen, final: Path | None, folds: bool) -> None:

@@ -51,10 +51,11 @@ def _without_places(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {
-            key: None if key == "weights" else _without_places(part) for key, part in value.items()
+            key: None if key == "weights" else _without_places(child)
+            for key, child in value.items()
         }
     if isinstance(value, list):
-        return [_without_places(part) for part in value]
+        return [_without_places(child) for child in value]
     return (
         PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
     )

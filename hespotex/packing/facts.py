@@ -65,8 +65,8 @@ def _trained_on(contents: Contents) -> dict[str, str]:
 def _audits(contents: Contents) -> list[str]:
     """What the audit has said of each scored fold."""
     runs = named(contents.chosen.runs)
-    found = {name: read_audit(run.folder) for name, run in runs.items()}
-    lines = [f"audit of fold {name}: {count(rules)}" for name, rules in found.items() if rules]
+    findings = {name: read_audit(run.folder) for name, run in runs.items()}
+    lines = [f"audit of fold {name}: {count(rules)}" for name, rules in findings.items() if rules]
     return lines or ["not audited"]
 
 
@@ -87,5 +87,5 @@ def _folds(contents: Contents) -> list[dict[str, Any]]:
 
 def _licence(encoder: dict[str, Any]) -> str | None:
     """As the encoder's config tells it; of a pair both; None for encoders of our own."""
-    found = [part.get("licence") for part in part_settings(encoder).values()]
-    return "; ".join(licence for licence in found if licence) or None
+    licences = [part.get("licence") for part in part_settings(encoder).values()]
+    return "; ".join(licence for licence in licences if licence) or None

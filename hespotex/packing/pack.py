@@ -16,7 +16,7 @@ from hespotex.prediction.choice import Chosen, choose
 from hespotex.records.layout import BUNDLE
 from hespotex.records.manifest import MANIFEST, write_manifest
 from hespotex.records.record import Runs
-from hespotex.records.told import TOLD
+from hespotex.records.remarks import REMARKS
 from hespotex.results.card import model_card
 from hespotex.results.findings import FAIL, read_audit
 from hespotex.results.tables.final import write_genes
@@ -44,7 +44,7 @@ def pack(
         allow_leak: pack, and label, what has seen its test sections.
         folds: pack the folds beside the model on all sections; they are packed in any case where
           there is no such model.
-        told: words of `TOLD` for the card, such as the tissue.
+        told: words of `REMARKS` for the card, such as the tissue.
 
     Raises:
         InputError: no such model, leaks, folds that do not belong together, or something else in
@@ -52,11 +52,11 @@ def pack(
     """
     with alone_in(output, "give another --output", beside=True):
         contents, problems = _checked(sweep, output, model, allow_leak, folds)
-        with atomic_path(output) as part:
-            _write(part, contents, problems, told or {})
+        with atomic_path(output) as partial:
+            _write(partial, contents, problems, told or {})
     for problem in problems:
         log.warning("packed with a leak, and labelled: %s", problem)
-    log.info("%s: %s; see its README.md", output, contents.in_words())
+    log.info("%s: %s; see its README.md", output, contents.summary())
 
 
 def _checked(
@@ -81,17 +81,19 @@ def _check_output(output: Path) -> None:
 
 def _problems(runs: Runs) -> list[str]:
     """All leaks that the runs name themselves, and that the audit found, each once."""
-    own = [leak for run in runs for leak in run.leaks]
+    recorded = [leak for run in runs for leak in run.leaks]
     audited = [
         f"audit, {f.rule}: {f.reason}"
         for run in runs
         for f in read_audit(run.folder)
         if f.verdict == FAIL
     ]
-    return list(dict.fromkeys([*own, *audited]))
+    return list(dict.fromkeys([*recorded, *audited]))
 
 
-def _write(bundle: Path, contents: Contents, problems: list[str], told: Mapping[str, str]) -> None:
+def _write(
+    bundle: Path, contents: Contents, problems: list[str], remarks: Mapping[str, str]
+) -> None:
     """All files of the bundle; the card and the facts last."""
     for name, run in contents.folds.items():
         copy_fold(run.folder, bundle / "folds" / name)
@@ -100,7 +102,7 @@ def _write(bundle: Path, contents: Contents, problems: list[str], told: Mapping[
     write_genes(contents.genes, bundle / "genes.csv")
     row, sections = _scores(contents.chosen)
     facts = bundle_facts(contents, row) | {"problems": problems}
-    facts |= {name: told.get(name) for name in TOLD}
+    facts |= {name: remarks.get(name) for name in REMARKS}
     card = model_card(facts, row, sections, contents.chosen.runs)
     (bundle / CARD).write_text(card, encoding="utf-8")
     write_json(bundle / BUNDLE, facts)

@@ -20,12 +20,12 @@ from hespotex.records.layout import (
     searches,
 )
 from hespotex.records.manifest import check_files
-from hespotex.records.search import in_words
+from hespotex.records.search import describe_choice
 
 log = logging.getLogger(__name__)
 
 
-def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[Path]:
+def find_checkpoints(address: str | Sequence[str], folds: bool = False) -> list[Path]:
     """Files that a path, a glob, the folder of a run or a sweep, a bundle on the hub, the name of
     a model that comes with HESpotEx, or a list of these name.
 
@@ -39,25 +39,25 @@ def find_checkpoints(wanted: str | Sequence[str], folds: bool = False) -> list[P
         InputError: there is none, one is not as it was written, or a run of a folder has none: the
           mean would lack a fold.
     """
-    patterns = [wanted] if isinstance(wanted, str) else list(wanted)
+    patterns = [address] if isinstance(address, str) else list(address)
     places = [path for pattern in patterns for path in _places(pattern)]
-    found = [
+    files = [
         path
         for place in places
         for path in (_in_folder(place, folds) if place.is_dir() else [place])
     ]
-    finals = [path for path in found if is_final(path)]
+    finals = [path for path in files if is_final(path)]
     folders = all(place.is_dir() for place in places)
     if finals and folders and not folds:
-        found = finals
-    if not found:
+        files = finals
+    if not files:
         _check_folds_packed(places, folds)
         raise InputError(
             f"no {BEST} below {', '.join(patterns)}; set checkpoint=RUN_DIR/{BEST}, or the folder"
             f" of a sweep, or a model that comes along: {', '.join(supplied_models())}"
         )
-    check_written(found)
-    return list(dict.fromkeys(found))
+    check_written(files)
+    return list(dict.fromkeys(files))
 
 
 def _places(pattern: str) -> list[Path]:
@@ -103,7 +103,7 @@ def _in_folder(place: Path, folds: bool) -> list[Path]:
     if not folds and (finals := _finals(place)):
         return finals
     for search in searches(place):
-        log.info("%s", in_words(search))
+        log.info("%s", describe_choice(search))
     if is_final(place / BEST):
         return [place / BEST] if (place / BEST).is_file() else []
     return [path for path in _folds_in(place) if not is_final(path)]
@@ -116,26 +116,26 @@ def _finals(place: Path) -> list[Path]:
         InputError: there are several.
     """
     below = "*" if place.name == FINAL else f"{FINAL}/*"
-    found = [
+    files = [
         path
         for path in sorted(place.glob(f"{below}/{BEST}"))
         if (home_of(path) / METRICS).is_file()
     ]
-    if len(found) > 1:
-        names = ", ".join(str(path.parent.parent) for path in found)
+    if len(files) > 1:
+        names = ", ".join(str(path.parent.parent) for path in files)
         raise InputError(
             f"{place} holds several models on all sections: {names}; give the folder of one of them"
         )
-    return found
+    return files
 
 
 def _folds_in(place: Path) -> list[Path]:
     unfinished = [home for home in _homes(place) if not (home / METRICS).is_file()]
     without = [home for home in _homes(place) if not (home / BEST).is_file()]
-    for missing, why in ((without, f"without {BEST}"), (unfinished, "not finished")):
-        if missing:
+    for unusable, why in ((without, f"without {BEST}"), (unfinished, "not finished")):
+        if unusable:
             raise InputError(
-                f"{place} holds runs {why}: {', '.join(map(str, missing))}; finish them with the"
+                f"{place} holds runs {why}: {', '.join(map(str, unusable))}; finish them with the"
                 " command that made them, move them away, or name the checkpoints that are to be"
                 f" averaged: checkpoint=[RUN_DIR/{BEST},...]"
             )

@@ -48,11 +48,11 @@ def choose(sweep: Path, model: str | None) -> Chosen:
     runs = _scored(sweep)
     entries = [(run.model, run.role, run.folder) for run in runs] or _unscored(sweep)
     name = _name(entries, model, sweep)
-    own = _of_one_strategy([run for run in runs if run.model == name], sweep)
-    folders = [run.folder for run in own] or [
+    runs_of_model = _of_one_strategy([run for run in runs if run.model == name], sweep)
+    folders = [run.folder for run in runs_of_model] or [
         folder for other, _, folder in entries if other == name
     ]
-    return Chosen(name, own, runs, {folder: _config_of(folder) for folder in folders})
+    return Chosen(name, runs_of_model, runs, {folder: _config_of(folder) for folder in folders})
 
 
 def final_folder(sweep: Path, name: str) -> Path:
@@ -114,10 +114,10 @@ def _holds_scores(sweep: Path) -> bool:
 
 def _unscored(sweep: Path) -> list[tuple[str, str, Path]]:
     """Name, role and folder of runs that were begun."""
-    found = [(folder, _config_of(folder)) for folder in _run_folders(sweep)]
+    configs = [(folder, _config_of(folder)) for folder in _run_folders(sweep)]
     return [
         (str(part(config, "model.name")), str(part(config, "model.role")), folder)
-        for folder, config in found
+        for folder, config in configs
     ]
 
 
@@ -128,14 +128,14 @@ def _name(entries: list[tuple[str, str, Path]], model: str | None, sweep: Path) 
     roles = {name: role for name, role, _ in entries}
     usable = [name for name, role in roles.items() if role in ("model", "baseline")]
     if model is not None and model not in usable:
-        what = f"is a {roles[model]}, no model to use" if model in roles else "is not there"
+        fault = f"is a {roles[model]}, no model to use" if model in roles else "is not there"
         raise InputError(
-            f"{sweep}: {model} {what}; choose one of {', '.join(usable) or 'none'} with --model"
+            f"{sweep}: {model} {fault}; choose one of {', '.join(usable) or 'none'} with --model"
         )
     meant = [model] if model else [name for name in usable if roles[name] == "model"] or usable
     if len(meant) != 1:
-        there = ", ".join(meant or roles)
-        raise InputError(f"{sweep} holds {there}; choose one with --model NAME")
+        names = ", ".join(meant or roles)
+        raise InputError(f"{sweep} holds {names}; choose one with --model NAME")
     return meant[0]
 
 
@@ -144,15 +144,17 @@ def _of_one_strategy(runs: Runs, sweep: Path) -> Runs:
     leaks.
     """
     leaky = {run.fold_strategy for run in runs if run.leaks}
-    there = sorted({run.fold_strategy for run in runs})
-    meant = there if len(there) < 2 else [name for name in there if name not in leaky]
+    strategies = sorted({run.fold_strategy for run in runs})
+    meant = (
+        strategies if len(strategies) < 2 else [name for name in strategies if name not in leaky]
+    )
     if runs and len(meant) != 1:
         raise InputError(
-            f"{sweep} holds folds of several strategies ({', '.join(there)}); give the folder of"
-            " one sweep"
+            f"{sweep} holds folds of several strategies ({', '.join(strategies)}); give the"
+            " folder of one sweep"
         )
-    own = [run for run in runs if run.fold_strategy in meant]
-    return sorted(own, key=lambda run: (run.seed, run.fold))
+    selection = [run for run in runs if run.fold_strategy in meant]
+    return sorted(selection, key=lambda run: (run.seed, run.fold))
 
 
 def _config_of(folder: Path) -> Config:
@@ -178,13 +180,13 @@ def settings_of(chosen: Chosen) -> Config:
 
 def _check_alike(one: Path, first: Config, other: Path, config: Config) -> None:
     """Refuse runs that were not folds of one model."""
-    a, b = (flat({name: found.get(name) for name in TAKEN}) for found in (first, config))
+    a, b = (flat({name: settings.get(name) for name in TAKEN}) for settings in (first, config))
     if keys := differing(a, b):
-        shown = ", ".join(
+        changes = ", ".join(
             f"{key}: {a.get(key)} in {one.name}, {b.get(key)} in {other.name}" for key in keys[:6]
         )
         raise InputError(
-            f"{one.parent} holds runs of other settings ({shown}); give the folder of one"
+            f"{one.parent} holds runs of other settings ({changes}); give the folder of one"
             " cross-validation"
         )
 

@@ -90,12 +90,12 @@ class Ensemble:
             batches: of the facts of a member, what it is given.
         """
         sums: dict[str, RunningSpread] = {}
-        for about, module, own in zip(self.members, self.modules, self.columns, strict=True):
+        for about, module, columns in zip(self.members, self.modules, self.columns, strict=True):
             predicted = module.predict(batches(about))
             check_finite(predicted, NOT_FINITE)
             for name, values in predicted.items():
                 sums.setdefault(name, RunningSpread()).add(
-                    values if own is None else values[:, own]
+                    values if columns is None else values[:, columns]
                 )
         return {name: (spread.mean, spread.std()) for name, spread in sums.items()}
 
@@ -113,12 +113,16 @@ class Ensemble:
         """How unlike the training patches each spot is, (n_spots,), the mean over members; None for
         older checkpoints.
         """
-        known = [
-            Familiarity.from_dict(told)
+        measures = [
+            Familiarity.from_dict(recorded)
             for member in self.members
-            if (told := member.get("familiarity"))
+            if (recorded := member.get("familiarity"))
         ]
-        return np.mean([each.strangeness(embedding) for each in known], axis=0) if known else None
+        return (
+            np.mean([each.strangeness(embedding) for each in measures], axis=0)
+            if measures
+            else None
+        )
 
 
 class RunningSpread:
@@ -152,12 +156,12 @@ def _of_all(members: list[About]) -> About:
     return About(panel_fitted_on=list(dict.fromkeys(chose)), leaks=list(dict.fromkeys(leaks)))
 
 
-def _columns(genes: list[str], wanted: list[str]) -> list[int] | None:
+def _columns(genes: list[str], order: list[str]) -> list[int] | None:
     """Places of the genes that are wanted; None where they are all, in this order."""
-    if genes == wanted:
+    if genes == order:
         return None
     place = {gene: i for i, gene in enumerate(genes)}
-    return [place[gene] for gene in wanted]
+    return [place[gene] for gene in order]
 
 
 def _check_alike(paths: Sequence[Path], members: list[About]) -> None:

@@ -75,14 +75,14 @@ def _score(config: Config, folder: Path, predictor: Predictor, metrics: dict[str
         predictions.update({name: values[:, columns] for name, values in whole.items()})
 
     fold = fold.of_test(without_failed(fold.split.test, failures, predict))
-    found = remarks(fold, training)
-    for remark in found:
+    notes = remarks(fold, training)
+    for remark in notes:
         log.warning("%s", remark)
     spots = sum(len(values) for values in predictions.values())
     costs = cost(
         parameters(predictor.ensemble.modules[0]), {"predict": perf_counter() - started}, spots
     )
-    about: About = {**describe(config, predictor, fold), "remarks": found, "cost": costs}
+    about: About = {**describe(config, predictor, fold), "remarks": notes, "cost": costs}
     write_scores(folder, fold, predictions, about, metrics)
     log.info("table: python -m hespotex.summary %s", folder)
     failures.check()
@@ -123,17 +123,17 @@ def describe(config: Config, predictor: Predictor, fold: Fold) -> About:
     """
     about = predictor.about
     ensemble = predictor.ensemble
-    seen = {
+    training = {
         side: sorted({i for m in ensemble.members for i in m["split"][side]})
         for side in ("train", "val")
     }
     return about | {
         "data": f"{config['data']['name']} (trained on {about['data']})",
         "fold_strategy": "external",
-        "split": fold.split.to_dict() | seen,
+        "split": fold.split.to_dict() | training,
         "leaks": fold.split.leaks,
         "data_fingerprint": fold.fingerprint(),
-        "section_facts": {i: known.facts for i, known in fold.sections.items()},
+        "section_facts": {i: section.facts for i, section in fold.sections.items()},
         "sample_table": fold.sample_table,
         "genes": fold.panel.genes,
         "missing_genes": missing_genes(fold, predictor.genes),
@@ -184,11 +184,11 @@ def _check_words(cfg: DictConfig) -> None:
             "evaluate=true gives the model no measured spots; leave measured out (train.py"
             " experiment=measured scores image and spots together)"
         )
-    given = [word.lstrip("+~").split("=")[0] for word in HydraConfig.get().overrides.task]
+    keys = [word.lstrip("+~").split("=")[0] for word in HydraConfig.get().overrides.task]
     owned = [
         word
-        for word in given
-        if word.replace("/", ".").split(".")[:2] in [["data", part] for part in TRAINED]
+        for word in keys
+        if word.replace("/", ".").split(".")[:2] in [["data", group] for group in TRAINED]
     ]
     if owned:
         raise InputError(f"{', '.join(owned)}: comes with the checkpoint and cannot be set here")
@@ -197,5 +197,7 @@ def _check_words(cfg: DictConfig) -> None:
 def _without_trained_parts(cfg: DictConfig) -> Config:
     """The config as plain values, less the parts of the data group that the checkpoint brings."""
     content: Any = OmegaConf.to_container(cfg)
-    content["data"] = {name: part for name, part in content["data"].items() if name not in TRAINED}
+    content["data"] = {
+        name: settings for name, settings in content["data"].items() if name not in TRAINED
+    }
     return resolved(OmegaConf.create(content))

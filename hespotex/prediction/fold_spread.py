@@ -39,9 +39,9 @@ class FoldSpread:
         self.n_genes = len(genes)
         place = {gene: i for i, gene in enumerate(genes)}
         panels = [member["genes"] for member in self.members]
-        self.places = [torch.tensor([place[g] for g in own if g in place]) for own in panels]
+        self.places = [torch.tensor([place[g] for g in panel if g in place]) for panel in panels]
         self.columns = [
-            torch.tensor([i for i, g in enumerate(own) if g in place]) for own in panels
+            torch.tensor([i for i, g in enumerate(panel) if g in place]) for panel in panels
         ]
         self.fingerprints = [file_fingerprint(path) for path in folds]
 
@@ -49,8 +49,8 @@ class FoldSpread:
     def n_folds(self) -> Tensor:
         """How many folds know each gene, (n_genes,)."""
         count = torch.zeros(self.n_genes, dtype=torch.long)
-        for own in self.places:
-            count[own] += 1
+        for places in self.places:
+            count[places] += 1
         return count
 
     @torch.inference_mode()
@@ -66,9 +66,9 @@ class FoldSpread:
             predicted = module.predict(batches(about))
             check_finite(predicted, NOT_FINITE)
             for name, values in predicted.items():
-                own = sums.setdefault(name, PartialSpread(len(values), self.n_genes))
-                own.add(values[:, columns], places)
-        return {name: own.std() for name, own in sums.items()}
+                spread = sums.setdefault(name, PartialSpread(len(values), self.n_genes))
+                spread.add(values[:, columns], places)
+        return {name: spread.std() for name, spread in sums.items()}
 
 
 class PartialSpread:

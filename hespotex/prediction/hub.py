@@ -91,9 +91,9 @@ def push(bundle: Path, text: str, public: bool = False) -> str:
     address = Address.of(text)
     check_files(bundle)
     client: Any = hub.HfApi()
-    words = _not_pushed(address)
-    made = partial(client.create_repo, address.repo, private=not public, exist_ok=True)
-    ask(made, words, words)
+    refusal = _not_pushed(address)
+    create = partial(client.create_repo, address.repo, private=not public, exist_ok=True)
+    ask(create, refusal, refusal)
     upload = partial(
         client.upload_folder,
         repo_id=address.repo,
@@ -103,7 +103,7 @@ def push(bundle: Path, text: str, public: bool = False) -> str:
         delete_patterns=FILES,
         commit_message=f"HESpotEx bundle {bundle.name}",
     )
-    commit = ask(upload, words, words)
+    commit = ask(upload, refusal, refusal)
     pinned = str(Address(address.repo, str(commit.oid)))
     log.info("pushed: checkpoint=%s", pinned)
     return pinned

@@ -54,12 +54,14 @@ class ImageSide:
 
     def batches(self, spots: Section) -> Batches:
         """Of spots of this slide: those that are asked for, or others."""
-        own = self.predictor
+        predictor = self.predictor
         if self.whole:
-            return own.batches(self.whole.graph(spots), self.whole)
-        training = training_scale(own.about)
-        graph = own.inputs.assemble(spots, own.encoder, own.nuclei, own.store, training=training)
-        return own.batches(graph)
+            return predictor.batches(self.whole.graph(spots), self.whole)
+        training = training_scale(predictor.about)
+        graph = predictor.inputs.assemble(
+            spots, predictor.encoder, predictor.nuclei, predictor.store, training=training
+        )
+        return predictor.batches(graph)
 
     def facts(self) -> dict[str, str]:
         """What the slide was standardised over, in words; nothing where it was not."""
@@ -70,9 +72,9 @@ class ImageSide:
         n = self.whole.n_patches
         training = training_scale(self.predictor.about)
         share = training.share(n) if training else 1.0
-        words = f"{n:,} patches of the slide's tissue"
+        patches = f"{n:,} patches of the slide's tissue"
         rest = f", and by {1 - share:.0%} as the training sections" if share < 0.995 else ""
-        return {"standardized_over": words + rest}
+        return {"standardized_over": patches + rest}
 
     def _whole(self, config: Config) -> WholeSlide | None:
         """None where the slide has no tissue."""

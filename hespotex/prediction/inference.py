@@ -53,7 +53,7 @@ def predict(cfg: DictConfig) -> None:
     write.check(slides)
     with progress_bar(len(slides), "slide", "slides", disable=len(slides) < 2) as bar:
         for slide in slides:
-            with failures.of(slide.name, shown=slide.path.name):
+            with failures.of(slide.name, label=slide.path.name):
                 write(slide)
             bar.update()
     write_differences(output)

@@ -73,9 +73,9 @@ def with_measured(
     image = predicted.double().numpy()
     together = kriging.at(slide.pos, image[:, genes])
     names = [predictor.genes[i] for i in genes]
-    found = facts_of(path, kriging, names)
-    log.info("%s: %s", slide.section_id, found["in_words"])
-    return _placed(image, genes, together, found)
+    facts = facts_of(path, kriging, names)
+    log.info("%s: %s", slide.section_id, facts["in_words"])
+    return _placed(image, genes, together, facts)
 
 
 def _placed(
@@ -95,14 +95,14 @@ def shared_genes(path: Path, spots: Section, genes: list[str]) -> NDArray[np.int
     Raises:
         InputError: none is.
     """
-    known = set(map(str, spots.adata.var_names))
-    found = np.array([i for i, gene in enumerate(genes) if gene in known], dtype=np.int64)
-    if not len(found):
+    measured = set(map(str, spots.adata.var_names))
+    places = np.array([i for i, gene in enumerate(genes) if gene in measured], dtype=np.int64)
+    if not len(places):
         raise InputError(
             f"measured={path}: none of its genes (such as {list(spots.adata.var_names[:3])}) is one"
             f" of the model's {len(genes)} (such as {genes[:3]}); give them names of the same kind"
         )
-    return found
+    return places
 
 
 def _measured(
@@ -159,20 +159,20 @@ def facts_of(path: Path, kriging: Kriging, genes: list[str]) -> dict[str, Any]:
             "programme": i + 1 if i < k else "what the programmes leave",
             "genes": _strongest(kriging.axes[i], genes) if i < k else [],
             "used": used,
-            "left_out_error_less": round(chosen.gain, 4),
-            "length_um": chosen.field.length_um if chosen.field.weight else None,
-            "weight": chosen.field.weight,
-            "whole_slide": bool(chosen.field.slide),
+            "left_out_error_less": round(choice.gain, 4),
+            "length_um": choice.field.length_um if choice.field.weight else None,
+            "weight": choice.field.weight,
+            "whole_slide": bool(choice.field.slide),
         }
-        for i, (chosen, used) in enumerate(zip(kriging.chosen, kriging.used, strict=True))
+        for i, (choice, used) in enumerate(zip(kriging.chosen, kriging.used, strict=True))
     ]
     n_used = sum(kriging.used[:-1])
     rest = "is" if kriging.used[-1] else "is not"
-    words = (
+    sentence = (
         f"{len(kriging.spots)} measured spots of {path.name}, {len(genes)} genes: {n_used} of {k}"
         f" programmes are put right by them, what these leave {rest}"
     )
-    return {"label": LABEL, "file": str(path), "in_words": words, "programmes": programmes}
+    return {"label": LABEL, "file": str(path), "in_words": sentence, "programmes": programmes}
 
 
 def _strongest(axis: Array, genes: list[str]) -> list[str]:

@@ -15,8 +15,8 @@ from hespotex.prediction.checkpoints import find_checkpoints, is_final
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.facts import About, check_facts
 from hespotex.records.layout import METRICS, home_of
+from hespotex.records.remarks import remarks_of
 from hespotex.records.runs import read_run
-from hespotex.records.told import told_of
 from hespotex.results.tables.final import (
     FACTS,
     cross_validated_genes,
@@ -114,12 +114,12 @@ def _of_folds(paths: Sequence[Path], genes: list[str]) -> Evidence:
 
 def _lines(paths: Sequence[Path], members: list[About], evidence: Evidence) -> dict[str, str]:
     about = members[0]
-    told = told_of(paths)
-    lines = {
+    remarks = remarks_of(paths)
+    facts = {
         "what": _what(paths, members),
-        "tissue": told.get("tissue", ""),
-        "source of the data": told.get("source", ""),
-        "licence of the weights": told.get("licence", ""),
+        "tissue": remarks.get("tissue", ""),
+        "source of the data": remarks.get("source", ""),
+        "licence of the weights": remarks.get("licence", ""),
         "model": f"{about['model']} ({about['role']})",
         "settings found by": evidence.search or "",
         "data": _data(about),
@@ -138,7 +138,7 @@ def _lines(paths: Sequence[Path], members: list[About], evidence: Evidence) -> d
         "made with": _made_with(about),
         "checkpoints": ", ".join(map(str, paths)),
     }
-    return {name: text for name, text in lines.items() if text}
+    return {name: text for name, text in facts.items() if text}
 
 
 def _what(paths: Sequence[Path], members: list[About]) -> str:
@@ -154,9 +154,9 @@ def _what(paths: Sequence[Path], members: list[About]) -> str:
 def _data(about: About) -> str:
     """The data set, and what was selected of it, such as the organ."""
     select = about["config"].get("data", {}).get("select")
-    chosen = select.items() if isinstance(select, dict) else ()
-    told = ", ".join(f"{name} {value}" for name, value in chosen if value not in (None, [], {}))
-    return about["data"] + (f" ({told})" if told else "")
+    choices = select.items() if isinstance(select, dict) else ()
+    listed = ", ".join(f"{name} {value}" for name, value in choices if value not in (None, [], {}))
+    return about["data"] + (f" ({listed})" if listed else "")
 
 
 def _trained_on(members: list[About]) -> str:
@@ -166,17 +166,17 @@ def _trained_on(members: list[About]) -> str:
         for member in members
         for name in sorted([*member["split"]["train"], *member["split"]["val"]])
     }
-    named = ", ".join(f"{name} ({group})" for name, group in sections.items())
+    listed = ", ".join(f"{name} ({group})" for name, group in sections.items())
     n_groups = counted(len(set(sections.values())), "group")
-    return f"{counted(len(sections), 'section')} of {n_groups}: {named}"
+    return f"{counted(len(sections), 'section')} of {n_groups}: {listed}"
 
 
 def _encoder(about: About) -> str:
     settings = about["config"].get("encoder", {})
     sides = settings.get("patch_um")
-    told = [f"patches of {', '.join(map(str, sides))} um"] if isinstance(sides, list) else []
-    told += [f"licence {settings['licence']}"] if settings.get("licence") else []
-    return "; ".join([about["encoder"], *told])
+    details = [f"patches of {', '.join(map(str, sides))} um"] if isinstance(sides, list) else []
+    details += [f"licence {settings['licence']}"] if settings.get("licence") else []
+    return "; ".join([about["encoder"], *details])
 
 
 def _genes(genes: pd.DataFrame) -> str:

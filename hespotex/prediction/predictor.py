@@ -28,7 +28,7 @@ from hespotex.prediction.fold_spread import folds_beside
 from hespotex.records.build import Config, build
 from hespotex.records.facts import About, facts_in_use
 from hespotex.records.plain import plain
-from hespotex.records.told import told_of
+from hespotex.records.remarks import remarks_of
 from hespotex.records.trusted import part, rebuild, rebuild_part
 from hespotex.results.about import brief
 from hespotex.results.slide.evidence import gene_evidence
@@ -53,8 +53,8 @@ class Predictor:
         self.about = self.ensemble.about
         self.genes = self.ensemble.genes
         self.check_genes(config)
-        self.told = told_of(self._checkpoints)
-        log.info("%s", self._in_words())
+        self.remarks = remarks_of(self._checkpoints)
+        log.info("%s", self._summary())
         with facts_in_use(next(iter(self.ensemble.fingerprints))):
             self.encoder = _encoder(self.about, config["weights"])
             self.nuclei = _nuclei(self.about, config["nuclei_folder"])
@@ -68,8 +68,8 @@ class Predictor:
             "versions": versions(),
             "git_commit": str(git_commit()),
         }
-        if "tissue" in self.told:
-            self.provenance["tissue"] = self.told["tissue"]
+        if "tissue" in self.remarks:
+            self.provenance["tissue"] = self.remarks["tissue"]
         if self.folds:
             self.provenance["fold_std_of"] = " ".join(self.folds.fingerprints)
 
@@ -82,13 +82,13 @@ class Predictor:
         for key in ("map_genes", "genes"):
             check_markers(config[key] or [], self.genes, key)
 
-    def _in_words(self) -> str:
+    def _summary(self) -> str:
         """The model, what it was trained on, and with which spots."""
         about = self.about
-        seen = self.ensemble.sections_seen()
-        groups = {str(facts.get("group", "unknown")) for facts in seen.values()}
-        tissue = f" of {self.told['tissue']}" if "tissue" in self.told else ""
-        trained_on = f"{counted(len(seen), 'section')} of {counted(len(groups), 'group')}{tissue}"
+        sections = self.ensemble.sections_seen()
+        groups = {str(facts.get("group", "unknown")) for facts in sections.values()}
+        tissue = f" of {self.remarks['tissue']}" if "tissue" in self.remarks else ""
+        trained_on = f"{counted(len(sections), 'section')} of {counted(len(groups), 'group')}{tissue}"
         spots = f"spots of {about['spot_diameter_um']:g} um"
         return f"{about['model']} on {about['data']}: trained on {trained_on}; {spots}"
 
@@ -113,8 +113,8 @@ class Predictor:
 
     def whole_slide(self, tissue: Section) -> WholeSlide:
         """What stands behind the predictions of a bare slide, from a grid over all its tissue."""
-        parts = (self.inputs, self.encoder, self.nuclei, self.store)
-        return WholeSlide(tissue, *parts, self.n_hops)
+        steps = (self.inputs, self.encoder, self.nuclei, self.store)
+        return WholeSlide(tissue, *steps, self.n_hops)
 
     def batches(self, graph: SpotGraph, whole: WholeSlide | None = None) -> Batches:
         """A section for each of the models, in blocks where it is large.
@@ -145,8 +145,8 @@ class Predictor:
 
 def training_scale(about: About) -> TrainingScale | None:
     """What a checkpoint tells of its training embeddings; older ones tell nothing."""
-    told = about.get("training_scale")
-    return TrainingScale.from_dict(told) if told else None
+    recorded = about.get("training_scale")
+    return TrainingScale.from_dict(recorded) if recorded else None
 
 
 def _encoder(about: About, weights: str | dict[str, str] | None) -> Encoder:
@@ -177,12 +177,12 @@ def _as_trained(
                 "expected weights by part, such as"
                 f" weights={{{next(iter(part_settings(settings)))}:FILE}}, got {weights}"
             )
-        by_part = {part: (weights or {}).get(part) for part in identity["parts"]}
-        parts = {
-            part: _as_trained(settings["parts"][part], identity["parts"][part], file)
-            for part, file in by_part.items()
+        by_part = {name: (weights or {}).get(name) for name in identity["parts"]}
+        members = {
+            name: _as_trained(settings["parts"][name], identity["parts"][name], file)
+            for name, file in by_part.items()
         }
-        return settings | {"parts": parts}
+        return settings | {"parts": members}
     if weights and "weights" not in settings:
         raise InputError(
             f"weights={weights}, but encoder {settings['name']} has no weights file; leave"

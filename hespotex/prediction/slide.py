@@ -77,9 +77,9 @@ class SlideWriter:
         whose page would take the place of the index.
         """
         slides = list(slides)
-        if taken := [slide.path for slide in slides if slide.name.casefold() == Path(INDEX).stem]:
+        if clashes := [slide.path for slide in slides if slide.name.casefold() == Path(INDEX).stem]:
             raise InputError(
-                f"{taken[0]}: its page would be {INDEX}, which lists all slides; give it another"
+                f"{clashes[0]}: its page would be {INDEX}, which lists all slides; give it another"
                 " name"
             )
         tables = [Path(self.config["output"]) / f"{slide.name}.h5ad" for slide in slides]
@@ -99,20 +99,20 @@ class SlideWriter:
         if not self.config["restart"] and is_current(target, request):
             log.info("%s is there already (restart=true makes it anew)", target)
             return
-        found = self.of_slide(slide)
-        table = found.table
-        asked = {KEY: json.dumps(request, sort_keys=True)}
-        table.uns["hespotex"] = table.uns["hespotex"] | asked
+        prediction = self.of_slide(slide)
+        table = prediction.table
+        stamp = {KEY: json.dumps(request, sort_keys=True)}
+        table.uns["hespotex"] = table.uns["hespotex"] | stamp
         if self.sets:
             score_gene_sets(table, self.sets)
         write_slide(
             table,
-            found.section,
-            found.tissue,
+            prediction.section,
+            prediction.tissue,
             self.drawn,
             output,
             asked=self.asked,
-            regions=found.regions,
+            regions=prediction.regions,
             **{name: self.config[name] for name in OUTPUTS},
         )
         log.info(
@@ -120,8 +120,8 @@ class SlideWriter:
             target,
             table.n_vars,
             len(table),
-            found.section.mpp,
-            found.section.mpp_source,
+            prediction.section.mpp,
+            prediction.section.mpp_source,
         )
 
     def of_slide(self, slide: SlideFile) -> Predicted:
@@ -154,8 +154,8 @@ class SlideWriter:
     def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
         config = self.config
         about = self.predictor.about
-        given = config["mpp"] if slide.mpp is None else slide.mpp
-        mpp, source = pixel_size(slide.path, given, config["check_mpp"])
+        setting = config["mpp"] if slide.mpp is None else slide.mpp
+        mpp, source = pixel_size(slide.path, setting, config["check_mpp"])
         how = {name: value for name, value in config["tissue"].items() if name != "whole"}
         tissue = slide_tissue(slide.path, mpp, title=slide.title, **how)
         section = read_slide(
@@ -177,10 +177,10 @@ class SlideWriter:
 
     def _ask_training(self, section: Section, trust: Trust) -> None:
         """Doubt a slide that has trained the model."""
-        seen = self.predictor.ensemble.sections_seen()
-        if reason := trained_on(section, seen):
+        sections = self.predictor.ensemble.sections_seen()
+        if reason := trained_on(section, sections):
             trust.doubt(section.section_id, f"{reason}, and predicts it better than others")
-        elif section.section_id in seen:
+        elif section.section_id in sections:
             log.warning(
                 "%s: a section of this name trained the model, on another image file: if it is the"
                 " same tissue, it is predicted better than others",
@@ -191,41 +191,43 @@ class SlideWriter:
         """The slide's table: prediction, spread over the checkpoints, and what else is known of
         each spot.
         """
-        own = self.predictor
-        side = ImageSide(self.config, own, section)
+        predictor = self.predictor
+        side = ImageSide(self.config, predictor, section)
         if self.config["check_mpp"]:
-            check_by_nuclei(side.tissue, own.about.get("nuclear_size_um"), own.store)
+            check_by_nuclei(side.tissue, predictor.about.get("nuclear_size_um"), predictor.store)
         batches = side.batches(section)
-        mean, spread = own.ensemble.with_spread(batches)[section.section_id]
-        if own.folds:
-            spread = own.folds(batches)[section.section_id]
+        mean, spread = predictor.ensemble.with_spread(batches)[section.section_id]
+        if predictor.folds:
+            spread = predictor.folds(batches)[section.section_id]
         spots: dict[str, NDArray[np.float32]] = {}
-        if own.nuclei:
-            spots["nuclei"] = count_nuclei(section, own.nuclei, own.store)[:, 0]
-        strange = own.ensemble.strangeness(embed_section(section, own.encoder, own.store))
+        if predictor.nuclei:
+            spots["nuclei"] = count_nuclei(section, predictor.nuclei, predictor.store)[:, 0]
+        strange = predictor.ensemble.strangeness(
+            embed_section(section, predictor.encoder, predictor.store)
+        )
         if strange is not None:
             spots["strangeness"] = strange
             trust.look_at(section.section_id, strange)
         informed: Informed | None = None
         if self.config["measured"]:
-            informed = with_measured(self.config, own, section, side, mean)
+            informed = with_measured(self.config, predictor, section, side, mean)
             mean = torch.from_numpy(informed.expression)
             spots["informed"] = informed.informed
         spreads = None if spread is None else spread.numpy()
-        made = own.provenance | side.facts()
-        table = slide_table(section, own.genes, mean.numpy(), made, spreads, spots)
+        provenance = predictor.provenance | side.facts()
+        table = slide_table(section, predictor.genes, mean.numpy(), provenance, spreads, spots)
         if informed:
             table.layers[STANDARD_ERROR] = informed.error
             about = {"measured": as_text(informed.facts), "given": informed.facts["in_words"]}
             table.uns["hespotex"] = table.uns["hespotex"] | about
-        if own.folds:
-            table.var["fold_std_folds"] = own.folds.n_folds.numpy()
-        table.var["panel"] = pd.Categorical([panel_rule(own.about["config"])] * table.n_vars)
-        table.var = table.var.join(own.evidence)
+        if predictor.folds:
+            table.var["fold_std_folds"] = predictor.folds.n_folds.numpy()
+        table.var["panel"] = pd.Categorical([panel_rule(predictor.about["config"])] * table.n_vars)
+        table.var = table.var.join(predictor.evidence)
         return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
 
 
 def _facts(section: Section, tissue: Tissue, trust: Trust) -> dict[str, Any]:
     """What the index of all slides, and the cohort's table, say of a slide."""
-    own = {"mpp": section.mpp, "mpp_source": section.mpp_source}
-    return own | {"tissue_mm2": tissue.area_mm2(section.mpp)} | trust.to_dict()
+    scale = {"mpp": section.mpp, "mpp_source": section.mpp_source}
+    return scale | {"tissue_mm2": tissue.area_mm2(section.mpp)} | trust.to_dict()

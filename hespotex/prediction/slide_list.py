@@ -51,7 +51,7 @@ class SlideFile:
 
 
 def find_slides(
-    wanted: str | list[str], recursive: bool = False, output: Path | None = None
+    request: str | list[str], recursive: bool = False, output: Path | None = None
 ) -> list[SlideFile]:
     """Slides that a path, a folder, a glob, a CSV (`path`, and `mpp` if known), or a list of these
     name. What is no slide in a folder, or among the matches of a glob, is left out and counted.
@@ -59,35 +59,35 @@ def find_slides(
     Slides of one name get their folder's name before it.
 
     Args:
-        wanted: these words.
+        request: these words.
         recursive: also look in folders of a folder.
         output: a folder whose own pictures are no slides.
 
     Raises:
         InputError: there is none, or two would get the same outputs.
     """
-    patterns = [wanted] if isinstance(wanted, str) else list(wanted)
-    found: dict[Path, SlideFile] = {}
+    patterns = [request] if isinstance(request, str) else list(request)
+    slides: dict[Path, SlideFile] = {}
     for pattern in patterns:
         for slide in _named_by(pattern, recursive, output):
-            found[slide.path] = _same(found.get(slide.path, slide), slide)
-    if not found:
+            slides[slide.path] = _same(slides.get(slide.path, slide), slide)
+    if not slides:
         raise InputError(
             f"no slide matches {', '.join(patterns)}; set slides=PATH, slides=FOLDER (with"
             " recursive=true its folders too), slides='FOLDER/*.svs', slides=LIST.csv or [A,B]"
         )
-    return _told_apart([found[path] for path in sorted(found)])
+    return _with_folder_names([slides[path] for path in sorted(slides)])
 
 
 def _named_by(pattern: str, recursive: bool, output: Path | None) -> list[SlideFile]:
     if pattern.lower().endswith(TABLES):
         return _from_table(typed_path(pattern))
-    found = matching_paths(pattern)
-    if len(found) == 1 and found[0].is_file():
-        return [SlideFile(found[0])]
+    paths = matching_paths(pattern)
+    if len(paths) == 1 and paths[0].is_file():
+        return [SlideFile(paths[0])]
     files = [
         file
-        for path in found
+        for path in paths
         for file in (_below(path, recursive, output) if path.is_dir() else [path])
     ]
     slides = [file for file in files if file.suffix.lower() in SLIDES]
@@ -98,28 +98,28 @@ def _named_by(pattern: str, recursive: bool, output: Path | None) -> list[SlideF
 
 def _below(folder: Path, recursive: bool, output: Path | None) -> list[Path]:
     """Files of a folder, less hidden ones and those of an output inside it."""
-    found = visible(folder, "**/*" if recursive else "*")
+    paths = visible(folder, "**/*" if recursive else "*")
     inside = output is not None and folder.resolve() in output.resolve().parents
     if output is not None and inside:
-        found = [path for path in found if output.resolve() not in path.resolve().parents]
-    return [path for path in found if path.is_file()]
+        paths = [path for path in paths if output.resolve() not in path.resolve().parents]
+    return [path for path in paths if path.is_file()]
 
 
-def _told_apart(slides: list[SlideFile]) -> list[SlideFile]:
+def _with_folder_names(slides: list[SlideFile]) -> list[SlideFile]:
     """The slides, those of one name with their folder's name before it.
 
     Raises:
         InputError: names that stay equal.
     """
     count = Counter(slide.name.casefold() for slide in slides)
-    named = [
+    unique = [
         slide
         if count[slide.name.casefold()] == 1
         else replace(slide, told_as=f"{name_of(slide.path.parent)}_{slide.path.stem}")
         for slide in slides
     ]
-    _check_names(named)
-    return named
+    _check_names(unique)
+    return unique
 
 
 def _same(one: SlideFile, other: SlideFile) -> SlideFile:

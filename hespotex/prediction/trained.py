@@ -94,20 +94,20 @@ class TrainedModel:
         Raises:
             InputError: the slide cannot be predicted, or a key that does not exist.
         """
-        given = {"mpp": mpp, "positions": positions, "genes": genes}
-        asked = {**options, **{k: v for k, v in given.items() if v is not None}}
+        arguments = {"mpp": mpp, "positions": positions, "genes": genes}
+        changes = {**options, **{k: v for k, v in arguments.items() if v is not None}}
         if isinstance(slide, Section):
-            own = self._changed({"context": POSITIONS, **asked})
-            return SlideWriter(own, self._predictor).of_section(slide)
-        writer = SlideWriter(self._changed(asked), self._predictor)
+            config = self._changed({"context": POSITIONS, **changes})
+            return SlideWriter(config, self._predictor).of_section(slide)
+        writer = SlideWriter(self._changed(changes), self._predictor)
         return writer.of_slide(SlideFile(Path(slide))).table
 
     def embed(self, section: Section) -> ad.AnnData:
         """Embeddings `X` (n_spots, d_image) of the patches of a section, at its spots."""
-        own = self._predictor
-        rows = embed_section(section, own.encoder, own.store)
+        predictor = self._predictor
+        rows = embed_section(section, predictor.encoder, predictor.store)
         values = np.concatenate(list(rows.chunks()))
-        names = [f"{own.about['encoder']}_{i}" for i in range(rows.shape[1])]
+        names = [f"{predictor.about['encoder']}_{i}" for i in range(rows.shape[1])]
         return spot_table(section, names, values, self.facts)
 
     def _changed(self, options: dict[str, Any]) -> Config:

@@ -48,12 +48,12 @@ def resolved(cfg: DictConfig) -> Config:
 
 def _not_there(cfg: DictConfig, error: InterpolationKeyError) -> str:
     """The key that a value names, and those that are beside it."""
-    found = NAMED.search(str(error))
-    wanted = found[1] if found else str(error)
-    place, _, name = wanted.rpartition(".")
+    match = NAMED.search(str(error))
+    key = match[1] if match else str(error)
+    place, _, name = key.rpartition(".")
     beside = OmegaConf.select(cfg, place) if place else None
-    known = f": expected one of {', '.join(map(str, beside))}" if beside else ""
-    return f"{error.full_key} names {wanted}, but {place or 'the config'} has no {name}{known}"
+    choices = f": expected one of {', '.join(map(str, beside))}" if beside else ""
+    return f"{error.full_key} names {key}, but {place or 'the config'} has no {name}{choices}"
 
 
 def build(config: Any, **kwargs: Any) -> Any:
@@ -61,20 +61,20 @@ def build(config: Any, **kwargs: Any) -> Any:
     try:
         return None if config is None else instantiate(config, _convert_="all", **kwargs)
     except InstantiationException as error:
-        raise _in_words(error) from error
+        raise _refusal_of(error) from error
 
 
-def _in_words(error: InstantiationException) -> InputError:
+def _refusal_of(error: InstantiationException) -> InputError:
     """The message of an object that refused its settings, without Hydra's wrapping."""
     ours = next((one for one in chain(error) if isinstance(one, InputError)), None)
     moved = [f"{old} is {new} now" for old, new in MOVED.items() if f"'{old}." in str(error)]
-    words = "".join(f" ({one})" for one in moved)
-    return ours or InputError(f"the config cannot be built{words}: {error}")
+    notes = "".join(f" ({one})" for one in moved)
+    return ours or InputError(f"the config cannot be built{notes}: {error}")
 
 
 def build_list(group: Config) -> list[Any]:
     """The objects of a group of named parts; a part set to null is left out."""
-    return [build(part) for part in group.values() if part is not None]
+    return [build(settings) for settings in group.values() if settings is not None]
 
 
 def build_sections(config: Config) -> Sections:
@@ -149,19 +149,19 @@ def precision(trainer: Config) -> str:
     """What `trainer.precision` comes to on this machine: "auto" is bf16-mixed on a GPU that has it,
     else 32-true.
     """
-    asked = str(trainer["precision"])
+    setting = str(trainer["precision"])
     on_gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return (
         ("bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true")
-        if asked == "auto"
-        else asked
+        if setting == "auto"
+        else setting
     )
 
 
 def build_metrics(config: Config) -> dict[str, Metric]:
     """The user's own metrics, by name."""
     return {
-        name: build(part)
-        for name, part in (config.get("metrics") or {}).items()
-        if part is not None
+        name: build(settings)
+        for name, settings in (config.get("metrics") or {}).items()
+        if settings is not None
     }

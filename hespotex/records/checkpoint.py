@@ -54,10 +54,10 @@ def load_module(content: dict[str, Any]) -> ExpressionModule:
     try:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
-        words = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         wrote = about.get("versions", {}).get("hespotex", "unknown")
         raise InputError(
-            f"the checkpoint's weights do not fit this version of its model ({words}); it was"
+            f"the checkpoint's weights do not fit this version of its model ({reason}); it was"
             f" written by HESpotEx {wrote}, commit {about.get('git_commit')}: predict with that, or"
             " train again"
         ) from error

@@ -81,7 +81,7 @@ GENES = Rule(
 TENSORS = Rule(
     "tensors by name",
     lambda value: (
-        isinstance(value, Mapping) and all(isinstance(part, Tensor) for part in value.values())
+        isinstance(value, Mapping) and all(isinstance(tensor, Tensor) for tensor in value.values())
     ),
 )
 NUMBERS = Rule(
@@ -185,7 +185,7 @@ def check_facts(path: Path, about: Any, state: Any) -> None:
 
 
 @contextmanager
-def facts_in_use(what: str) -> Iterator[None]:
+def facts_in_use(source: str) -> Iterator[None]:
     """Any error while something is made of a checkpoint's facts is one of these facts, in words."""
     try:
         yield
@@ -195,5 +195,5 @@ def facts_in_use(what: str) -> Iterator[None]:
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise
         raise InputError(
-            f"{what}: its facts cannot be used ({failure_of(error).reason}); {CURE}"
+            f"{source}: its facts cannot be used ({failure_of(error).reason}); {CURE}"
         ) from error

@@ -35,10 +35,12 @@ class Kind:
     partial: bool = False
     forced: Mapping[str, Any] = field(default_factory=dict)
 
-    def fits(self, found: type) -> bool:
+    def fits(self, candidate: type) -> bool:
         """Whether this class is of the kind."""
-        own = {name for parent in found.__mro__ if parent is not object for name in vars(parent)}
-        return issubclass(found, self.base) and own.issuperset(self.members)
+        members = {
+            name for parent in candidate.__mro__ if parent is not object for name in vars(parent)
+        }
+        return issubclass(candidate, self.base) and members.issuperset(self.members)
 
 
 OPTIMISER = Kind("torch.optim", Optimizer, partial=True)

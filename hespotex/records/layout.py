@@ -52,11 +52,11 @@ def _is_bundle(folder: Path) -> bool:
 
 def _other_trials(folder: Path) -> set[Path]:
     """Folders of the trials of searches below a folder, less the best of each."""
-    found: set[Path] = set()
+    folders: set[Path] = set()
     for search in searches(folder):
         best = best_trial(search)
-        found |= set(_trial_folders(search)) - ({best.folder} if best else set())
-    return found
+        folders |= set(_trial_folders(search)) - ({best.folder} if best else set())
+    return folders
 
 
 def searches(folder: Path) -> list[Path]:
@@ -87,10 +87,10 @@ def trials(search: Path) -> list[Trial]:
         InputError: `search.json` is not as it was written.
     """
     n_trials = n_trials_of(search)
-    wanted = [path for path in _trial_folders(search) if int(path.name) < n_trials]
-    found = [_trial(path) for path in wanted]
-    most = max((trial.n_runs for trial in found), default=0)
-    return [t if t.n_runs == most else Trial(t.folder, None, t.n_runs) for t in found]
+    folders = [path for path in _trial_folders(search) if int(path.name) < n_trials]
+    results = [_trial(path) for path in folders]
+    most = max((trial.n_runs for trial in results), default=0)
+    return [t if t.n_runs == most else Trial(t.folder, None, t.n_runs) for t in results]
 
 
 def n_trials_of(search: Path) -> int:
@@ -111,8 +111,8 @@ def best_trial(search: Path) -> Trial | None:
 
 
 def _trial_folders(search: Path) -> list[Path]:
-    found = [path for path in search.iterdir() if path.is_dir() and path.name.isdigit()]
-    return sorted(found, key=lambda path: int(path.name))
+    folders = [path for path in search.iterdir() if path.is_dir() and path.name.isdigit()]
+    return sorted(folders, key=lambda path: int(path.name))
 
 
 def _trial(folder: Path) -> Trial:
@@ -124,5 +124,5 @@ def _trial(folder: Path) -> Trial:
             scores.append(float(metrics["val_score"]))
         except InputError as error:
             log.warning("a trial without a score: %s", error)
-    known = [score for score in scores if not isnan(score)]
-    return Trial(folder, sum(known) / len(known) if known else None, len(scores))
+    finite = [score for score in scores if not isnan(score)]
+    return Trial(folder, sum(finite) / len(finite) if finite else None, len(scores))

@@ -61,10 +61,10 @@ def _check(folder: Path, name: str, expected: dict[str, int | str]) -> None:
         raise InputError(
             f"{path}: missing, though {folder / MANIFEST} lists it; {_way_out(folder)}"
         )
-    found = _entry(path)
-    if found != expected:
-        sizes = f"{expected['bytes']:,} bytes were written, {found['bytes']:,} are there"
-        same = "as many bytes, but others" if found["bytes"] == expected["bytes"] else sizes
+    entry = _entry(path)
+    if entry != expected:
+        sizes = f"{expected['bytes']:,} bytes were written, {entry['bytes']:,} are there"
+        same = "as many bytes, but others" if entry["bytes"] == expected["bytes"] else sizes
         raise InputError(
             f"{path}: not as it was written ({same}): torn or changed; {_way_out(folder)}"
         )

@@ -61,7 +61,7 @@ def current_unit(unit: str, config: Mapping[str, Any]) -> str:
     if unit != OLD_LOG_NORMALISED:
         return unit
     data = config.get("data")
-    told = data.get("expression") if isinstance(data, dict) else None
-    settings = told if isinstance(told, dict) else {}
+    expression = data.get("expression") if isinstance(data, dict) else None
+    settings = expression if isinstance(expression, dict) else {}
     size = settings.get("target_sum", 1e4)
     return log_unit(float(size), str(settings.get("library", "all")))

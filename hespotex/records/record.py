@@ -70,9 +70,9 @@ class RunRecord:
     @property
     def split(self) -> Split:
         """Which sections train, validate and test; runs of before do not tell all."""
-        told = self.metrics["split"]
-        lists = {name: list(told.get(name, [])) for name in (*SIDES, "leaks")}
-        return Split(told["index"], told["n_folds"], **lists)
+        recorded = self.metrics["split"]
+        lists = {name: list(recorded.get(name, [])) for name in (*SIDES, "leaks")}
+        return Split(recorded["index"], recorded["n_folds"], **lists)
 
     @property
     def fold(self) -> int:
@@ -202,6 +202,6 @@ def read_record(folder: Path) -> RunRecord:
             f"{folder} holds scores but no training run: audit the runs whose checkpoints made them"
         )
     record = RunRecord(folder, read_json(folder / METRICS, NOT_WHOLE))
-    for part in ("config", "split_file", "checkpoint"):
-        getattr(record, part)
+    for content in ("config", "split_file", "checkpoint"):
+        getattr(record, content)
     return record

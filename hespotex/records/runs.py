@@ -17,7 +17,7 @@ from hespotex.common.spreadsheet import unmarked
 from hespotex.records.layout import AGAIN, CONFIG, METRICS, PER_GENE, homes, searches
 from hespotex.records.manifest import check_files
 from hespotex.records.record import RunRecord, Runs
-from hespotex.records.search import in_words
+from hespotex.records.search import describe_choice
 
 log = logging.getLogger(__name__)
 ROLES = ("model", "baseline", "control", "ceiling")  # in the order of the tables
@@ -84,11 +84,11 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
             f"folder not found: {folder}; give the folder of a sweep, such as outputs/demo"
         )
     failures = failures or Failures("run")
-    found = _of_searches(folder)
+    trials = _search_notes(folder)
     runs = []
     for home in sorted(homes(folder, METRICS), key=lambda home: (home / METRICS).stat().st_mtime):
         with failures.of(str(home)):
-            runs.append(replace(read_run(home), search=found.get(home, "")))
+            runs.append(replace(read_run(home), search=trials.get(home, "")))
     _check_versions(runs)
     if not runs:
         failures.check()
@@ -99,19 +99,19 @@ def read_runs(folder: Path, failures: Failures | None = None) -> Runs:
         raise InputError(
             f"no scored run below {folder}: {names} left no section out, so there is no score"
         )
-    return newest(told_apart(scored, folder))
+    return newest(with_full_names(scored, folder))
 
 
-def _of_searches(folder: Path) -> dict[Path, str]:
+def _search_notes(folder: Path) -> dict[Path, str]:
     """By folder of a run, the search below this folder that it belongs to, in words; said in the
     log.
     """
-    found: dict[Path, str] = {}
+    notes: dict[Path, str] = {}
     for search in searches(folder):
-        words = in_words(search)
-        log.info("%s", words)
-        found |= dict.fromkeys(homes(search, METRICS), words)
-    return found
+        note = describe_choice(search)
+        log.info("%s", note)
+        notes |= dict.fromkeys(homes(search, METRICS), note)
+    return notes
 
 
 def _check_versions(runs: Runs) -> None:
@@ -146,19 +146,19 @@ def read_run(home: Path) -> RunRecord:
 
 def newest(runs: Runs) -> Runs:
     """Of runs of one model, fold and seed the last in the list; the others are named in the log."""
-    kept: dict[tuple[str, str, str, int, int], RunRecord] = {}
+    latest: dict[tuple[str, str, str, int, int], RunRecord] = {}
     for run in runs:
-        if older := kept.get(run.place):
+        if older := latest.get(run.place):
             log.warning(
                 "%s is left out: %s is newer, of the same model, fold and seed",
                 older.folder,
                 run.folder,
             )
-        kept[run.place] = run
-    return list(kept.values())
+        latest[run.place] = run
+    return list(latest.values())
 
 
-def told_apart(runs: Runs, folder: Path) -> Runs:
+def with_full_names(runs: Runs, folder: Path) -> Runs:
     """The runs, with models named after their encoder where there are several, and after their data
     set; a control with an encoder of its own is named for it.
 
@@ -171,7 +171,9 @@ def told_apart(runs: Runs, folder: Path) -> Runs:
     if len(sets) == 1:
         return runs
     names = {
-        id(run): name for own, name in zip(sets, _names(sets, folder), strict=True) for run in own
+        id(run): name
+        for group, name in zip(sets, _names(sets, folder), strict=True)
+        for run in group
     }
     log.warning(
         "%s holds runs on several data sets, which are told apart: %s",
@@ -185,8 +187,10 @@ def data_sets(runs: Runs) -> list[Runs]:
     """The runs by what they were given: numbers of different sets do not belong into one mean."""
     sets: list[Runs] = []
     for run in runs:
-        fitting = [own for own in sets if not any(_differ(run, other) for other in own)]
-        beside = [own for own in fitting if run.folder.parent in [one.folder.parent for one in own]]
+        fitting = [group for group in sets if not any(_differ(run, other) for other in group)]
+        beside = [
+            group for group in fitting if run.folder.parent in [one.folder.parent for one in group]
+        ]
         home = next(iter([*beside, *fitting]), None)
         if home is None:
             sets.append(home := [])
@@ -213,12 +217,14 @@ def _differ(a: RunRecord, b: RunRecord) -> bool:
 
 def _names(sets: list[Runs], folder: Path) -> list[str]:
     """The data set's name where that tells them apart, else the folder that holds the runs."""
-    names = [own[0].data for own in sets]
+    names = [group[0].data for group in sets]
     if len(set(names)) == len(sets):
         return names
     places = [
-        Path(os.path.commonpath([run.folder.parent for run in own])).relative_to(folder).as_posix()
-        for own in sets
+        Path(os.path.commonpath([run.folder.parent for run in group]))
+        .relative_to(folder)
+        .as_posix()
+        for group in sets
     ]
     return [
         f"{place} ({i})" if places.count(place) > 1 else place for i, place in enumerate(places, 1)
@@ -232,17 +238,21 @@ def read_genes(folder: Path) -> pd.DataFrame:
         InputError: it is missing, not as it was written, or no such table.
     """
     path = folder / PER_GENE
-    words = {"gene": str, "section_id": str}
+    text_columns = {"gene": str, "section_id": str}
     check_files(folder, PER_GENE)
     try:
-        table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, dtype=text_columns, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:  # pandas' parser errors among them
         raise InputError(
             f"{path}: cannot be read ({type(error).__name__}: {error}); {AGAIN}"
         ) from error
-    table = table.assign(**{name: table[name].map(unmarked) for name in words if name in table})
-    numbers = table[[name for name in table if name not in words]]
-    if not {*words, "pcc"} <= set(table) or not all(kind.kind in "fiub" for kind in numbers.dtypes):
+    table = table.assign(
+        **{name: table[name].map(unmarked) for name in text_columns if name in table}
+    )
+    numbers = table[[name for name in table if name not in text_columns]]
+    if not {*text_columns, "pcc"} <= set(table) or not all(
+        kind.kind in "fiub" for kind in numbers.dtypes
+    ):
         raise InputError(
             f"{path}: expected section_id, gene, pcc and other numbers, found {list(table)[:8]};"
             f" {AGAIN}"

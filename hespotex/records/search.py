@@ -43,33 +43,33 @@ def trial_table(search: Path) -> pd.DataFrame:
     """A row a trial: `trial`, `score` (validation, mean over its runs), `runs`, `best`, and a
     column for each setting in which trials differ.
     """
-    found = trials(search)
+    results = trials(search)
     best = best_trial(search)
-    told = [_settings(trial) for trial in found]
+    choices = [_settings(trial) for trial in results]
     rows = [
         {
             "trial": int(trial.folder.name),
             "score": trial.score,
             "runs": trial.n_runs,
             "best": best is not None and trial.folder == best.folder,
-            **{name: own.get(name) for name in _differing(told)},
+            **{name: values.get(name) for name in _differing(choices)},
         }
-        for trial, own in zip(found, told, strict=True)
+        for trial, values in zip(results, choices, strict=True)
     ]
     return pd.DataFrame(rows)
 
 
 def write_trials(folder: Path) -> list[str]:
     """Write `trials.csv` into each search below a folder; returns a line for each."""
-    lines = []
+    notes = []
     for search in searches(folder):
-        with atomic_path(search / TABLE) as part:
-            write_csv(trial_table(search), part, index=False, float_format="%.6g")
-        lines.append(in_words(search))
-    return lines
+        with atomic_path(search / TABLE) as partial:
+            write_csv(trial_table(search), partial, index=False, float_format="%.6g")
+        notes.append(describe_choice(search))
+    return notes
 
 
-def in_words(search: Path) -> str:
+def describe_choice(search: Path) -> str:
     """Which trial is used, why, and what it has set."""
     table = trial_table(search)
     name = search.resolve().name
@@ -77,10 +77,10 @@ def in_words(search: Path) -> str:
         return f"{name}: {len(table)} trials, none with a validation score"
     best = table[table["best"]].iloc[0]
     names = [str(name) for name in table][len(COLUMNS) : len(COLUMNS) + SHOWN]
-    own = ", ".join(f"{name}={best[name]}" for name in names)
+    choices = ", ".join(f"{name}={best[name]}" for name in names)
     return (
         f"{name}: trial {best['trial']} of {len(table)} is used, the best by its validation score"
-        f" ({best['score']:.3f}): {own}"
+        f" ({best['score']:.3f}): {choices}"
     )
 
 
@@ -93,8 +93,8 @@ def _settings(trial: Trial) -> dict[str, Any]:
         return {}
 
 
-def _differing(told: list[dict[str, Any]]) -> list[str]:
+def _differing(all_choices: list[dict[str, Any]]) -> list[str]:
     """Keys of which the trials that have begun hold several values."""
-    begun = [own for own in told if own]
-    names = dict.fromkeys(name for own in begun for name in own)
-    return [name for name in names if len({str(own.get(name)) for own in begun}) > 1]
+    begun = [values for values in all_choices if values]
+    names = dict.fromkeys(name for values in begun for name in values)
+    return [name for name in names if len({str(values.get(name)) for values in begun}) > 1]

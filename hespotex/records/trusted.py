@@ -22,21 +22,21 @@ ARGUMENTS = "_args_"
 HYDRA = (TARGET, PARTIAL, ARGUMENTS, "_recursive_", "_convert_")
 
 
-def rebuild(config: Any, place: str, **given: Any) -> Any:
+def rebuild(config: Any, place: str, **arguments: Any) -> Any:
     """What stands at `place` of a config that comes from a file; None where nothing does.
 
     Args:
         config: as it was loaded, whole.
         place: one of `KINDS`, such as "data.batching".
-        given: arguments that no file has, such as widths.
+        arguments: arguments that no file has, such as widths.
 
     Raises:
         InputError: it is missing, is not what belongs there, or cannot be made of these settings.
     """
-    return rebuild_part(part(config, place), place, **given)
+    return rebuild_part(part(config, place), place, **arguments)
 
 
-def rebuild_part(settings: Any, place: str, **given: Any) -> Any:
+def rebuild_part(settings: Any, place: str, **arguments: Any) -> Any:
     """The same, of the settings that stand at this place."""
     content = plain(settings)
     if content is None:
@@ -45,14 +45,14 @@ def rebuild_part(settings: Any, place: str, **given: Any) -> Any:
     check(content, place)
     content = content | _forced(content, kind) | {PARTIAL: False}
     try:
-        return _made(content, (kind, *kind.inside), given)
+        return _construct(content, (kind, *kind.inside), arguments)
     except InputError:
         raise
     except Exception as error:  # constructors raise whatever they like when settings are wrong
-        words = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{place}: {content[TARGET]} cannot be made of the settings in the file "
-            f"({type(error).__name__}: {words}); it is of another version, or not whole"
+            f"({type(error).__name__}: {reason}); it is of another version, or not whole"
         ) from error
 
 
@@ -62,14 +62,14 @@ def part(config: Any, place: str) -> Any:
     Raises:
         InputError: there is no such place.
     """
-    found = config
+    settings = config
     for name in place.split("."):
-        if not isinstance(found, Mapping) or name not in found:
+        if not isinstance(settings, Mapping) or name not in settings:
             raise InputError(
                 f"the file's config has no {place}: it is of another version, or not whole"
             )
-        found = found[name]
-    return found
+        settings = settings[name]
+    return settings
 
 
 def check(content: Any, place: str) -> None:
@@ -80,8 +80,10 @@ def check(content: Any, place: str) -> None:
     """
     kind = KINDS[place]
     if not isinstance(content, dict) or TARGET not in content:
-        found = type(content).__name__
-        raise InputError(f"{place}: expected the settings of a class, found {found}: not loaded")
+        kind_name = type(content).__name__
+        raise InputError(
+            f"{place}: expected the settings of a class, found {kind_name}: not loaded"
+        )
     _check(content, place, (kind,), kind.inside)
 
 
@@ -169,10 +171,10 @@ def _kind_of(target: Any, place: str, kinds: tuple[Kind, ...]) -> Kind | None:
         raise InputError(f"{place}: expected the name of a class, found {target!r}: not loaded")
     for kind in kinds:
         if _within(target, kind.package):
-            found = _class(target, kind.package)
-            if found is not None and kind.fits(found):
+            candidate = _class(target, kind.package)
+            if candidate is not None and kind.fits(candidate):
                 return kind
-    for package in _of_the_user():
+    for package in _trusted_packages():
         if _within(target, package):
             if _class(target, package) is None:
                 raise InputError(f"{place}: {target!r} is no class of {package}: not loaded")
@@ -194,12 +196,12 @@ def _refusal(target: str, place: str) -> str:
     )
 
 
-def _of_the_user() -> list[str]:
+def _trusted_packages() -> list[str]:
     """Packages that the user trusts; of ours and of torch's the kinds decide, whatever is said
     here.
     """
-    named = [name.strip() for name in os.environ.get(TRUST, "").split(",")]
-    return [name for name in named if name and not _within(name, OURS)]
+    packages = [name.strip() for name in os.environ.get(TRUST, "").split(",")]
+    return [name for name in packages if name and not _within(name, OURS)]
 
 
 def _class(target: str, package: str) -> type | None:
@@ -211,7 +213,7 @@ def _class(target: str, package: str) -> type | None:
     """
     module, _, name = target.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
+        candidate = getattr(importlib.import_module(module), name)
     except Exception as error:  # a module may raise anything while it is imported
         if "is not a package" in str(error):  # a walk along attributes, such as module.os.system
             return None
@@ -219,8 +221,8 @@ def _class(target: str, package: str) -> type | None:
             f"the file wants to build {target!r}, which cannot be imported here: it is of another "
             "version, or its folder is not on PYTHONPATH"
         ) from error
-    is_own = isinstance(found, type) and _within(str(found.__module__), package)
-    return found if is_own else None
+    is_own = isinstance(candidate, type) and _within(str(candidate.__module__), package)
+    return candidate if is_own else None
 
 
 def _within(name: str, package: str) -> bool:
@@ -229,28 +231,30 @@ def _within(name: str, package: str) -> bool:
 
 def _forced(settings: dict[str, Any], kind: Kind) -> dict[str, Any]:
     """What no file decides, of what the class at the root takes."""
-    taken = inspect.signature(_known(settings[TARGET], (kind,))).parameters
-    return {name: value for name, value in kind.forced.items() if name in taken}
+    parameters = inspect.signature(_checked_class(settings[TARGET], (kind,))).parameters
+    return {name: value for name, value in kind.forced.items() if name in parameters}
 
 
-def _known(target: str, kinds: tuple[Kind, ...]) -> type:
+def _checked_class(target: str, kinds: tuple[Kind, ...]) -> type:
     """A class that was checked before."""
-    packages = [*(kind.package for kind in kinds), *_of_the_user()]
+    packages = [*(kind.package for kind in kinds), *_trusted_packages()]
     for package in packages:
-        if _within(target, package) and (found := _class(target, package)) is not None:
-            return found
+        if _within(target, package) and (candidate := _class(target, package)) is not None:
+            return candidate
     raise InputError(f"{target!r} was not checked: not loaded")
 
 
-def _made(value: Any, kinds: tuple[Kind, ...], given: Mapping[str, Any]) -> Any:
+def _construct(value: Any, kinds: tuple[Kind, ...], keywords: Mapping[str, Any]) -> Any:
     """Objects for what `check` let pass, the innermost first."""
     if isinstance(value, list):
-        return [_made(child, kinds, {}) for child in value]
+        return [_construct(child, kinds, {}) for child in value]
     if not isinstance(value, dict):
         return value
-    settings = {name: _made(child, kinds, {}) for name, child in value.items() if name not in HYDRA}
+    settings = {
+        name: _construct(child, kinds, {}) for name, child in value.items() if name not in HYDRA
+    }
     if TARGET not in value:
         return settings
-    arguments = _made(value.get(ARGUMENTS, []), kinds, {})
-    make = partial(_known(value[TARGET], kinds), *arguments, **settings, **given)
+    arguments = _construct(value.get(ARGUMENTS, []), kinds, {})
+    make = partial(_checked_class(value[TARGET], kinds), *arguments, **settings, **keywords)
     return make if value.get(PARTIAL) else make()

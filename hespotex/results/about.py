@@ -44,7 +44,7 @@ def describe(config: Config, fold: Fold, leaks: list[str]) -> About:
         "unit": fold.expression.unit,
         "expression_fitted_on": fold.expression.fitted_on,
         "expression_state": fold.expression.state(),
-        "section_facts": {i: known.facts for i, known in fold.sections.items()},
+        "section_facts": {i: section.facts for i, section in fold.sections.items()},
         "sizes": fold.widths(),
         "image_inputs": recipe.inputs.to_dict(),
         "encoder_identity": recipe.encoder.identity(),
@@ -63,7 +63,7 @@ def describe(config: Config, fold: Fold, leaks: list[str]) -> About:
 def trained_in(fold: Fold) -> dict[str, list[int]]:
     """Training sections, and groups of them, that measured each gene of the panel."""
     counts = fold.measured_in(fold.split.train)
-    return {unit: own.tolist() for unit, own in counts.items()}
+    return {unit: numbers.tolist() for unit, numbers in counts.items()}
 
 
 def brief(about: About) -> dict[str, Any]:

@@ -25,13 +25,13 @@ def annotate_predictions(tables: Tables) -> None:
 
     Of a file that has them already nothing changes; one that cannot be read is named in the log.
     """
-    found = [
+    tasks = [
         (file, evidence)
         for strategy in tables.strategies
         for evidence, files in _of_models(tables.of(strategy))
         for file in files
     ]
-    for file, evidence in progress(found, "section", "sections"):
+    for file, evidence in progress(tasks, "section", "sections"):
         try:
             _annotate(file, evidence)
         except Exception as error:  # a torn file of one section is no reason to make no table
@@ -40,22 +40,22 @@ def annotate_predictions(tables: Tables) -> None:
 
 def _of_models(tables: Tables) -> list[tuple[pd.DataFrame, list[Path]]]:
     """What the genes of each model have earned, and the files of its test sections."""
-    parts = []
+    pairs = []
     for model in dict.fromkeys(tables.models["model"]):
         runs = tables.runs_of(str(model))
         genes = tables.scores.loc[tables.scores["model"] == model, "gene"]
         evidence = evidence_columns(cross_validated_genes(runs, list(dict.fromkeys(genes))))
         folders = [run.folder / "predictions" for run in runs]
-        parts.append((evidence, [file for own in folders for file in visible(own, "*.h5ad")]))
-    return parts
+        pairs.append((evidence, [file for folder in folders for file in visible(folder, "*.h5ad")]))
+    return pairs
 
 
 def _annotate(file: Path, evidence: pd.DataFrame) -> None:
     with open_hdf5(file) as content:
         var: pd.DataFrame = ad.io.read_elem(content["var"])
-    own = var.drop(columns=[name for name in COLUMNS.values() if name in var])
-    known = evidence.reindex(own.index)
-    flags = {name: known[name].eq(True) for name in ("found", "scored")}
-    wanted = own.join(known.assign(**flags))
-    if not wanted.equals(var):
-        replace_genes(file, wanted)
+    bare = var.drop(columns=[name for name in COLUMNS.values() if name in var])
+    earned = evidence.reindex(bare.index)
+    flags = {name: earned[name].eq(True) for name in ("found", "scored")}
+    annotated = bare.join(earned.assign(**flags))
+    if not annotated.equals(var):
+        replace_genes(file, annotated)

@@ -11,7 +11,7 @@ import hespotex
 from hespotex.common.files import atomic_path, write_json
 from hespotex.common.provenance import git_commit
 from hespotex.common.spreadsheet import write_csv
-from hespotex.results.asked import facts
+from hespotex.results.questions import facts
 from hespotex.results.tables.latex import latex_tables
 from hespotex.results.tables.schema import (
     GENE_SETS,
@@ -41,16 +41,16 @@ def write_results(folder: Path, tables: Tables) -> None:
     Each row of a CSV names its sweep, so those of several sweeps can be put one after the other.
     """
     sections = _sections(tables, folder)
-    found = {
+    csv_tables = {
         "models": _models(tables, folder),
         "sections": sections,
         "genes": _genes(tables, folder),
     }
-    for name, table in found.items():
-        with atomic_path(folder / f"{name}.csv") as part:
-            write_csv(table, part, index=False, float_format="%.6g")
-    with atomic_path(folder / "models.tex") as part:
-        part.write_text(latex_tables(tables), encoding="utf-8")
+    for name, table in csv_tables.items():
+        with atomic_path(folder / f"{name}.csv") as partial:
+            write_csv(table, partial, index=False, float_format="%.6g")
+    with atomic_path(folder / "models.tex") as partial:
+        partial.write_text(latex_tables(tables), encoding="utf-8")
     write_json(
         folder / "results.json",
         {
@@ -77,14 +77,14 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _sections(tables: Tables, folder: Path) -> pd.DataFrame:
     runs = {str(run.folder): run for run in tables.runs}
-    own = [runs[home] for home in tables.sections["folder"]]
+    runs_of_rows = [runs[home] for home in tables.sections["folder"]]
     table = tables.sections.assign(
         sweep=folder.resolve().name,
-        data=[run.data for run in own],
-        encoder=[run.encoder for run in own],
-        unit=[run.unit or "" for run in own],
-        data_fingerprint=[run.data_fingerprint or "" for run in own],
-        folder=[run.folder.relative_to(folder).as_posix() for run in own],
+        data=[run.data for run in runs_of_rows],
+        encoder=[run.encoder for run in runs_of_rows],
+        unit=[run.unit or "" for run in runs_of_rows],
+        data_fingerprint=[run.data_fingerprint or "" for run in runs_of_rows],
+        folder=[run.folder.relative_to(folder).as_posix() for run in runs_of_rows],
     )
     return ordered(table, SECTIONS)
 
@@ -93,7 +93,7 @@ def _models(tables: Tables, folder: Path) -> pd.DataFrame:
     """A row a fold strategy and model; what is a list becomes words."""
     table = tables.models.assign(**_origin(tables, folder, tables.models))
     lists = {
-        name: ["; ".join(map(str, own)) for own in table[name]]
+        name: ["; ".join(map(str, entries)) for entries in table[name]]
         for name in ("without_value", "missing_folds", "leaks")
     }
     return ordered(table.assign(**lists), SWEEP | MODELS)
@@ -102,8 +102,12 @@ def _models(tables: Tables, folder: Path) -> pd.DataFrame:
 def _origin(tables: Tables, folder: Path, rows: pd.DataFrame) -> dict[str, Any]:
     """What `SWEEP` names, of rows that name fold strategy and model."""
     made_with = {(run.fold_strategy, run.model): run for run in tables.runs}
-    own = [made_with[key] for key in zip(rows["fold_strategy"], rows["model"], strict=True)]
-    facts = {name: [getattr(run, name) for run in own] for name in SWEEP if name != "sweep"}
+    runs_of_rows = [
+        made_with[key] for key in zip(rows["fold_strategy"], rows["model"], strict=True)
+    ]
+    facts = {
+        name: [getattr(run, name) for run in runs_of_rows] for name in SWEEP if name != "sweep"
+    }
     return {"sweep": folder.resolve().name, **facts}
 
 

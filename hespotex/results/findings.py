@@ -64,7 +64,7 @@ def count(findings: list[Finding]) -> str:
     """`9 pass, 1 fail (panel), 2 not checked`."""
     numbers = Counter(finding.verdict for finding in findings)
     failed = ", ".join(finding.rule for finding in findings if finding.verdict == FAIL)
-    parts = [f"{numbers[PASS]} pass", f"{numbers[FAIL]} fail" + (f" ({failed})" if failed else "")]
+    counts = [f"{numbers[PASS]} pass", f"{numbers[FAIL]} fail" + (f" ({failed})" if failed else "")]
     return ", ".join(
-        [*parts, *([f"{numbers[UNCHECKED]} not checked"] if numbers[UNCHECKED] else [])]
+        [*counts, *([f"{numbers[UNCHECKED]} not checked"] if numbers[UNCHECKED] else [])]
     )

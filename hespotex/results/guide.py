@@ -87,10 +87,10 @@ def write_guide(
         for name, text in FILES.items()
         if name in missing_yet or any(folder.glob(name.rstrip("/")))
     }
-    made = f"Written {datetime.now():%Y-%m-%d %H:%M} by HESpotEx {hespotex.__version__}."
-    lines = [
+    date_line = f"Written {datetime.now():%Y-%m-%d %H:%M} by HESpotEx {hespotex.__version__}."
+    content = [
         *about,
-        made,
+        date_line,
         "",
         "What is here",
         *_columns(here),
@@ -98,8 +98,8 @@ def write_guide(
         "What to do next",
         *_columns(then),
     ]
-    with atomic_path(folder / GUIDE) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with atomic_path(folder / GUIDE) as partial:
+        partial.write_text("\n".join(content) + "\n", encoding="utf-8")
 
 
 def _columns(table: dict[str, str]) -> list[str]:
@@ -200,8 +200,8 @@ def _scores(models: pd.DataFrame) -> list[str]:
 
 
 def _runs(tables: Tables, folder: Path) -> list[str]:
-    named = {run.folder.relative_to(folder).as_posix(): run.title for run in tables.runs}
-    return ["", "Runs, each with a run.txt of its own", *_columns(named), ""]
+    titles = {run.folder.relative_to(folder).as_posix(): run.title for run in tables.runs}
+    return ["", "Runs, each with a run.txt of its own", *_columns(titles), ""]
 
 
 def guide_slides(folder: Path, checkpoint: Any) -> None:
@@ -221,27 +221,27 @@ def guide_slides(folder: Path, checkpoint: Any) -> None:
         f"{counted(len(slides), 'slide')}; the last command used {checkpoint}",
         f"Made by: {given_command()}",
     ]
-    known = {table.stem: facts_of(table) or {} for table in slides}
-    made = _columns({slide: _made_by(facts) for slide, facts in known.items()})
-    careful = [line for slide, facts in known.items() for line in _warnings(slide, facts)]
+    facts_by_slide = {table.stem: facts_of(table) or {} for table in slides}
+    makers = _columns({slide: _made_by(facts) for slide, facts in facts_by_slide.items()})
+    careful = [line for slide, facts in facts_by_slide.items() for line in _warnings(slide, facts)]
     if careful:
         about += ["", "What to be careful about", *careful]
-    write_guide(folder, [*about, "", "Slides, and what each was predicted with", *made, ""], then)
+    write_guide(folder, [*about, "", "Slides, and what each was predicted with", *makers, ""], then)
 
 
 def _warnings(slide: str, facts: dict[str, Any]) -> list[str]:
     """A line for each doubt and remark on a slide."""
     trust = trust_of(facts)
-    doubts = [f"  {slide}: DO NOT TRUST: {words}" for words in trust.doubts]
-    return doubts + [f"  {slide}: {words}" for words in trust.remarks]
+    doubts = [f"  {slide}: DO NOT TRUST: {reason}" for reason in trust.doubts]
+    return doubts + [f"  {slide}: {reason}" for reason in trust.remarks]
 
 
 def _made_by(facts: dict[str, Any]) -> str:
     """The model that a slide's own table names."""
     names = [str(facts.get(name, "unknown")) for name in ("model", "data", "encoder", MODEL)]
-    given = f"; {facts['given']}" if facts.get("given") else ""
+    measured = f"; {facts['given']}" if facts.get("given") else ""
     unit = f"; values are {facts['unit']}" if facts.get("unit") else ""
-    return "{} on {}, encoder {}; checkpoint {}".format(*names) + unit + given
+    return "{} on {}, encoder {}; checkpoint {}".format(*names) + unit + measured
 
 
 def _shown(folder: Path) -> Path:

@@ -49,10 +49,10 @@ def write_partial(folder: Path, rows: pd.DataFrame) -> None:
         rows: see `hespotex.training.partial`.
     """
     table = summarised(rows)
-    with atomic_path(folder / "partial_table.csv") as part:
-        write_csv(table, part, index=False, float_format="%.6g")
-    with atomic_path(folder / "partial.md") as part:
-        part.write_text(text(table) + "\n", encoding="utf-8")
+    with atomic_path(folder / "partial_table.csv") as partial:
+        write_csv(table, partial, index=False, float_format="%.6g")
+    with atomic_path(folder / "partial.md") as partial:
+        partial.write_text(text(table) + "\n", encoding="utf-8")
     save(curves(table), folder / "partial.png")
 
 
@@ -67,24 +67,24 @@ def summarised(rows: pd.DataFrame) -> pd.DataFrame:
     place = ["model", "fold_strategy", "way", "share"]
     return pd.DataFrame(
         [
-            dict(zip(place, key, strict=True)) | _summary(own)
-            for key, own in rows.groupby(place, sort=False)
+            dict(zip(place, key, strict=True)) | _summary(rows_of_way)
+            for key, rows_of_way in rows.groupby(place, sort=False)
         ]
     )
 
 
-def _summary(own: pd.DataFrame) -> dict[str, Any]:
+def _summary(rows: pd.DataFrame) -> dict[str, Any]:
     """Of one way and share."""
-    pcc = _by_section(own, "pcc")
-    rmse = _by_section(own, "rmse").groupby("group").mean().mean()
+    pcc = _by_section(rows, "pcc")
+    rmse = _by_section(rows, "rmse").groupby("group").mean().mean()
     gain = pcc[BOTH] - np.maximum(pcc[IMAGE], pcc[SPOTS])
     above = pcc[BOTH] > np.maximum(np.maximum(pcc[IMAGE], pcc[SPOTS]), pcc[NEAREST])
     groups = gain.groupby("group").mean()
     low, high = bootstrap_interval(groups.to_numpy())
     mean = pcc.groupby("group").mean().mean()
-    both = own[own["method"] == BOTH]
+    informed = rows[rows["method"] == BOTH]
     return {
-        "n_given": float(own["n_given"].median()),
+        "n_given": float(rows["n_given"].median()),
         **{f"pcc {name}": mean[name] for name in METHODS},
         **{f"rmse {name}": rmse[name] for name in METHODS},
         "gain": float(groups.mean()),
@@ -93,21 +93,21 @@ def _summary(own: pd.DataFrame) -> dict[str, Any]:
         "n_above": int(above.sum()),
         "n_sections": len(pcc),
         "n_groups": len(groups),
-        "coverage": float(both["coverage"].mean()),
+        "coverage": float(informed["coverage"].mean()),
     }
 
 
-def _by_section(own: pd.DataFrame, score: str) -> pd.DataFrame:
+def _by_section(rows: pd.DataFrame, score: str) -> pd.DataFrame:
     """Sections down, methods across, mean over draws."""
-    return own.pivot_table(score, ["group", "section_id"], "method", sort=False)
+    return rows.pivot_table(score, ["group", "section_id"], "method", sort=False)
 
 
 def text(table: pd.DataFrame) -> str:
     """The tables as Markdown, one for each model and fold strategy, with the label above each."""
-    parts = ["## Sections measured in part", f"**{LABEL}**", EXPLAINED]
-    for (model, strategy), own in table.groupby(["model", "fold_strategy"], sort=False):
-        parts += [f"### {model}, {strategy}", markdown(HEADER, table_rows(own))]
-    return "\n\n".join(parts)
+    paragraphs = ["## Sections measured in part", f"**{LABEL}**", EXPLAINED]
+    for (model, strategy), rows in table.groupby(["model", "fold_strategy"], sort=False):
+        paragraphs += [f"### {model}, {strategy}", markdown(HEADER, table_rows(rows))]
+    return "\n\n".join(paragraphs)
 
 
 def table_rows(table: pd.DataFrame) -> list[list[str]]:
@@ -137,13 +137,13 @@ def curves(table: pd.DataFrame) -> Any:
     low = min(0.0, float(first[[f"pcc {name}" for name in METHODS]].min().min()))
     high = float(first[[f"pcc {name}" for name in METHODS]].max().max())
     for axis, way in zip(axes, ways, strict=True):
-        own = first[first["way"] == way]
+        rows = first[first["way"] == way]
         for name, colour in METHODS.items():
             above: Any = {"ls": "--", "zorder": 3} if name == IMAGE else {}
             look = {"marker": "o", "color": colour, "label": name, "lw": 2, **above}
-            axis.plot(own["share"], own[f"pcc {name}"], **look)
+            axis.plot(rows["share"], rows[f"pcc {name}"], **look)
         axis.set(xscale="log", ylim=(low - 0.02, high + 0.05), title=WAYS.get(way, way))
-        axis.set_xticks(own["share"], [f"{share:.0%}" for share in own["share"]], minor=False)
+        axis.set_xticks(rows["share"], [f"{share:.0%}" for share in rows["share"]], minor=False)
         axis.minorticks_off()
         axis.set_xlabel("share of the section's own spots that is given")
     axes[0].set_ylabel("PCC on the hidden spots, mean over genes")

@@ -82,17 +82,17 @@ def section_table(
     """
     table = spot_table(section, genes, predicted, about)
     table.layers[MEASURED] = np.asarray(measured, dtype=np.float32)
-    own = {
+    labels = {
         "section": section.section_id,
         "patient": section.key.group,
         "library_id": safe_name(section.section_id),
     }
-    for name, value in own.items():
+    for name, value in labels.items():
         table.obs[name] = pd.Categorical([value] * len(table))
     table.obs["in_tissue"] = 1  # spots off it are not read
-    known = section.adata.obs
-    for name in (name for name in ARRAY if name in known):
-        table.obs[name] = known[name].to_numpy()
+    obs = section.adata.obs
+    for name in (name for name in ARRAY if name in obs):
+        table.obs[name] = obs[name].to_numpy()
     if section.labels is not None:
         table.obs["label"] = pd.Categorical(section.labels)
     return table
@@ -110,5 +110,5 @@ def prediction_file(folder: Path, section_id: str) -> Path:
 def write_h5ad(table: ad.AnnData, path: Path) -> None:
     """Write atomically, with strings as older readers know them."""
     ad.settings.allow_write_nullable_strings = False
-    with atomic_path(path) as part:
-        table.write_h5ad(part, compression="gzip")
+    with atomic_path(path) as partial:
+        table.write_h5ad(partial, compression="gzip")

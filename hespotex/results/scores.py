@@ -79,16 +79,16 @@ def write_scores(
     }
     content = {**facts, "command": given_command(), "sections": rows, **scores}
     guide_run(folder, content)
-    there = [name for name in WRITTEN if (folder / name).is_file()]
-    write_manifest(folder, there, coming={METRICS: json_text(content).encode()})
+    files = [name for name in WRITTEN if (folder / name).is_file()]
+    write_manifest(folder, files, coming={METRICS: json_text(content).encode()})
     write_json(folder / METRICS, content)
     if not scores:
         log.info("no section was left out: there is nothing to score")
         return scores
-    shown = ", ".join(
+    summary = ", ".join(
         f"{name} {scores[f'test/{name}']:.3f}" for name in ("pcc_gene", "pcc_gene_median", "rmse")
     )
-    log.info("test %s", shown)
+    log.info("test %s", summary)
     return scores
 
 
@@ -117,11 +117,11 @@ def write_sections(
         rows.append(row)
         frames.append(table)
         files = folder / names[section_id]
-        chosen = _chosen(table, map_genes)
+        examples = _examples(table, map_genes)
         pcc = table.set_index("gene")["pcc"]
-        _write_expression(files, fold, section_id, predicted, chosen, pcc, about)
-    with atomic_path(folder / PER_GENE) as part:
-        write_csv(pd.concat(frames), part, index=False, float_format="%.6g")
+        _write_expression(files, fold, section_id, predicted, examples, pcc, about)
+    with atomic_path(folder / PER_GENE) as partial:
+        write_csv(pd.concat(frames), partial, index=False, float_format="%.6g")
     return rows
 
 
@@ -130,9 +130,9 @@ def _scored(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """A section's row of the table, and its scores per gene."""
     genes = fold.panel.genes
-    known = fold.sections[section_id]
-    measured = known.target
-    where = layout(known.section)
+    section = fold.sections[section_id]
+    measured = section.target
+    where = layout(section.section)
     per_gene = gene_metrics(predicted, measured, where, fold.expression.lowest)
     facts = (section_id, fold.group(section_id), len(predicted), len(genes))
     beside = beside_pearson(known, predicted)
@@ -145,10 +145,10 @@ def _scored(
     )
     per_gene |= beside
     if metrics:
-        own, means = own_metrics(
+        user_scores, means = own_metrics(
             metrics, predicted, measured.dense(), where, taken=[*row, *per_gene, *SECTIONS]
         )
-        per_gene = per_gene | own
+        per_gene = per_gene | user_scores
         row = row | means
     counts = measured_counts(fold)
     return row, pd.DataFrame({"section_id": section_id, "gene": genes, **per_gene, **counts})
@@ -172,7 +172,7 @@ def _write_expression(
     fold: Fold,
     section_id: str,
     predicted: Tensor,
-    chosen: list[tuple[str, str, float]],
+    examples: list[tuple[str, str, float]],
     pcc: "pd.Series[float]",
     about: dict[str, Any],
 ) -> None:
@@ -180,25 +180,25 @@ def _write_expression(
 
     Args:
         files: the run's folder and the section's name in it.
-        chosen: label, gene and PCC of those that are drawn.
+        examples: label, gene and PCC of those that are drawn.
         pcc: of each gene in this section, by gene.
     """
-    known = fold.sections[section_id]
-    measured = known.target.dense().numpy()
+    section = fold.sections[section_id]
+    measured = section.target.dense().numpy()
     panel = fold.panel.genes
-    table = section_table(known.section, panel, predicted.numpy(), measured, about)
+    table = section_table(section.section, panel, predicted.numpy(), measured, about)
     table.var["pcc"] = pcc.reindex(panel).to_numpy()
     table.var["panel"] = pd.Categorical([about["panel"]] * len(panel))
     write_h5ad(table, files.parent / "predictions" / f"{files.name}_predicted.h5ad")
-    shown = table[:, list(dict.fromkeys(gene for _, gene, _ in chosen))].copy()
+    subset = table[:, list(dict.fromkeys(gene for _, gene, _ in examples))].copy()
     del table, measured
-    truth = shown.copy()
-    truth.X = np.asarray(shown.layers[MEASURED])
-    genes = safe_names(gene for _, gene, _ in chosen)
-    for label, gene, r in chosen:
+    truth = subset.copy()
+    truth.X = np.asarray(subset.layers[MEASURED])
+    genes = safe_names(gene for _, gene, _ in examples)
+    for label, gene, r in examples:
         title = f"{section_id}   {gene} ({label})   r = {r:.2f}"
         path = files.parent / "maps" / f"{files.name}_{label}_{genes[gene]}.png"
-        draw_pair(truth, shown, gene, title, path)
+        draw_pair(truth, subset, gene, title, path)
 
 
 def layout(section: Section) -> Layout:
@@ -207,7 +207,7 @@ def layout(section: Section) -> Layout:
     return Layout(Raster.of(section.pos, section.pitch_um), edges, section.labels)
 
 
-def _chosen(table: pd.DataFrame, wanted: list[str]) -> list[tuple[str, str, float]]:
+def _examples(table: pd.DataFrame, markers: list[str]) -> list[tuple[str, str, float]]:
     """The best gene by what it reached on this section (so: an oracle's choice), the median one,
     and the user's.
     """
@@ -216,8 +216,8 @@ def _chosen(table: pd.DataFrame, wanted: list[str]) -> list[tuple[str, str, floa
     automatic = (
         [("best", scored.iloc[0]), ("median", scored.iloc[len(scored) // 2])] if len(scored) else []
     )
-    named = [("named", gene, by_gene[gene]) for gene in wanted if gene in by_gene]
-    return [*((label, str(row["gene"]), float(row["pcc"])) for label, row in automatic), *named]
+    requested = [("named", gene, by_gene[gene]) for gene in markers if gene in by_gene]
+    return [*((label, str(row["gene"]), float(row["pcc"])) for label, row in automatic), *requested]
 
 
 def mean_over_sections(rows: list[dict[str, Any]], metric: str) -> float:

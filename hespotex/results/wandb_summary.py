@@ -23,9 +23,9 @@ def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: li
     """
     logger = next(
         (
-            found
+            settings
             for run in tables.runs
-            if (found := run.stored_config.get("logger", {}).get("wandb"))
+            if (settings := run.stored_config.get("logger", {}).get("wandb"))
         ),
         None,
     )
@@ -58,8 +58,12 @@ def _tables(tables: Tables) -> dict[str, Any]:
     models = tables.models.map(
         lambda cell: ", ".join(map(str, cell)) if isinstance(cell, list) else cell
     )
-    named = {"cross_validation": models, "sections": tables.sections, "genes": tables.genes}
-    return {name: wandb.Table(dataframe=table) for name, table in named.items()}
+    tables_by_name = {
+        "cross_validation": models,
+        "sections": tables.sections,
+        "genes": tables.genes,
+    }
+    return {name: wandb.Table(dataframe=table) for name, table in tables_by_name.items()}
 
 
 def _pictures(chapters: list[Chapter]) -> dict[str, Any]:

@@ -40,14 +40,18 @@ def calibrate(config: Config, fold: Fold, module: ExpressionModule) -> None:
             f"model.calibrate={config['model']['calibrate']}: {config['model']['name']} is trained"
             " over epochs; only models in closed form, such as strict and ridge, are calibrated"
         )
-    parts = part_names({i: fold.group(i) for i in fold.split.train})
-    if parts is None:
+    groups = part_names({i: fold.group(i) for i in fold.split.train})
+    if groups is None:
         log.warning("model.calibrate wants two training sections: nothing is calibrated")
         return
     left_out = {}
-    for part in progress(sorted(set(parts.values())), "left-out group", "calibration"):
-        ids = [section_id for section_id, own in parts.items() if own == part]
-        left_out[part] = list(_predicted(config, fold.leaving_out(ids)))
+    for group in progress(sorted(set(groups.values())), "left-out group", "calibration"):
+        ids = [
+            section_id
+            for section_id, group_of_section in groups.items()
+            if group_of_section == group
+        ]
+        left_out[group] = list(_predicted(config, fold.leaving_out(ids)))
     module.calibration.fit(left_out, module.gene_mean)
     log.info(
         "calibrated on %d left-out groups: slopes of %.2f to %.2f",
@@ -60,11 +64,11 @@ def _predicted(config: Config, fold: Fold) -> Iterator[GeneMoments]:
     """Of each test section, predicted by a model that the training sections fitted; NaN for a gene
     that none of these measured.
     """
-    known = np.flatnonzero(fold.measured_in(fold.split.train)["sections"])
-    own = fold.of_genes(known, fold.split.train)
-    module = build_module(config, own.widths())
-    module.fit(own)
-    batches = own.loader(own.split.test, module.n_hops)
+    places = np.flatnonzero(fold.measured_in(fold.split.train)["sections"])
+    subset = fold.of_genes(places, fold.split.train)
+    module = build_module(config, subset.widths())
+    module.fit(subset)
+    batches = subset.loader(subset.split.test, module.n_hops)
     for section_id, predicted in module.eval().predict(batches).items():
-        moments = GeneMoments.of(predicted, own.sections[section_id].target.dense())
-        yield moments.among(torch.from_numpy(known), len(fold.panel.genes))
+        moments = GeneMoments.of(predicted, subset.sections[section_id].target.dense())
+        yield moments.among(torch.from_numpy(places), len(fold.panel.genes))

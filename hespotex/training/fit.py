@@ -57,8 +57,8 @@ def fit(
         save_last=True,
         enable_version_counter=False,
     )
-    own = [Provenance(about), SeedEachEpoch(config["seed"]), LogEpochs()]
-    callbacks = [checkpoint, *own, *build_list(config["callbacks"])]
+    core = [Provenance(about), SeedEachEpoch(config["seed"]), LogEpochs()]
+    callbacks = [checkpoint, *core, *build_list(config["callbacks"])]
     never = {} if validated else {"limit_val_batches": 0}  # Lightning warns of an empty loader
     whole = {"plugins": [WholeCheckpointIO()], "use_distributed_sampler": False}
     trainer = build_trainer(config, callbacks=callbacks, logger=loggers or False, **whole, **never)

@@ -36,14 +36,14 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
     """
     if (sweep / SEARCH).is_file():
         return number
-    wanted = _settings(cfg)
-    there = list(_runs(sweep / number))
-    if not there or _is(wanted, there):
+    job = _settings(cfg)
+    runs = list(_runs(sweep / number))
+    if not runs or _same_run(job, runs):
         return number
     for folder in _folders(sweep):
-        if _is(wanted, list(_runs(folder))):
+        if _same_run(job, list(_runs(folder))):
             return folder.name
-    keys = {key for found in there for key in differing(wanted, found)}
+    keys = {key for run in runs for key in differing(job, run)}
     if cfg.restart or not all(key.startswith(ADDED) for key in keys):
         return number
     name = safe_name(f"{cfg.model.name}_fold{cfg.fold.index}_seed{cfg.seed}")
@@ -53,11 +53,11 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
 
 def _settings(cfg: DictConfig) -> Settings:
     """What the run's `config.json` will say, less where it is."""
-    own = deepcopy(cfg)
-    with open_dict(own):
-        own.pop("hydra", None)
-        own.paths.run = ""
-    return settings(on_this_machine(own))
+    copy = deepcopy(cfg)
+    with open_dict(copy):
+        copy.pop("hydra", None)
+        copy.paths.run = ""
+    return settings(on_this_machine(copy))
 
 
 def _folders(sweep: Path) -> list[Path]:
@@ -73,9 +73,9 @@ def _runs(folder: Path) -> Iterator[Settings]:
             yield run.recorded()
 
 
-def _is(wanted: Settings, there: list[Settings]) -> bool:
+def _same_run(job: Settings, runs: list[Settings]) -> bool:
     """Whether these runs are those that are wanted."""
-    every = wanted[INDEX] == ALL
-    return bool(there) and all(
-        not (set(differing(wanted, found)) - ({INDEX} if every else set())) for found in there
+    every = job[INDEX] == ALL
+    return bool(runs) and all(
+        not (set(differing(job, run)) - ({INDEX} if every else set())) for run in runs
     )

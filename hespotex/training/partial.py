@@ -74,17 +74,17 @@ class Given:
         Raises:
             InputError: words or numbers that mean nothing.
         """
-        asked = config.get("partial")
-        if not asked:
+        request = config.get("partial")
+        if not request:
             return None
-        if unknown := [way for way in asked["ways"] if way not in WAYS]:
+        if unknown := [way for way in request["ways"] if way not in WAYS]:
             raise InputError(
                 f"partial.ways: expected some of {', '.join(WAYS)}, got {', '.join(unknown)}"
             )
-        if wrong := [share for share in asked["shares"] if not 0 < share < 1]:
+        if wrong := [share for share in request["shares"] if not 0 < share < 1]:
             raise InputError(f"partial.shares: expected numbers between 0 and 1, got {wrong[0]}")
-        settings = build(asked["kriging"])
-        return cls(asked["shares"], asked["ways"], asked["repeats"], settings)
+        settings = build(request["kriging"])
+        return cls(request["shares"], request["ways"], request["repeats"], settings)
 
     def draws(self) -> Iterator[tuple[str, float, int]]:
         """Way, share and number of the draw."""
@@ -92,14 +92,14 @@ class Given:
 
 
 def score_partial(
-    config: Config, given: Given, fold: Fold, predictions: dict[str, Tensor], folder: Path
+    config: Config, request: Given, fold: Fold, predictions: dict[str, Tensor], folder: Path
 ) -> None:
     """Write `partial.csv`, a row for each section, way, share, draw and method, its table and
     curves.
 
     Args:
         config: resolved.
-        given: which spots are given.
+        request: which spots are given.
         fold: the measured sections.
         predictions: by the image alone, (n_spots, n_genes) of each test section.
         folder: of the run.
@@ -108,23 +108,23 @@ def score_partial(
     rows: list[dict[str, Any]] = []
     for section_id in progress(list(predictions), "section", "spots given and hidden"):
         section, genes = _section(fold, section_id, predictions[section_id])
-        rows += _rows(section, given, spread[genes], config["seed"])
+        rows += _rows(section, request, spread[genes], config["seed"])
     if not rows:
         return
     table = pd.DataFrame(rows).assign(
         model=config["model"]["name"], fold_strategy=config["fold"]["name"]
     )
-    with atomic_path(folder / FILE) as part:
-        write_csv(table, part, index=False, float_format="%.6g")
+    with atomic_path(folder / FILE) as partial:
+        write_csv(table, partial, index=False, float_format="%.6g")
     write_partial(folder, table)
 
 
-def _rows(section: Section, given: Given, spread: Array, seed: int) -> list[dict[str, Any]]:
+def _rows(section: Section, request: Given, spread: Array, seed: int) -> list[dict[str, Any]]:
     """Of every draw and method."""
     rows = []
-    for way, share, draw in given.draws():
+    for way, share, draw in request.draws():
         rng = np.random.default_rng([seed, draw, crc32(section.section_id.encode())])
-        known, scored = drawn(way, share, section.pos, rng)
+        measured, scored = drawn(way, share, section.pos, rng)
         if len(scored) < FEWEST:
             log.warning("%s: %d spots are too few to score", section.section_id, len(scored))
             continue
@@ -133,24 +133,24 @@ def _rows(section: Section, given: Given, spread: Array, seed: int) -> list[dict
             "group": section.group,
             "way": way,
         }
-        place |= {"share": share, "draw": draw, "n_given": len(known), "n_scored": len(scored)}
-        found = scores(section, known, scored, spread, given.settings)
-        rows += [place | {"method": name} | row for name, row in found.items()]
+        place |= {"share": share, "draw": draw, "n_given": len(measured), "n_scored": len(scored)}
+        results = scores(section, measured, scored, spread, request.settings)
+        rows += [place | {"method": name} | row for name, row in results.items()]
     return rows
 
 
 def _section(fold: Fold, section_id: str, predicted: Tensor) -> tuple[Section, NDArray[np.bool_]]:
     """A section's measured genes, and which of the panel they are."""
-    known = fold.sections[section_id]
-    genes = known.target.known
-    measured = known.target.dense().double().numpy()[:, genes]
+    prepared = fold.sections[section_id]
+    genes = prepared.target.known
+    measured = prepared.target.dense().double().numpy()[:, genes]
     section = Section(
         section_id,
         fold.group(section_id),
-        known.section.pos,
+        prepared.section.pos,
         measured,
         predicted.double().numpy()[:, genes],
-        known.depth,
+        prepared.depth,
     )
     return section, genes
 
@@ -171,8 +171,8 @@ def _random(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numb
 def _blocks(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
     n = len(pos)
     size = max(1, round(m / PATCHES))
-    parts = split(pos, np.arange(n), max(2, round(n / size)))
-    order = np.concatenate([parts[i] for i in rng.permutation(len(parts))])
+    patches = split(pos, np.arange(n), max(2, round(n / size)))
+    order = np.concatenate([patches[i] for i in rng.permutation(len(patches))])
     return np.sort(order[:m]), np.sort(order[m:])
 
 
@@ -186,45 +186,45 @@ WAYS = {"random": _random, "blocks": _blocks, "half": _half}
 
 
 def scores(
-    section: Section, given: Numbers, scored: Numbers, spread: Array, settings: Settings
+    section: Section, places: Numbers, scored: Numbers, spread: Array, settings: Settings
 ) -> dict[str, dict[str, float]]:
     """PCC, RMSE and more of each method, on the spots that are scored."""
-    values, both, error = predicted_by(section, given, scored, spread, settings)
+    values, kriging, error = predicted_by(section, places, scored, spread, settings)
     truth = section.measured[scored]
     rows = {name: _score(value, truth) for name, value in values.items()}
     inside = np.abs(truth - values[BOTH]) < Z95 * error
-    rows[BOTH] |= {"coverage": float(inside.mean()), "n_fields": float(sum(both.used))}
+    rows[BOTH] |= {"coverage": float(inside.mean()), "n_fields": float(sum(kriging.used))}
     return rows
 
 
 def predicted_by(
-    section: Section, given: Numbers, scored: Numbers, spread: Array, settings: Settings
+    section: Section, places: Numbers, scored: Numbers, spread: Array, settings: Settings
 ) -> tuple[dict[str, Array], Kriging, Array]:
     """What each method says of the spots that are scored, (n_scored, n_genes); the processes of
     both together, and their standard error.
     """
-    measured = section.measured[given]
+    measured = section.measured[places]
     pos = section.pos[scored]
     image = section.predicted
     mean = np.repeat(measured.mean(axis=0)[None], len(image), axis=0)
-    both = _kriging(section, given, image, spread, settings)
-    spots = _kriging(section, given, mean, spread, replace(settings, cautious=False))
-    together = both.at(pos, image[scored])
-    nearest = cKDTree(section.pos[given]).query(pos)[1]
+    kriging = _kriging(section, places, image, spread, settings)
+    spots = _kriging(section, places, mean, spread, replace(settings, cautious=False))
+    together = kriging.at(pos, image[scored])
+    nearest = cKDTree(section.pos[places]).query(pos)[1]
     values = {
         IMAGE: image[scored],
         SPOTS: spots.at(pos, mean[scored]).expression,
         NEAREST: measured[nearest],
         BOTH: together.expression,
     }
-    return values, both, together.error
+    return values, kriging, together.error
 
 
 def _kriging(
-    section: Section, given: Numbers, without: Array, spread: Array, settings: Settings
+    section: Section, places: Numbers, without: Array, spread: Array, settings: Settings
 ) -> Kriging:
     spots = MeasuredSpots(
-        section.pos[given], section.measured[given], section.depth[given], without[given]
+        section.pos[places], section.measured[places], section.depth[places], without[places]
     )
     return Kriging(spots, spread, settings)
 

@@ -82,9 +82,9 @@ def write_facts(path: Path, fold: Fold, about: About) -> None:
     mean, std = fold.gene_scaling
     state = {"gene_mean": mean, "gene_std": std}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as part:
+    with atomic_path(path) as partial:
         content = {KEY: about, "state_dict": state, "global_step": 0, "epoch": 0}
-        part.write_bytes(tensor_bytes(content))
+        partial.write_bytes(tensor_bytes(content))
 
 
 def _picture(section: Data) -> Picture:

@@ -152,14 +152,14 @@ def _run(
 ) -> float:
     clock = Laps()
     metrics = build_metrics(config)
-    given = Given.of(config)
+    request = Given.of(config)
     fold = build_fold(config, sections)
     if rank_zero_only.rank == 0:
         write_json(folder.path / SPLIT, fold.split.to_dict())
     clock.lap("embed")
     fold, teacher = attach_latents(config, fold)
-    seen = [*_leaks(config, fold, teacher), *leaks]
-    about = describe(config, fold, seen) | {"teacher": teacher}
+    all_leaks = [*_leaks(config, fold, teacher), *leaks]
+    about = describe(config, fold, all_leaks) | {"teacher": teacher}
     clock.lap("teacher")
     if config["model"].get("reference"):
         result = _look_up(config, folder, fold, about, clock)
@@ -168,8 +168,8 @@ def _run(
     clock.lap("predict")
     if rank_zero_only.rank == 0:
         costs = cost(result.n_parameters, clock.seconds, sum(map(len, result.predictions.values())))
-        if given:
-            score_partial(config, given, fold, result.predictions, folder.path)
+        if request:
+            score_partial(config, request, fold, result.predictions, folder.path)
         about |= {"val_score": result.val_score, "cost": costs}
         scores = write_scores(folder.path, fold, result.predictions, about, metrics)
         log_results(loggers, scores, folder.path)

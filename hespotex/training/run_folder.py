@@ -35,13 +35,13 @@ class RunFolder:
         Raises:
             InputError: the folder holds a run of another config; the message names what differs.
         """
-        wanted = settings(config)
+        current = settings(config)
         file = self.path / "config.json"
         if file.is_file() and self.holds_work() and not config["restart"]:
-            found = self.recorded()
-            if keys := differing(wanted, found):
+            recorded = self.recorded()
+            if keys := differing(current, recorded):
                 changes = ", ".join(
-                    f"{key}: {found.get(key)} there, {wanted.get(key)} now" for key in keys[:6]
+                    f"{key}: {recorded.get(key)} there, {current.get(key)} now" for key in keys[:6]
                 )
                 raise InputError(
                     f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true"

@@ -63,23 +63,23 @@ def attach_latents(config: Config, fold: Fold) -> tuple[Fold, dict[str, Any] | N
 
 
 def _fitted(config: Config, graphs: Sequence[SpotGraph], directions: Directions) -> dict[str, Any]:
-    seen = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
+    means = {graph.section_id: mean_row(graph.inputs["expression"]) for graph in graphs}
     # for the audit
-    about = {"fitted_on": list(seen), "input_means": seen, "directions": directions.axes}
+    about = {"fitted_on": list(means), "input_means": means, "directions": directions.axes}
     return {**about, "latents": _latents(config, graphs)}
 
 
 def _stored(path: Path, fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The teacher of the store; fitted now where there is none, or one that cannot be read."""
-    if (found := _readable(path)) is not None:
+    if (teacher := _readable(path)) is not None:
         log.info("teacher: nothing that made it has changed, taken from %s", path)
-        return found
+        return teacher
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        if (found := _readable(path)) is not None:
-            return found
-        with atomic_path(path) as part:
-            part.write_bytes(tensor_bytes(fit()))
+        if (teacher := _readable(path)) is not None:
+            return teacher
+        with atomic_path(path) as draft:
+            draft.write_bytes(tensor_bytes(fit()))
     return load_tensors(path, "teacher")
 
 
@@ -139,7 +139,7 @@ def _train(
     config: Config, module: pl.LightningModule, loader: Callable[..., BlockLoader], label: str
 ) -> None:
     teacher = config["model"]["teacher"]
-    own = {
+    schedule = {
         "max_epochs": teacher["max_epochs"],
         "gradient_clip_val": teacher["gradient_clip"],
         "num_sanity_val_steps": 0,
@@ -147,7 +147,7 @@ def _train(
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
     bar = EpochProgress(label)
     trainer = build_trainer(
-        config, **own, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar]
+        config, **schedule, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar]
     )
     trainer.fit(
         module, loader(seed=config["seed"], epoch=lambda: trainer.current_epoch, epochs=True)

@@ -21,8 +21,8 @@ from hespotex.finalize import finalize
 from hespotex.packing.pack import pack
 from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.inference import predict
+from hespotex.records.remarks import remarks_of
 from hespotex.records.runs import read_runs
-from hespotex.records.told import told_of
 from hespotex.results.tables.final import COLUMNS, FACTS, read_final_genes
 from hespotex.results.tables.statistics import bootstrap_interval
 
@@ -73,12 +73,12 @@ def test_what_is_told_stands_on_the_card(sweep: Path, tmp_path: Path) -> None:
     assert "| pancreas, frozen" in card
     assert "These weights: CC0. The data: a study." in card and "State here" not in card
     checkpoints = find_checkpoints(str(tmp_path / "bundle"))
-    assert told_of(checkpoints) == told
-    assert told_of(find_checkpoints(str(sweep))) == {}
+    assert remarks_of(checkpoints) == told
+    assert remarks_of(find_checkpoints(str(sweep))) == {}
     facts = json.loads((tmp_path / "bundle" / "facts.json").read_text())
     (tmp_path / "bundle" / "facts.json").write_text(json.dumps(facts | {"tissue": [1]}))
     with pytest.raises(InputError, match=r"facts.json.*tissue"):
-        told_of(checkpoints)
+        remarks_of(checkpoints)
 
 
 def test_nothing_but_tensors_and_plain_values(

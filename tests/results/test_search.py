@@ -15,7 +15,7 @@ from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.choice import choose
 from hespotex.records.layout import BEST, best_trial, trials
 from hespotex.records.runs import read_runs
-from hespotex.records.search import begin_search, in_words, trial_table
+from hespotex.records.search import begin_search, describe_choice, trial_table
 from hespotex.results.tables.final import FACTS
 from hespotex.summary import summarise
 
@@ -50,7 +50,8 @@ def test_the_table_has_scores_and_what_was_searched(search: Path) -> None:
         13,
     ]
     assert table["best"].tolist() == [False, True, False, False]
-    assert "trial 1 of 4 is used" in in_words(search) and "data.min_counts=11" in in_words(search)
+    choice = describe_choice(search)
+    assert "trial 1 of 4 is used" in choice and "data.min_counts=11" in choice
 
 
 def test_the_best_is_read_and_predicts(search: Path, caplog: pytest.LogCaptureFixture) -> None:

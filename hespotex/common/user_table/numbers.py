@@ -60,15 +60,15 @@ def _plain(digits: str, comma: bool) -> str | None:
     return None
 
 
-def _factor(found: str, wanted: str | None) -> float | None:
+def _factor(unit: str, target: str | None) -> float | None:
     """What turns the unit that is there into the one wanted; None for another kind of unit."""
-    bare = PER_PX.sub("", found.strip().lower().replace("µ", "u").replace("μ", "u")).strip()
-    if not found.strip():
+    bare = PER_PX.sub("", unit.strip().lower().replace("µ", "u").replace("μ", "u")).strip()
+    if not unit.strip():
         return 1.0
-    if wanted == "um":
+    if target == "um":
         return UM.get(bare, 1.0 if bare == "mpp" else None)
-    same = found.strip().lower()
-    return 1.0 if wanted == "px" and same in ("px", "pixel", "pixels") else None
+    same = unit.strip().lower()
+    return 1.0 if target == "px" and same in ("px", "pixel", "pixels") else None
 
 
 def ambiguous(cell: str) -> str:

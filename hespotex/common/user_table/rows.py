@@ -20,11 +20,13 @@ def read_user_rows(path: Path, key: str) -> tuple[list[list[str]], bool]:
     Where the header lacks the name of the first column (R writes so), an empty one is put there.
     Whether a comma between digits must be a decimal one comes second.
     """
-    rows, lines, delimiter = split_rows(read_user_text(path, key), path, key, {})
+    rows, line_numbers, delimiter = split_rows(read_user_text(path, key), path, key, {})
     if len(rows) > 1 and all(len(row) == len(rows[0]) + 1 for row in rows[1:]):
         rows[0] = ["", *rows[0]]
     width = len(rows[0])
-    body = [cells_of(row, line, width, path, key) for row, line in zip(rows, lines, strict=True)]
+    body = [
+        cells_of(row, line, width, path, key) for row, line in zip(rows, line_numbers, strict=True)
+    ]
     return body, delimiter == ";"
 
 
@@ -34,9 +36,11 @@ def split_rows(
     """Rows that are not blank, the lines they end in, and the delimiter."""
     lines = text.splitlines()
     # Excel's own first line
-    told = re.fullmatch(r"\"?sep=(.)\"?", lines[0].strip()) if lines else None
+    separator = re.fullmatch(r"\"?sep=(.)\"?", lines[0].strip()) if lines else None
     delimiter = (
-        told[1] if told else _delimiter(next((line for line in lines if line.strip()), ""), names)
+        separator[1]
+        if separator
+        else _delimiter(next((line for line in lines if line.strip()), ""), names)
     )
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
@@ -45,7 +49,7 @@ def split_rows(
     numbers = []
     try:
         for row in reader:
-            if any(cell.strip() for cell in row) and not (told and reader.line_num == 1):
+            if any(cell.strip() for cell in row) and not (separator and reader.line_num == 1):
                 rows.append([cell.strip().strip("\u00a0\ufeff") for cell in row])
                 numbers.append(reader.line_num)
     except csv.Error as error:

@@ -124,23 +124,23 @@ def read_user_table(
         for name in (*columns, *optional)
         for other in (*(aliases or {}).get(name, ()), name)
     }
-    rows, lines, delimiter = split_rows(read_user_text(path, key), path, key, names)
+    rows, line_numbers, delimiter = split_rows(read_user_text(path, key), path, key, names)
     header, units = _header(rows[0], names, path, key)
-    asked = (*columns, *optional)
-    found = [cell.strip() for cell in rows[0]]
-    if missing := [name for name in columns if name not in header]:
+    expected = (*columns, *optional)
+    titles = [cell.strip() for cell in rows[0]]
+    if absent := [name for name in columns if name not in header]:
         raise InputError(
-            f"{path}: expected columns {', '.join(asked)}, found {found}; missing is"
-            f" {', '.join(missing)} ({key})"
+            f"{path}: expected columns {', '.join(expected)}, found {titles}; missing is"
+            f" {', '.join(absent)} ({key})"
         )
     body = [
         cells_of(row, line, len(header), path, key)
-        for row, line in zip(rows[1:], lines[1:], strict=True)
+        for row, line in zip(rows[1:], line_numbers[1:], strict=True)
     ]
     if not body:
         raise InputError(f"{path}: a header and no rows ({key})")
-    taken = {name: [row[i] for row in body] for i, name in enumerate(header) if name in asked}
-    return UserTable(path, key, taken, lines[1:], found, units, delimiter == ";")
+    cells = {name: [row[i] for row in body] for i, name in enumerate(header) if name in expected}
+    return UserTable(path, key, cells, line_numbers[1:], titles, units, delimiter == ";")
 
 
 def _header(
@@ -156,8 +156,8 @@ def _header(
         )
         for cell, plain in zip(cells, map(normal, cells), strict=True)
     ]
-    wanted = [name for name in header if name in names.values()]
-    if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
+    recognised = [name for name in header if name in names.values()]
+    if twice := sorted({name for name in recognised if recognised.count(name) > 1}):
         raise InputError(
             f"{path}: columns there twice: {', '.join(twice)}, found {cells}; leave one of each"
             f" ({key})"

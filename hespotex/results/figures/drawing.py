@@ -82,6 +82,6 @@ def save(figure: Any, path: Path) -> None:
     """Write atomically, and let go of the figure."""
     from matplotlib import pyplot as plt
 
-    with atomic_path(path) as part:
-        figure.savefig(part, dpi=DPI)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, dpi=DPI)
     plt.close(figure)

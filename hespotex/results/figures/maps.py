@@ -23,8 +23,8 @@ def draw_pair(
     tables = [("measured", measured), ("predicted", predicted)]
     maps = {f"{name} {gene}": _values(table, gene) for name, table in tables if table is not None}
     alone = {f"predicted {gene}, own scale": _values(predicted, gene)}
-    own = alone if measured is not None else None
-    draw_maps(predicted, maps, predicted.uns["hespotex"]["unit"], title, path, own)
+    rescaled = alone if measured is not None else None
+    draw_maps(predicted, maps, predicted.uns["hespotex"]["unit"], title, path, rescaled)
 
 
 def draw_maps(
@@ -33,12 +33,12 @@ def draw_maps(
     unit: str,
     title: str,
     path: Path,
-    own: Maps | None = None,
+    rescaled: Maps | None = None,
 ) -> None:
     """The tissue and beside it each of `maps` (its heading: a value for each spot of `table`), on
-    one colour scale; then each of `own`, on a scale of its own.
+    one colour scale; then each of `rescaled`, on a scale of its own.
     """
-    alone = own or {}
+    alone = rescaled or {}
     n = 1 + len(maps) + len(alone)
     figure, axes = panels(n, 4.2 * n, 4.2)
     library = next(iter(table.uns["spatial"].values()))

@@ -28,9 +28,9 @@ def calibration(folder: Path, section_id: str) -> list[Curve] | None:
     except (OSError, KeyError, ValueError) as error:
         log.warning("no calibration of %s: %s", section_id, error)
         return None
-    known = np.isfinite(measured).all(axis=0)
-    predicted = predicted[:, known]
-    measured = measured[:, known]
+    complete = np.isfinite(measured).all(axis=0)
+    predicted = predicted[:, complete]
+    measured = measured[:, complete]
     return [
         curve(predicted, measured),
         curve(predicted - predicted.mean(axis=0), measured - measured.mean(axis=0)),
@@ -47,9 +47,9 @@ def _spots(file: Path, name: str) -> Array:
 def curve(predicted: Array, measured: Array) -> Curve:
     """Means in up to 20 bins of equal size by the predicted value."""
     order = np.argsort(predicted, axis=None, kind="stable")
-    parts = [part for part in np.array_split(order, N_BINS) if len(part)]
+    bins = [places for places in np.array_split(order, N_BINS) if len(places)]
     p, m = (
-        np.array([values.ravel()[part].mean() for part in parts])
+        np.array([values.ravel()[places].mean() for places in bins])
         for values in (predicted, measured)
     )
     return p, m

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from hespotex.records.record import Runs
-from hespotex.results.asked import audits
+from hespotex.results.questions import audits
 from hespotex.results.report import COST, HEADLINE, headline_rows
 from hespotex.results.tables.aggregate import by_section, reference
 from hespotex.results.tables.markdown import Column, number, number_cells
@@ -55,37 +55,37 @@ def per_model(tables: Tables, columns: Sequence[Column]) -> Cells:
     return Cells(*number_cells(tables.models, columns))
 
 
-def places(tables: Tables, words: list[str]) -> Cells:
-    """PCC of each section (`words`: section_id, group) or group (group) down, models across; seeds
+def places(tables: Tables, labels: list[str]) -> Cells:
+    """PCC of each section (`labels`: section_id, group) or group (group) down, models across; seeds
     averaged first.
     """
     sections = tables.sections
     models = [str(name) for name in tables.models["model"]]
-    own = sections.groupby(["model", "section_id", "group"])["pcc_gene"].mean()
-    mean = own.groupby([*words, "model"]).mean().unstack("model")
-    spots = sections.drop_duplicates("section_id").groupby(words, as_index=False)["n_spots"].sum()
-    table: Any = spots.merge(mean, on=words)
+    pcc = sections.groupby(["model", "section_id", "group"])["pcc_gene"].mean()
+    mean = pcc.groupby([*labels, "model"]).mean().unstack("model")
+    spots = sections.drop_duplicates("section_id").groupby(labels, as_index=False)["n_spots"].sum()
+    table: Any = spots.merge(mean, on=labels)
     rows = [
         [
-            *(str(row[word]) for word in words),
+            *(str(row[word]) for word in labels),
             f"{row['n_spots']:,}",
             *(number(row[model]) for model in models),
         ]
         for row in table.to_dict("records")
     ]
     return Cells(
-        [*(word.removesuffix("_id") for word in words), "spots", *models], rows, len(words)
+        [*(word.removesuffix("_id") for word in labels), "spots", *models], rows, len(labels)
     )
 
 
 def genes(tables: Tables, model: str) -> Cells:
     """Genes down, the best first."""
-    own = tables.genes[tables.genes["model"] == model].set_index("gene")
-    means = tables.gene_means(model).drop(columns=own.columns, errors="ignore")
-    table = own.join(means).sort_values("pcc", ascending=False, kind="stable")
-    partly = PARTLY if own["measured_sections"].nunique() > 1 else []
+    scores = tables.genes[tables.genes["model"] == model].set_index("gene")
+    means = tables.gene_means(model).drop(columns=scores.columns, errors="ignore")
+    table = scores.join(means).sort_values("pcc", ascending=False, kind="stable")
+    partly = PARTLY if scores["measured_sections"].nunique() > 1 else []
     gain = GAIN if model != reference(model) else []
-    shown = [
+    columns = [
         column
         for column in [*GENE, *partly, *gain, *TRUTH]
         if column[0] in table and table[column[0]].notna().any()
@@ -94,11 +94,11 @@ def genes(tables: Tables, model: str) -> Cells:
         [
             str(gene),
             "yes" if row["found"] else "no",
-            *(number(row[name], form) for name, _, form in shown),
+            *(number(row[name], form) for name, _, form in columns),
         ]
         for gene, row in zip(table.index[:MAX_GENES], table.to_dict("records"), strict=False)
     ]
-    return Cells(["gene", "found", *(title for _, title, _ in shown)], rows, n_words=2)
+    return Cells(["gene", "found", *(title for _, title, _ in columns)], rows, n_words=2)
 
 
 def worst(tables: Tables, section_ids: Sequence[str]) -> Cells:
@@ -106,25 +106,25 @@ def worst(tables: Tables, section_ids: Sequence[str]) -> Cells:
     in them.
     """
     ceilings = tables.models[tables.models["role"] == "ceiling"]["model"]
-    wanted = [tables.main, reference(tables.main), *ceilings]
-    models = [name for name in dict.fromkeys(wanted) if name in set(tables.models["model"])]
+    candidates = [tables.main, reference(tables.main), *ceilings]
+    models = [name for name in dict.fromkeys(candidates) if name in set(tables.models["model"])]
     pcc = {
         name: by_section(tables.sections, name).set_index("section_id")["pcc_gene"]
         for name in models
     }
     facts: Any = tables.sections.drop_duplicates("section_id").set_index("section_id")
     truth: Any = tables.section_means(tables.main)
-    shown = [column for column in TRUTH if column[0] in truth]
+    columns = [column for column in TRUTH if column[0] in truth]
     rows = [
         [
             *(section, str(facts.loc[section, "group"]), f"{facts.loc[section, 'n_spots']:,}"),
             *(number(values.get(section, float("nan"))) for values in pcc.values()),
-            *(number(truth.loc[section, name], form) for name, _, form in shown),
+            *(number(truth.loc[section, name], form) for name, _, form in columns),
         ]
         for section in section_ids
     ]
     return Cells(
-        ["section", "group", "spots", *models, *(title for _, title, _ in shown)], rows, n_words=2
+        ["section", "group", "spots", *models, *(title for _, title, _ in columns)], rows, n_words=2
     )
 
 

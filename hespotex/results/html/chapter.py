@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hespotex.common.progress import progress
-from hespotex.results.asked import PROTOCOL, audits
 from hespotex.results.html import cells
 from hespotex.results.html.calibration import calibration
 from hespotex.results.html.cells import Cells
 from hespotex.results.html.figures import Drawing, drawings
 from hespotex.results.html.pictures import Picture, maps, svg
+from hespotex.results.questions import PROTOCOL, audits
 from hespotex.results.report import few_groups, further, notes, title
 from hespotex.results.tables.aggregate import by_section, reference
 from hespotex.results.tables.statistics import FEW_GROUPS
@@ -56,7 +56,7 @@ def chapters(tables: Tables) -> list[Chapter]:
     """A chapter for each fold strategy, those without a leak in the main model first."""
     return sorted(
         (chapter(tables.of(strategy)) for strategy in tables.strategies),
-        key=lambda found: bool(found.leak),
+        key=lambda item: bool(item.leak),
     )
 
 
@@ -69,9 +69,9 @@ def chapter(tables: Tables) -> Chapter:
     low = ranked[: min(N_WORST, len(ranked) // 2)]
     typical = dict.fromkeys([ranked[-1], ranked[len(ranked) // 2]])
     curves = {
-        section: found
+        section: section_curves
         for section in progress(ranked, "section", f"report, {strategy}")
-        if (found := calibration(homes[section], section))
+        if (section_curves := calibration(homes[section], section))
     }
     drawn = drawings(tables, curves)
     sets = [("pcc_gene", "all", ".3f"), *_gene_sets(tables)]
@@ -135,27 +135,27 @@ def _of_ceiling(share: float) -> str:
 
 def leak(tables: Tables) -> str:
     """What the main model's runs have seen of the test sections; empty if nothing."""
-    said: Any = tables.models.set_index("model").loc[tables.main, "leaks"]
-    return "; ".join(said)
+    leaks: Any = tables.models.set_index("model").loc[tables.main, "leaks"]
+    return "; ".join(leaks)
 
 
 def audit(tables: Tables) -> str:
     """How many runs were audited, and which rules failed in how many."""
-    found = audits(tables.runs)
-    if not found:
+    verdicts = audits(tables.runs)
+    if not verdicts:
         return "not audited"
-    rules = Counter(rule for failed, _ in found.values() for rule in failed)
+    rules = Counter(rule for failed, _ in verdicts.values() for rule in failed)
     failures = ", ".join(f"{rule} failed in {n}" for rule, n in rules.items()) or "no rule failed"
-    return f"{len(found)} of {len(tables.runs)} runs audited; {failures}"
+    return f"{len(verdicts)} of {len(tables.runs)} runs audited; {failures}"
 
 
 def _homes(tables: Tables) -> dict[str, Path]:
     """The run of the main model that tested each section, of the first seed."""
-    found: dict[str, Path] = {}
+    homes: dict[str, Path] = {}
     for run in sorted(tables.runs_of(tables.main), key=lambda run: run.seed):
         for section in run.sections:
-            found.setdefault(section["section_id"], run.folder)
-    return found
+            homes.setdefault(section["section_id"], run.folder)
+    return homes
 
 
 def _gene_sets(tables: Tables) -> list[tuple[str, str, str]]:
@@ -166,5 +166,5 @@ def _gene_sets(tables: Tables) -> list[tuple[str, str, str]]:
 def _with_genes(tables: Tables) -> list[str]:
     """Models whose genes can be looked at: the main one, others of role "model", ridge."""
     table = tables.models[tables.models["pcc_gene"].notna()]
-    wanted = [tables.main, *table[table["role"] == "model"]["model"], reference(tables.main)]
-    return [name for name in dict.fromkeys(wanted) if name in set(table["model"])]
+    candidates = [tables.main, *table[table["role"] == "model"]["model"], reference(tables.main)]
+    return [name for name in dict.fromkeys(candidates) if name in set(table["model"])]

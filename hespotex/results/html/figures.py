@@ -47,8 +47,8 @@ def drawings(tables: Tables, curves: dict[str, list[Curve]]) -> list[Drawing]:
     ]
     for columns, draw in pairs:
         if set(columns) <= set(means):
-            known = means[[*columns]].dropna()
-            drawn += [draw(known, tables.main)] if len(known) else []
+            complete = means[[*columns]].dropna()
+            drawn += [draw(complete, tables.main)] if len(complete) else []
     return drawn
 
 
@@ -111,10 +111,10 @@ def _by_gene(tables: Tables) -> Drawing:
     every = np.concatenate([np.zeros(1), *pcc.values()])
     edges = np.linspace(every.min() - 0.01, every.max() + 0.01, N_BINS + 1)
     for i, row in rows:
-        own = pcc[row["model"]]
-        if own.empty:
+        values = pcc[row["model"]]
+        if values.empty:
             continue
-        counts = np.histogram(own, edges)[0]
+        counts = np.histogram(values, edges)[0]
         axis.stairs(
             i - 0.85 * counts / counts.max(),
             edges,
@@ -123,7 +123,7 @@ def _by_gene(tables: Tables) -> Drawing:
             color=COLOURS[row["role"]],
             alpha=0.75,
         )
-        axis.plot([own.median()] * 2, [i - 0.85, i], color="black", lw=1.2)
+        axis.plot([values.median()] * 2, [i - 0.85, i], color="black", lw=1.2)
     caption = (
         "Histograms of the genes' mean PCC over sections, each scaled to its highest bar. Line:"
         " median gene."
@@ -138,14 +138,14 @@ def _calibration(curves: dict[str, list[Curve]], which: int) -> Drawing:
     figure, axis = _axes()
     low = np.inf
     high = -np.inf
-    for predicted, measured in (own[which] for own in curves.values()):
+    for predicted, measured in (pair[which] for pair in curves.values()):
         axis.plot(predicted, measured, "-o", color=MAIN, lw=1, markersize=3, alpha=0.6)
         low = min(low, predicted.min(), measured.min())
         high = max(high, predicted.max(), measured.max())
     axis.plot([low, high], [low, high], color=LINE, lw=0.8, ls="--", zorder=0)
-    what = "" if which == 0 else ", less the gene's mean"
-    axis.set_xlabel(f"predicted{what}", fontsize=9)
-    axis.set_ylabel(f"measured{what}", fontsize=9)
+    suffix = "" if which == 0 else ", less the gene's mean"
+    axis.set_xlabel(f"predicted{suffix}", fontsize=9)
+    axis.set_ylabel(f"measured{suffix}", fontsize=9)
     text = (
         "Mean measured in bins of equal size of the predicted value, all genes together; a line a"
         " section. Dashed: perfect."
@@ -166,8 +166,8 @@ def _scatter(axis: Any, x: pd.Series, y: pd.Series) -> None:
 
 def _variance(means: pd.DataFrame, model: str) -> Drawing:
     figure, axis = _axes()
-    shown = means[means["variance_ratio"] > 0]
-    _scatter(axis, shown["mean_measured"], shown["variance_ratio"])
+    positive = means[means["variance_ratio"] > 0]
+    _scatter(axis, positive["mean_measured"], positive["variance_ratio"])
     axis.set_yscale("log")
     axis.axhline(1, color=LINE, lw=0.8, ls="--", zorder=0)
     axis.set_xlabel("mean measured expression", fontsize=9)

@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 import hespotex
 from hespotex.common.files import atomic_path
 from hespotex.common.provenance import git_commit
-from hespotex.results.asked import facts, versions
 from hespotex.results.html.cells import Cells, runs_table
 from hespotex.results.html.chapter import Chapter
 from hespotex.results.html.pictures import Picture, svg
@@ -25,6 +24,7 @@ from hespotex.results.partial import (
     summarised,
     table_rows,
 )
+from hespotex.results.questions import facts, versions
 from hespotex.results.report import EXPLANATION
 from hespotex.results.tables.sweep import Tables
 
@@ -60,8 +60,8 @@ def write_page(
             made_by=f"HESpotEx {hespotex.__version__}, commit {git_commit() or 'unknown'}",
         )
     )
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,13 @@ def partly(tables: Tables) -> Partly | None:
     if rows is None:
         return None
     table = summarised(rows)
-    found = {
-        f"{model}, {strategy}": Cells(HEADER, table_rows(own), n_words=1)
-        for (model, strategy), own in table.groupby(["model", "fold_strategy"], sort=False)
+    cells = {
+        f"{model}, {strategy}": Cells(HEADER, table_rows(rows_of_model), n_words=1)
+        for (model, strategy), rows_of_model in table.groupby(
+            ["model", "fold_strategy"], sort=False
+        )
     }
-    return Partly(LABEL, EXPLAINED, Picture(svg(curves(table)), LABEL), found)
+    return Partly(LABEL, EXPLAINED, Picture(svg(curves(table)), LABEL), cells)
 
 
 def _environment() -> Environment:

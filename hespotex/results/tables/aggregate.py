@@ -41,9 +41,9 @@ def section_table(runs: Runs, scores: pd.DataFrame) -> pd.DataFrame:
     run_of = ["fold_strategy", "section_id", "model", "seed"]
     genes = scores.dropna(subset="pcc")
     n_models = genes.groupby([*place, "gene"])["model"].transform("nunique")
-    wanted = genes.groupby(place)["model"].transform("nunique")
+    n_expected = genes.groupby(place)["model"].transform("nunique")
     shared = (
-        genes[n_models == wanted]
+        genes[n_models == n_expected]
         .groupby(run_of)["pcc"]
         .agg(pcc_shared="mean", n_shared="size")
         .reset_index()
@@ -76,12 +76,14 @@ def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.D
     %, of the `genes_tested` that have a p (`gene_table`).
     """
     rows = []
-    for (strategy, model), own in sections.groupby(["fold_strategy", "model"], sort=False):
+    for (strategy, model), rows_of_model in sections.groupby(
+        ["fold_strategy", "model"], sort=False
+    ):
         mine = [run for run in runs if (run.fold_strategy, run.model) == (strategy, model)]
-        table = by_section(own)
+        table = by_section(rows_of_model)
         groups = table.drop(columns="section_id").groupby("group").mean()
         low, high = bootstrap_interval(groups["pcc_gene"].to_numpy())
-        found = genes[(genes["fold_strategy"] == strategy) & (genes["model"] == model)]
+        genes_of_model = genes[(genes["fold_strategy"] == strategy) & (genes["model"] == model)]
         rows.append(
             {"fold_strategy": strategy, "model": model, "role": mine[0].role}
             | groups.mean().to_dict()
@@ -95,9 +97,9 @@ def model_table(sections: pd.DataFrame, runs: Runs, genes: pd.DataFrame) -> pd.D
                 ),
             )
             | {
-                "genes_found": int(found["found"].sum()),
-                "genes_tested": int(found["q"].notna().sum()),
-                "genes_partly": _partly(found),
+                "genes_found": int(genes_of_model["found"].sum()),
+                "genes_tested": int(genes_of_model["q"].notna().sum()),
+                "genes_partly": _partly(genes_of_model),
             }
             | _about(mine)
         )
@@ -119,9 +121,9 @@ def by_section(sections: pd.DataFrame, model: str | None = None) -> pd.DataFrame
     """Metrics of each test section, seeds averaged: columns `section_id`, `group` and the
     metrics.
     """
-    own = sections if model is None else sections[sections["model"] == model]
-    numbers = own[[name for name in own if name not in NOT_METRICS]].columns
-    return own.groupby(["section_id", "group"])[list(numbers)].mean().reset_index()
+    selection = sections if model is None else sections[sections["model"] == model]
+    numbers = selection[[name for name in selection if name not in NOT_METRICS]].columns
+    return selection.groupby(["section_id", "group"])[list(numbers)].mean().reset_index()
 
 
 def reference(model: str) -> str:
@@ -131,10 +133,10 @@ def reference(model: str) -> str:
     return f"{ridge}, {encoder}" if encoder else ridge
 
 
-def _gain(own: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
+def _gain(table: pd.DataFrame, baseline: pd.DataFrame) -> dict[str, Any]:
     """Paired difference to the reference, section by section."""
-    pairs = own.merge(
-        other[["section_id", "pcc_shared"]], on="section_id", suffixes=("", "_reference")
+    pairs = table.merge(
+        baseline[["section_id", "pcc_shared"]], on="section_id", suffixes=("", "_reference")
     )
     pairs = pairs.assign(gain=pairs["pcc_shared"] - pairs["pcc_shared_reference"]).dropna(
         subset="gain"

@@ -44,15 +44,17 @@ def scores(runs: Runs, model: str) -> pd.DataFrame:
     Raises:
         InputError: the sweep has no such model.
     """
-    own = [run for run in runs if run.model == model]
-    if not own:
-        there = ", ".join(dict.fromkeys(run.model for run in runs))
+    runs_of_model = [run for run in runs if run.model == model]
+    if not runs_of_model:
+        models = ", ".join(dict.fromkeys(run.model for run in runs))
         raise InputError(
-            f"no model {model!r}; there are {there}: choose with --model-a and --model-b"
+            f"no model {model!r}; there are {models}: choose with --model-a and --model-b"
         )
-    table = gene_scores(own)
+    table = gene_scores(runs_of_model)
     columns = [name for name in ("pcc", "mean_measured") if name in table]
-    groups = {section["section_id"]: section["group"] for run in own for section in run.sections}
+    groups = {
+        section["section_id"]: section["group"] for run in runs_of_model for section in run.sections
+    }
     means = table.groupby([*PLACE, "gene"])[columns].mean().reset_index()
     return means.assign(group=means["section_id"].map(groups))
 
@@ -73,8 +75,8 @@ def rows(pairs: pd.DataFrame, model_a: str, model_b: str) -> list[list[str]]:
     groups.
     """
     return [
-        [str(strategy), model_a, model_b, *_row(own)]
-        for strategy, own in pairs.groupby("fold_strategy")
+        [str(strategy), model_a, model_b, *_row(pairs_of_strategy)]
+        for strategy, pairs_of_strategy in pairs.groupby("fold_strategy")
     ]
 
 
@@ -105,30 +107,30 @@ def _genes(pairs: pd.DataFrame) -> tuple[int, int, int]:
     wide = pairs.pivot(index="gene", columns="section_id", values="difference").to_numpy()
     q = benjamini_hochberg(t_test(wide, "two-sided"))
     mean = np.nanmean(wide, axis=1)
-    found = q <= FDR
+    significant = q <= FDR
     return (
-        int((found & (mean > 0)).sum()),
-        int((found & (mean < 0)).sum()),
+        int((significant & (mean > 0)).sum()),
+        int((significant & (mean < 0)).sum()),
         int(np.isfinite(q).sum()),
     )
 
 
 def warnings(a: Runs, b: Runs, scores_a: pd.DataFrame, scores_b: pd.DataFrame) -> list[str]:
     """What makes the two differ beside the model, or cannot be paired."""
-    found = [_differing(name, a, b) for name in ("data", "unit")]
-    found += [_alone("fold strategies", scores_a["fold_strategy"], scores_b["fold_strategy"])]
-    found += [_alone("sections", scores_a["section_id"], scores_b["section_id"])]
-    found += [
+    notes = [_differing(name, a, b) for name in ("data", "unit")]
+    notes += [_alone("fold strategies", scores_a["fold_strategy"], scores_b["fold_strategy"])]
+    notes += [_alone("sections", scores_a["section_id"], scores_b["section_id"])]
+    notes += [
         _alone("genes", scores_a["gene"], scores_b["gene"]),
         _truth(scores_a, scores_b),
         _folds(a, b),
     ]
-    found += [
+    notes += [
         f"LEAK in {name}: {leak}" for name, runs in (("A", a), ("B", b)) for leak in _leaks(runs)
     ]
     few = min(len(set(table["group"])) for table in (scores_a, scores_b))
-    found += [few_groups(few).removesuffix(".")] if few < FEW_GROUPS else []
-    return [text for text in found if text]
+    notes += [few_groups(few).removesuffix(".")] if few < FEW_GROUPS else []
+    return [text for text in notes if text]
 
 
 def _differing(name: str, a: Runs, b: Runs) -> str:
@@ -144,13 +146,13 @@ def _leaks(runs: Runs) -> list[str]:
     return sorted({leak for run in runs for leak in run.leaks})
 
 
-def _alone(what: str, a: "pd.Series[Any]", b: "pd.Series[Any]") -> str:
+def _alone(label: str, a: "pd.Series[Any]", b: "pd.Series[Any]") -> str:
     one = set(a)
     other = set(b)
     if one == other:
         return ""
     return (
-        f"{what}: {len(one)} in A, {len(other)} in B, {len(one & other)} in both; only those in"
+        f"{label}: {len(one)} in A, {len(other)} in B, {len(one & other)} in both; only those in"
         " both are compared"
     )
 
@@ -196,6 +198,6 @@ def _trained(run: RunRecord) -> list[str]:
     return sorted([*run.split.train, *run.split.val])
 
 
-def table(lines: list[list[str]]) -> str:
+def table(cells: list[list[str]]) -> str:
     """The comparison as Markdown."""
-    return markdown(HEADER, lines)
+    return markdown(HEADER, cells)

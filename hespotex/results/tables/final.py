@@ -61,16 +61,18 @@ def cross_validated_genes(runs: Runs, genes: list[str]) -> pd.DataFrame:
 def _over_groups(scores: pd.DataFrame, runs: Runs) -> pd.DataFrame:
     """Interval over groups and number of folds, by gene."""
     places = {row["section_id"]: (row["group"], run.fold) for run in runs for row in run.sections}
-    known = scores.dropna(subset="pcc")
-    known = known.assign(
-        group=[places[i][0] for i in known["section_id"]],
-        fold=[places[i][1] for i in known["section_id"]],
+    scored = scores.dropna(subset="pcc")
+    scored = scored.assign(
+        group=[places[i][0] for i in scored["section_id"]],
+        fold=[places[i][1] for i in scored["section_id"]],
     )
-    sections = known.groupby(["gene", "group", "section_id"])["pcc"].mean()
+    sections = scored.groupby(["gene", "group", "section_id"])["pcc"].mean()
     groups = sections.groupby(["gene", "group"]).mean()
-    intervals = {gene: bootstrap_interval(own.to_numpy()) for gene, own in groups.groupby("gene")}
+    intervals = {
+        gene: bootstrap_interval(values.to_numpy()) for gene, values in groups.groupby("gene")
+    }
     table = pd.DataFrame.from_dict(intervals, orient="index", columns=["low", "high"])
-    return table.assign(n_folds=known.groupby("gene")["fold"].nunique())
+    return table.assign(n_folds=scored.groupby("gene")["fold"].nunique())
 
 
 def _completed(table: pd.DataFrame, genes: list[str]) -> pd.DataFrame:
@@ -78,9 +80,9 @@ def _completed(table: pd.DataFrame, genes: list[str]) -> pd.DataFrame:
     table = table.reindex(pd.Index(genes, name="gene"))
     counts = table[["n_sections", "n_folds"]].astype(float).fillna(0).astype(int)
     scored = counts["n_sections"] > 0
-    found = table["found"].astype(object).where(scored & table["q"].notna(), None)
+    significant = table["found"].astype(object).where(scored & table["q"].notna(), None)
     table = table.assign(n_sections=counts["n_sections"], n_folds=counts["n_folds"])
-    return table.assign(found=found, scored=scored)[COLUMNS]
+    return table.assign(found=significant, scored=scored)[COLUMNS]
 
 
 def final_facts(
@@ -94,7 +96,9 @@ def final_facts(
         runs: of this model, scored; every_run: of the sweep, for the panels.
         about: facts of the final checkpoint.
     """
-    fitted_on = {i: str(known["group"]) for i, known in about["section_facts"].items()}
+    fitted_on = {
+        i: str(facts_of_section["group"]) for i, facts_of_section in about["section_facts"].items()
+    }
     facts = {
         "sweep": sweep.resolve().name,
         "model": model,
@@ -132,9 +136,11 @@ def _estimate(model: str, runs: Runs, every_run: Runs, about: About) -> dict[str
 
 def _other_splits(model: str, strategy: str, every_run: Runs) -> list[str]:
     """The model's scores where the sections were split in other ways, in words."""
-    own = [run for run in every_run if run.model == model]
-    others = sorted({run.fold_strategy for run in own} - {strategy})
-    tables = [Tables.make([run for run in own if run.fold_strategy == name]) for name in others]
+    runs_of_model = [run for run in every_run if run.model == model]
+    others = sorted({run.fold_strategy for run in runs_of_model} - {strategy})
+    tables = [
+        Tables.make([run for run in runs_of_model if run.fold_strategy == name]) for name in others
+    ]
     rows = [table.models.iloc[0] for table in tables]
     return [_split_in_words(name, row) for name, row in zip(others, rows, strict=True)]
 
@@ -155,24 +161,24 @@ def _not_covered(scores: dict[str, Any], runs: Runs, about: About) -> list[str]:
     """In words, what the estimate leaves open."""
     panels = [set(read_genes(run.folder)["gene"]) for run in runs]
     ever = set.intersection(set(about["genes"]), set().union(*panels))
-    words = [
+    gaps = [
         "the final model itself was scored on nothing: every section that there is has trained it"
     ]
-    words.append("levels between slides, other scanners, stains and tissues than those of training")
+    gaps.append("levels between slides, other scanners, stains and tissues than those of training")
     if lost := len(about["genes"]) - len(ever):
-        words.append(
+        gaps.append(
             f"{lost} of {len(about['genes'])} genes were in no fold's panel and have no score"
         )
     if any(panel != set(about["genes"]) for panel in panels):
-        words.append(
+        gaps.append(
             "each fold chose its own panel on its own training sections; the final panel is chosen"
             " on all"
         )
     if scores["n_groups"] < FEW_GROUPS:
-        words.append(f"other patients: {scores['n_groups']} group(s) say little of them")
+        gaps.append(f"other patients: {scores['n_groups']} group(s) say little of them")
     if scores["missing_folds"]:
-        words.append(f"folds without a finished run: {scores['missing_folds']}")
-    return words
+        gaps.append(f"folds without a finished run: {scores['missing_folds']}")
+    return gaps
 
 
 def read_final(folder: Path) -> dict[str, Any]:
@@ -202,9 +208,9 @@ def folds_of(folder: Path) -> list[Path]:
         raise InputError(f"{file} names no two folds; a bundle holds them where --folds asked for")
     sweep = folder.absolute().parent.parent
     folders = [sweep / name for name in facts["folds"]]
-    for name, found in zip(facts["folds"], folders, strict=True):
+    for name, path in zip(facts["folds"], folders, strict=True):
         outside = Path(name).is_absolute() or ".." in Path(name).parts
-        if outside or not (found / BEST).is_file():
+        if outside or not (path / BEST).is_file():
             raise InputError(f"{file} names the fold {name}, which has no {BEST} in {sweep}")
     return folders
 
@@ -225,8 +231,8 @@ def write_final(folder: Path, genes: pd.DataFrame, facts: dict[str, Any]) -> Non
 
 def write_genes(genes: pd.DataFrame, path: Path) -> None:
     """The table of `cross_validated_genes`."""
-    with atomic_path(path) as part:
-        write_csv(genes, part, index_label="gene", float_format="%.6g")
+    with atomic_path(path) as partial:
+        write_csv(genes, partial, index_label="gene", float_format="%.6g")
 
 
 def read_final_genes(folder: Path) -> pd.DataFrame:

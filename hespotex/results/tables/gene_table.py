@@ -56,21 +56,21 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
 
 def _means(scores: pd.DataFrame) -> dict[str, Array]:
     """Of each row of the table, seeds averaged first; NaN for runs of before these columns."""
-    known = scores.reindex(columns=[*GENE, "section_id", *MEANS])
-    sections = known.groupby([*GENE, "section_id"])[list(MEANS)].mean()
-    found = sections.groupby(GENE).mean()
-    return {name: found[name].to_numpy() for name in MEANS}
+    columns = scores.reindex(columns=[*GENE, "section_id", *MEANS])
+    sections = columns.groupby([*GENE, "section_id"])[list(MEANS)].mean()
+    means = sections.groupby(GENE).mean()
+    return {name: means[name].to_numpy() for name in MEANS}
 
 
 def _counts(scores: pd.DataFrame) -> dict[str, Array]:
     """Of each row of the table; NaN for runs of before these columns."""
-    known = scores.reindex(columns=[*GENE, *COUNTS])
-    found = known.groupby(GENE).agg(COUNTS)
-    return {name: found[name].to_numpy() for name in COUNTS}
+    columns = scores.reindex(columns=[*GENE, *COUNTS])
+    counts = columns.groupby(GENE).agg(COUNTS)
+    return {name: counts[name].to_numpy() for name in COUNTS}
 
 
 def _mean(values: Array) -> Array:
     """Mean of each row's values that are there."""
-    known = np.isfinite(values)
-    n = known.sum(axis=1)
-    return np.where(n > 0, np.where(known, values, 0).sum(axis=1) / np.maximum(n, 1), np.nan)
+    finite = np.isfinite(values)
+    n = finite.sum(axis=1)
+    return np.where(n > 0, np.where(finite, values, 0).sum(axis=1) / np.maximum(n, 1), np.nan)

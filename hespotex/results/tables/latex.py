@@ -32,26 +32,26 @@ def latex_tables(tables: Tables) -> str:
     """A `tabular` for each fold strategy, models first, then baselines, controls and the ceiling,
     with a rule between them.
     """
-    parts = [latex_table(tables.of(strategy).models) for strategy in tables.strategies]
-    return "\n\n".join([NEEDS, *parts]) + "\n"
+    tabulars = [latex_table(tables.of(strategy).models) for strategy in tables.strategies]
+    return "\n\n".join([NEEDS, *tabulars]) + "\n"
 
 
 def latex_table(models: pd.DataFrame) -> str:
     """Rows of `model_table` of one fold strategy."""
     rows = models.to_dict("records")
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(HEADER) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(HEADER) + r" \\", r"\midrule"]
+    body = [rf"\begin{{tabular}}{{l{'r' * (len(HEADER) - 1)}}}", r"\toprule"]
+    body += [" & ".join(HEADER) + r" \\", r"\midrule"]
     for before, row in zip([None, *rows], rows, strict=False):
         if before is not None and before["role"] != row["role"]:
-            lines.append(r"\midrule")
-        lines.append(" & ".join(_cells(row)) + r" \\")
+            body.append(r"\midrule")
+        body.append(" & ".join(_cells(row)) + r" \\")
     strategy = escaped(str(rows[0]["fold_strategy"]).replace("_", " "))
     n_groups = max(int(row["n_groups"]) for row in rows)
     groups = counted(n_groups, "group")
-    told = f"% {strategy}; intervals: bootstrap over {groups}; p: sign-flip over sections"
+    comment = f"% {strategy}; intervals: bootstrap over {groups}; p: sign-flip over sections"
     leaks = [leak for row in rows for leak in row["leaks"]]
     notes = [f"% {LEAK}: {escaped(leak)}" for leak in dict.fromkeys(leaks)]
-    return "\n".join([told, *notes, *lines, r"\bottomrule", r"\end{tabular}"])
+    return "\n".join([comment, *notes, *body, r"\bottomrule", r"\end{tabular}"])
 
 
 def escaped(text: str) -> str:

@@ -30,13 +30,13 @@ def inert_values(value: Any) -> Any:
 
 def picture(text: str, path: str) -> str:
     """A picture that lies at `path`, with what it shows."""
-    shown = re.sub(r"[\[\]]", "", inert(text))
-    return f"![{shown}]({quote(path)})"
+    caption = re.sub(r"[\[\]]", "", inert(text))
+    return f"![{caption}]({quote(path)})"
 
 
-def listed(heading: str, lines: Sequence[str]) -> str:
+def listed(heading: str, texts: Sequence[str]) -> str:
     """A heading and its lines, which are texts."""
-    return "\n".join([f"## {heading}", "", *map(inert, lines)])
+    return "\n".join([f"## {heading}", "", *map(inert, texts)])
 
 
 def cell(text: str) -> str:
@@ -49,12 +49,16 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     header = [cell(text) for text in header]
     rows = [[cell(text) for text in row] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
+    table_lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in [header, *rows]
     ]
     return "\n".join(
-        [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+        [
+            table_lines[0],
+            "|" + "|".join("-" * (width + 2) for width in widths) + "|",
+            *table_lines[1:],
+        ]
     )
 
 
@@ -77,9 +81,9 @@ def number_cells(
     table: pd.DataFrame, columns: Sequence[Column]
 ) -> tuple[list[str], list[list[str]]]:
     """Header and cells of `numbers`."""
-    shown = [column for column in columns if column[0] in table and table[column[0]].notna().any()]
+    filled = [column for column in columns if column[0] in table and table[column[0]].notna().any()]
     rows = [
-        [str(row["model"]), *(number(row[name], form) for name, _, form in shown)]
+        [str(row["model"]), *(number(row[name], form) for name, _, form in filled)]
         for row in table.to_dict("records")
     ]
-    return ["model", *(title for _, title, _ in shown)], rows
+    return ["model", *(title for _, title, _ in filled)], rows

@@ -100,5 +100,5 @@ def ordered(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """The table with its known columns first, in the order given; gene sets and unknown columns
     after, by name.
     """
-    known = [name for name in columns if name in table]
-    return table[[*known, *sorted(str(name) for name in table if name not in columns)]]
+    first = [name for name in columns if name in table]
+    return table[[*first, *sorted(str(name) for name in table if name not in columns)]]

@@ -45,12 +45,12 @@ def t_test(values: Array, alternative: str) -> Array:
 
     alternative: "greater" or "two-sided". NaN with fewer than two values, or where all are equal.
     """
-    known = np.isfinite(values)
-    n = known.sum(axis=1)
+    finite = np.isfinite(values)
+    n = finite.sum(axis=1)
     enough = n > 1
-    filled = np.where(known, values, 0.0)
+    filled = np.where(finite, values, 0.0)
     mean = filled.sum(axis=1) / np.maximum(n, 1)
-    squares = np.where(known, values - mean[:, None], 0.0) ** 2
+    squares = np.where(finite, values - mean[:, None], 0.0) ** 2
     error = np.sqrt(squares.sum(axis=1) / np.maximum(n - 1, 1) / np.maximum(n, 1))
     t = np.divide(mean, error, out=np.full(len(mean), np.nan), where=enough & (error > TIE))
     upper = stats.t.sf(t if alternative == "greater" else abs(t), np.maximum(n - 1, 1))

@@ -52,13 +52,13 @@ class Tables:
     def of(self, strategy: str) -> "Tables":
         """The part of one fold strategy."""
         tables = (self.scores, self.sections, self.genes, self.models)
-        parts = [table[table["fold_strategy"] == strategy] for table in tables]
-        return Tables([run for run in self.runs if run.fold_strategy == strategy], *parts)
+        subsets = [table[table["fold_strategy"] == strategy] for table in tables]
+        return Tables([run for run in self.runs if run.fold_strategy == strategy], *subsets)
 
     def runs_of(self, model: str) -> Runs:
         """Runs of one model, by fold and seed."""
-        own = [run for run in self.runs if run.model == model]
-        return sorted(own, key=lambda run: (run.fold, run.seed))
+        runs = [run for run in self.runs if run.model == model]
+        return sorted(runs, key=lambda run: (run.fold, run.seed))
 
     @property
     def main(self) -> str:

@@ -7,18 +7,18 @@ import pytest
 
 from hespotex.common.errors import InputError
 from hespotex.records.layout import BEST, BUNDLE
-from hespotex.records.told import told_of
+from hespotex.records.remarks import remarks_of
 
 
 def test_the_words_of_a_bundle(tmp_path: Path) -> None:
     (tmp_path / BUNDLE).write_text(json.dumps({"tissue": "breast", "licence": None, "unit": "x"}))
     for home in ("final/strict", "folds/0"):
-        assert told_of([tmp_path / home / BEST]) == {"tissue": "breast"}
+        assert remarks_of([tmp_path / home / BEST]) == {"tissue": "breast"}
     (tmp_path / BUNDLE).write_text(json.dumps({"tissue": ["breast"]}))
     with pytest.raises(InputError, match="tissue"):
-        told_of([tmp_path / "final/strict" / BEST])
+        remarks_of([tmp_path / "final/strict" / BEST])
 
 
 @pytest.mark.parametrize("path", ["/best.ckpt", "/model/best.ckpt", "/mine/checkpoints/best.ckpt"])
 def test_a_checkpoint_near_the_root_of_the_disk(path: str) -> None:
-    assert told_of([Path(path)]) == {}
+    assert remarks_of([Path(path)]) == {}

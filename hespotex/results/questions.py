@@ -45,7 +45,7 @@ def facts(runs: Runs) -> Facts:
         "Seeds": _unique(runs, lambda run: run.seed),
         "Search": _unique(runs, lambda run: run.search or None),
         "Epoch chosen on": _unique(
-            configs, lambda found: found.get("model", {}).get("select_on") or "nothing"
+            configs, lambda config: config.get("model", {}).get("select_on") or "nothing"
         ),
         "Data fingerprint": fingerprint(runs),
         "Git commit": _unique(runs, lambda run: run.metrics.get("git_commit")),
@@ -61,35 +61,36 @@ def panel_choice(run: RunRecord) -> str | None:
         return None
     if run.fold_strategy == "external":
         return "those of the checkpoint"
-    seen = set(run.metrics["panel_fitted_on"])
-    if seen & set(run.split.test):
+    sources = set(run.metrics["panel_fitted_on"])
+    if sources & set(run.split.test):
         return "chosen with the test sections, a leak"
-    if beyond := seen - set(run.split.train):
+    if beyond := sources - set(run.split.train):
         return f"chosen with sections that did not train ({' '.join(sorted(beyond))})"
-    return "chosen on training sections" if seen else "from a list"
+    return "chosen on training sections" if sources else "from a list"
 
 
 def fingerprint(runs: Runs) -> str:
     """One hash of what all runs were given (embeddings, nuclei, places, graph, expression)."""
-    known = sorted(
+    prints = sorted(
         {
             (run.fold_strategy, run.fold, run.data_fingerprint)
             for run in runs
             if run.data_fingerprint
         }
     )
-    return digest(known) if known else ""
+    return digest(prints) if prints else ""
 
 
 def versions(runs: Runs) -> Facts:
     """Versions of packages; several where runs differ."""
     names = dict.fromkeys(name for run in runs for name in run.versions)
-    known = [run.versions for run in runs]
+    releases = [run.versions for run in runs]
     return [
         (
             name,
             _unique(
-                [{"version": found.get(name)} for found in known], lambda found: found["version"]
+                [{"version": release.get(name)} for release in releases],
+                lambda release: release["version"],
             ),
         )
         for name in names
@@ -100,8 +101,8 @@ def audits(runs: Runs) -> dict[Path, tuple[list[str], str]]:
     """By folder of a run: the rules that failed, and the verdict in words. Runs without
     `audit.json` are left out.
     """
-    found = {run.folder: _audit(run) for run in runs}
-    return {folder: _verdict(findings) for folder, findings in found.items() if findings}
+    findings_of_run = {run.folder: _audit(run) for run in runs}
+    return {folder: _verdict(findings) for folder, findings in findings_of_run.items() if findings}
 
 
 def _audit(run: RunRecord) -> list[Finding]:
@@ -116,13 +117,13 @@ def _verdict(findings: list[Finding]) -> tuple[list[str], str]:
     passed = sum(finding.verdict == PASS for finding in findings)
     failed = [finding for finding in findings if finding.verdict == FAIL]
     rest = len(findings) - passed - len(failed)
-    parts = [f"{passed} pass", *(f"FAIL {finding.rule}: {finding.why}" for finding in failed)]
+    counts = [f"{passed} pass", *(f"FAIL {finding.rule}: {finding.why}" for finding in failed)]
     return [finding.rule for finding in failed], "; ".join(
-        [*parts, *([f"{rest} not checked"] if rest else [])]
+        [*counts, *([f"{rest} not checked"] if rest else [])]
     )
 
 
 def _unique(things: Sequence[T], answer: Callable[[T], Any]) -> str:
     return ", ".join(
-        dict.fromkeys(str(found) for found in map(answer, things) if found is not None)
+        dict.fromkeys(str(value) for value in map(answer, things) if value is not None)
     )

@@ -7,15 +7,15 @@ from hespotex.common.files import read_json
 from hespotex.common.shapes import check_shape
 from hespotex.records.layout import BUNDLE, home_of
 
-TOLD = {
+REMARKS = {
     "tissue": "what it was trained on, such as HER2-positive breast cancer",
     "source": "where the data is from, and its licence",
     "licence": "under which the weights are given away",
 }
 
 
-def told_of(checkpoints: Sequence[Path]) -> dict[str, str]:
-    """The words of `TOLD` that a bundle has, by its checkpoints; none of anything else.
+def remarks_of(checkpoints: Sequence[Path]) -> dict[str, str]:
+    """The words of `REMARKS` that a bundle has, by its checkpoints; none of anything else.
 
     Raises:
         InputError: they are no text.
@@ -24,6 +24,6 @@ def told_of(checkpoints: Sequence[Path]) -> dict[str, str]:
     if not facts.is_file():
         return {}
     stored = read_json(facts, "pack the bundle again")
-    words = {name: stored[name] for name in TOLD if stored.get(name)}
-    check_shape(words, dict.fromkeys(words, str), str(facts))
-    return words
+    remarks = {name: stored[name] for name in REMARKS if stored.get(name)}
+    check_shape(remarks, dict.fromkeys(remarks, str), str(facts))
+    return remarks

@@ -11,10 +11,10 @@ from test_tables import write_run
 
 from hespotex.records.record import RunRecord
 from hespotex.records.runs import read_runs
-from hespotex.results.asked import audits, facts, fingerprint, panel_choice, versions
 from hespotex.results.export import write_results
 from hespotex.results.html.cells import runs_table
 from hespotex.results.html.chapter import audit
+from hespotex.results.questions import audits, facts, fingerprint, panel_choice, versions
 from hespotex.results.tables.sweep import Tables
 
 
