@@ -48,21 +48,19 @@ HYDRA = ("train", "predict", "doctor", "embed", "hest_benchmark")  # verbs whose
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the verb that is the first of these words, of the command line by default."""
-    given = list(sys.argv[1:] if words is None else words)
-    first = (
-        given[0].replace("-", "_") if given and not given[0].startswith("-") else "".join(given[:1])
-    )
+    argv = list(sys.argv[1:] if words is None else words)
+    first = argv[0].replace("-", "_") if argv and not argv[0].startswith("-") else "".join(argv[:1])
     if first in VERBS:
-        sys.argv = [sys.argv[0], *given[1:]]
+        sys.argv = [sys.argv[0], *argv[1:]]
         runpy.run_module(f"hespotex.{first}", run_name="__main__", alter_sys=True)
-    elif not given or first in HELP:
+    elif not argv or first in HELP:
         sys.stdout.write(help_text())
     elif first == "--version":
         sys.stdout.write(f"hespotex {hespotex.__version__}\n")
     elif first == COMPLETION:
         sys.stdout.write(SCRIPT.format(verbs=" ".join(VERBS), hydra="|".join(HYDRA)))
     else:
-        _refuse(given[0])
+        _refuse(argv[0])
 
 
 def help_text() -> str:

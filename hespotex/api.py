@@ -68,8 +68,8 @@ def read_sections(place: Place, data: str | None = None, overrides: Sequence[str
         InputError: files of no known layout, or settings that do not fit.
     """
     path = Path(place).expanduser()
-    words = [f"data={data or layout_of(path)}", *overrides]
-    cfg = composed("train", words)
+    arguments = [f"data={data or layout_of(path)}", *overrides]
+    cfg = composed("train", arguments)
     cfg.data.reader.root = str(path)
     return build_sections(resolved(_in_folder(cfg, Path())))
 
@@ -92,12 +92,12 @@ def read(
     sections = read_sections(place, data, overrides)
     ids = list(sections.keys)
     if section_id is None and len(ids) > 1:
-        shown = ", ".join(ids[:8])
-        raise InputError(f"{place} holds {len(ids)} sections: name one, such as {shown}")
-    wanted = ids[0] if section_id is None else section_id
-    if wanted not in ids:
-        raise InputError(f"{place}: no section {wanted}; there are {', '.join(ids[:20])}")
-    return sections[wanted]
+        examples = ", ".join(ids[:8])
+        raise InputError(f"{place} holds {len(ids)} sections: name one, such as {examples}")
+    name = ids[0] if section_id is None else section_id
+    if name not in ids:
+        raise InputError(f"{place}: no section {name}; there are {', '.join(ids[:20])}")
+    return sections[name]
 
 
 def train(overrides: Sequence[str] = ()) -> RunRecord:

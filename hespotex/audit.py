@@ -39,8 +39,8 @@ def main() -> None:
     from hespotex.results.findings import FAIL, count
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    for shown in (log, logging.getLogger("hespotex.common.progress")):
-        shown.setLevel(logging.INFO)
+    for logger in (log, logging.getLogger("hespotex.common.progress")):
+        logger.setLevel(logging.INFO)
     data_sets = None if arguments.quick else DataSets()
     broken = False
     unread = Failures("run")

@@ -45,8 +45,8 @@ def main() -> None:
         help="pack the folds beside the model on all sections; without such a model they are packed"
         " in any case",
     )
-    for name, words in REMARKS.items():
-        parser.add_argument(f"--{name}", metavar="WORDS", help=f"for the card: {words}")
+    for name, meaning in REMARKS.items():
+        parser.add_argument(f"--{name}", metavar="WORDS", help=f"for the card: {meaning}")
     parser.add_argument(
         "--push",
         metavar="OWNER/NAME",
@@ -55,18 +55,18 @@ def main() -> None:
     parser.add_argument(
         "--public", action="store_true", help="make the repository for all to see; else private"
     )
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     from hespotex.packing.pack import pack
     from hespotex.prediction.hub import Address, push
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if words.push:
-        Address.of(words.push)  # before any work
-    output = words.output or words.sweep.with_name(f"{words.sweep.name}_bundle")
-    told = {name: text for name in REMARKS if (text := getattr(words, name))}
-    pack(words.sweep, output, words.model, words.allow_leak, words.folds, told)
-    if words.push:
-        push(output, words.push, words.public)
+    if arguments.push:
+        Address.of(arguments.push)  # before any work
+    output = arguments.output or arguments.sweep.with_name(f"{arguments.sweep.name}_bundle")
+    remarks = {name: text for name in REMARKS if (text := getattr(arguments, name))}
+    pack(arguments.sweep, output, arguments.model, arguments.allow_leak, arguments.folds, remarks)
+    if arguments.push:
+        push(output, arguments.push, arguments.public)
 
 
 if __name__ == "__main__":

@@ -72,21 +72,21 @@ def tables(
         dict(zip(listed["slide"], listed["patient"], strict=True)) if listed is not None else None
     )
     table = pseudobulk(folder, patients)
-    found = {"pseudobulk": table} | _regions(folder, patients)
+    results = {"pseudobulk": table} | _regions(folder, patients)
     if sets is not None:
-        found["gene_set_scores"] = signature_scores(table, sets)
+        results["gene_set_scores"] = signature_scores(table, sets)
     if bulk:
         mean = patient_means(table, value_columns(table))
         measured, scale = read_bulk(bulk, mean.index, mean.columns)
         log.info("%s: %d patients, %d genes, values %s", bulk, *measured.shape, scale)
         for by in ("gene", "patient"):
-            found[f"bulk_correlation_{by}s"] = correlations(mean, measured, by).assign(
+            results[f"bulk_correlation_{by}s"] = correlations(mean, measured, by).assign(
                 bulk_values=scale
             )
     if follow_up is not None:
-        scores = found["gene_set_scores"]
-        found["survival"] = c_indices(patient_means(scores, value_columns(scores)), follow_up)
-    return found
+        scores = results["gene_set_scores"]
+        results["survival"] = c_indices(patient_means(scores, value_columns(scores)), follow_up)
+    return results
 
 
 def _regions(folder: Path, patients: dict[str, str] | None) -> dict[str, pd.DataFrame]:
@@ -102,15 +102,15 @@ def _read_slides(path: Path) -> pd.DataFrame:
         raise InputError(
             f"list of slides not found: {path}; give --slides CSV with columns slide and patient"
         )
-    read = read_user_table(path, "--slides", ["slide", "patient"], optional=["time", "event"])
-    table = pd.DataFrame({name: read.text(name) for name in ("slide", "patient")})
+    columns = read_user_table(path, "--slides", ["slide", "patient"], optional=["time", "event"])
+    table = pd.DataFrame({name: columns.text(name) for name in ("slide", "patient")})
     if table["slide"].duplicated().any():
         twice = sorted(set(table.loc[table["slide"].duplicated(), "slide"]))
         raise InputError(
             f"{path}: expected each slide once, with its patient; there twice: {twice}"
         )
-    numbers = {"time": read.numbers("time", blank=True)} if "time" in read else {}
-    numbers |= {"event": _events(read)} if "event" in read else {}
+    numbers = {"time": columns.numbers("time", blank=True)} if "time" in columns else {}
+    numbers |= {"event": _events(columns)} if "event" in columns else {}
     return table.assign(**numbers)
 
 
@@ -118,8 +118,8 @@ def _events(table: UserTable) -> NDArray[np.float64]:
     """1 where it happened, 0 where the patient was censored, NaN where it is not known; also in
     words.
     """
-    words = [EVENTS.get(cell.lower(), cell) for cell in table.columns["event"]]
-    return replace(table, columns=table.columns | {"event": words}).numbers("event", blank=True)
+    values = [EVENTS.get(cell.lower(), cell) for cell in table.columns["event"]]
+    return replace(table, columns=table.columns | {"event": values}).numbers("event", blank=True)
 
 
 @plain_errors
@@ -151,17 +151,17 @@ def main() -> None:
         metavar="DIR",
         help="folder of the tables; PREDICTED_DIR/cohort by default",
     )
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    output = words.output or words.folder / "cohort"
-    found = tables(words.folder, words.slides, words.gene_sets, words.bulk)
-    for name, table in found.items():
-        with atomic_path(output / f"{name}.csv") as part:
-            write_csv(table, part, index=False, float_format="%.6g")
-    status = found["pseudobulk"]["status"]
+    output = arguments.output or arguments.folder / "cohort"
+    results = tables(arguments.folder, arguments.slides, arguments.gene_sets, arguments.bulk)
+    for name, table in results.items():
+        with atomic_path(output / f"{name}.csv") as partial:
+            write_csv(table, partial, index=False, float_format="%.6g")
+    status = results["pseudobulk"]["status"]
     slides = counted(len(status), "slide")
     without = (status != DONE).sum()
-    log.info("%s: %s, %d without a prediction; %s", output, slides, without, ", ".join(found))
+    log.info("%s: %s, %d without a prediction; %s", output, slides, without, ", ".join(results))
 
 
 if __name__ == "__main__":

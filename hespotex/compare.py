@@ -40,14 +40,14 @@ def compare(
     """
     runs_a = read_runs(a)
     runs_b = read_runs(b)
-    lines = []
+    rows = []
     notes = []
     pairs = []
     for one, other in _models(runs_a, runs_b, model_a, model_b):
         scores_a = comparison.scores(runs_a, one)
         scores_b = comparison.scores(runs_b, other)
         paired = comparison.pair(scores_a, scores_b)
-        lines += comparison.rows(paired, one, other)
+        rows += comparison.rows(paired, one, other)
         pairs.append(paired.assign(model_a=one, model_b=other))
         own_a, own_b = (
             [run for run in runs if run.model == name]
@@ -57,15 +57,15 @@ def compare(
             f"{one} and {other}: {text}."
             for text in comparison.warnings(own_a, own_b, scores_a, scores_b)
         ]
-    if not lines:
+    if not rows:
         raise InputError(
             f"{a} and {b} have no gene of a section, under one fold strategy, that was scored in"
             " both"
         )
     if output:
-        with atomic_path(output) as part:
-            write_csv(pd.concat(pairs), part, index=False, float_format="%.6g")
-    return "\n".join([f"A: {a}", f"B: {b}", "", comparison.table(lines), "", *notes])
+        with atomic_path(output) as partial:
+            write_csv(pd.concat(pairs), partial, index=False, float_format="%.6g")
+    return "\n".join([f"A: {a}", f"B: {b}", "", comparison.table(rows), "", *notes])
 
 
 def _models(a: Runs, b: Runs, model_a: str | None, model_b: str | None) -> list[tuple[str, str]]:
@@ -85,8 +85,8 @@ def _models(a: Runs, b: Runs, model_a: str | None, model_b: str | None) -> list[
     pairs += [(name, name) for name in names[0] if name in names[1]]
     if pairs:
         return pairs
-    there = f"A has {', '.join(names[0])}, B has {', '.join(names[1])}"
-    raise InputError(f"no model in common: {there}; name two with --model-a and --model-b")
+    lists = f"A has {', '.join(names[0])}, B has {', '.join(names[1])}"
+    raise InputError(f"no model in common: {lists}; name two with --model-a and --model-b")
 
 
 def _the_one(runs: Runs) -> str | None:
@@ -96,9 +96,9 @@ def _the_one(runs: Runs) -> str | None:
     return models[0] if len(models) == 1 else None
 
 
-def _same_or(wanted: str, there: list[str], one: str | None) -> str:
+def _same_or(name: str, names: list[str], only_model: str | None) -> str:
     """The model of this name, or where a sweep lacks it, its one model."""
-    return wanted if wanted in there or one is None else one
+    return name if name in names or only_model is None else only_model
 
 
 @plain_errors

@@ -70,8 +70,8 @@ def finalize(
     fitted = f"{chosen.name} on all {len(about['section_facts'])} sections"
     n_scored = int(genes["scored"].sum())
     log.info("%s: %s, %d genes, %d with a score", folder, fitted, len(genes), n_scored)
-    for words in facts["does_not_cover"]:
-        log.info("the cross-validation does not cover: %s", words)
+    for gap in facts["does_not_cover"]:
+        log.info("the cross-validation does not cover: %s", gap)
     return folder
 
 
@@ -118,9 +118,9 @@ def main() -> None:
     )
     parser.add_argument("--model", help="which one, where the sweep has several, such as strict")
     parser.add_argument("--restart", action="store_true", help="fit again what is there already")
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    finalize(words.sweep, words.model, restart=words.restart)
+    finalize(arguments.sweep, arguments.model, restart=arguments.restart)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def benchmark(cfg: DictConfig) -> str:
             "%s, %s: %.4f (%.4f)", root.name, config["name"], result["pcc_mean"], result["pcc_std"]
         )
     table = render(read_results(output))
-    with atomic_path(output / "table.md") as part:
-        part.write_text(table, encoding="utf-8")
+    with atomic_path(output / "table.md") as partial:
+        partial.write_text(table, encoding="utf-8")
     return table
 
 
@@ -61,13 +61,13 @@ def _check_name(path: Path, identity: dict[str, Any], config: dict[str, Any]) ->
 
     if not path.is_file():
         return
-    found = json.loads(path.read_text())
-    if (found["identity"], found["encoder"].get("patch_um")) != (
+    stored = json.loads(path.read_text())
+    if (stored["identity"], stored["encoder"].get("patch_um")) != (
         identity,
         config["encoder"].get("patch_um"),
     ):
         raise InputError(
-            f"{path} holds the scores of another encoder, {found['identity']}; choose name=NEW for"
+            f"{path} holds the scores of another encoder, {stored['identity']}; choose name=NEW for"
             " this one"
         )
 

@@ -27,14 +27,14 @@ def main() -> None:
     )
     parser.add_argument("--folds", action="store_true", help="the folds, as predict.py folds=true")
     parser.add_argument("--genes", action="store_true", help="a line for each gene, the best first")
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     from hespotex.prediction.model_facts import model_facts
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     log.setLevel(logging.INFO)
-    facts = model_facts(words.checkpoint, words.folds)
+    facts = model_facts(arguments.checkpoint, arguments.folds)
     log.info("%s", facts)
-    if words.genes:
+    if arguments.genes:
         table = facts.genes.sort_values("pcc", ascending=False, na_position="last")
         log.info("\n%s", table.to_string(float_format="{:.3f}".format))
 

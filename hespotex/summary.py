@@ -56,20 +56,20 @@ def summarise(folder: Path) -> None:
         write_partial(folder, partly)
     absent = _absent(folder, unread)
     lists = {heading: [f"- {line}" for line in lines] for heading, lines in absent.items()}
-    if found := write_trials(folder):
-        lists["Search"] = [f"- {line}; all trials: {TABLE}" for line in found]
+    if trials := write_trials(folder):
+        lists["Search"] = [f"- {line}; all trials: {TABLE}" for line in trials]
     lists["Leakage audit"] = audit_runs(tables.runs)
     below = "\n\n".join(listed(heading, lines) for heading, lines in lists.items())
-    with atomic_path(folder / "summary.md") as part:
+    with atomic_path(folder / "summary.md") as partial:
         text = render(tables.models, tables.sections, tables.runs, folder)
         if partly is not None:
             text += "\n" + (folder / "partial.md").read_text(encoding="utf-8")
-        part.write_text(f"{text}\n{below}\n", encoding="utf-8")
+        partial.write_text(f"{text}\n{below}\n", encoding="utf-8")
     _show(folder, tables, below)
     page = folder / "report" / "index.html"
-    parts = chapters(tables)
-    write_page(page, tables, parts, absent, folder)
-    log_summary(folder, tables, parts, [page, *(folder / name for name in FILES)])
+    page_chapters = chapters(tables)
+    write_page(page, tables, page_chapters, absent, folder)
+    log_summary(folder, tables, page_chapters, [page, *(folder / name for name in FILES)])
     guide_sweep(folder, tables)
     log.info("report: %s; what each file is: %s", page, folder / GUIDE)
 
@@ -89,15 +89,15 @@ def _show(folder: Path, tables: "Tables", below: str) -> None:
     """The main tables on the screen, and what stands below them."""
     from hespotex.results.report import across, headline, notes, title
 
-    for own in map(tables.of, tables.strategies):
-        by_section = across(own.sections, ["group", "section_id"])
-        shown = [
-            title(own.strategies[0], own.runs),
-            headline(own.models),
+    for strategy_tables in map(tables.of, tables.strategies):
+        by_section = across(strategy_tables.sections, ["group", "section_id"])
+        blocks = [
+            title(strategy_tables.strategies[0], strategy_tables.runs),
+            headline(strategy_tables.models),
             by_section,
-            *notes(own.models),
+            *notes(strategy_tables.models),
         ]
-        log.info("%s\n\n%s\n", folder, "\n\n".join(shown))
+        log.info("%s\n\n%s\n", folder, "\n\n".join(blocks))
     log.info("%s\n", below)
 
 

@@ -110,8 +110,8 @@ def _finalize(config: DictConfig) -> None:
     if "submitit" in str(config.hydra.launcher.get("_target_")):
         log.info("python -m hespotex.finalize %s fits the model on all sections", sweep)
         return
-    parts = OmegaConf.masked_copy(config, list(MACHINE))
-    machine: dict[str, Any] = OmegaConf.to_container(parts)  # type: ignore[assignment]
+    settings = OmegaConf.masked_copy(config, list(MACHINE))
+    machine: dict[str, Any] = OmegaConf.to_container(settings)  # type: ignore[assignment]
     try:
         finalize(sweep, machine=machine, restart=bool(config.restart))
     except Exception as error:  # Hydra would make a warning of it

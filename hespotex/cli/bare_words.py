@@ -14,25 +14,27 @@ TAKES_A_WORD = (
 )
 
 
-def gathered(words: Sequence[str], key: str | None) -> list[str]:
-    """The words, those of them that are files as one `KEY=[A,B]`.
+def gathered(arguments: Sequence[str], key: str | None) -> list[str]:
+    """The arguments, those of them that are files as one `KEY=[A,B]`.
 
     Args:
-        words: of a Hydra command line.
+        arguments: of a Hydra command line.
         key: whose values may come without it; None where no words may.
 
     Raises:
         InputError: they come both ways.
     """
-    before = ["", *words][: len(words)]
-    bare = [word for word, last in zip(words, before, strict=True) if _is_bare(word, last)]
+    before = ["", *arguments][: len(arguments)]
+    bare = [word for word, last in zip(arguments, before, strict=True) if _is_bare(word, last)]
     if key is None or not bare:
-        return list(words)
-    if any(word.startswith(f"{key}=") for word in words):
+        return list(arguments)
+    if any(word.startswith(f"{key}=") for word in arguments):
         raise InputError(f"{bare[0]} and {key}=... both name {key}: give all in one way")
-    kept = [word for word, last in zip(words, before, strict=True) if not _is_bare(word, last)]
+    others = [
+        word for word, last in zip(arguments, before, strict=True) if not _is_bare(word, last)
+    ]
     names = [quoted(str(typed_path(word))) for word in bare]
-    return [*kept, f"{key}={names[0]}" if len(names) == 1 else f"{key}=[{','.join(names)}]"]
+    return [*others, f"{key}={names[0]}" if len(names) == 1 else f"{key}=[{','.join(names)}]"]
 
 
 def _is_bare(word: str, last: str) -> bool:

@@ -53,23 +53,23 @@ def stoppable() -> Iterator[None]:
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
     }
-    taken = [
+    signals = [
         number for number, default in free.items() if ours and signal.getsignal(number) == default
     ]
-    for number in taken:
+    for number in signals:
         signal.signal(number, _stop)
     try:
         yield
     except BaseException as error:
         stop = Stopped(signal.SIGINT) if isinstance(error, KeyboardInterrupt) else stopped_by(error)
-        if stop is None or not taken:
+        if stop is None or not signals:
             raise
         _farewell(signal.Signals(stop.number))
         sys.exit(SIGNAL + stop.number)
     finally:
         while PATIENCE:
             PATIENCE.pop().cancel()
-        for number in taken:
+        for number in signals:
             signal.signal(number, free[number])
 
 
@@ -99,8 +99,8 @@ def ended(error: Exception | SystemExit) -> None:
     """
     if os.environ.get("HYDRA_FULL_ERROR") or stopped_by(error):
         raise error
-    if not isinstance(error, InputError) and (words := disk_words(error)):
-        error = InputError(words)
+    if not isinstance(error, InputError) and (reason := disk_words(error)):
+        error = InputError(reason)
     job = _job()
     if job is None and not isinstance(error, InputError):
         raise error
@@ -152,9 +152,9 @@ class Sweep:
             return
         if error is not None:
             log.error("the sweep ended early: %s", error)
-        lines = "\n".join(f"job {name}: {reason}" for name, reason in failed.items())
+        jobs = "\n".join(f"job {name}: {reason}" for name, reason in failed.items())
         log.error(
-            "%d jobs of the sweep failed (%s):\n%s", len(failed), folder and folder / JOBS, lines
+            "%d jobs of the sweep failed (%s):\n%s", len(failed), folder and folder / JOBS, jobs
         )
         sys.exit(REFUSED)
 
@@ -174,8 +174,8 @@ def report(func: Callable[[], Any], otherwise: Callable[[Callable[[], Any]], Any
             if stop := stopped_by(error):
                 raise stop from None
             Sweep.end(error)
-            if words := disk_words(error):
-                refuse(InputError(words))
+            if reason := disk_words(error):
+                refuse(InputError(reason))
             raise
 
     return otherwise(run)

@@ -89,16 +89,16 @@ def _start(task: Main, config_name: str, bare: str | None) -> None:
         utils.run_and_report = hydras
 
 
-def _checked_words(words: Sequence[str], bare: str | None) -> list[str]:
+def _checked_words(arguments: Sequence[str], bare: str | None) -> list[str]:
     """The words as Hydra understands them. It makes the folder of a run before its task is asked:
     names are looked at here.
     """
     try:
-        check_names(words)
-        given = gathered(words, bare)
+        check_names(arguments)
+        joined = gathered(arguments, bare)
     except InputError as error:
         refuse(error)
-    return typed_words([as_typed(word) for word in given])
+    return typed_words([as_typed(word) for word in joined])
 
 
 def _in_hydra(task: Main) -> Main:
@@ -144,12 +144,13 @@ class VerbParser(argparse.ArgumentParser):
     def __init__(self, verb: str, about: str, examples: dict[str, str]) -> None:
         program = f"python -m hespotex.{verb}"
         width = max(map(len, examples)) + 2
-        shown = "\n".join(
-            f"  {program} {words:{width}} {does}".rstrip() for words, does in examples.items()
+        listing = "\n".join(
+            f"  {program} {arguments:{width}} {does}".rstrip()
+            for arguments, does in examples.items()
         )
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(
-            program, description=about, epilog=f"examples:\n{shown}", formatter_class=layout
+            program, description=about, epilog=f"examples:\n{listing}", formatter_class=layout
         )
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -160,12 +161,12 @@ class VerbParser(argparse.ArgumentParser):
         """The message, what was perhaps meant, and where help is."""
         from hespotex.cli.typos import near
 
-        known = [
+        choices = [
             name
             for action in self._actions
             for name in (*action.option_strings, *(action.choices or ()))
         ]
-        meant = [near(word, known) for word in re.findall(r"--[\w-]+|(?<=choice: ')\w+", message)]
+        meant = [near(word, choices) for word in re.findall(r"--[\w-]+|(?<=choice: ')\w+", message)]
         self.exit(
             2,
             "\n".join(

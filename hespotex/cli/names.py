@@ -10,13 +10,13 @@ FOLDERS = ("data.name", "model.name", "fold.name", "name")  # keys whose values 
 WORD = re.compile(rf"[+]{{0,2}}(?P<key>{'|'.join(map(re.escape, FOLDERS))})=(?P<value>.*)", re.S)
 
 
-def check_names(words: Sequence[str]) -> None:
+def check_names(arguments: Sequence[str]) -> None:
     """Refuse names of runs, in words such as `name=mine`, that lie outside the folder of outputs.
 
     Raises:
         InputError: a name that is empty, absolute, leads out of its folder, or cannot be seen.
     """
-    for match in filter(None, map(WORD.fullmatch, words)):
+    for match in filter(None, map(WORD.fullmatch, arguments)):
         for name in re.split(r"[,()\[\]]", match["value"]) if match["value"] else [""]:
             _check(match["key"], name.strip().strip("'\""), match["value"])
 

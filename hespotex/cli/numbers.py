@@ -102,6 +102,6 @@ def _is_list(value: Any) -> bool:
 def _at(config: Any, key: str) -> Any:
     if isinstance(config, DictConfig):
         return OmegaConf.select(config, key, throw_on_resolution_failure=False)
-    for part in key.split("."):
-        config = config.get(part) if isinstance(config, Mapping) else None
+    for name in key.split("."):
+        config = config.get(name) if isinstance(config, Mapping) else None
     return config

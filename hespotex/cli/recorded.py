@@ -49,16 +49,16 @@ def _options(hydra: Any) -> list[str]:
     """
     sources = (hydra.get("runtime") or {}).get("config_sources") or []
     folders = [str(source["path"]) for source in sources if source["provider"] == "command-line"]
-    words = [
+    overrides = [
         str(word)
         for word in hydra["overrides"].get("hydra") or []
         if not str(word).startswith("hydra.mode=")
     ]
-    return [*(word for folder in folders for word in ("--config-dir", folder)), *words]
+    return [*(word for folder in folders for word in ("--config-dir", folder)), *overrides]
 
 
-def _line(hydra: Any, words: Iterable[str]) -> str:
-    return " ".join([_program(hydra), *map(quote, words)])
+def _line(hydra: Any, arguments: Iterable[str]) -> str:
+    return " ".join([_program(hydra), *map(quote, arguments)])
 
 
 def _program(hydra: Any) -> str:

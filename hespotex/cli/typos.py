@@ -36,13 +36,15 @@ INDENT = 11
 CUTOFF = 0.6  # of difflib: above, two words are alike
 
 
-def near(word: str, known: list[str]) -> str | None:
+def near(word: str, choices: list[str]) -> str | None:
     """ "WORD: did you mean THAT?", if there is a word like it."""
-    found = [] if word in known else get_close_matches(word, known, n=1, cutoff=CUTOFF)
-    return f"{word}: did you mean {found[0]}?" if found else None
+    matches = [] if word in choices else get_close_matches(word, choices, n=1, cutoff=CUTOFF)
+    return f"{word}: did you mean {matches[0]}?" if matches else None
 
 
-def near_misses(stop: SystemExit, conf: Path, config_name: str, words: list[str]) -> Iterator[str]:
+def near_misses(
+    stop: SystemExit, conf: Path, config_name: str, arguments: list[str]
+) -> Iterator[str]:
     """Lines to say when Hydra has given up on these words of the command line; none if it was for
     another reason.
 
@@ -53,12 +55,12 @@ def near_misses(stop: SystemExit, conf: Path, config_name: str, words: list[str]
     refused = stop.__context__
     if refused is None and stop.code == UNKNOWN_FLAG:
         yield from filter(
-            None, (near(word.split("=")[0], FLAGS) for word in words if word.startswith("--"))
+            None, (near(word.split("=")[0], FLAGS) for word in arguments if word.startswith("--"))
         )
     elif isinstance(refused, MissingConfigException):
         group, _, option = str(refused.missing_cfg_file).rpartition("/")
-        if found := get_close_matches(option, refused.options or [], n=1, cutoff=CUTOFF):
-            yield f"{group}={option}: did you mean {group}={found[0]}?"
+        if matches := get_close_matches(option, refused.options or [], n=1, cutoff=CUTOFF):
+            yield f"{group}={option}: did you mean {group}={matches[0]}?"
     elif isinstance(refused, OverrideParseException):
         yield (
             f"{refused.override}: expected KEY=VALUE; put what has spaces, brackets or commas in"
@@ -66,37 +68,37 @@ def near_misses(stop: SystemExit, conf: Path, config_name: str, words: list[str]
         )
     elif isinstance(refused, HydraException) and (key := UNKNOWN_KEY.search(str(refused))):
         with suppress(HydraException):  # another word is wrong too
-            if meant := _meant(key[1], known_keys(conf, config_name, words)):
+            if meant := _meant(key[1], known_keys(conf, config_name, arguments)):
                 yield f"{key[1]}: did you mean {' or '.join(meant)}?"
 
 
-def _meant(word: str, known: list[str]) -> list[str]:
+def _meant(word: str, keys: list[str]) -> list[str]:
     """The key that is most alike, or those with the same last part, such as `lr`."""
     same_end = [
-        key for key in known if key.rpartition(".")[2] == word and not key.startswith("hydra.")
+        key for key in keys if key.rpartition(".")[2] == word and not key.startswith("hydra.")
     ]
-    return get_close_matches(word, known, n=1, cutoff=CUTOFF) or same_end[:3]
+    return get_close_matches(word, keys, n=1, cutoff=CUTOFF) or same_end[:3]
 
 
-def known_keys(conf: Path, config_name: str, words: list[str]) -> list[str]:
+def known_keys(conf: Path, config_name: str, arguments: list[str]) -> list[str]:
     """Groups, and the dotted keys of the config that the sound choices of options among these words
     make.
     """
-    given = [after for word, after in pairwise(words) if word == "--config-dir"]
-    given += [word.partition("=")[2] for word in words if word.startswith("--config-dir=")]
-    own = [Path(folder).absolute() for folder in given]
-    chosen = [word for word in words if _is_choice(word, [conf, *own])]
-    places = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in own)}]"
+    paths = [after for word, after in pairwise(arguments) if word == "--config-dir"]
+    paths += [word.partition("=")[2] for word in arguments if word.startswith("--config-dir=")]
+    folders = [Path(folder).absolute() for folder in paths]
+    choices = [word for word in arguments if _is_choice(word, [conf, *folders])]
+    places = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in folders)}]"
     with initialize_config_dir(str(conf), version_base="1.3"):
         leaves = flat(
             OmegaConf.to_container(
-                compose(config_name, [places, *chosen], return_hydra_config=True)
+                compose(config_name, [places, *choices], return_hydra_config=True)
             )
         )
     parents = (key.rsplit(".", n)[0] for key in leaves for n in range(1, key.count(".") + 1))
     groups = (
         path.relative_to(folder).as_posix()
-        for folder in (conf, *own)
+        for folder in (conf, *folders)
         for path in folder.rglob("*")
         if path.is_dir()
     )

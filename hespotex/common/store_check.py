@@ -19,14 +19,14 @@ DATA = ("embedding", "barcode", "values", "columns", "starts", "gene", "pos", "a
 
 def checksum(file: h5py.File) -> int:
     """CRC-32 of all data, identity and facts."""
-    found = zlib.crc32(str(file.attrs.get("identity", "")).encode())
-    found = zlib.crc32(str(file.attrs.get("facts", "")).encode(), found)
+    crc = zlib.crc32(str(file.attrs.get("identity", "")).encode())
+    crc = zlib.crc32(str(file.attrs.get("facts", "")).encode(), crc)
     for data in (file[name] for name in DATA if name in file):
         step = ROWS if data.ndim > 1 else LONG
         for start in range(0, len(data), step):
-            part = data[start : start + step]
-            found = zlib.crc32(b"\0".join(part) if part.dtype == object else part.tobytes(), found)
-    return found
+            block = data[start : start + step]
+            crc = zlib.crc32(b"\0".join(block) if block.dtype == object else block.tobytes(), crc)
+    return crc
 
 
 def why_damaged(path: Path) -> str | None:
@@ -49,9 +49,11 @@ def _why_damaged(path: Path, _size: int, _modified: int) -> str | None:
         with open_hdf5(path) as file:
             if "values" not in file and _rows_differ(file):
                 return "rows and barcodes do not fit together"
-            told = file.attrs.get(CHECKSUM)
+            recorded = file.attrs.get(CHECKSUM)
             return (
-                None if told is None or int(told) == checksum(file) else "its checksum does not fit"
+                None
+                if recorded is None or int(recorded) == checksum(file)
+                else "its checksum does not fit"
             )
     except InputError:
         raise

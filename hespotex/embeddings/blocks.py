@@ -67,10 +67,10 @@ class Blocks:
             self._write(np.concatenate(waiting))
 
     def _write(self, block: Rows) -> None:
-        with atomic_path(self._path(self.n_rows)) as part:
+        with atomic_path(self._path(self.n_rows)) as partial:
             content = array_bytes(block)
-            told = zlib.crc32(content)
-            part.write_bytes(bytes(content) + told.to_bytes(CHECKSUM_BYTES, "little"))
+            checksum = zlib.crc32(content)
+            partial.write_bytes(bytes(content) + checksum.to_bytes(CHECKSUM_BYTES, "little"))
         self.n_rows += len(block)
 
     def _path(self, start: int) -> Path:

@@ -27,7 +27,7 @@ def embed_section(
         view: which rotation or mirror image of the patches, 0 to 7; see `encode_spots`.
     """
     return Embeddings(
-        [_load(section, part, spec, store, view) for part, spec in patch_specs(encoder)]
+        [_load(section, member, spec, store, view) for member, spec in patch_specs(encoder)]
     )
 
 
@@ -53,24 +53,24 @@ def is_filled(
     views: int = 1,
 ) -> bool:
     """Whether `fill` would find all in the store."""
-    wanted = [
-        _request(section, part, spec, view)
-        for part, spec in patch_specs(encoder)
+    requests = [
+        _request(section, member, spec, view)
+        for member, spec in patch_specs(encoder)
         for view in range(views)
     ]
-    wanted += [_count_request(section, nuclei)] if nuclei else []
-    return all(store.holds(request) for request in wanted)
+    requests += [_count_request(section, nuclei)] if nuclei else []
+    return all(store.holds(request) for request in requests)
 
 
 def patch_specs(encoder: Encoder) -> list[tuple[Encoder, PatchSpec]]:
     """The patches that are cut at each spot, each with the encoder that gets it: one of those put
     side by side.
     """
-    parts = parts_of(encoder)
+    members = parts_of(encoder)
     return [
-        (part, PatchSpec(float(um), part.patch_px, part.patch_cut))
-        for part in parts
-        for um in part.patch_um
+        (member, PatchSpec(float(um), member.patch_px, member.patch_cut))
+        for member in members
+        for um in member.patch_um
     ]
 
 

@@ -56,8 +56,8 @@ class SideBySide(Protocol):
 
 def parts_of(encoder: Encoder | SideBySide) -> list[Encoder]:
     """The encoders in the order of their numbers: one alone, or those that are side by side."""
-    parts: list[Encoder] = getattr(encoder, "parts", [encoder])
-    return parts
+    members: list[Encoder] = getattr(encoder, "parts", [encoder])
+    return members
 
 
 class NucleiCounter(Protocol):

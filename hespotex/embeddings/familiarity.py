@@ -30,9 +30,9 @@ class Familiarity:
     def fit(cls, embeddings: Sequence[Embeddings]) -> "Familiarity":
         """From the embeddings (n_spots, d) of the training sections."""
         mean, std = moments(piece for each in embeddings for piece in each.chunks())
-        known = cls(mean.tolist(), np.where(std > CONSTANT, std, 0.0).tolist(), 1.0)
-        distance = np.concatenate([known.strangeness(each) for each in embeddings])
-        return replace(known, usual=max(float(np.quantile(distance, USUAL)), 1e-6))
+        unscaled = cls(mean.tolist(), np.where(std > CONSTANT, std, 0.0).tolist(), 1.0)
+        distance = np.concatenate([unscaled.strangeness(each) for each in embeddings])
+        return replace(unscaled, usual=max(float(np.quantile(distance, USUAL)), 1e-6))
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Familiarity":

@@ -112,11 +112,11 @@ class TrainingScale:
         """Of the slide's own mean and variance in what a slide is standardised by."""
         return 1.0 if self.strength == 0 else n_patches / (n_patches + self.strength)
 
-    def with_own(self, own: Scale, n_patches: int) -> Scale:
+    def with_own(self, slide: Scale, n_patches: int) -> Scale:
         """By what a slide is standardised: its own scale, drawn towards training's the more, the
         fewer patches it was found on.
         """
-        return _between(self.scale, own, self.share(n_patches))
+        return _between(self.scale, slide, self.share(n_patches))
 
 
 def together(scales: Sequence[Scale]) -> Scale:
@@ -125,19 +125,19 @@ def together(scales: Sequence[Scale]) -> Scale:
     return Scale(np.mean([scale.mean for scale in scales], axis=0), np.sqrt(variance))
 
 
-def _between(training: Scale, own: Scale, share: float) -> Scale:
-    variance = share * own.std**2 + (1 - share) * training.std**2
-    return Scale(share * own.mean + (1 - share) * training.mean, np.sqrt(variance))
+def _between(training: Scale, slide: Scale, share: float) -> Scale:
+    variance = share * slide.std**2 + (1 - share) * training.std**2
+    return Scale(share * slide.mean + (1 - share) * training.mean, np.sqrt(variance))
 
 
 def _errors(rows: SectionRows, pos: Floats, whole: Scale, others: Scale) -> Floats:
     """How far pieces of a section lie from the whole of it with each of `STRENGTHS`, summed."""
     total = np.zeros(len(STRENGTHS))
     for spots in _pieces(pos):
-        own = Scale.of([rows[spots]])
+        piece = Scale.of([rows[spots]])
         for i, strength in enumerate(STRENGTHS):
             share = len(spots) / (len(spots) + strength)
-            total[i] += _distance(_between(others, own, share), whole)
+            total[i] += _distance(_between(others, piece, share), whole)
     return total
 
 
@@ -151,11 +151,11 @@ def _pieces(pos: Floats) -> Iterator[NDArray[np.int64]]:
             yield np.atleast_1d(tree.query(pos[centre], k=size)[1]).astype(np.int64)
 
 
-def _distance(found: Scale, true: Scale) -> float:
+def _distance(estimate: Scale, true: Scale) -> float:
     """Mean over the numbers: squares of the error of the mean, in spreads, and of the log of the
     spread.
     """
     varies = true.std > CONSTANT
-    mean = (found.mean[varies] - true.mean[varies]) / true.std[varies]
-    spread = np.log(np.maximum(found.std[varies] / true.std[varies], LEAST_SPREAD))
+    mean = (estimate.mean[varies] - true.mean[varies]) / true.std[varies]
+    spread = np.log(np.maximum(estimate.std[varies] / true.std[varies], LEAST_SPREAD))
     return float((mean**2 + spread**2).mean()) if varies.any() else 0.0

@@ -41,14 +41,14 @@ def encode_spots(
         view: which of the eight rotations and mirror images of each patch is encoded, 0 the patch
           as it lies.
     """
-    read = patch_reader(section, spec)
-    todo = batches(read.order[start:], encoder.batch_size)
-    patches = read_ahead(partial(_read, read, view), todo, read_workers or default_workers())
+    reader = patch_reader(section, spec)
+    todo = batches(reader.order[start:], encoder.batch_size)
+    patches = read_ahead(partial(_read, reader, view), todo, read_workers or default_workers())
     label = f"{encoder.name} {section.section_id} {spec.um:g} um" + (
         f" view {view}" if view else ""
     )
     pending: deque[Tensor] = deque()
-    with progress_bar(len(read.order), "patch", label, initial=start) as bar:
+    with progress_bar(len(reader.order), "patch", label, initial=start) as bar:
         for batch in patches:
             pending.append(_checked(encoder(batch, spec.mpp), len(batch), encoder.name))
             bar.update(len(batch))
@@ -62,9 +62,9 @@ def default_workers() -> int:
     return min(8, len(os.sched_getaffinity(0))) if torch.cuda.is_available() else 1
 
 
-def _read(read: PatchReader, view: int, spots: Spots) -> Tensor:
+def _read(reader: PatchReader, view: int, spots: Spots) -> Tensor:
     """Patches of these spots, page-locked where a GPU will fetch them."""
-    patches = torch.from_numpy(turn(read(spots), view))
+    patches = torch.from_numpy(turn(reader(spots), view))
     return patches.pin_memory() if torch.cuda.is_available() else patches
 
 
@@ -78,9 +78,9 @@ def _checked(embedding: Tensor, n: int, name: str) -> Tensor:
     """What an encoder gave, if it is one row a patch."""
     shape = tuple(getattr(embedding, "shape", ()))
     if not isinstance(embedding, Tensor) or len(shape) != 2 or shape[0] != n:
-        found = f"{type(embedding).__name__} of shape {shape}"
+        answer = f"{type(embedding).__name__} of shape {shape}"
         raise InputError(
-            f"encoder {name}: expected a tensor of shape ({n}, d) for {n} patches, got {found}"
+            f"encoder {name}: expected a tensor of shape ({n}, d) for {n} patches, got {answer}"
         )
     return embedding
 

@@ -41,9 +41,9 @@ class StoredRows:
 
     def keep(self, spots: NDArray[np.int64]) -> "StoredRows":
         """Some of the rows, in this order."""
-        kept = copy(self)
-        kept.order = self.order[spots]
-        return kept
+        subset = copy(self)
+        subset.order = self.order[spots]
+        return subset
 
 
 class Embeddings:
@@ -51,17 +51,20 @@ class Embeddings:
 
     def __init__(self, parts: Sequence[StoredRows]) -> None:
         self.parts = parts
-        self.shape = (len(parts[0].order), sum(part.rows.shape[1] for part in parts))
+        self.shape = (
+            len(parts[0].order),
+            sum(rows_of_size.rows.shape[1] for rows_of_size in parts),
+        )
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, spots: Spots) -> Array:
-        return np.concatenate([part[spots] for part in self.parts], axis=1)
+        return np.concatenate([rows_of_size[spots] for rows_of_size in self.parts], axis=1)
 
     def keep(self, spots: NDArray[np.int64]) -> "Embeddings":
         """Those of some spots, in this order."""
-        return Embeddings([part.keep(spots) for part in self.parts])
+        return Embeddings([rows_of_size.keep(spots) for rows_of_size in self.parts])
 
     def chunks(self) -> Iterator[Array]:
         """All rows, some thousands at a time."""
@@ -81,11 +84,11 @@ class JoinedRows:
         return self.shape[0]
 
     def __getitem__(self, spots: Spots) -> Array:
-        wanted = np.arange(len(self))[spots]
-        rows = np.empty((len(wanted), self.shape[1]), dtype=np.float32)
-        for part, start in zip(self.parts, self.starts, strict=False):
-            inside = (wanted >= start) & (wanted < start + len(part))
-            rows[inside] = part[wanted[inside] - start]
+        numbers = np.arange(len(self))[spots]
+        rows = np.empty((len(numbers), self.shape[1]), dtype=np.float32)
+        for section, start in zip(self.parts, self.starts, strict=False):
+            inside = (numbers >= start) & (numbers < start + len(section))
+            rows[inside] = section[numbers[inside] - start]
         return rows
 
 

@@ -43,13 +43,13 @@ def stored_files(root: Path) -> Iterator[StoredFile]:
 
 def _finished(path: Path) -> StoredFile:
     try:
-        shape, words = _content(path)
+        shape, patch = _content(path)
     except Exception:  # damaged HDF5 raises many kinds; it is listed, and can be removed
         shape = (0, 0)
-        words = DAMAGED
+        patch = DAMAGED
     stat = path.stat()
     return StoredFile(
-        path, path.parent.name, _name(path), words, shape, stat.st_size, _days(stat.st_mtime), True
+        path, path.parent.name, _name(path), patch, shape, stat.st_size, _days(stat.st_mtime), True
     )
 
 
@@ -60,12 +60,12 @@ def _content(path: Path) -> tuple[tuple[int, int], str]:
         shape = file.attrs["shape"] if "values" in file else file["embedding"].shape
     patch = identity.get("patch", {})
     view = identity.get("view", 0)
-    words = (
+    text = (
         f"{patch['um']:g} um, {patch['px']} px" + (f", view {view}" if view else "")
         if patch
         else ""
     )
-    return (int(shape[0]), int(shape[1])), words
+    return (int(shape[0]), int(shape[1])), text
 
 
 def why_unusable(entry: StoredFile) -> str | None:

@@ -63,9 +63,9 @@ class BlockTarget:
         if self.by_spot.layout != torch.sparse_csr:
             return self.by_spot.nbytes
         return sum(
-            part.nbytes
+            tensor.nbytes
             for y in (self.by_spot, self.by_gene)
-            for part in (y.values(), y.col_indices())
+            for tensor in (y.values(), y.col_indices())
         )
 
     def times(self, x: Tensor) -> Tensor:
@@ -82,8 +82,8 @@ class BlockTarget:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "BlockTarget":
         """The same on another device."""
-        parts = (self.by_spot, self.by_gene, self.known, self.mean, self.variance)
-        return BlockTarget(*(part.to(device, non_blocking=non_blocking) for part in parts))
+        tensors = (self.by_spot, self.by_gene, self.known, self.mean, self.variance)
+        return BlockTarget(*(tensor.to(device, non_blocking=non_blocking) for tensor in tensors))
 
 
 def _sums(values: sparse.csr_matrix) -> NDArray[np.float64]:

@@ -70,8 +70,8 @@ class LogRaw:
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         """log(1 + counts), natural logarithm; spots are not scaled to one depth."""
-        counts, known = panel_counts(section, panel)
-        return Target(counts.log1p(), known)
+        counts, measured = panel_counts(section, panel)
+        return Target(counts.log1p(), measured)
 
 
 class LogNormalised(LogRaw):
@@ -93,12 +93,12 @@ class LogNormalised(LogRaw):
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         """log(1 + scaled counts), natural logarithm; a spot without counts stays 0."""
-        counts, known = panel_counts(section, panel)
+        counts, measured = panel_counts(section, panel)
         library = library_size(section.adata.X if self.library == "all" else counts)
         scaled = sparse.csr_matrix(
             counts.multiply((self.target_sum / np.maximum(library, 1))[:, None])
         )
-        return Target(scaled.log1p(), known)
+        return Target(scaled.log1p(), measured)
 
 
 class PearsonResiduals:
@@ -139,22 +139,22 @@ class PearsonResiduals:
 
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         """Residuals cut at +-`limit`, with the library sizes and gene shares of this section."""
-        counts, known = panel_counts(section, panel)
+        counts, measured = panel_counts(section, panel)
         library = library_size(section.adata.X)
         share = np.asarray(counts.sum(axis=0, dtype=np.float64)).ravel() / max(
             library.sum(dtype=np.float64), 1
         )
-        return ResidualTarget(counts, known, library, share, self.theta, self.limit)
+        return ResidualTarget(counts, measured, library, share, self.theta, self.limit)
 
 
 def panel_counts(section: Section, panel: GenePanel) -> tuple[sparse.csr_matrix, NDArray[np.bool_]]:
     """Counts (n_spots, n_genes) in panel order, and which genes the section measured, (n_genes,);
     the others have none.
     """
-    measured = section.adata.var_names.get_indexer(panel.genes)
-    known = measured >= 0
-    place = np.flatnonzero(measured >= 0)
+    column = section.adata.var_names.get_indexer(panel.genes)
+    measured = column >= 0
+    place = np.flatnonzero(column >= 0)
     pick = sparse.csr_matrix(
-        (np.ones(len(place)), (measured[known], place)), shape=(section.adata.n_vars, len(measured))
+        (np.ones(len(place)), (column[measured], place)), shape=(section.adata.n_vars, len(column))
     )
-    return sparse.csr_matrix(section.adata.X @ pick.astype(np.float32)), known
+    return sparse.csr_matrix(section.adata.X @ pick.astype(np.float32)), measured

@@ -35,8 +35,8 @@ class GeneList:
     def fit(self, sections: Sequence[Section]) -> GenePanel:
         """The list, checked against what the training sections measured."""
         genes = list(dict.fromkeys(self.listed()))
-        known = candidates(sections, self.measured_in)
-        check_markers(genes, known, f"data.panel.{'path' if self.path else 'genes'}")
+        measured = candidates(sections, self.measured_in)
+        check_markers(genes, measured, f"data.panel.{'path' if self.path else 'genes'}")
         check_markers(self.markers, genes)
         return GenePanel(genes, [])
 

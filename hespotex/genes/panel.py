@@ -75,10 +75,10 @@ class RankedGenes:
 
     def scores(self, section: Section, genes: list[str]) -> Floats:
         """As `score`, of any genes; NaN for those that the section did not measure."""
-        own = measured_of(section, genes)
+        is_measured = measured_of(section, genes)
         scores = np.full(len(genes), np.nan)
-        if own.any():
-            scores[own] = self.score(section, [*compress(genes, own)])
+        if is_measured.any():
+            scores[is_measured] = self.score(section, [*compress(genes, is_measured)])
         return scores
 
     def fit(self, sections: Sequence[Section]) -> GenePanel:
@@ -86,15 +86,17 @@ class RankedGenes:
         genes = candidates(sections, self.measured_in)
         check_markers(self.markers, genes)
         scores: dict[str, Floats] = {}
-        seen = np.zeros(len(genes))
+        n_with_counts = np.zeros(len(genes))
         n_spots = np.zeros(len(genes))
         for section in sections:
             scores[section.section_id] = self.scores(section, genes)
-            own = measured_of(section, genes)
-            seen[own] += _spots_with_counts(section.adata[:, [*compress(genes, own)]])
-            n_spots[own] += len(section.adata)
+            is_measured = measured_of(section, genes)
+            n_with_counts[is_measured] += _spots_with_counts(
+                section.adata[:, [*compress(genes, is_measured)]]
+            )
+            n_spots[is_measured] += len(section.adata)
         ranked = self.rank([scores[i] for i in sorted(scores)], genes)
-        order = [i for i in ranked if seen[i] / n_spots[i] >= self.min_spot_fraction]
+        order = [i for i in ranked if n_with_counts[i] / n_spots[i] >= self.min_spot_fraction]
         if not order:
             raise InputError(
                 f"no gene has counts in {self.min_spot_fraction:.0%} of the training spots; lower"
@@ -159,23 +161,23 @@ class PublishedGenes:
         """
         genes = shared_genes(sections)
         check_markers(self.markers, genes)
-        chosen = np.zeros(len(genes), dtype=bool)
+        in_top = np.zeros(len(genes), dtype=bool)
         n_cells = np.zeros(len(genes), dtype=np.int64)
-        seen: list[str] = []
+        section_ids: list[str] = []
         for section in sections:
             table = section.adata[:, genes]
-            chosen |= _ranks(normalised_variance(table.X)) < self.n_top
+            in_top |= _ranks(normalised_variance(table.X)) < self.n_top
             n_cells += _spots_with_counts(table)
-            seen.append(section.section_id)
+            section_ids.append(section.section_id)
         if self.n_top < 1100:
-            chosen &= n_cells >= self.min_cells
-        if chosen.sum() < 2:
+            in_top &= n_cells >= self.min_cells
+        if in_top.sum() < 2:
             raise InputError(
-                f"only {chosen.sum()} genes have counts in {self.min_cells} spots of all sections;"
+                f"only {in_top.sum()} genes have counts in {self.min_cells} spots of all sections;"
                 " lower data.panel.min_cells"
             )
         return GenePanel(
-            sorted({genes[i] for i in np.flatnonzero(chosen)} | set(self.markers)), seen
+            sorted({genes[i] for i in np.flatnonzero(in_top)} | set(self.markers)), section_ids
         )
 
 
@@ -217,8 +219,8 @@ def shared_genes(sections: Sequence[Section]) -> list[str]:
     shared: set[str] | None = None
     examples: dict[str, str] = {}
     for section in sections:
-        own = {str(gene) for gene in section.adata.var_names}
-        shared = own if shared is None else shared & own
+        names = {str(gene) for gene in section.adata.var_names}
+        shared = names if shared is None else shared & names
         if len(examples) < 3:
             examples[section.section_id] = str(section.adata.var_names[0])
     if not shared:
@@ -245,14 +247,14 @@ def candidates(sections: Sequence[Section], measured_in: str | float) -> list[st
     least, unit = _least(measured_in)
     count = _groups_with if unit == "groups" else _sections_with
     n_units, measured = count(sections)
-    wanted = least if least >= 1 else max(1, math.ceil(least * n_units - 1e-9))
-    found = sorted(gene for gene, n in measured.items() if n >= wanted)
-    if not found:
+    n_needed = least if least >= 1 else max(1, math.ceil(least * n_units - 1e-9))
+    genes = sorted(gene for gene, n in measured.items() if n >= n_needed)
+    if not genes:
         raise InputError(
-            f"{MEASURED_IN}={measured_in}: no gene was measured in {wanted:g} of the {n_units}"
+            f"{MEASURED_IN}={measured_in}: no gene was measured in {n_needed:g} of the {n_units}"
             f" training {unit}; lower it"
         )
-    return found
+    return genes
 
 
 def _sections_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
@@ -270,7 +272,7 @@ def _groups_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
     genes: dict[str, set[str]] = defaultdict(set)
     for section in sections:
         genes[section.key.group].update(section.adata.var_names)
-    return len(genes), Counter(gene for own in genes.values() for gene in own)
+    return len(genes), Counter(gene for names in genes.values() for gene in names)
 
 
 def _least(measured_in: str | float) -> tuple[float, str]:
@@ -294,8 +296,8 @@ def check_markers(
     markers: Sequence[str], genes: Sequence[str], config_key: str = "data.panel.markers"
 ) -> None:
     """Refuse names that are not among `genes`, with the nearest that are, whatever their case."""
-    known = set(genes)
-    unknown = [marker for marker in markers if marker not in known]
+    available = set(genes)
+    unknown = [marker for marker in markers if marker not in available]
     near = _near(unknown, genes)
     if unknown:
         hints = "; ".join(f"{m} (near: {', '.join(names) or 'none'})" for m, names in near.items())
@@ -305,11 +307,11 @@ def check_markers(
 def _near(unknown: Sequence[str], genes: Sequence[str]) -> dict[str, list[str]]:
     """By unknown name up to three of `genes` that are like it; upper and lower case are one."""
     by_upper = {gene.upper(): gene for gene in genes}
-    found = {
+    matches = {
         name: difflib.get_close_matches(name.upper(), list(by_upper), n=3, cutoff=0.6)
         for name in unknown
     }
-    return {name: [by_upper[upper] for upper in near] for name, near in found.items()}
+    return {name: [by_upper[upper] for upper in near] for name, near in matches.items()}
 
 
 def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:

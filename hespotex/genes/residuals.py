@@ -33,11 +33,11 @@ def residual_variance(counts: sparse.csr_matrix, theta: float = THETA) -> NDArra
     n = counts.shape[0]
     library = library_size(counts).astype(np.float64)
     share = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() / max(library.sum(), 1)
-    parts = [
+    variances = [
         pearson_residuals(dense, library[:, None] * share[genes], theta, np.sqrt(n)).var(axis=0)
         for genes, dense in gene_blocks(counts)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(variances)
 
 
 def gene_blocks(counts: sparse.csr_matrix) -> Iterator[tuple[slice, NDArray[np.float64]]]:

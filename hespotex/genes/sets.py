@@ -39,11 +39,11 @@ class GeneSets:
         measured_in: str | float = ALL,
     ) -> "GeneSets":
         """The sets of these sections; `measured_in` as the panel's rule has it."""
-        known = candidates(sections, measured_in)
+        pool = candidates(sections, measured_in)
         panel_genes = set(panel.genes)
-        of_panel = [gene for gene in known if gene in panel_genes] or known
+        of_panel = [gene for gene in pool if gene in panel_genes] or pool
         # who scores a gene by itself need not look at genes that no set can have
-        genes = {name: of_panel if rule.alone else known for name, rule in RULES.items()}
+        genes = {name: of_panel if rule.alone else pool for name, rule in RULES.items()}
         scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in RULES}
         fitted_on: list[str] = []
         for section in sections:

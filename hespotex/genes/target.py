@@ -95,8 +95,10 @@ class Target:
 
     def fingerprint(self) -> str:
         """Hash of the values, without making them dense."""
-        parts = (self.values.data, self.values.indices, self.values.indptr, self.known)
-        return digest([*map(str, self.values.shape), *(digest(part.tobytes()) for part in parts)])
+        arrays = (self.values.data, self.values.indices, self.values.indptr, self.known)
+        return digest(
+            [*map(str, self.values.shape), *(digest(array.tobytes()) for array in arrays)]
+        )
 
     def block(self, spots: Tensor) -> BlockTarget:
         """What a model learns at these spots."""
@@ -175,8 +177,8 @@ class ResidualTarget(Target):
 
     def fingerprint(self) -> str:
         """Hash of the counts, library sizes, shares, `theta` and `limit`."""
-        parts = (self.library, self.share, np.array([self.theta, self.limit]))
-        return digest([super().fingerprint(), *(digest(part.tobytes()) for part in parts)])
+        arrays = (self.library, self.share, np.array([self.theta, self.limit]))
+        return digest([super().fingerprint(), *(digest(array.tobytes()) for array in arrays)])
 
     def _scaled(
         self, values: NDArray[np.float32], spots: Numbers, genes: Numbers

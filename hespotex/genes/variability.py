@@ -42,12 +42,12 @@ def _sums(
     """
     sums = []
     for start in range(0, columns.shape[1], BLOCK):
-        part = columns[:, start : start + BLOCK].astype(np.float64)
+        block = columns[:, start : start + BLOCK].astype(np.float64)
         if ceiling is not None:
-            own = ceiling[start : start + BLOCK]
-            part.data = np.minimum(part.data, np.repeat(own, np.diff(part.indptr)))
+            limits = ceiling[start : start + BLOCK]
+            block.data = np.minimum(block.data, np.repeat(limits, np.diff(block.indptr)))
         sums.append(
-            [np.asarray(values.sum(axis=0)).ravel() for values in (part, part.multiply(part))]
+            [np.asarray(values.sum(axis=0)).ravel() for values in (block, block.multiply(block))]
         )
     values, squares = (np.concatenate(each) for each in zip(*sums, strict=True))
     return values, squares

@@ -80,7 +80,7 @@ def choose(
     values: Array,
     groups: Sequence[slice],
     fields: Sequence[Field],
-    parts: Sequence[Sequence[Numbers]],
+    regions: Sequence[Sequence[Numbers]],
     cautious: bool = True,
 ) -> list[Chosen]:
     """For each group of columns the best field, where one is clearly better than a simpler one.
@@ -92,14 +92,14 @@ def choose(
         groups: columns that share a field, the programmes and last what they leave; together every
           column once, in their order.
         fields: to choose from, beside none.
-        parts: of the measured spots, each looked at by itself, as the blocks that are left out of
+        regions: of the measured spots, each looked at by itself, as the blocks that are left out of
           it in turn.
         cautious: else the best field in any case.
     """
     trials = joined(
         [
             try_fields(pos, noise, values, groups, [NOTHING, *fields], blocks)
-            for blocks in progress(parts, "part", "fields of the error")
+            for blocks in progress(regions, "part", "fields of the error")
         ]
     )
     picked = trials.clearly_best() if cautious else trials.best(list(range(len(trials.fields))))
@@ -151,13 +151,13 @@ def try_fields(
     blocks: Sequence[Numbers],
 ) -> Trials:
     """Leave the blocks of one part out under each field; arguments as of `choose`."""
-    own = np.concatenate(blocks)
+    spots = np.concatenate(blocks)
     place = np.empty(len(pos), dtype=np.int64)
-    place[own] = np.arange(len(own))
+    place[spots] = np.arange(len(spots))
     inside = [place[block] for block in blocks]
-    pos = pos[own]
-    noise = noise[own]
-    values = values[own]
+    pos = pos[spots]
+    noise = noise[spots]
+    values = values[spots]
     starts = [group.start for group in groups]
     squares = np.empty((len(fields), len(blocks), len(groups)))
     fitting = np.empty((len(fields), values.shape[1]))

@@ -43,8 +43,10 @@ class Field:
         """Covariance of the field at places in um."""
         local = ConstantKernel(self.weight, "fixed") * Matern(self.length_um, "fixed", nu=1.5)
         wide = ConstantKernel(self.slide, "fixed") * RBF(self.slide_um, "fixed")
-        parts = [part for part, weight in ((local, self.weight), (wide, self.slide)) if weight]
-        return reduce(operator.add, parts)
+        kernels = [
+            kernel for kernel, weight in ((local, self.weight), (wide, self.slide)) if weight
+        ]
+        return reduce(operator.add, kernels)
 
 
 NOTHING = Field(1.0, 0.0, 1.0, 0.0)

@@ -65,10 +65,10 @@ class Kriging:
     def _choose(self) -> list[Chosen]:
         settings = self.settings
         numbers = np.arange(len(self.spots))
-        parts = split(self.spots.pos, numbers, -(-len(numbers) // settings.most))
-        looked_at = parts[:: -(-len(parts) // PARTS)]
+        regions = split(self.spots.pos, numbers, -(-len(numbers) // settings.most))
+        looked_at = regions[:: -(-len(regions) // PARTS)]
         blocks = [
-            split(self.spots.pos, part, min(settings.blocks, len(part))) for part in looked_at
+            split(self.spots.pos, region, min(settings.blocks, len(region))) for region in looked_at
         ]
         return choose(
             self.spots.pos,
@@ -87,16 +87,16 @@ class Kriging:
 
     def at(self, pos: Array, predicted: Array) -> Kriged:
         """At n positions (n, 2), um, of which the image says `predicted` (n, n_genes)."""
-        found = Kriged(predicted.copy(), np.empty_like(predicted), np.zeros(len(pos)))
+        result = Kriged(predicted.copy(), np.empty_like(predicted), np.zeros(len(pos)))
         for tile in progress(self._tiles(pos), "tile", "kriging"):
             error, variance = self._fields(pos[tile])
             k = len(self.axes)
             if any(self.used):
                 change = error[:, :k] @ self.axes + error[:, k:]
-                found.expression[tile] += change * self.spread
-            found.error[tile] = np.sqrt(self._variances(variance + 1)) * self.spread
-            found.informed[tile] = self._informed(variance)
-        return found
+                result.expression[tile] += change * self.spread
+            result.error[tile] = np.sqrt(self._variances(variance + 1)) * self.spread
+            result.informed[tile] = self._informed(variance)
+        return result
 
     def _tiles(self, pos: Array) -> list[Numbers]:
         """Compact parts of the positions, small where there are more measured spots than one

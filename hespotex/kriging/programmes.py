@@ -28,6 +28,8 @@ def directions(table: Array, most: int) -> Array:
     n, n_genes = table.shape
     inner = table @ table.T if n < n_genes else table.T @ table
     values, vectors = np.linalg.eigh(inner)
-    kept = [i for i in range(len(values))[::-1][:most] if values[i] > TINY * max(values[-1], TINY)]
-    found = (vectors[:, kept].T @ table) if n < n_genes else vectors[:, kept].T
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    strongest = [
+        i for i in range(len(values))[::-1][:most] if values[i] > TINY * max(values[-1], TINY)
+    ]
+    axes = (vectors[:, strongest].T @ table) if n < n_genes else vectors[:, strongest].T
+    return axes / np.linalg.norm(axes, axis=1, keepdims=True)

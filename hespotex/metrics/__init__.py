@@ -55,7 +55,7 @@ def __getattr__(name: str) -> Any:
     )
 
     for module in (autocorrelation, genes, given, maps, moments, own, section, training):
-        found = getattr(module, name, None)
-        if getattr(found, "__module__", None) == module.__name__:  # not what it has imported
-            return found
+        attribute = getattr(module, name, None)
+        if getattr(attribute, "__module__", None) == module.__name__:  # not what it has imported
+            return attribute
     raise AttributeError(f"module 'hespotex.metrics' does not hold {name!r}, which it promises")

@@ -35,6 +35,6 @@ def morans_i(genes: Centred, neighbours: Neighbours) -> Array:
         (n_genes,); NaN for genes that are constant or not measured, and everywhere without edges.
     """
     products = np.array([np.einsum("n,n->", z, neighbours.pairs @ z) for z in genes.away])
-    known = (genes.variance >= TINY) & (neighbours.n_edges > 0)
-    squares = np.where(known, genes.variance, 1.0)
-    return np.where(known, products / max(neighbours.n_edges, 1) / squares, np.nan)
+    varies = (genes.variance >= TINY) & (neighbours.n_edges > 0)
+    squares = np.where(varies, genes.variance, 1.0)
+    return np.where(varies, products / max(neighbours.n_edges, 1) / squares, np.nan)

@@ -87,14 +87,14 @@ def ssim(predicted: Centred, measured: Centred, raster: Raster) -> Array:
     target's unit, so a prediction that is shrunk towards the mean scores lower. NaN where the
     measured gene is constant or not measured.
     """
-    known = measured.variance >= TINY
-    span = np.where(known, np.ptp(measured.away, axis=1), 1.0)
-    total = np.zeros(len(known))
+    varies = measured.variance >= TINY
+    span = np.where(varies, np.ptp(measured.away, axis=1), 1.0)
+    total = np.zeros(len(varies))
     height, width = raster.spot.shape
-    n_rows = max(1, STRIP // (width * len(known)))
+    n_rows = max(1, STRIP // (width * len(varies)))
     for start in range(0, height, n_rows):
         total += _strip(predicted, measured, span, raster, slice(start, start + n_rows))
-    return np.where(known, total / raster.tissue.sum(), np.nan)
+    return np.where(varies, total / raster.tissue.sum(), np.nan)
 
 
 def _strip(

@@ -98,14 +98,14 @@ class GeneMoments:
 
     def of_genes(self, genes: Tensor) -> "GeneMoments":
         """Of some genes, given by their numbers or as a mask (n_genes,)."""
-        parts = (self.mean_p, self.mean_m, self.var_p, self.var_m, self.cov)
-        return GeneMoments(self.n, *(part[genes] for part in parts))
+        moments = (self.mean_p, self.mean_m, self.var_p, self.var_m, self.cov)
+        return GeneMoments(self.n, *(values[genes] for values in moments))
 
     def among(self, genes: Tensor, n_genes: int) -> "GeneMoments":
         """Of more genes, of which these, given by their numbers, are known and the others NaN."""
-        parts = (self.mean_p, self.mean_m, self.var_p, self.var_m, self.cov)
+        moments = (self.mean_p, self.mean_m, self.var_p, self.var_m, self.cov)
         unknown = self.mean_p.new_full((n_genes,), torch.nan)
-        return GeneMoments(self.n, *(unknown.index_copy(0, genes, part) for part in parts))
+        return GeneMoments(self.n, *(unknown.index_copy(0, genes, values) for values in moments))
 
     def __add__(self, other: "GeneMoments") -> "GeneMoments":
         """Of the spots of both (Chan et al. 1979)."""

@@ -50,11 +50,13 @@ def own_metrics(
     return per_gene, row
 
 
-def _numbers(name: str, found: ArrayLike, n_genes: int) -> NDArray[np.float64]:
+def _numbers(name: str, result: ArrayLike, n_genes: int) -> NDArray[np.float64]:
     try:
-        values = np.asarray(found, dtype=np.float64)
+        values = np.asarray(result, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"metrics.{name}: expected numbers, got {type(found).__name__}") from error
+        raise InputError(
+            f"metrics.{name}: expected numbers, got {type(result).__name__}"
+        ) from error
     if values.shape not in ((), (n_genes,)):
         raise InputError(
             f"metrics.{name}: expected one number, or one for each of {n_genes} genes, got"

@@ -76,25 +76,25 @@ def gene_metrics(
         m = by_gene(measured.genes(start, stop))
         return _block(p, m, layout.raster, neighbours, lowest)
 
-    parts = []
+    blocks = []
     keep_freed_memory()
     with (
         ThreadPoolExecutor(min(torch.get_num_threads(), len(starts))) as pool,
         progress_bar(n_genes, "gene", "scores of genes") as bar,
     ):
-        for part in pool.map(score, starts):
-            parts.append(part)
-            bar.update(len(part["pcc"]))
+        for block in pool.map(score, starts):
+            blocks.append(block)
+            bar.update(len(block["pcc"]))
             return_freed_memory()
-    return _joined(parts)
+    return _joined(blocks)
 
 
 def spot_correlation(predicted: Tensor, measured: Measured) -> NDArray[np.float64]:
     """`spot_pearson` of all spots, some at a time, by as many threads as torch has."""
     spots = torch.split(torch.arange(len(predicted)), max(1, PIECE // predicted.shape[1]))
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        parts = list(pool.map(lambda some: spot_pearson(predicted[some], measured[some]), spots))
-    return np.concatenate(parts)
+        values = list(pool.map(lambda some: spot_pearson(predicted[some], measured[some]), spots))
+    return np.concatenate(values)
 
 
 def pieces(predicted: Tensor, measured: Measured) -> Iterator[tuple[Tensor, Tensor]]:
@@ -122,8 +122,8 @@ def _scores(few: FewGenes) -> PerGene:
     return {name: of(few) for name, of in GENE_METRICS.items()}
 
 
-def _joined(parts: list[PerGene]) -> PerGene:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def _joined(blocks: list[PerGene]) -> PerGene:
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def section_metrics(

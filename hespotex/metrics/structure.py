@@ -25,10 +25,10 @@ def spot_pearson(predicted: Tensor, measured: Tensor) -> Array:
     """
     p = predicted.numpy()
     m = measured.numpy()
-    known = ~np.isnan(p.sum(axis=0) + m.sum(axis=0))
-    if not known.all():
-        p = p[:, known]
-        m = m[:, known]
+    complete = ~np.isnan(p.sum(axis=0) + m.sum(axis=0))
+    if not complete.all():
+        p = p[:, complete]
+        m = m[:, complete]
     return correlation(Centred.of(p), Centred.of(m))
 
 
@@ -48,11 +48,11 @@ def gene_gene_correlation(
     if len(genes) < 3:
         return float("nan")
     genes = genes[:: -(-len(genes) // MAX_GENES)]
-    chosen = torch.from_numpy(genes)
+    columns = torch.from_numpy(genes)
     sums = _Correlation(len(genes)), _Correlation(len(genes))
     for both in pieces:
         for each, values in zip(sums, both, strict=True):
-            each.add(values.index_select(1, chosen))
+            each.add(values.index_select(1, columns))
     one, other = torch.triu_indices(len(genes), len(genes), offset=1)
     return float(gene_pearson(*(each.matrix()[one, other][:, None] for each in sums)))
 
@@ -99,13 +99,13 @@ def cluster_agreement(
     from sklearn.decomposition import PCA
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    named = [i for i, label in enumerate(labels or []) if label]
-    truth = [str(labels[i]) for i in named] if labels else []
-    values: NDArray[np.float64] = predicted[named].double().cpu().numpy()
+    labelled = [i for i, label in enumerate(labels or []) if label]
+    truth = [str(labels[i]) for i in labelled] if labels else []
+    values: NDArray[np.float64] = predicted[labelled].double().cpu().numpy()
     if len(set(truth)) < 2 or values.var(axis=0).max(initial=0) < TINY:
         return float("nan"), float("nan")
     reduced = PCA(min(N_COMPONENTS, *values.shape), random_state=seed).fit_transform(values)
-    found = KMeans(len(set(truth)), n_init=10, random_state=seed).fit_predict(reduced)
-    return float(adjusted_rand_score(truth, found)), float(
-        normalized_mutual_info_score(truth, found)
+    clusters = KMeans(len(set(truth)), n_init=10, random_state=seed).fit_predict(reduced)
+    return float(adjusted_rand_score(truth, clusters)), float(
+        normalized_mutual_info_score(truth, clusters)
     )

@@ -19,9 +19,9 @@ class SectionScores(Metric):
 
     def update(self, section_id: str, block: GeneMoments) -> None:
         """Add some spots of a section."""
-        known = self.moments.get(section_id)
+        earlier = self.moments.get(section_id)
         block = block.double()
-        self.moments[section_id] = block if known is None else known + block
+        self.moments[section_id] = block if earlier is None else earlier + block
 
     def compute(self) -> dict[str, Tensor]:
         """`pcc_gene`, and `rmse` in the target's unit; NaN where no section has a value."""

@@ -54,8 +54,10 @@ class NucleiPerSpot:
         """
         centroids = np.asarray(self.source.nuclei(section).centroids)
         if centroids.ndim != 2 or centroids.shape[1] != 2:
-            what = "expected centroids of shape (n_nuclei, 2), px, x then y"
-            raise InputError(f"{self.name} of {section.section_id}: {what}, got {centroids.shape}")
+            expected = "expected centroids of shape (n_nuclei, 2), px, x then y"
+            raise InputError(
+                f"{self.name} of {section.section_id}: {expected}, got {centroids.shape}"
+            )
         return count_around(centroids, section.pos_px, self.count_um / 2 / section.mpp, self.shape)
 
     def expected_seconds(self, section: Section) -> float | None:
@@ -71,7 +73,7 @@ def count_around(
     """
     if not len(centroids):
         return np.zeros(len(pos_px), dtype=np.float32)
-    found = cKDTree(centroids).query_ball_point(
+    counts = cKDTree(centroids).query_ball_point(
         pos_px, reach_px, p=NORMS[shape], return_length=True
     )
-    return np.asarray(found, dtype=np.float32)
+    return np.asarray(counts, dtype=np.float32)

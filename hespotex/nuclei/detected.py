@@ -90,19 +90,19 @@ class DetectedNuclei:
         find = self.finder(section)
 
         def search(box: Box) -> NucleiTable:
-            seen = box + np.array([-margin, -margin, margin, margin])
-            table = find(grid.read(image, seen), grid.mpp)
-            place = table.centroids + seen[:2]
-            own = ((place >= box[:2]) & (place < box[2:])).all(axis=1)
-            return table.keep(own).moved(seen[:2], grid.scale)
+            window = box + np.array([-margin, -margin, margin, margin])
+            table = find(grid.read(image, window), grid.mpp)
+            place = table.centroids + window[:2]
+            in_box = ((place >= box[:2]) & (place < box[2:])).all(axis=1)
+            return table.keep(in_box).moved(window[:2], grid.scale)
 
         with (
             ThreadPoolExecutor(self.workers) as pool,
             self._bar(section, len(boxes), "tile") as bar,
         ):
-            found = join([_counted(table, bar) for table in pool.map(search, boxes)])
-        inside = ((found.centroids >= 0) & (found.centroids < image.size)).all(axis=1)
-        return found.keep(inside & self._around_spots(section, found.centroids))
+            nuclei = join([_counted(table, bar) for table in pool.map(search, boxes)])
+        inside = ((nuclei.centroids >= 0) & (nuclei.centroids < image.size)).all(axis=1)
+        return nuclei.keep(inside & self._around_spots(section, nuclei.centroids))
 
     def _in_stored_patches(self, section: Section) -> NucleiTable:
         spec = PatchSpec(self.around_um, round(self.around_um / self.mpp))

@@ -111,13 +111,13 @@ def check_fit(section: Section, table: NucleiTable, path: Path) -> None:
         raise InputError(f"{where}: nuclei whose place is no number; mend the file, {WAY_OUT}")
     reach = section.pitch_um / section.mpp
     near = int((cKDTree(nuclei).query(spots)[0] <= reach).sum()) if len(table) else 0
-    found = _outside(section, nuclei)
+    fault = _outside(section, nuclei)
     if not near:
-        found = found or f"none of {len(table)} nuclei is near any of {len(spots)} spots"
+        fault = fault or f"none of {len(table)} nuclei is near any of {len(spots)} spots"
     spans = f"nuclei span {_span(nuclei)}, spots {_span(spots)}"
-    if found:
+    if fault:
         raise InputError(
-            f"{where}: {found}; {spans}. Are they of this image, and in full-resolution px, x"
+            f"{where}: {fault}; {spans}. Are they of this image, and in full-resolution px, x"
             f" before y? Else mend the file, {WAY_OUT}"
         )
     if near < len(spots) / 2:

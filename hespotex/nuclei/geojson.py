@@ -76,9 +76,9 @@ def features_table(
     owner = []
     for number, feature in enumerate(features):
         shape = _shape(feature, number, path)
-        parts = list(shape.geoms) if shape.geom_type in split else [shape]
-        shapes += parts
-        owner += [number] * len(parts)
+        pieces = list(shape.geoms) if shape.geom_type in split else [shape]
+        shapes += pieces
+        owner += [number] * len(pieces)
     kinds = [_kind(feature) for feature in features]
     return outlines_table(
         np.array(shapes, dtype=object), [kinds[number] for number in owner], mpp, path
@@ -116,7 +116,7 @@ def _shape(feature: Feature, number: int, path: Path) -> Any:
 
 
 def _kind(feature: Feature) -> str:
-    found = (feature.get("properties") or {}).get("classification") or ""
-    if isinstance(found, dict):
-        found = found.get("name") or ": ".join(found.get("names") or [])
-    return str(found)
+    value = (feature.get("properties") or {}).get("classification") or ""
+    if isinstance(value, dict):
+        value = value.get("name") or ": ".join(value.get("names") or [])
+    return str(value)

@@ -43,5 +43,7 @@ class HaematoxylinNuclei(DetectedNuclei):
 
 
 def _find(rgb: NDArray[np.uint8], mpp: float) -> NucleiTable:
-    found = detect_nuclei(rgb, mpp)
-    return nuclei_table(found.centroids.astype(np.float64) + 0.5, found.area_um2.astype(np.float64))
+    nuclei = detect_nuclei(rgb, mpp)
+    return nuclei_table(
+        nuclei.centroids.astype(np.float64) + 0.5, nuclei.area_um2.astype(np.float64)
+    )

@@ -126,10 +126,10 @@ def measure_labels(blocks: Iterable[Block], mpp: float) -> NucleiTable:
     """Centroids and areas of the labels above 0, however they are spread over the blocks; ordered
     by label.
     """
-    parts = [_sums(*block) for block in blocks]
+    block_sums = [_sums(*block) for block in blocks]
     labels, n, x, y = (
-        (np.concatenate(column) for column in zip(*parts, strict=True))
-        if parts
+        (np.concatenate(column) for column in zip(*block_sums, strict=True))
+        if block_sums
         else np.zeros((4, 0))
     )
     unique, row = np.unique(labels, return_inverse=True)

@@ -20,19 +20,19 @@ def outlines_table(
     """Centroids and areas of shapely geometries (n,) in full-resolution px; empty ones are left
     out, points have no area.
     """
-    known = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
-    if not known.all():
+    has_shape = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+    if not has_shape.all():
         log.warning(
-            "%s: %d of %d outlines are empty and left out", path, (~known).sum(), len(known)
+            "%s: %d of %d outlines are empty and left out", path, (~has_shape).sum(), len(has_shape)
         )
-    shapes = geometries[known]
-    kinds = np.asarray(kind, dtype=np.str_)[known]
+    shapes = geometries[has_shape]
+    kinds = np.asarray(kind, dtype=np.str_)[has_shape]
     centre = shapely.centroid(shapes)
     area = shapely.area(shapes) * mpp**2
     if (lost := shapely.is_empty(centre)).any():
         raise InputError(
             f"{path}: {int(lost.sum())} outlines have no centre, the first is number"
-            f" {int(np.flatnonzero(known)[lost][0])}: are all coordinates numbers?"
+            f" {int(np.flatnonzero(has_shape)[lost][0])}: are all coordinates numbers?"
         )
     xy = np.stack([shapely.get_x(centre), shapely.get_y(centre)], axis=1)
     return nuclei_table(xy, np.where(area > 0, area, np.nan), kinds)

@@ -66,15 +66,15 @@ def boxes_around(grid: WorkingGrid, pos_px: Floats, around_um: float, tile_px: i
     first = low // tile_px
     last = (high - 1) // tile_px
     columns, rows = (last - first).max(axis=0) + 1
-    parts = []
+    boxes = []
     for step in ((x, y) for x in range(columns) for y in range(rows)):
         tile = first + step
         touched = (tile <= last).all(axis=1)
         corner = tile[touched] * tile_px
         spans = np.maximum(low[touched], corner), np.minimum(high[touched], corner + tile_px)
-        parts.append(np.hstack([corner[:, ::-1], *spans]))
+        boxes.append(np.hstack([corner[:, ::-1], *spans]))
     table = pd.DataFrame(
-        np.concatenate(parts), columns=["row", "column", "left", "top", "right", "bottom"]
+        np.concatenate(boxes), columns=["row", "column", "left", "top", "right", "bottom"]
     )
     edges = {"left": "min", "top": "min", "right": "max", "bottom": "max"}
     return np.asarray(table.groupby(["row", "column"]).agg(edges).to_numpy(np.int64))

@@ -109,10 +109,10 @@ def merge_groups(keys: Sequence[SectionKey], pairs: Iterable[DuplicatePair]) -> 
                     group[pair.a],
                     group[pair.b],
                 )
-    parts: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {}
     for name in sorted(parent):
-        parts.setdefault(_root(parent, name), []).append(name)
-    return [replace(key, group=" + ".join(parts[_root(parent, key.group)])) for key in keys]
+        members.setdefault(_root(parent, name), []).append(name)
+    return [replace(key, group=" + ".join(members[_root(parent, key.group)])) for key in keys]
 
 
 def _root(parent: dict[str, str], name: str) -> str:

@@ -61,12 +61,12 @@ class GeneNames:
     ) -> None:
         self.one_name = one_name
         self.aliases = read_aliases(typed_path(aliases)) if aliases else {}
-        wanted = (
+        rules = (
             (drop_control_probes, CONTROL),
             (drop_mitochondrial, MITOCHONDRIAL),
             (drop_ribosomal, RIBOSOMAL),
         )
-        self.dropped = [pattern for asked, pattern in wanted if asked]
+        self.dropped = [pattern for is_on, pattern in rules if is_on]
         self._verdicts: dict[str, bool] = {}  # sections have the same names again and again
 
     def __call__(self, section: Section, common: Mapping[str, str] | None = None) -> Section:
@@ -80,8 +80,8 @@ class GeneNames:
             InputError: no gene is left.
         """
         old = [str(name) for name in section.adata.var_names]
-        own = [self.rename(name) for name in old]
-        names = [common.get(name, name) for name in own] if common else own
+        renamed_genes = [self.rename(name) for name in old]
+        names = [common.get(name, name) for name in renamed_genes] if common else renamed_genes
         keep = np.array(
             [not (self._drops(a) or self._drops(b)) for a, b in zip(old, names, strict=True)]
         )
@@ -118,8 +118,8 @@ def called_as(section: Section, genes: Sequence[str]) -> Section:
     """The section with its genes called as a model calls them, by HGNC's table, see `common_names`;
     the same object where nothing changes.
     """
-    own = genes_of(section.adata.var_names)
-    common = common_names({section.section_id: own}, genes)
+    genes_of_section = genes_of(section.adata.var_names)
+    common = common_names({section.section_id: genes_of_section}, genes)
     return GeneNames(drop_control_probes=False)(section, common.get(section.section_id))
 
 
@@ -141,9 +141,9 @@ def read_aliases(path: Path) -> dict[str, str]:
             " alias,symbol), or null"
         )
     # NA and NaN may be symbols
-    read = read_user_table(path, "data.genes.aliases", ["alias", "symbol"])
-    names = [VERSION.sub(r"\1", alias) for alias in read.text("alias", blank=True)]
-    table = pd.DataFrame({"alias": names, "symbol": read.text("symbol", blank=True)})
+    columns = read_user_table(path, "data.genes.aliases", ["alias", "symbol"])
+    names = [VERSION.sub(r"\1", alias) for alias in columns.text("alias", blank=True)]
+    table = pd.DataFrame({"alias": names, "symbol": columns.text("symbol", blank=True)})
     table = table[(table["alias"] != "") & (table["symbol"] != "")].drop_duplicates(
         ["alias", "symbol"]
     )

@@ -55,9 +55,9 @@ def edges_from(
     distance = np.where(distance == 0, np.inf, distance)
     order = np.lexsort((index, distance), axis=1)[:, :k]
     near = np.take_along_axis(index, order, axis=1)
-    known = np.isfinite(np.take_along_axis(distance, order, axis=1))
+    finite = np.isfinite(np.take_along_axis(distance, order, axis=1))
     spots = np.repeat(np.arange(len(pos)), order.shape[1]).reshape(order.shape)
-    return np.stack([near[known], spots[known]]).astype(np.int64)
+    return np.stack([near[finite], spots[finite]]).astype(np.int64)
 
 
 def undirected_with_loops(edges: NDArray[np.int64], n: int) -> NDArray[np.int64]:

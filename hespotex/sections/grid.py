@@ -32,12 +32,12 @@ def lay_grid(
     width, height = size_px
     rows = np.arange(pitch_px / 2, height, pitch_px * ROW_STEP[kind])
     shift = pitch_px / 2 if kind == "hexagonal" else 0.0
-    lines = [
+    x_of_rows = [
         np.arange(pitch_px / 2 + shift * (row % 2), width, pitch_px) for row in range(len(rows))
     ]
-    names = [f"{row}x{column}" for row, line in enumerate(lines) for column in range(len(line))]
-    x = np.concatenate([*lines, []])
-    y = np.repeat(rows, [len(line) for line in lines])
+    names = [f"{row}x{column}" for row, line in enumerate(x_of_rows) for column in range(len(line))]
+    x = np.concatenate([*x_of_rows, []])
+    y = np.repeat(rows, [len(line) for line in x_of_rows])
     return names, np.stack([x, y], axis=1)
 
 

@@ -31,27 +31,27 @@ def plain_id(value: Any) -> str:
     return "" if text.lower() in ("nan", "none", "<na>", "nat") else text
 
 
-def typed_ids(asked: Any, known: Sequence[str]) -> list[str]:
-    """The ids that a config asks for, as text; `known` are the ids that there are.
+def typed_ids(ids: Any, choices: Sequence[str]) -> list[str]:
+    """The ids that a config asks for, as text; `choices` are the ids that there are.
 
     One id may stand without brackets. Hydra and YAML read 151507, 2026_05_01 and 1.10 as numbers:
     such a value is the one known id that is the same number.
     """
-    values = asked if isinstance(asked, list | tuple | set) else [asked]
-    return [_typed_id(value, known) for value in values]
+    values = ids if isinstance(ids, list | tuple | set) else [ids]
+    return [_typed_id(value, choices) for value in values]
 
 
-def typed_keys(mapping: Mapping[Any, Value], known: Sequence[str]) -> dict[str, Value]:
+def typed_keys(mapping: Mapping[Any, Value], choices: Sequence[str]) -> dict[str, Value]:
     """A mapping of the config with its ids as text, see `typed_ids`."""
-    pairs = zip(typed_ids(list(mapping), known), mapping.values(), strict=True)
+    pairs = zip(typed_ids(list(mapping), choices), mapping.values(), strict=True)
     return by_id(pairs, "ids of one number in the config", "write them in quotes")
 
 
-def _typed_id(value: Any, known: Sequence[str]) -> str:
+def _typed_id(value: Any, choices: Sequence[str]) -> str:
     text = str(value).strip()
-    if text in known or isinstance(value, str | bool) or not isinstance(value, int | float):
+    if text in choices or isinstance(value, str | bool) or not isinstance(value, int | float):
         return text
-    same = [name for name in known if _number(name) == value]
+    same = [name for name in choices if _number(name) == value]
     return same[0] if len(same) == 1 else text
 
 
@@ -62,12 +62,12 @@ def _number(name: str) -> float | None:
         return None
 
 
-def by_id(pairs: Iterable[tuple[str, Value]], what: str, way_out: str) -> dict[str, Value]:
+def by_id(pairs: Iterable[tuple[str, Value]], label: str, way_out: str) -> dict[str, Value]:
     """A dict of all pairs.
 
     Args:
         pairs: id and value.
-        what: the ids are of, in words, such as "sections in FOLDER".
+        label: what the ids are of, in words, such as "sections in FOLDER".
         way_out: what the user can do about an id that is there twice.
 
     Raises:
@@ -78,15 +78,15 @@ def by_id(pairs: Iterable[tuple[str, Value]], what: str, way_out: str) -> dict[s
         held[name].append(value)
     if twice := [name for name, values in held.items() if len(values) > 1]:
         first = twice[0]
-        shown = ", ".join(str(value) for value in held[first][:SHOWN])
+        examples = ", ".join(str(value) for value in held[first][:SHOWN])
         raise InputError(
-            f"{what}: {len(twice)} ids are there more than once, such as {first!r} ({shown});"
+            f"{label}: {len(twice)} ids are there more than once, such as {first!r} ({examples});"
             f" {way_out}"
         )
     return {name: values[0] for name, values in held.items()}
 
 
-def check_unique(names: Sequence[str], what: str, way_out: str) -> None:
+def check_unique(names: Sequence[str], label: str, way_out: str) -> None:
     """Refuse names of which one is there twice.
 
     Raises:
@@ -97,7 +97,7 @@ def check_unique(names: Sequence[str], what: str, way_out: str) -> None:
     count = Counter(names)
     twice = [name for name in count if count[name] > 1]
     raise InputError(
-        f"{what}: {len(twice)} names occur more than once, such as {twice[:3]}; {way_out}"
+        f"{label}: {len(twice)} names occur more than once, such as {twice[:3]}; {way_out}"
     )
 
 
@@ -115,12 +115,12 @@ def name_files(paths: Sequence[Path], key: str) -> dict[str, Path]:
     places = [os.path.abspath(path) for path in paths]  # noqa: PTH100, links stay
     by_id(zip(places, paths, strict=True), f"{key}", "name each file once")
     stems = [path.stem for path in paths]
-    named = [
+    names = [
         path.stem if stems.count(path.stem) == 1 else f"{_folder(path)}_{path.stem}"
         for path in paths
     ]
     return by_id(
-        zip(named, paths, strict=True),
+        zip(names, paths, strict=True),
         f"files of one name in {key}",
         "rename the files, or their folders",
     )
@@ -143,8 +143,8 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
 
     Half-written files (`.A.123.part.h5ad`) and those that macOS adds (`._A.h5ad`) are hidden.
     """
-    found = (path for path in folder.iterdir() if path.suffix.lower() == suffix)
-    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+    files = (path for path in folder.iterdir() if path.suffix.lower() == suffix)
+    return sorted(path for path in files if not path.name.startswith(".") and path.is_file())
 
 
 def h5ads_in(folder: Path) -> dict[str, Path]:

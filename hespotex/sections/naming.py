@@ -112,11 +112,11 @@ def _by_kind(verdicts: Mapping[str, str | None]) -> dict[str, list[str]]:
 
 
 def _listed(kinds: Mapping[str, list[str]]) -> str:
-    shown = {
+    texts = {
         kind: ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
         for kind, ids in kinds.items()
     }
-    return "; ".join(f"{kind} in {ids}" for kind, ids in shown.items())
+    return "; ".join(f"{kind} in {ids}" for kind, ids in texts.items())
 
 
 def log_overlap(names: Mapping[str, Sequence[str]], training: Sequence[str]) -> None:

@@ -103,9 +103,9 @@ def iterate_patches(
     section: Section, spec: PatchSpec, batch_size: int
 ) -> Iterator[tuple[Spots, Patches]]:
     """Yield (spot numbers (n,), RGB patches (n, px, px, 3)) until every spot was given once."""
-    read = patch_reader(section, spec)
-    for spots in batches(read.order, batch_size):
-        yield spots, read(spots)
+    reader = patch_reader(section, spec)
+    for spots in batches(reader.order, batch_size):
+        yield spots, reader(spots)
 
 
 def batches(order: Spots, size: int) -> list[Spots]:

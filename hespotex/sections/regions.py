@@ -92,23 +92,27 @@ def read_regions(
         InputError: none of them is a region, or coordinates that are no px of this slide.
     """
     areas = read_polygons(path, KEY)
-    known = [area for area in areas if (area.name or area.class_name) and not area.is_cut]
-    known = [area for area in known if area.rings and len(area.rings[0]) > 2]
-    if not known:
+    annotations = [area for area in areas if (area.name or area.class_name) and not area.is_cut]
+    annotations = [area for area in annotations if area.rings and len(area.rings[0]) > 2]
+    if not annotations:
         raise InputError(
             f"{path}: none of its {len(areas)} areas has a name or a class; name the annotations in"
             f" QuPath, or give them a class, and export them again ({KEY})"
         )
-    for area in known:
+    for area in annotations:
         check_near(area.rings, size, path)
     features = [
-        [area for area in known if area.feature == number]
-        for number in dict.fromkeys(area.feature for area in known)
+        [area for area in annotations if area.feature == number]
+        for number in dict.fromkeys(area.feature for area in annotations)
     ]
     shift = np.asarray(origin, dtype=np.float64)
     return [
-        Region(name, _class(own[0]), [[ring + shift for ring in area.rings] for area in own])
-        for name, own in zip(_names([own[0] for own in features]), features, strict=True)
+        Region(
+            name, _class(feature[0]), [[ring + shift for ring in area.rings] for area in feature]
+        )
+        for name, feature in zip(
+            _names([feature[0] for feature in features]), features, strict=True
+        )
     ]
 
 
@@ -120,11 +124,11 @@ def _names(areas: Sequence[Area]) -> list[str]:
     """A name of its own for each: that of the annotation, or of its class, numbered where several
     share it.
     """
-    wanted = [area.name or area.class_name for area in areas]
-    several = {name for name, n in Counter(wanted).items() if n > 1}
-    seen: Counter[str] = Counter()
+    titles = [area.name or area.class_name for area in areas]
+    several = {name for name, n in Counter(titles).items() if n > 1}
+    counts: Counter[str] = Counter()
     names = []
-    for name in wanted:
-        seen[name] += 1
-        names.append(f"{name} {seen[name]}" if name in several else name)
+    for name in titles:
+        counts[name] += 1
+        names.append(f"{name} {counts[name]}" if name in several else name)
     return names

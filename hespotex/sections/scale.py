@@ -78,8 +78,10 @@ def check_mpp(
 def _other_pitch(found_um: float, source: str) -> str:
     """What to do where the pixel size is right and the pitch is not, for arrays that are common."""
     near = [pitch for pitch in PITCHES if abs(found_um / pitch - 1) < TOLERANCE / 2]
-    told = f"If the pixel size ({source}) is right"
-    return f". {told}, set data.reader.pitch_um={near[0]} where the reader has it" if near else ""
+    condition = f"If the pixel size ({source}) is right"
+    return (
+        f". {condition}, set data.reader.pitch_um={near[0]} where the reader has it" if near else ""
+    )
 
 
 def choose_mpp(
@@ -96,16 +98,16 @@ def choose_mpp(
     Raises:
         InputError: nothing tells the pixel size, or it disagrees with the pitch.
     """
-    known = [(mpp, source) for mpp, source in choices if mpp]
-    if not known and pitch_um and measured_pitch_px > 1e-6:
-        known = [(pitch_um / measured_pitch_px, f"spot pitch of {pitch_um:g} um")]
-    if not known:
+    candidates = [(mpp, source) for mpp, source in choices if mpp]
+    if not candidates and pitch_um and measured_pitch_px > 1e-6:
+        candidates = [(pitch_um / measured_pitch_px, f"spot pitch of {pitch_um:g} um")]
+    if not candidates:
         raise InputError(
             f"{section_id}: no pixel size: neither {' nor '.join(source for _, source in choices)}"
             " tell it, and there is no known spot pitch to read it off; set data.reader.mpp (um"
             f" per px){'' if pitch_um else PITCH_TELLS}"
         )
-    mpp, source = known[0]
+    mpp, source = candidates[0]
     if pitch_um:
         check_mpp(section_id, mpp, source, measured_pitch_px, pitch_um)
     else:

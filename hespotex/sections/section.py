@@ -183,11 +183,11 @@ def place_on_array(adata: ad.AnnData, array: pd.DataFrame | NDArray[np.float64])
     table = pd.DataFrame(array, columns=names) if isinstance(array, np.ndarray) else array
     if not set(names) <= set(table):
         return
-    told = pd.DataFrame(
+    numbers = pd.DataFrame(
         {name: pd.to_numeric(pd.Series(list(table[name])), errors="coerce") for name in names}
     ).to_numpy(dtype=np.float64)
-    if np.isfinite(told).all() and (np.abs(told) < FARTHEST).all():
-        adata.obs[names] = np.round(told).astype(np.int64)
+    if np.isfinite(numbers).all() and (np.abs(numbers) < FARTHEST).all():
+        adata.obs[names] = np.round(numbers).astype(np.int64)
 
 
 def sum_columns(
@@ -217,7 +217,7 @@ def section_facts(section: Section) -> dict[str, Any]:
     """
     counts = sparse.csr_matrix(section.adata.X).sorted_indices()
     names = [section.barcodes, [str(gene) for gene in section.adata.var_names]]
-    parts = (
+    arrays = (
         counts.indptr.astype(np.int64),
         counts.indices.astype(np.int64),
         counts.data.astype(np.float32),
@@ -225,7 +225,7 @@ def section_facts(section: Section) -> dict[str, Any]:
     return {
         "group": section.key.group,
         "n_spots": len(section.adata),
-        "counts": digest([*names, *(digest(part.tobytes()) for part in parts)]),
+        "counts": digest([*names, *(digest(array.tobytes()) for array in arrays)]),
         "image": file_fingerprint(section.pixels),
         "area_px": spots_area(section),
     }

@@ -92,9 +92,9 @@ class Sections:
         self._common = None
         self._kept.clear()
 
-    def measured(self, named: Section) -> Section:
+    def measured(self, raw: Section) -> Section:
         """Such a section less its empty spots, kept while there is room."""
-        section = named.measured_spots(self.min_counts)
+        section = raw.measured_spots(self.min_counts)
         self._keep(section)
         return section
 
@@ -115,10 +115,10 @@ class Sections:
     def _genes(self) -> dict[str, Genes]:
         """Of the sections whose reader tells them without the counts."""
         tell = getattr(self.reader, "genes", None)
-        found: dict[str, Genes] = {}
+        genes_by_id: dict[str, Genes] = {}
         sound: dict[Genes, Genes] = {}  # sections of one list share it
         if tell is None or not self.names.one_name:
-            return found
+            return genes_by_id
         for section_id in progress(list(self.keys), "genes", "sections"):
             try:
                 genes: Genes = tell(section_id)
@@ -131,13 +131,13 @@ class Sections:
             except InputError as error:
                 self._wrong[section_id] = error
                 continue
-            found[section_id] = sound[genes]
-        return found
+            genes_by_id[section_id] = sound[genes]
+        return genes_by_id
 
     def _keep(self, section: Section) -> None:
         """Remember a section; those that were used longest ago are let go when there is no room."""
         self._kept[section.section_id] = section
-        while self._kept and sum(counts_bytes(kept) for kept in self._kept.values()) > self._room:
+        while self._kept and sum(counts_bytes(held) for held in self._kept.values()) > self._room:
             _, let_go = self._kept.popitem(last=False)
             self.overflows = True
             place = self._place(let_go.section_id)

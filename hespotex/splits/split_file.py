@@ -47,8 +47,8 @@ class FileSplit(FoldStrategy):
     def _validation(self, keys: list[SectionKey]) -> list[SectionKey]:
         table = self._table()
         fold = sorted(table["fold"].unique())[self.index]
-        named = set(table.loc[(table["fold"] == fold) & (table["split"] == "val"), "section_id"])
-        return [k for k in keys if k.section_id in named] if named else super()._validation(keys)
+        ids = set(table.loc[(table["fold"] == fold) & (table["split"] == "val"), "section_id"])
+        return [k for k in keys if k.section_id in ids] if ids else super()._validation(keys)
 
     def _table(self) -> pd.DataFrame:
         path = typed_path(self.path)
@@ -57,9 +57,12 @@ class FileSplit(FoldStrategy):
                 f"split file not found: {self.path!r}; set fold.path=FILE.csv (columns fold,"
                 " section_id, split)"
             )
-        read = read_user_table(path, "fold.path", COLUMNS)
-        columns = {"fold": _ordered(read.text("fold")), "section_id": read.text("section_id")}
-        table = pd.DataFrame(columns | {"split": read.one_of("split", SIDES)})[
+        user_table = read_user_table(path, "fold.path", COLUMNS)
+        columns = {
+            "fold": _ordered(user_table.text("fold")),
+            "section_id": user_table.text("section_id"),
+        }
+        table = pd.DataFrame(columns | {"split": user_table.one_of("split", SIDES)})[
             COLUMNS
         ].drop_duplicates()
         twice = table[table.duplicated(["fold", "section_id"])]

@@ -90,8 +90,10 @@ class FoldStrategy:
         groups = sorted({key.group for key in keys})
         units = groups if len(groups) >= 3 else section_ids(keys)
         n = min(max(1, round(self.validation * len(units))), len(units) - 1)
-        chosen = set(np.random.default_rng([self.seed, self.index]).choice(units, n, replace=False))
-        return [k for k in keys if (k.group if len(groups) >= 3 else k.section_id) in chosen]
+        val_units = set(
+            np.random.default_rng([self.seed, self.index]).choice(units, n, replace=False)
+        )
+        return [k for k in keys if (k.group if len(groups) >= 3 else k.section_id) in val_units]
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,13 @@ class GroupKFold(FoldStrategy):
                 f" fold.n_folds={len(groups)}"
             )
         shuffled = np.random.default_rng(self.seed).permutation(groups)
-        parts = [set(part) for part in np.array_split(shuffled, self.n_folds)]
-        return [_partition(keys, {k for k in keys if k.group in part}) for part in parts]
+        groups_of_folds = [
+            set(test_groups) for test_groups in np.array_split(shuffled, self.n_folds)
+        ]
+        return [
+            _partition(keys, {k for k in keys if k.group in test_groups})
+            for test_groups in groups_of_folds
+        ]
 
 
 @dataclass(frozen=True)
@@ -180,8 +187,8 @@ def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
             f" {fold!r}"
         ) from error
     if strangers or both:
-        what = "not in the data set" if strangers else "on both sides of the split"
-        raise InputError(f"{name}.folds: {what}: {sorted(map(str, strangers or both))}")
+        fault = "not in the data set" if strangers else "on both sides of the split"
+        raise InputError(f"{name}.folds: {fault}: {sorted(map(str, strangers or both))}")
     return rest, test
 
 

@@ -161,9 +161,9 @@ def _full_scale(page: Any, path: Any, depth: int, brightest: Callable[[], int]) 
         return depth
     for tag in ("SMaxSampleValue", "MaxSampleValue"):
         value = page.tags.get(tag)
-        told = int(np.max(value.value)) if value is not None else 0
-        if told > 255:
-            return int((1 << told.bit_length()) - 1)
+        white = int(np.max(value.value)) if value is not None else 0
+        if white > 255:
+            return int((1 << white.bit_length()) - 1)
     return full_scale_of_16(brightest(), path)
 
 

@@ -36,8 +36,8 @@ def copy_of(source: Path, target: Path, levels: Sequence[Any]) -> Path:
         if not path.is_file():
             _, height, width = levels[0].shape
             log.info("%s is copied as %s, %d x %d px", source, path, width, height)
-            with atomic_path(path) as part:
-                _write(part, levels)
+            with atomic_path(path) as partial:
+                _write(partial, levels)
     return path
 
 
@@ -58,15 +58,15 @@ def _tiles(level: Any) -> Iterator[NDArray[np.uint8]]:
     for top in range(0, height, TILE):
         band = np.moveaxis(np.asarray(level[:3, top : top + TILE]), 0, 2)
         for left in range(0, width, TILE):
-            part = band[:, left : left + TILE]
+            block = band[:, left : left + TILE]
             tile = np.zeros((TILE, TILE, 3), dtype=np.uint8)
-            tile[: part.shape[0], : part.shape[1]] = part
+            tile[: block.shape[0], : block.shape[1]] = block
             yield tile
 
 
 def _fingerprint(folder: Path) -> str:
-    found = hashlib.blake2b(digest_size=8)
+    hasher = hashlib.blake2b(digest_size=8)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         facts = file.stat()
-        found.update(f"{file.relative_to(folder)} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    return found.hexdigest()
+        hasher.update(f"{file.relative_to(folder)} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return hasher.hexdigest()

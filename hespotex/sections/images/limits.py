@@ -18,30 +18,30 @@ JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers that tell the
 
 
 def check_decoded(
-    width: int, height: int, stored_bytes: int, path: Path, what: str = "the picture"
+    width: int, height: int, stored_bytes: int, path: Path, label: str = "the picture"
 ) -> None:
     """Refuse what is decoded at once and would not fit, or cannot be an image of tissue.
 
     Args:
         width, height: as declared, in px.
         stored_bytes: of the compressed pixels.
-        path, what: for the message.
+        path, label: for the message.
 
     Raises:
         InputError: nothing to decode, too much of it, or far more px than the bytes can hold.
     """
     if width < 1 or height < 1:
         raise InputError(
-            f"{path}: {what} is {width} x {height} px, which is empty; is the file whole?"
+            f"{path}: {label} is {width} x {height} px, which is empty; is the file whole?"
         )
     if width * height > MOST_DECODED_PX:
         raise InputError(
-            f"{path}: {what} declares {width} x {height} px, more than can be decoded at once"
+            f"{path}: {label} declares {width} x {height} px, more than can be decoded at once"
             f" ({MOST_DECODED_PX:,} px); save the image as a tiled TIFF"
         )
     if width * height > max(SMALL_PX, PX_PER_BYTE * stored_bytes):
         raise InputError(
-            f"{path}: {what} declares {width} x {height} px but has only {stored_bytes:,} bytes,"
+            f"{path}: {label} declares {width} x {height} px but has only {stored_bytes:,} bytes,"
             " which holds no image of tissue; is the file whole?"
         )
 

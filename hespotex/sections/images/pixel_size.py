@@ -28,7 +28,7 @@ PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
 
 
 @dataclass(frozen=True)
-class Told:
+class Statement:
     """One statement of a file: um per px along x and y (None where it is no number), and where it
     stands.
     """
@@ -38,53 +38,53 @@ class Told:
     where: str
 
 
-def choose(told: list[Told], path: Path) -> tuple[float | None, str]:
+def choose(statements: list[Statement], path: Path) -> tuple[float | None, str]:
     """The pixel size (um per px) that the file tells, else None; and in words what it says, where
     this is of no use.
 
     Raises:
         InputError: the px are not square.
     """
-    useful = [one for one in told if believable(one.x)]
-    for one in useful:
-        _check_square(one, path)
+    useful = [statement for statement in statements if believable(statement.x)]
+    for statement in useful:
+        _check_square(statement, path)
     if not useful:
-        return None, "; ".join(f"its {one.where} says {_shown(one)}" for one in told)
-    if any(abs((one.x or 1) / (useful[0].x or 1) - 1) > AGREE for one in useful):
-        return (
-            None,
-            f"it tells several: {', '.join(f'{_shown(one)} ({one.where})' for one in useful)}",
+        return None, "; ".join(
+            f"its {statement.where} says {_text(statement)}" for statement in statements
         )
+    if any(abs((statement.x or 1) / (useful[0].x or 1) - 1) > AGREE for statement in useful):
+        sizes = ", ".join(f"{_text(statement)} ({statement.where})" for statement in useful)
+        return None, f"it tells several: {sizes}"
     return useful[0].x, ""
 
 
-def _check_square(told: Told, path: Path) -> None:
-    x = told.x
-    y = told.y
+def _check_square(statement: Statement, path: Path) -> None:
+    x = statement.x
+    y = statement.y
     if x and y and believable(y) and abs(x / y - 1) > SQUARE:
         raise InputError(
-            f"{path}: its px are not square: {x:.4g} x {y:.4g} um ({told.where}); resample the"
-            f" image to square px, or correct the file's {told.where}"
+            f"{path}: its px are not square: {x:.4g} x {y:.4g} um ({statement.where}); resample the"
+            f" image to square px, or correct the file's {statement.where}"
         )
 
 
-def _shown(told: Told) -> str:
-    return "no number" if told.x is None else f"{told.x:.4g} um/px"
+def _text(statement: Statement) -> str:
+    return "no number" if statement.x is None else f"{statement.x:.4g} um/px"
 
 
-def tiff_tells(file: Any, page: Any) -> list[Told]:
+def tiff_tells(file: Any, page: Any) -> list[Statement]:
     """What a TIFF says of the px of one of its pages, the most explicit statement first."""
-    words = str(page.description or "") or str(file.pages[0].description or "")
-    told = [
+    description = str(page.description or "") or str(file.pages[0].description or "")
+    statements = [
         _ome(str(file.ome_metadata or ""), page) if file.is_ome else None,
         _imagej(file.imagej_metadata or {}, page) if file.is_imagej else None,
-        _aperio(words),
+        _aperio(description),
         _tags(page),
     ]
-    return [one for one in told if one is not None]
+    return [statement for statement in statements if statement is not None]
 
 
-def _ome(xml: str, page: Any) -> Told | None:
+def _ome(xml: str, page: Any) -> Statement | None:
     """`PhysicalSizeX` of the image of the page's size; of the only image where none has it."""
     images = [dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', tag)) for tag in PIXELS.findall(xml)]
     size = (str(page.imagewidth), str(page.imagelength))
@@ -95,7 +95,7 @@ def _ome(xml: str, page: Any) -> Told | None:
                 _length(one.get(f"PhysicalSize{axis}"), one.get(f"PhysicalSize{axis}Unit", "µm"))
                 for axis in "XY"
             ]
-            return Told(sides[0], sides[1], "OME-XML PhysicalSizeX")
+            return Statement(sides[0], sides[1], "OME-XML PhysicalSizeX")
     return None
 
 
@@ -123,27 +123,27 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _imagej(facts: dict[str, Any], page: Any) -> Told | None:
+def _imagej(facts: dict[str, Any], page: Any) -> Statement | None:
     """ImageJ writes px per unit as the resolution, and the unit in words."""
     factor = UM.get(_unit(str(facts.get("unit", ""))))
     if factor is None:
         return None
     x, y = (_per_px(page, name, factor) for name in ("XResolution", "YResolution"))
-    return None if x is None else Told(x, y, "ImageJ unit")
+    return None if x is None else Statement(x, y, "ImageJ unit")
 
 
-def _aperio(description: str) -> Told | None:
+def _aperio(description: str) -> Statement | None:
     match = APERIO.search(description)
-    return Told(number := _number(match[1]), number, "description (MPP)") if match else None
+    return Statement(number := _number(match[1]), number, "description (MPP)") if match else None
 
 
-def _tags(page: Any) -> Told | None:
+def _tags(page: Any) -> Statement | None:
     unit = page.tags.valueof("ResolutionUnit", None)
     um = UM_PER_UNIT.get(int(unit)) if unit is not None else None
     if um is None:
         return None
     x, y = (_per_px(page, name, um) for name in ("XResolution", "YResolution"))
-    return None if x is None else Told(x, y, "resolution tag")
+    return None if x is None else Statement(x, y, "resolution tag")
 
 
 def _per_px(page: Any, name: str, um: float) -> float | None:

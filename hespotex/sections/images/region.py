@@ -114,12 +114,12 @@ def read_padded(
     bottom = min(y + height, h)
     if right <= left or bottom <= top:
         return np.full((height, width, 3), 255, dtype=np.uint8)
-    part = image.read(level, left, top, right - left, bottom - top)
-    if part.shape[:2] == (height, width):
-        return part
+    inside = image.read(level, left, top, right - left, bottom - top)
+    if inside.shape[:2] == (height, width):
+        return inside
     pad = (top - y, y + height - bottom, left - x, x + width - right)
     return np.asarray(
-        cv2.copyMakeBorder(part, *pad, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8
+        cv2.copyMakeBorder(inside, *pad, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8
     )
 
 

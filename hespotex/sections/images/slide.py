@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.sections.images.colour_spaces import over_white
-from hespotex.sections.images.pixel_size import Told, choose
+from hespotex.sections.images.pixel_size import Statement, choose
 
 
 class SlideImage:
@@ -23,8 +23,8 @@ class SlideImage:
             facts.get(name)
             for name in (openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y)
         )
-        told = [Told(float(x), float(y) if y else None, "scanner's mpp")] if x else []
-        self.mpp, self.mpp_words = choose(told, path)
+        statements = [Statement(float(x), float(y) if y else None, "scanner's mpp")] if x else []
+        self.mpp, self.mpp_words = choose(statements, path)
         corner = (
             facts.get(name)
             for name in (openslide.PROPERTY_NAME_BOUNDS_X, openslide.PROPERTY_NAME_BOUNDS_Y)

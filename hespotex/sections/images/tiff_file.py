@@ -46,7 +46,7 @@ def _next(file: tifffile.TiffFile, offset: int) -> int:
         handle.seek(offset)
         (n_tags,) = struct.unpack(tiff.tagnoformat, handle.read(tiff.tagnosize))
         handle.seek(offset + tiff.tagnosize + n_tags * tiff.tagsize)
-        (found,) = struct.unpack(tiff.offsetformat, handle.read(tiff.offsetsize))
+        (next_offset,) = struct.unpack(tiff.offsetformat, handle.read(tiff.offsetsize))
     except (struct.error, OSError):
         return 0
-    return int(found)
+    return int(next_offset)

@@ -28,18 +28,18 @@ class Genes:
 
     def id_of_name(self) -> dict[str, str]:
         """The one Ensembl id of each name; "" where there is none, or where there are several."""
-        found: dict[str, str] = {}
-        for name, told in zip(self.names, self.ids, strict=True):
-            ensembl = told or (name if ENSEMBL.match(name) else "")
-            found[name] = ensembl if found.get(name, ensembl) == ensembl else ""
-        return found
+        id_by_name: dict[str, str] = {}
+        for name, recorded in zip(self.names, self.ids, strict=True):
+            ensembl = recorded or (name if ENSEMBL.match(name) else "")
+            id_by_name[name] = ensembl if id_by_name.get(name, ensembl) == ensembl else ""
+        return id_by_name
 
 
 def genes_of(names: Iterable[str], ids: Iterable[object] | None = None) -> Genes:
     """Names and the ids beside them; what is no Ensembl id counts as none."""
-    known = tuple(str(name) for name in names)
-    told = [""] * len(known) if ids is None else [ensembl_id(value) for value in ids]
-    return Genes(known, tuple(told))
+    gene_names = tuple(str(name) for name in names)
+    gene_ids = [""] * len(gene_names) if ids is None else [ensembl_id(value) for value in ids]
+    return Genes(gene_names, tuple(gene_ids))
 
 
 def genes_of_table(var: pd.DataFrame) -> Genes:
@@ -47,9 +47,9 @@ def genes_of_table(var: pd.DataFrame) -> Genes:
     columns = {str(name).lower(): name for name in var}
     for name in ID_COLUMNS:
         if name in columns:
-            found = genes_of(var.index, var[columns[name]])
-            if any(found.ids):
-                return found
+            genes = genes_of(var.index, var[columns[name]])
+            if any(genes.ids):
+                return genes
     return genes_of(var.index)
 
 

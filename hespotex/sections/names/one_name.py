@@ -65,8 +65,8 @@ def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -
     _say(sorted(set(joined)), n_apart)
     # sections of one listing share what is to be renamed
     pairs = zip(names.listings, changed, strict=True)
-    found = {i: change for listing, change in pairs if change for i in listing.sections}
-    return dict(sorted(found.items()))
+    changes_by_id = {i: change for listing, change in pairs if change for i in listing.sections}
+    return dict(sorted(changes_by_id.items()))
 
 
 def check_ids(section_id: str, genes: Genes) -> None:
@@ -83,8 +83,8 @@ def check_ids(section_id: str, genes: Genes) -> None:
         raise InputError(
             f"{section_id}: the names are {kinds[0]}, the Ensembl ids {kinds[1]}; {way_out}"
         )
-    known = hgnc().ids
-    right = [known[name] == ensembl for name, ensembl in pairs if known.get(name)]
+    approved = hgnc().ids
+    right = [approved[name] == ensembl for name, ensembl in pairs if approved.get(name)]
     if len(right) >= ENOUGH and np.mean(right) < WRONG:
         raise InputError(
             f"{section_id}: {sum(right)} of {len(right)} Ensembl ids are those of the names beside"
@@ -122,36 +122,36 @@ class _Naming:
 
     def families(self) -> list[Family]:
         """Names that are connected by genes that they mean; of two or more."""
-        found = [Family(tuple(sorted(names))) for names in self._connected()]
-        number = {name: i for i, family in enumerate(found) for name in family.names}
+        families = [Family(tuple(sorted(names))) for names in self._connected()]
+        number = {name: i for i, family in enumerate(families) for name in family.names}
         for place, listing in enumerate(self.listings):
-            own: defaultdict[int, Names] = defaultdict(dict)
+            members: defaultdict[int, Names] = defaultdict(dict)
             for name in sorted(listing.genes.keys() & number.keys()):
-                own[number[name]][name] = listing.genes[name]
-            for i, held in own.items():
-                found[i].held.append((place, held))
-        return found
+                members[number[name]][name] = listing.genes[name]
+            for i, held in members.items():
+                families[i].held.append((place, held))
+        return families
 
     def _connected(self) -> Iterator[set[str]]:
-        seen: set[str] = set()
+        visited: set[str] = set()
         for gene in sorted(gene for gene, names in self.names.items() if len(names) > 1):
-            if gene in seen:
+            if gene in visited:
                 continue
             family: set[str] = set()
             new = {gene}
             while new:
-                seen |= new
+                visited |= new
                 family |= {name for one in new for name in self.names[one]}
-                new = {one for name in family for one in self.genes[name]} - seen
+                new = {one for name in family for one in self.genes[name]} - visited
             yield family
 
     def one_for_all(self, family: Family) -> list[Names] | None:
         """All names of the family become one; None where a section tells two of them apart."""
-        known = {name: "" for name in family.names if name in self.reference}
-        if any(_apart(own) for own in [known, *(own for _, own in family.held)]):
+        preferred = {name: "" for name in family.names if name in self.reference}
+        if any(_apart(names) for names in [preferred, *(names for _, names in family.held)]):
             return None
         best = self.best(family.names, self.often)
-        return [{name: best for name in own if name != best} for _, own in family.held]
+        return [{name: best for name in names if name != best} for _, names in family.held]
 
     def by_id(self, family: Family) -> list[Names] | None:
         """Names with an Ensembl id become the name of that id; None where two genes of a section
@@ -159,9 +159,9 @@ class _Naming:
         """
         called = self._name_ids(family)
         changes = []
-        for _, own in family.held:
-            new = {name: called.get(ensembl, name) for name, ensembl in own.items()}
-            if _share_a_name(own, new):
+        for _, ids in family.held:
+            new = {name: called.get(ensembl, name) for name, ensembl in ids.items()}
+            if _share_a_name(ids, new):
                 return None
             changes.append({name: best for name, best in new.items() if best != name})
         return changes
@@ -169,8 +169,8 @@ class _Naming:
     def _name_ids(self, family: Family) -> Names:
         """A name for each Ensembl id, each name once; the id itself where others have its names."""
         votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for place, own in family.held:
-            for name, ensembl in own.items():
+        for place, ids in family.held:
+            for name, ensembl in ids.items():
                 votes[ensembl][name] += len(self.listings[place].sections)
         votes.pop("", None)
         called: Names = {}
@@ -193,16 +193,16 @@ class _Naming:
         )
 
 
-def _apart(own: Names) -> bool:
+def _apart(ids: Names) -> bool:
     """Whether these names of one list are several genes."""
-    return len(own) > 1 and (len(set(own.values())) > 1 or "" in own.values())
+    return len(ids) > 1 and (len(set(ids.values())) > 1 or "" in ids.values())
 
 
-def _share_a_name(own: Names, called: Names) -> bool:
+def _share_a_name(ids: Names, called: Names) -> bool:
     """Whether two genes of one list are called alike."""
     first: Names = {}
     for name, new in called.items():
-        ensembl = own[name] or name
+        ensembl = ids[name] or name
         if first.setdefault(new, ensembl) != ensembl:
             return True
     return False
@@ -210,12 +210,12 @@ def _share_a_name(own: Names, called: Names) -> bool:
 
 def _say(joined: Sequence[str], n_apart: int) -> None:
     if joined:
-        shown = ", ".join(joined[:3])
+        examples = ", ".join(joined[:3])
         log.info(
             "%d genes that sections name differently get one name, by Ensembl id or by HGNC's"
             " table, such as %s (data.genes.one_name)",
             len({pair.split(" for ")[0] for pair in joined}),
-            shown,
+            examples,
         )
     if n_apart:
         log.info("%d are left apart: a section has both names", n_apart)

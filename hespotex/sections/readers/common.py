@@ -39,31 +39,31 @@ def existing_folder(path: Path, config_key: str) -> Path:
 
 def only(folder: Path, suffixes: tuple[str, ...]) -> Path:
     """The one file with one of these endings in `folder`."""
-    found = sorted(
+    files = sorted(
         p
         for p in existing_folder(folder, "data.reader.root").iterdir()
         if p.suffix.lower() in suffixes
     )
-    if len(found) != 1:
+    if len(files) != 1:
         raise InputError(
-            f"expected one image ({', '.join(suffixes)}) in {folder}, found {len(found)}:"
-            f" {[p.name for p in found]}"
+            f"expected one image ({', '.join(suffixes)}) in {folder}, found {len(files)}:"
+            f" {[p.name for p in files]}"
         )
-    return found[0]
+    return files[0]
 
 
-def chosen(found: dict[str, Found], sections: Any, folder: Path | str) -> dict[str, Found]:
+def chosen(available: dict[str, Found], sections: Any, folder: Path | str) -> dict[str, Found]:
     """Of the sections found, those that `data.reader.sections` asks for."""
     if sections is None:
-        return found
-    asked = set(typed_ids(sections, list(found)))
-    if missing := sorted(asked - set(found)):
+        return available
+    ids = set(typed_ids(sections, list(available)))
+    if absent := sorted(ids - set(available)):
         raise InputError(
-            f"data.reader.sections names {missing}, but {folder} holds {sorted(found)[:20]}"
+            f"data.reader.sections names {absent}, but {folder} holds {sorted(available)[:20]}"
         )
-    if not asked:
+    if not ids:
         raise InputError("data.reader.sections=[] chooses no section; null takes all of them")
-    return {name: value for name, value in found.items() if name in asked}
+    return {name: value for name, value in available.items() if name in ids}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def check_counts(section_id: str, counts: sparse.csr_matrix, barcodes: Sequence[
 
 
 def rows_with_places(
-    section_id: str, names: Sequence[str], places: pd.Index, what: str, lacks: str
+    section_id: str, names: Sequence[str], places: pd.Index, kind: str, lacks: str
 ) -> NDArray[np.int64]:
     """Rows of the counts whose name has a place; the log says how many have none.
 
@@ -191,7 +191,7 @@ def rows_with_places(
         section_id: for messages.
         names: of the rows of the counts.
         places: names that have one.
-        what: a row is, such as "cell".
+        kind: what a row is, such as "cell".
         lacks: what none of them does where the two do not fit, such as "has a place in FILE".
 
     Raises:
@@ -201,7 +201,7 @@ def rows_with_places(
     log_join(section_id, len(names), len(places), len(rows))
     if not len(rows):
         raise InputError(
-            f"{section_id}: no {what} with counts ({list(names[:2])}) {lacks} ({list(places[:2])}):"
+            f"{section_id}: no {kind} with counts ({list(names[:2])}) {lacks} ({list(places[:2])}):"
             " are they of one run?"
         )
     return rows

@@ -31,11 +31,11 @@ def read_groups(groups: Groups, section_ids: Sequence[str]) -> dict[str, str]:
             )
         return {section_id: section_id for section_id in section_ids}
     if isinstance(groups, str):
-        known = _from_table(typed_path(groups))
+        patients = _from_table(typed_path(groups))
     else:
-        known = {name: plain_id(v) for name, v in typed_keys(groups, section_ids).items()}
-    _check(known, section_ids)
-    return {section_id: known[section_id] for section_id in section_ids}
+        patients = {name: plain_id(v) for name, v in typed_keys(groups, section_ids).items()}
+    _check(patients, section_ids)
+    return {section_id: patients[section_id] for section_id in section_ids}
 
 
 def _from_table(path: Path) -> dict[str, str]:
@@ -49,10 +49,10 @@ def _from_table(path: Path) -> dict[str, str]:
     return dict(tuple(pairs))
 
 
-def _check(known: Mapping[str, str], section_ids: Sequence[str]) -> None:
-    missing = [i for i in section_ids if not plain_id(known.get(i, ""))]
-    if missing:
+def _check(patients: Mapping[str, str], section_ids: Sequence[str]) -> None:
+    absent = [i for i in section_ids if not plain_id(patients.get(i, ""))]
+    if absent:
         raise InputError(
-            f"data.reader.groups names no patient of {missing}; it holds {sorted(known)[:20]}. Name"
-            " each section's patient, or leave it out with data.reader.sections"
+            f"data.reader.groups names no patient of {absent}; it holds {sorted(patients)[:20]}."
+            " Name each section's patient, or leave it out with data.reader.sections"
         )

@@ -76,10 +76,10 @@ class H5adReader:
         self.spot_diameter_um = spot_diameter_um
         self.how = How(layer, in_tissue, check_frame)
         split = check_frame or library_key is not None
-        found = _sections(_find(root), library_key) if split else _whole(_find(root))
-        self._files = chosen(found, sections, str(root))
+        entries = _sections(_find(root), library_key) if split else _whole(_find(root))
+        self._files = chosen(entries, sections, str(root))
         if group_key and not groups:
-            groups = {name: part.patient(group_key) for name, part in self._files.items()}
+            groups = {name: entry.patient(group_key) for name, entry in self._files.items()}
         self._groups = read_groups(groups, list(self._files))
 
     def section_keys(self) -> list[SectionKey]:
@@ -94,10 +94,10 @@ class H5adReader:
 
     def made_from(self, section_id: str) -> Origin:
         """What a section is made from."""
-        part = self._files[section_id]
-        files = part.path, self._image(section_id)
+        entry = self._files[section_id]
+        files = entry.path, self._image(section_id)
         lengths = self.mpp, self.pitch_um, self.spot_diameter_um
-        return Origin(files, f"h5ad {lengths} {replace(self.how, library=part.library)}")
+        return Origin(files, f"h5ad {lengths} {replace(self.how, library=entry.library)}")
 
     def _image(self, section_id: str) -> Path:
         found = configured_image(section_id, self.images, self._files)
@@ -110,15 +110,15 @@ class H5adReader:
             InputError: no raw counts, no image, no pixel size, or positions that do not fit the
               image.
         """
-        part = self._files[section_id]
-        spots = read_measured(section_id, part.path, replace(self.how, library=part.library))
+        entry = self._files[section_id]
+        spots = read_measured(section_id, entry.path, replace(self.how, library=entry.library))
         image = self._image(section_id)
         size, embedded = image_facts(image)
         pos = spots.pos
-        told = as_number(spots.frame.factors.get("microns_per_pixel"))
+        stored_mpp = as_number(spots.frame.factors.get("microns_per_pixel"))
         choices = [
             (self.mpp, "data.reader.mpp"),
-            (told if believable(told) else None, 'uns["spatial"]'),
+            (stored_mpp if believable(stored_mpp) else None, 'uns["spatial"]'),
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
@@ -135,7 +135,7 @@ class H5adReader:
 
 
 @dataclass(frozen=True)
-class Part:
+class Entry:
     """A section: an h5ad, or one library of it."""
 
     path: Path
@@ -153,20 +153,20 @@ class Part:
         if self.library is None:
             return image_beside(section_id, self.path)
         folder = self.path.parent
-        found = images_of(folder, section_id, section_ids)
-        found = found or images_of(folder, self.library.name, section_ids)
-        return one_image(section_id, found, folder)
+        images = images_of(folder, section_id, section_ids)
+        images = images or images_of(folder, self.library.name, section_ids)
+        return one_image(section_id, images, folder)
 
 
-def _whole(files: Mapping[str, Path]) -> dict[str, Part]:
-    return {name: Part(path) for name, path in files.items()}
+def _whole(files: Mapping[str, Path]) -> dict[str, Entry]:
+    return {name: Entry(path) for name, path in files.items()}
 
 
-def _sections(files: Mapping[str, Path], library_key: str | None) -> dict[str, Part]:
+def _sections(files: Mapping[str, Path], library_key: str | None) -> dict[str, Entry]:
     """Each file, or each library of one that holds several; a broken file is told when it is
     read.
     """
-    pairs: list[tuple[str, Part]] = []
+    pairs: list[tuple[str, Entry]] = []
     for name, path in files.items():
         try:
             libraries = libraries_in(path, library_key)
@@ -174,8 +174,8 @@ def _sections(files: Mapping[str, Path], library_key: str | None) -> dict[str, P
             if library_key:
                 raise
             libraries = []
-        pairs += [(f"{name}_{one.name}", Part(path, one)) for one in libraries]
-        pairs += [] if libraries else [(name, Part(path))]
+        pairs += [(f"{name}_{one.name}", Entry(path, one)) for one in libraries]
+        pairs += [] if libraries else [(name, Entry(path))]
     return by_id(pairs, "sections in data.reader.root", "rename one of the files")
 
 
@@ -185,7 +185,7 @@ def _find(root: str | list[str]) -> dict[str, Path]:
         return name_files([Path(str(path)) for path in root], "data.reader.root")
     if Path(root).is_file():
         return {Path(root).stem: Path(root)}
-    found = h5ads_in(existing_folder(Path(root), "data.reader.root"))
-    if not found:
+    files = h5ads_in(existing_folder(Path(root), "data.reader.root"))
+    if not files:
         raise InputError(f"no h5ad file in {root}; set data.reader.root=FOLDER or [A.h5ad,B.h5ad]")
-    return found
+    return files

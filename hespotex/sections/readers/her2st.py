@@ -116,8 +116,8 @@ class Her2stReader:
         """Spots that were selected, by their place on the array."""
         path = self._spot_file(section_id)
         spots = read_table(path)
-        if missing := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
-            raise InputError(f"{path}: columns missing: {sorted(missing)}; found {list(spots)}")
+        if absent := {"x", "y", "pixel_x", "pixel_y"} - set(spots):
+            raise InputError(f"{path}: columns missing: {sorted(absent)}; found {list(spots)}")
         spots.index = _names(spots, str(path))
         if "selected" in spots:
             way_out = "put the column right, or leave it out"
@@ -161,14 +161,14 @@ class Her2stReader:
             frame.check_image(image, image_facts(image)[0])
         return image
 
-    def _find(self, wanted: list[str] | None) -> dict[str, Path]:
+    def _find(self, sections: list[str] | None) -> dict[str, Path]:
         folder = existing_folder(self.root / "ST-cnts", "data.reader.root")
         files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         pairs = ((match[1], path) for path in files if (match := COUNTS.match(path.name)))
-        found = by_id(pairs, f"tables of counts in {folder}", "keep one of them")
-        if not found:
+        tables = by_id(pairs, f"tables of counts in {folder}", "keep one of them")
+        if not tables:
             raise InputError(f"no counts such as A1.tsv.gz in {folder}: is data.reader.root right?")
-        return chosen(found, wanted, folder)
+        return chosen(tables, sections, folder)
 
     def _spot_file(self, section_id: str) -> Path:
         return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"
@@ -196,8 +196,8 @@ def _names(spots: pd.DataFrame, where: str) -> pd.Index:
 def _labels(path: Path) -> pd.Series:
     """A pathologist's label of each spot that has one, by place on the array."""
     table = read_table(path)
-    if missing := {"x", "y", "label"} - set(table):
-        raise InputError(f"{path}: columns missing: {sorted(missing)}; found {list(table)}")
+    if absent := {"x", "y", "label"} - set(table):
+        raise InputError(f"{path}: columns missing: {sorted(absent)}; found {list(table)}")
     table = table.dropna(subset=["x", "y", "label"])
     table.index = _names(table, str(path))
     labels = table["label"].astype(str).str.strip()

@@ -51,8 +51,8 @@ def libraries_in(path: Path, column: str | None = None) -> list[Library]:
     """
     obs = read_obs(path)
     if column is not None and column not in obs:
-        found = [str(name) for name in obs]
-        raise InputError(f"{path}: no column {column!r} in obs, found {found[:20]}; set {KEY}")
+        columns = [str(name) for name in obs]
+        raise InputError(f"{path}: no column {column!r} in obs, found {columns[:20]}; set {KEY}")
     if column is None:
         column, names = library_column(_keys(path), obs)
     else:
@@ -73,8 +73,8 @@ def library_column(libraries: Collection[str], obs: pd.DataFrame) -> tuple[str |
     """
     for name in _candidates(obs):
         values = _values(obs, name)
-        named = len(libraries) > 1 and set(values) <= set(libraries)
-        if values and (name == COLUMNS[0] or named):
+        agrees = len(libraries) > 1 and set(values) <= set(libraries)
+        if values and (name == COLUMNS[0] or agrees):
             return name, values
     return None, []
 

@@ -70,8 +70,8 @@ def read_measured(section_id: str, path: Path, how: How) -> Measured:
     barcodes = np.array([str(name) for name in adata.obs_names], dtype=object)
     check_counts(section_id, counts if mine.all() else counts[mine], list(barcodes[mine]))
     frame = _frame(section_id, path, adata, keep, how)
-    kept = counts if keep.all() else counts[keep]
-    return Measured(list(barcodes[keep]), genes, kept, frame.pos, frame.obs, frame)
+    kept_counts = counts if keep.all() else counts[keep]
+    return Measured(list(barcodes[keep]), genes, kept_counts, frame.pos, frame.obs, frame)
 
 
 def measured_positions(path: Path, how: How) -> tuple[list[str], Frame]:
@@ -80,7 +80,7 @@ def measured_positions(path: Path, how: How) -> tuple[list[str], Frame]:
     """
     adata = read_h5ad(path)
     keep = spots_on_tissue(path.name, adata.obs, how.in_tissue, how.all_spots)
-    names = [str(name) for name, kept in zip(adata.obs_names, keep, strict=True) if kept]
+    names = [str(name) for name, inside in zip(adata.obs_names, keep, strict=True) if inside]
     check_unique(names, f"barcodes of {path}", "each spot needs a name of its own")
     return names, _frame(path.name, path, adata, keep, how)
 

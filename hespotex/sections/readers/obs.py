@@ -34,9 +34,9 @@ def read_genes(path: Path) -> Genes:
     Raises:
         InputError: no such file, or none that anndata can read.
     """
-    found = [genes_of_table(table) for table in _tables(path, ["var", "raw/var", "raw.var"])]
-    names = [name for genes in found for name in genes.names]
-    ids = [ensembl for genes in found for ensembl in genes.ids]
+    tables = [genes_of_table(table) for table in _tables(path, ["var", "raw/var", "raw.var"])]
+    names = [name for genes in tables for name in genes.names]
+    ids = [ensembl for genes in tables for ensembl in genes.ids]
     pairs = list(dict.fromkeys(zip(names, ids, strict=True)))
     return Genes(tuple(name for name, _ in pairs), tuple(ensembl for _, ensembl in pairs))
 
@@ -47,8 +47,8 @@ def _tables(path: Path, names: Sequence[str]) -> list[pd.DataFrame]:
         raise InputError(f"h5ad not found: {path}; set data.reader.root")
     try:
         with open_hdf5(path) as file:
-            there = [name for name in names if name == names[0] or name in file]
-            tables = [ad.io.read_elem(file[name]) for name in there]
+            present = [name for name in names if name == names[0] or name in file]
+            tables = [ad.io.read_elem(file[name]) for name in present]
             return [
                 table if isinstance(table, pd.DataFrame) else _compound(file, table)
                 for table in tables
@@ -81,9 +81,9 @@ def one_patient(path: Path, obs: pd.DataFrame, group_key: str) -> str:
         )
     values = sorted({plain_id(value) for value in obs[group_key].unique()})
     if len(values) != 1 or not values[0]:
-        shown = [value or "a blank" for value in values]
+        patients = [value or "a blank" for value in values]
         raise InputError(
-            f"{path}: expected one patient in obs[{group_key!r}], found {shown[:20]}; {way_out}"
+            f"{path}: expected one patient in obs[{group_key!r}], found {patients[:20]}; {way_out}"
         )
     return values[0]
 
@@ -95,9 +95,9 @@ def _compound(file: Any, table: Any) -> pd.DataFrame:
     columns = {name: _text(table[name]) for name in table.dtype.names}
     for name in columns:
         if f"uns/{name}_categories" in file:
-            known = _text(file[f"uns/{name}_categories"][()])
+            categories = _text(file[f"uns/{name}_categories"][()])
             codes = np.asarray(columns[name], dtype=np.int64)
-            columns[name] = pd.Categorical.from_codes(codes, pd.Index(known))
+            columns[name] = pd.Categorical.from_codes(codes, pd.Index(categories))
     first = table.dtype.names[0]
     return pd.DataFrame(columns).set_index(first)
 

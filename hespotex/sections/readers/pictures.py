@@ -19,14 +19,14 @@ def configured_image(section_id: str, images: Images, section_ids: Collection[st
     if not images:
         return None
     if isinstance(images, Mapping):
-        named = typed_keys(images, [section_id])
-        if section_id not in named:
-            raise InputError(f"{KEY} names no image of {section_id}; it holds {sorted(named)}")
-        return _existing(section_id, Path(str(named[section_id])))
+        paths = typed_keys(images, [section_id])
+        if section_id not in paths:
+            raise InputError(f"{KEY} names no image of {section_id}; it holds {sorted(paths)}")
+        return _existing(section_id, Path(str(paths[section_id])))
     path = Path(str(images))
     if path.is_dir():
-        found = images_of(existing_folder(path, KEY), section_id, section_ids)
-        return one_image(section_id, found, path)
+        files = images_of(existing_folder(path, KEY), section_id, section_ids)
+        return one_image(section_id, files, path)
     if (n_sections := len(section_ids)) > 1:
         raise InputError(
             f"{KEY}={path} is one file, but there are {n_sections} sections; give a folder, or"
@@ -37,8 +37,8 @@ def configured_image(section_id: str, images: Images, section_ids: Collection[st
 
 def images_in(folder: Path) -> list[Path]:
     """All images of a folder, less hidden ones."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-    return sorted(path for path in found if not path.name.startswith("."))
+    files = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
 def images_of(folder: Path, section_id: str, others: Collection[str] = ()) -> list[Path]:
@@ -51,9 +51,9 @@ def images_of(folder: Path, section_id: str, others: Collection[str] = ()) -> li
     exact = [p for p in images_in(folder) if _bare(p) in (section_id, f"{section_id}_image")]
     longer = [name for name in others if name != section_id and name.startswith(section_id)]
     exact = [p for p in exact if _bare(p) == section_id or _bare(p) not in longer]
-    named = [p for p in exact if _bare(p) == section_id]
+    bare = [p for p in exact if _bare(p) == section_id]
     if exact:
-        return exact if len(named) != 1 or not longer else named
+        return exact if len(bare) != 1 or not longer else bare
     going_on = [p for p in images_in(folder) if p.name.startswith(f"{section_id}.")]
     return [p for p in going_on if not _of_another(p, longer)]
 
@@ -74,17 +74,17 @@ def _of_another(image: Path, names: Collection[str]) -> bool:
     return image.name.startswith(tuple(starts))
 
 
-def one_image(section_id: str, found: list[Path], folder: Path) -> Path:
+def one_image(section_id: str, images: list[Path], folder: Path) -> Path:
     """The one image that was found.
 
     Raises:
         InputError: none, or several.
     """
-    if len(found) == 1:
-        return found[0]
-    if found:
+    if len(images) == 1:
+        return images[0]
+    if images:
         raise InputError(
-            f"{section_id}: several images in {folder}: {[p.name for p in found]}; choose with"
+            f"{section_id}: several images in {folder}: {[p.name for p in images]}; choose with"
             f" {KEY}={{ID: PATH}}"
         )
     raise InputError(

@@ -75,7 +75,7 @@ def read_slide(
         )
     section = _section(path, (mpp, mpp_source), names, pos, pitch_um, spot_diameter_um)
     check_spots(section, *image.size)
-    _say_pitch(section, trained_um or pitch_um, given=positions is not None)
+    _say_pitch(section, trained_um or pitch_um, at_positions=positions is not None)
     section.adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
     return section
 
@@ -93,9 +93,9 @@ def whole_tissue(slide: Section, tissue: Tissue, pitch_um: float, grid: str) -> 
     pitch = pitch_um / slide.mpp
     names, pos = lay_grid(grid, open_image(path).size, pitch)
     keep = tissue.fraction(pos, pitch) >= MOSTLY
-    kept = [name for name, inside in zip(names, keep, strict=True) if inside]
+    spots = [name for name, inside in zip(names, keep, strict=True) if inside]
     size = (slide.mpp, slide.mpp_source)
-    return _section(path, size, kept, pos[keep], pitch_um, slide.spot_diameter_um)
+    return _section(path, size, spots, pos[keep], pitch_um, slide.spot_diameter_um)
 
 
 def _section(
@@ -128,18 +128,18 @@ def pixel_size(path: Path, mpp: float | None, check: bool = True) -> tuple[float
             raise InputError(
                 f"{path}: mpp={mpp:g} um per px cannot be; expected a number such as mpp=0.5"
             )
-        told = open_image(path).mpp if check else None
-        if told and abs(mpp / told - 1) > TOLERANCE:
+        embedded = open_image(path).mpp if check else None
+        if embedded and abs(mpp / embedded - 1) > TOLERANCE:
             raise InputError(
-                f"{path}: mpp={mpp:g} um per px is given, and the file says {told:.4g}: leave mpp"
-                " out, or set check_mpp=false if the file is wrong"
+                f"{path}: mpp={mpp:g} um per px is given, and the file says {embedded:.4g}: leave"
+                " mpp out, or set check_mpp=false if the file is wrong"
             )
         return mpp, "mpp="
     image = open_image(path)
     if image.mpp is None:
-        words = f" ({image.mpp_words})" if image.mpp_words else ""
+        reason = f" ({image.mpp_words})" if image.mpp_words else ""
         raise InputError(
-            f"{path}: the file tells no believable pixel size{words}; set mpp=UM_PER_PX, such as"
+            f"{path}: the file tells no believable pixel size{reason}; set mpp=UM_PER_PX, such as"
             " mpp=0.5"
         )
     return image.mpp, "embedded in the image"
@@ -217,17 +217,19 @@ def _on_tissue(
             f"{path}: no grid position of {len(pos)} has {min_tissue:.0%} tissue; lower min_tissue,"
             " or give positions=FILE"
         )
-    return [name for name, kept in zip(names, keep, strict=True) if kept], pos[keep]
+    return [name for name, inside in zip(names, keep, strict=True) if inside], pos[keep]
 
 
-def _say_pitch(section: Section, trained_um: float, given: bool) -> None:
-    """Tell of spots that are not as far apart as in training; `given` ones may have a wrong mpp."""
-    found = pitch_px(section.pos_px) * section.mpp if given else section.pitch_um
-    if np.isfinite(found) and abs(found / trained_um - 1) > PITCH_WARNING:
+def _say_pitch(section: Section, trained_um: float, at_positions: bool) -> None:
+    """Tell of spots that are not as far apart as in training; at the user's positions the pixel
+    size may be wrong.
+    """
+    pitch = pitch_px(section.pos_px) * section.mpp if at_positions else section.pitch_um
+    if np.isfinite(pitch) and abs(pitch / trained_um - 1) > PITCH_WARNING:
         log.warning(
             "%s: spots are %.0f um apart, and %.0f um in the training sections%s",
             section.section_id,
-            found,
+            pitch,
             trained_um,
-            ": is mpp right?" if given else "",
+            ": is mpp right?" if at_positions else "",
         )

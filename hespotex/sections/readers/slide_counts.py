@@ -42,21 +42,21 @@ def read_slide_counts(path: Path, slide: Section, check_frame: bool) -> Section:
     """
     where = f"measured={path}"
     if path.is_dir():
-        found, picture = _from_folder(where, path, slide)
+        section, picture = _from_folder(where, path, slide)
     elif path.is_file() and path.suffix.lower() == ".h5ad":
-        found, picture = _from_h5ad(path, slide, check_frame)
+        section, picture = _from_h5ad(path, slide, check_frame)
     else:
-        there = "another kind of file" if path.is_file() else "nothing"
-        raise InputError(f"{where}: expected {HOLDS}, found {there}")
-    if len(found.adata) < FEWEST:
+        kind = "another kind of file" if path.is_file() else "nothing"
+        raise InputError(f"{where}: expected {HOLDS}, found {kind}")
+    if len(section.adata) < FEWEST:
         raise InputError(
-            f"{where}: expected at least {FEWEST} measured spots, found {len(found.adata)}; leave"
+            f"{where}: expected at least {FEWEST} measured spots, found {len(section.adata)}; leave"
             " measured out for a prediction from the image alone"
         )
     if check_frame and picture is not None:
         check_picture(where, picture, slide)
-    check_spots(found, *image_facts(slide.pixels)[0])
-    return found
+    check_spots(section, *image_facts(slide.pixels)[0])
+    return section
 
 
 def check_picture(where: str, picture: NDArray[np.uint8], slide: Section) -> None:
@@ -65,11 +65,11 @@ def check_picture(where: str, picture: NDArray[np.uint8], slide: Section) -> Non
     Raises:
         InputError: its shape or its brightness differs.
     """
-    own, _ = thumbnail_of(slide.pixels, max(picture.shape[:2]))
-    shapes = [image.shape[1] / image.shape[0] for image in (picture, own)]
+    thumbnail, _ = thumbnail_of(slide.pixels, max(picture.shape[:2]))
+    shapes = [image.shape[1] / image.shape[0] for image in (picture, thumbnail)]
     alike = 0.0
     if abs(shapes[0] / shapes[1] - 1) < ASPECT:
-        alike = float(np.corrcoef(_brightness(picture), _brightness(own))[0, 1])
+        alike = float(np.corrcoef(_brightness(picture), _brightness(thumbnail))[0, 1])
     if not alike >= ALIKE:
         raise InputError(
             f"{where}: the picture that comes with these spots is not of the slide"

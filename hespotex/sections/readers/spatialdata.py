@@ -39,7 +39,7 @@ Positions = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Part:
+class Entry:
     """A section: the rows of a table that annotate one element."""
 
     path: Path
@@ -87,21 +87,21 @@ class SpatialDataReader:
         self.spot_diameter_um = spot_diameter_um
         self.layer = layer
         self.check_frame = check_frame
-        self._parts = chosen(_find(Path(root), table), sections, root)
+        self._entries = chosen(_find(Path(root), table), sections, root)
         if group_key and not groups:
             groups = {
-                name: one_patient(part.path, _rows(part).obs, group_key)
-                for name, part in self._parts.items()
+                name: one_patient(entry.path, _rows(entry).obs, group_key)
+                for name, entry in self._entries.items()
             }
-        self._groups = read_groups(groups, list(self._parts))
+        self._groups = read_groups(groups, list(self._entries))
 
     def section_keys(self) -> list[SectionKey]:
         """A section for each annotated element; the group is as `groups` or `group_key` says."""
-        return [SectionKey(name, self._groups[name]) for name in self._parts]
+        return [SectionKey(name, self._groups[name]) for name in self._entries]
 
     def genes(self, section_id: str) -> Genes:
         """What is known of its genes without the counts."""
-        return genes_of_table(_rows(self._parts[section_id]).var)
+        return genes_of_table(_rows(self._entries[section_id]).var)
 
     def read(self, section_id: str) -> Section:
         """The table's rows that have a place, in px of the image element, which is copied to a TIFF
@@ -110,14 +110,14 @@ class SpatialDataReader:
         Raises:
             InputError: no raw counts, no image that fits the element, or no pixel size.
         """
-        part = self._parts[section_id]
-        table = _rows(part)
-        counts, genes = raw_counts(table, part.path, self.layer)
+        entry = self._entries[section_id]
+        table = _rows(entry)
+        counts, genes = raw_counts(table, entry.path, self.layer)
         barcodes = [str(name) for name in table.obs_names]
         check_counts(section_id, counts, barcodes)
-        element = self._image_name(section_id, part)
-        rows, pos = _places(section_id, part, table, element)
-        image = self._image_file(section_id, part, element)
+        element = self._image_name(section_id, entry)
+        rows, pos = _places(section_id, entry, table, element)
+        image = self._image_file(section_id, entry, element)
         size, embedded = image_facts(image)
         choices = [
             (self.mpp, "data.reader.mpp"),
@@ -134,62 +134,63 @@ class SpatialDataReader:
         place_on_array(adata, table.obs.iloc[rows])
         return section
 
-    def _image_name(self, section_id: str, part: Part) -> str | None:
+    def _image_name(self, section_id: str, entry: Entry) -> str | None:
         """The image element; None where a file is given and there is none.
 
         Raises:
             InputError: no image at all, or no such element.
         """
-        content = _read(part.path)
+        content = _read(entry.path)
         if self.image and self.image not in content.images:
             raise InputError(
-                f"{section_id}: no image {self.image!r} in {part.path}, found"
+                f"{section_id}: no image {self.image!r} in {entry.path}, found"
                 f" {sorted(content.images)}; set data.reader.image"
             )
         if self.image:
             return self.image
-        shared = _systems(content[part.region])
+        shared = _systems(content[entry.region])
         fits = {n: _pixels(x) for n, x in content.images.items() if shared & _systems(x)}
         full = {n: x for n, x in fits.items() if _is_rgb(x) and not n.lower().endswith(SMALL)}
         if not full and not self.images:
             raise InputError(
                 f"{section_id}: no full-resolution RGB image shares a coordinate system with"
-                f" {part.region!r} in {part.path}; found {sorted(content.images) or 'no image'}."
-                f" Set {KEY} to the image file, or data.reader.image to the element to take"
+                f" {entry.region!r} in {entry.path}; found"
+                f" {sorted(content.images) or 'no image'}. Set {KEY} to the"
+                " image file, or data.reader.image to the element to take"
             )
         return max(full, key=lambda name: (full[name].size, name), default=None)
 
-    def _image_file(self, section_id: str, part: Part, element: str | None) -> Path:
+    def _image_file(self, section_id: str, entry: Entry, element: str | None) -> Path:
         """The file that is configured, or a copy of the element."""
-        file = configured_image(section_id, self.images, self._parts)
+        file = configured_image(section_id, self.images, self._entries)
         if element is None or file:
             if file is None:
                 raise InputError(f"{section_id}: no image; set {KEY}")
-            self._check_size(section_id, part, element, file)
+            self._check_size(section_id, entry, element, file)
             return file
-        levels = _levels(_read(part.path).images[element])
+        levels = _levels(_read(entry.path).images[element])
         if not all(map(_is_rgb, levels)):
             raise InputError(
-                f"{section_id}: image {element!r} of {part.path}: expected RGB of 8 bits, found"
+                f"{section_id}: image {element!r} of {entry.path}: expected RGB of 8 bits, found"
                 f" {levels[0].shape} of {levels[0].dtype}; set {KEY}, or data.reader.image"
             )
-        folder = part.path / "images" / element
+        folder = entry.path / "images" / element
         return copy_of(folder, self.copies / f"{section_id}_{element}", levels)
 
-    def _check_size(self, section_id: str, part: Part, element: str | None, file: Path) -> None:
+    def _check_size(self, section_id: str, entry: Entry, element: str | None, file: Path) -> None:
         """Refuse a file of other px than the element in whose px the spots are."""
         if element is None:
             return
-        _, height, width = _pixels(_read(part.path).images[element]).shape
+        _, height, width = _pixels(_read(entry.path).images[element]).shape
         size = image_facts(file)[0]
         if size != (width, height):
             raise InputError(
                 f"{section_id}: {file} of {size[0]} x {size[1]} px is not the image {element!r} of"
-                f" {part.path}, of {width} x {height} px; leave {KEY} out to take that one"
+                f" {entry.path}, of {width} x {height} px; leave {KEY} out to take that one"
             )
 
 
-def _find(root: Path, table: str | None) -> dict[str, Part]:
+def _find(root: Path, table: str | None) -> dict[str, Entry]:
     """The sections by id."""
     existing_folder(root, "data.reader.root")
     inside = sorted(path for path in root.iterdir() if path.suffix == ".zarr" and path.is_dir())
@@ -198,15 +199,17 @@ def _find(root: Path, table: str | None) -> dict[str, Part]:
         raise InputError(
             f"no SpatialData (a folder NAME.zarr with tables/) in {root}; set data.reader.root=PATH"
         )
-    pairs: list[tuple[str, Part]] = []
+    pairs: list[tuple[str, Entry]] = []
     for path in stores:
-        parts = list(_parts(path, table))
+        entries = list(_entries(path, table))
         name = name_of(path).removesuffix(".zarr")
-        pairs += [(name if len(parts) == 1 else f"{name}_{one.region}", one) for one in parts]
+        pairs += [
+            (name if len(entries) == 1 else f"{name}_{entry.region}", entry) for entry in entries
+        ]
     return by_id(pairs, f"sections in {root}", "rename one of the folders")
 
 
-def _parts(path: Path, table: str | None) -> Iterator[Part]:
+def _entries(path: Path, table: str | None) -> Iterator[Entry]:
     """What the table annotates."""
     tables = _read(path).tables
     if table is None and len(tables) != 1:
@@ -226,51 +229,51 @@ def _parts(path: Path, table: str | None) -> Iterator[Part]:
         )
     regions = [tied["region"]] if isinstance(tied["region"], str) else list(tied["region"])
     for region in regions:
-        yield Part(path, name, str(region))
+        yield Entry(path, name, str(region))
 
 
-def _rows(part: Part) -> Any:
+def _rows(entry: Entry) -> Any:
     """The rows of the table that annotate the section's element."""
-    table = _read(part.path).tables[part.table]
+    table = _read(entry.path).tables[entry.table]
     column = table.uns["spatialdata_attrs"]["region_key"]
-    return table[np.array([str(value) == part.region for value in table.obs[column]])]
+    return table[np.array([str(value) == entry.region for value in table.obs[column]])]
 
 
 def _places(
-    section_id: str, part: Part, table: Any, image: str | None
+    section_id: str, entry: Entry, table: Any, image: str | None
 ) -> tuple[NDArray[np.int64], Positions]:
     """Rows of the table that have a place, and their centres (n, 2) in px of the image element, or
     of the coordinate system.
     """
-    content = _read(part.path)
-    if part.region not in content:
+    content = _read(entry.path)
+    if entry.region not in content:
         raise InputError(
-            f"{section_id}: the table {part.table!r} of {part.path} annotates {part.region!r},"
-            " which is not there"
+            f"{section_id}: the table {entry.table!r} of {entry.path} annotates"
+            f" {entry.region!r}, which is not there"
         )
-    places = _centres(section_id, part, image)
+    places = _centres(section_id, entry, image)
     names = [plain_id(v) for v in table.obs[table.uns["spatialdata_attrs"]["instance_key"]]]
-    check_unique(names, f"{section_id}: instances of {part.table}", "one row for each spot")
-    lacks = f"is in {part.region!r} of {part.path}"
+    check_unique(names, f"{section_id}: instances of {entry.table}", "one row for each spot")
+    lacks = f"is in {entry.region!r} of {entry.path}"
     rows = rows_with_places(section_id, names, places.index, "instance", lacks)
     pos = places.loc[[names[row] for row in rows]].to_numpy(np.float64)
     check_positions(section_id, pos)
     return rows, pos
 
 
-def _centres(section_id: str, part: Part, image: str | None) -> pd.DataFrame:
+def _centres(section_id: str, entry: Entry, image: str | None) -> pd.DataFrame:
     """Centres by the name of the instance."""
     from spatialdata import get_centroids
     from spatialdata.transformations import get_transformation_between_coordinate_systems
 
-    content = _read(part.path)
-    element = content[part.region]
+    content = _read(entry.path)
+    element = content[entry.region]
     shared = _systems(element)
     shared = shared & _systems(content.images[image]) if image else shared
     if not shared:
         raise InputError(
-            f"{section_id}: image {image!r} and {part.region!r} of {part.path} share no coordinate"
-            " system; set data.reader.image to one that does"
+            f"{section_id}: image {image!r} and {entry.region!r} of {entry.path} share no"
+            " coordinate system; set data.reader.image to one that does"
         )
     system = "global" if "global" in shared else min(shared)
     try:
@@ -284,11 +287,11 @@ def _centres(section_id: str, part: Part, image: str | None) -> pd.DataFrame:
             pos = pos @ matrix[:2, :2].T + matrix[:2, 2]
     except Exception as error:  # spatialdata raises many kinds
         raise InputError(
-            f"{section_id}: {part.region!r} of {part.path} cannot be placed on the image"
+            f"{section_id}: {entry.region!r} of {entry.path} cannot be placed on the image"
             f" ({type(error).__name__}: {error})"
         ) from error
     names = [plain_id(name) for name in table.index]
-    check_unique(names, f"{part.region} of {part.path}", "each spot needs a name of its own")
+    check_unique(names, f"{entry.region} of {entry.path}", "each spot needs a name of its own")
     return pd.DataFrame(pos, index=pd.Index(names, dtype=object))
 
 

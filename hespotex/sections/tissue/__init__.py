@@ -39,16 +39,18 @@ def slide_tissue(
     return tissue
 
 
-def _warn_of_glass(given: Tissue, found: Tissue, file: Path) -> None:
+def _warn_of_glass(user_tissue: Tissue, stained: Tissue, file: Path) -> None:
     """Say so where the user's mask holds less of what is stained than of the rest."""
-    height, width = found.mask.shape
+    height, width = stained.mask.shape
     marked = (
-        cv2.resize(given.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        cv2.resize(
+            user_tissue.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+        )
         > 0
     )
-    if found.mask.any() and marked[found.mask].mean() < LEAST_STAINED * marked.mean():
+    if stained.mask.any() and marked[stained.mask].mean() < LEAST_STAINED * marked.mean():
         log.warning(
             "%s: the mask leaves out %.0f%% of what is stained and marks %.0f%% of the slide: is it"
             " the wrong way round, or of another slide?",
-            *(file, 100 * (1 - marked[found.mask].mean()), 100 * marked.mean()),
+            *(file, 100 * (1 - marked[stained.mask].mean()), 100 * marked.mean()),
         )

@@ -77,13 +77,13 @@ def mask_file(mask: Path, slide: str) -> Path:
     """
     if not mask.is_dir():
         return mask
-    found = files_of(mask, slide, GEOJSON | PICTURES)
-    if len(found) != 1:
+    files = files_of(mask, slide, GEOJSON | PICTURES)
+    if len(files) != 1:
         raise InputError(
             f"tissue.mask={mask}: expected one file {slide}.geojson or {slide}.png for the slide"
-            f" {slide}, found {[path.name for path in found]}"
+            f" {slide}, found {[path.name for path in files]}"
         )
-    return found[0]
+    return files[0]
 
 
 def files_of(folder: Path, slide: str, endings: set[str]) -> list[Path]:
@@ -142,7 +142,9 @@ def _placed(mask: Mask, size: tuple[int, int], area: Frame) -> Mask:
     canvas = np.zeros((max(1, round(size[1] * scale)), max(1, round(size[0] * scale))), dtype=bool)
     left, top = (round(corner * scale) for corner in area.origin)
     width, height = (max(1, round(side * scale)) for side in area.size)
-    part = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    resized = (
+        cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    )
     room = canvas[top : top + height, left : left + width]
-    room[:] = part[: room.shape[0], : room.shape[1]]
+    room[:] = resized[: room.shape[0], : room.shape[1]]
     return canvas

@@ -38,17 +38,17 @@ class Tissue:
         They run through the middles of the border's px, so that filling them gives the mask again.
         A line of px has none.
         """
-        found, tree = cv2.findContours(
+        contours, tree = cv2.findContours(
             self.mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
         )
         pieces: dict[int, list[Ring]] = {}
         # parents (-1) before their holes
-        for i in sorted(range(len(found)), key=lambda i: tree[0, i, 3]):
-            if len(found[i]) < 3:
+        for i in sorted(range(len(contours)), key=lambda i: tree[0, i, 3]):
+            if len(contours[i]) < 3:
                 continue
             parent = int(tree[0, i, 3])
             pieces.setdefault(i if parent < 0 else parent, []).append(
-                (found[i][:, 0] + 0.5) / self.scale
+                (contours[i][:, 0] + 0.5) / self.scale
             )
         return list(pieces.values())
 

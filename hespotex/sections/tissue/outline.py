@@ -91,15 +91,15 @@ def read_polygons(path: Path, key: str) -> list[Area]:
             raise
         raise InputError(f"{path}: not valid JSON ({error})") from error
     try:
-        found = list(_areas(content, _Feature(), count()))
+        areas = list(_areas(content, _Feature(), count()))
     except (ValueError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: a polygon whose coordinates are not lists of [x, y] ({error})"
         ) from error
-    if not found:
+    if not areas:
         raise InputError(f"{path}: expected GeoJSON with a Polygon or MultiPolygon, found none")
-    annotations = [area for kind, area in found if kind not in ("detection", "cell", "tile")]
-    return annotations or [area for _, area in found]
+    annotations = [area for kind, area in areas if kind not in ("detection", "cell", "tile")]
+    return annotations or [area for _, area in areas]
 
 
 def fill(
@@ -162,12 +162,12 @@ def _areas(node: Any, around: _Feature, numbers: Iterator[int]) -> Iterator[tupl
         for entry in node:
             yield from _areas(entry, around, numbers)
     elif isinstance(node, dict):
-        own = around.inside(node, numbers)
+        feature = around.inside(node, numbers)
         for rings in _polygons(node):
             points = [_points(ring) for ring in rings]
-            yield own.kind, Area(points, own.class_name, own.name, own.number)
+            yield feature.kind, Area(points, feature.class_name, feature.name, feature.number)
         for key in ("features", "geometries", "geometry"):
-            yield from _areas(node.get(key), own, numbers)
+            yield from _areas(node.get(key), feature, numbers)
 
 
 def _polygons(node: dict[str, Any]) -> list[Any]:
@@ -177,10 +177,10 @@ def _polygons(node: dict[str, Any]) -> list[Any]:
 
 
 def _class(facts: dict[str, Any]) -> str:
-    found = facts.get("classification") or ""
-    if isinstance(found, dict):
-        found = found.get("name") or ": ".join(map(str, found.get("names") or []))
-    return str(found)
+    value = facts.get("classification") or ""
+    if isinstance(value, dict):
+        value = value.get("name") or ": ".join(map(str, value.get("names") or []))
+    return str(value)
 
 
 def _points(ring: Any) -> Ring:

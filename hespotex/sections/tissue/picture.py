@@ -89,8 +89,8 @@ def _of_plain(path: Path) -> Mask:
 def _palette(file: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Colours (256, 3) and opacity (256,) of the indices."""
     rgb = np.zeros((256, 3), np.uint8)
-    told = np.array(file.getpalette() or [], np.uint8).reshape(-1, 3)
-    rgb[: len(told)] = told
+    colours = np.array(file.getpalette() or [], np.uint8).reshape(-1, 3)
+    rgb[: len(colours)] = colours
     alpha = np.full(256, 255, np.uint8)
     clear = file.info.get("transparency")
     if isinstance(clear, int):
@@ -151,9 +151,9 @@ def _indexed(
         return np.asarray(alpha[index] > 0)
     black = (rgb[used] == 0).all(axis=1)
     if black.any() and not np.array_equal(black, used == 0):
-        shown = ", ".join(f"{i}: {tuple(int(v) for v in rgb[i])}" for i in used[:4])
+        colours = ", ".join(f"{i}: {tuple(int(v) for v in rgb[i])}" for i in used[:4])
         raise InputError(
-            f"{path}: of an indexed mask index 0 is the background, but so is black, found {shown};"
-            f" {AS_GREY}"
+            f"{path}: of an indexed mask index 0 is the background, but so is black, found"
+            f" {colours}; {AS_GREY}"
         )
     return np.asarray(index > 0)

@@ -35,7 +35,7 @@ def checked_csr(
     Raises:
         InputError: saying which part is wrong.
     """
-    data, indices, indptr = (np.asarray(part) for part in (data, indices, indptr))
+    data, indices, indptr = (np.asarray(array) for array in (data, indices, indptr))
     check_parts(data, indices, indptr, shape, where)
     matrix = sparse.csr_matrix((data, indices, indptr), shape=shape)
     matrix.check_format(full_check=True)
@@ -113,8 +113,8 @@ def as_csr(matrix: Any, where: str) -> sparse.csr_matrix:
     if not sparse.issparse(matrix):
         matrix = np.asarray(matrix)
         if matrix.ndim != 2 or matrix.dtype.kind not in "iufb":
-            found = f"{matrix.ndim} dimensions of {matrix.dtype}"
-            raise InputError(f"{where}: expected a matrix of numbers, found {found}")
+            kind = f"{matrix.ndim} dimensions of {matrix.dtype}"
+            raise InputError(f"{where}: expected a matrix of numbers, found {kind}")
     return sparse.csr_matrix(matrix)
 
 
@@ -182,8 +182,8 @@ def raw_counts(
 
 def whole(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Which values can be raw counts: finite, not negative, whole."""
-    found = np.isfinite(values) & (values >= 0) & (values == np.round(values))
-    return np.asarray(found)
+    is_count = np.isfinite(values) & (values >= 0) & (values == np.round(values))
+    return np.asarray(is_count)
 
 
 def _genes(adata: ad.AnnData) -> list[str]:

@@ -46,8 +46,8 @@ COVERED = 0.25
 
 def pair_of(columns: Sequence[Any]) -> tuple[Any, Any] | None:
     """The columns that hold x and y, told by their names; None where the names do not tell."""
-    known = {str(name).strip().lower(): name for name in columns}
-    return next(((known[x], known[y]) for x, y in PAIRS if x in known and y in known), None)
+    by_name = {str(name).strip().lower(): name for name in columns}
+    return next(((by_name[x], by_name[y]) for x, y in PAIRS if x in by_name and y in by_name), None)
 
 
 def xy_of(value: Any, where: str) -> Positions:
@@ -107,8 +107,8 @@ class Frame:
 
     def settled(self) -> bool:
         """Whether `obs` names the very same positions as px of the full-resolution image."""
-        told = self._told(FULLRES)
-        return told is not None and np.allclose(told, self.pos, atol=1.0)
+        full = self._columns(FULLRES)
+        return full is not None and np.allclose(full, self.pos, atol=1.0)
 
     def check_file(self) -> None:
         """Refuse positions that the file itself contradicts.
@@ -126,7 +126,7 @@ class Frame:
         """Refuse positions that mirror the array: x and y were exchanged, or the image is
         mirrored.
         """
-        array = self._told(ARRAY)
+        array = self._columns(ARRAY)
         if self.settled() or array is None or len(array) < 6:
             return
         design = np.c_[array, np.ones(len(array))]
@@ -153,15 +153,15 @@ class Frame:
 
     def others(self, size: tuple[int, int]) -> dict[str, Positions]:
         """Positions as they would be, if they had been written in another frame."""
-        found = {"with x and y exchanged": self.pos[:, ::-1]}
+        frames = {"with x and y exchanged": self.pos[:, ::-1]}
         for name in ("tissue_hires_scalef", "tissue_lowres_scalef"):
             factor = as_number(self.factors.get(name))
             if factor and 0 < factor < 1:
-                found[f"divided by {name} ({factor:g})"] = self.pos / factor
+                frames[f"divided by {name} ({factor:g})"] = self.pos / factor
         if (stretch := self._stretch(size)) is not None:
-            found[f"times {stretch:.3g}"] = self.pos * stretch
-        inside = {words: pos for words, pos in found.items() if (pos <= size).all()}
-        return {words: pos for words, pos in inside.items() if (pos >= 0).all()}
+            frames[f"times {stretch:.3g}"] = self.pos * stretch
+        inside = {label: pos for label, pos in frames.items() if (pos <= size).all()}
+        return {label: pos for label, pos in inside.items() if (pos >= 0).all()}
 
     def _stretch(self, size: tuple[int, int]) -> float | None:
         """What fits spots in the upper left corner to the image; None where they are not there."""
@@ -180,18 +180,20 @@ class Frame:
 
     def _check_columns(self) -> None:
         for names in (FULLRES, ARRAY):
-            told = self._told(names)
-            if told is None or np.ptp(told, axis=0).min() == 0:
+            columns = self._columns(names)
+            if columns is None or np.ptp(columns, axis=0).min() == 0:
                 continue
-            if names == FULLRES and np.allclose(told[:, ::-1], self.pos, atol=1.0):
+            if names == FULLRES and np.allclose(columns[:, ::-1], self.pos, atol=1.0):
                 self.refuse(f"x and y are exchanged: obs has them as {names[0]}, {names[1]}")
-            if names == ARRAY and any(np.allclose(t, self.pos) for t in (told, told[:, ::-1])):
+            if names == ARRAY and any(
+                np.allclose(t, self.pos) for t in (columns, columns[:, ::-1])
+            ):
                 self.refuse("the positions are those on the array (array_col, array_row), not px")
-            ratio = float(np.median(self.pos.sum(axis=1) / np.maximum(told.sum(axis=1), 1e-9)))
+            ratio = float(np.median(self.pos.sum(axis=1) / np.maximum(columns.sum(axis=1), 1e-9)))
             if (
                 names == FULLRES
                 and abs(ratio - 1) > 0.02
-                and np.allclose(told * ratio, self.pos, atol=1.0 * abs(ratio))
+                and np.allclose(columns * ratio, self.pos, atol=1.0 * abs(ratio))
             ):
                 self.refuse(
                     f"the positions are those of obs {names[0]}, {names[1]} times {ratio:.3g}"
@@ -211,20 +213,20 @@ class Frame:
                 f" array{perhaps}"
             )
 
-    def _told(self, names: tuple[str, str]) -> Positions | None:
+    def _columns(self, names: tuple[str, str]) -> Positions | None:
         """Two columns of `obs` as numbers; None where they are not there, or not numbers."""
         if not set(names) <= set(self.obs):
             return None
         try:
-            told = self.obs[list(names)].to_numpy(dtype=np.float64)
+            values = self.obs[list(names)].to_numpy(dtype=np.float64)
         except (TypeError, ValueError):
             return None
-        return told if np.isfinite(told).all() and len(told) else None
+        return values if np.isfinite(values).all() and len(values) else None
 
-    def refuse(self, what: str) -> None:
+    def refuse(self, fault: str) -> None:
         """Raise what is wrong with the positions, and the way out."""
         raise InputError(
-            f"{self.section_id}: {what}. Expected px of the full-resolution image, x then y; put"
+            f"{self.section_id}: {fault}. Expected px of the full-resolution image, x then y; put"
             f" the positions right, or take them as they are with {self.override}"
         )
 
@@ -246,7 +248,7 @@ def check_on_tissue(
     if share < CLEAR[0]:
         return
     others = frame.others(size)
-    stretched = [words for words in others if words.startswith("times")]
+    stretched = [label for label in others if label.startswith("times")]
     low = frame.pos.min(axis=0)
     high = frame.pos.max(axis=0)
     width, height = np.ceil((low + high) * scale).astype(int)
@@ -257,15 +259,17 @@ def check_on_tissue(
         )
     if share > CLEAR[1]:  # no glass to tell by
         return
-    given = _on(mask, scale, frame.pos)
-    if given >= ENOUGH:
+    on_tissue = _on(mask, scale, frame.pos)
+    if on_tissue >= ENOUGH:
         return
-    shares = {words: _on(mask, scale, pos) for words, pos in others.items()}
-    best = max(shares, key=lambda words: shares[words], default=None)
-    if best is not None and shares[best] >= given + CLEARLY:
-        frame.refuse(f"{given:.0%} of the spots lie on tissue; {best}, {shares[best]:.0%} would")
-    if given < LEAST:
-        frame.refuse(f"only {given:.0%} of the spots lie on tissue")
+    shares = {label: _on(mask, scale, pos) for label, pos in others.items()}
+    best = max(shares, key=lambda label: shares[label], default=None)
+    if best is not None and shares[best] >= on_tissue + CLEARLY:
+        frame.refuse(
+            f"{on_tissue:.0%} of the spots lie on tissue; {best}, {shares[best]:.0%} would"
+        )
+    if on_tissue < LEAST:
+        frame.refuse(f"only {on_tissue:.0%} of the spots lie on tissue")
 
 
 def _on(mask: NDArray[np.bool_], scale: float, pos: Positions) -> float:

@@ -43,9 +43,9 @@ def check_full_resolution(
     factor = _factor(scale)
     extent = pos_px.max(axis=0)
     expected = np.array(image_facts(hires)[0]) / factor if hires and factor < 1 else extent
-    named = image.stem.endswith(PICTURES) and factor < 1
+    has_their_name = image.stem.endswith(PICTURES) and factor < 1
     small = bool((extent > size).any()) and max(size) < 0.9 * expected.max()
-    if named or small:
+    if has_their_name or small:
         raise InputError(
             f"{section_id}: {image} of {size[0]} x {size[1]} px is a downsampled picture, such as"
             " Space Ranger's tissue_hires_image.png: the spots were placed on an image of about"

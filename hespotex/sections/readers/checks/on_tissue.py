@@ -55,8 +55,8 @@ def spots_on_tissue(
     if not column or (column not in table and column == COLUMN):
         return np.ones(len(table), dtype=bool)
     if column not in table:
-        found = [str(name) for name in table]
-        raise InputError(f"{section_id}: no column {column!r}, found {found[:20]}; {way_out}")
+        columns = [str(name) for name in table]
+        raise InputError(f"{section_id}: no column {column!r}, found {columns[:20]}; {way_out}")
     keep = yes_or_no(table[column], f"{section_id}: {column}", way_out)
     if len(keep) and not keep.any():
         raise InputError(f"{section_id}: {column} puts no spot on tissue; {way_out}")

@@ -33,10 +33,10 @@ FAILED = (
 )
 
 
-def download_folders(wanted: Sequence[str] | None, source: str) -> list[str]:
-    """Folders to fetch: `st`, `metadata` and the wanted ones: by default what `source` needs."""
+def download_folders(folders: Sequence[str] | None, source: str) -> list[str]:
+    """Folders to fetch: `st`, `metadata` and those given: by default what `source` needs."""
     return list(
-        dict.fromkeys([*ALWAYS, *(wanted or ["patches" if source == "patches" else "wsis"])])
+        dict.fromkeys([*ALWAYS, *(folders or ["patches" if source == "patches" else "wsis"])])
     )
 
 
@@ -73,12 +73,12 @@ def fetch(
         raise InputError(
             f"no sample table HEST_v*.csv came from {PAGE} into {root}; fetch it by hand"
         )
-    chosen = select_ids(table, select or {})
+    ids = select_ids(table, select or {})
     if sections:
-        chosen = [name for name in select_ids(table, {"ids": list(sections)}) if name in chosen]
-    absent = [name for name in chosen if lacking(root, name, folders)]
-    sections_chosen = counted(len(chosen), "section")
-    log.info("HEST-1k: %s chosen, %d to fetch into %s", sections_chosen, len(absent), root)
+        ids = [name for name in select_ids(table, {"ids": list(sections)}) if name in ids]
+    absent = [name for name in ids if lacking(root, name, folders)]
+    n_sections = counted(len(ids), "section")
+    log.info("HEST-1k: %s chosen, %d to fetch into %s", n_sections, len(absent), root)
     if absent:
         _fetch_sections(root, absent, folders)
 
@@ -96,27 +96,27 @@ def patterns(ids: Sequence[str], folders: Sequence[str]) -> list[str]:
 def _fetch_table(root: Path) -> None:
     import huggingface_hub as hub
 
-    names = _asked(hub.list_repo_files, REPOSITORY, repo_type="dataset")
+    names = _ask_hub(hub.list_repo_files, REPOSITORY, repo_type="dataset")
     name = newest_table(names)
     if name is None:
         raise InputError(f"{PAGE} holds no sample table HEST_v*.csv; put one into {root}")
-    _asked(hub.hf_hub_download, REPOSITORY, name, repo_type="dataset", local_dir=root)
+    _ask_hub(hub.hf_hub_download, REPOSITORY, name, repo_type="dataset", local_dir=root)
 
 
 def _fetch_sections(root: Path, ids: list[str], folders: Sequence[str]) -> None:
     import huggingface_hub as hub
 
-    wanted = patterns(ids, folders)
-    _asked(
+    globs = patterns(ids, folders)
+    _ask_hub(
         hub.snapshot_download,
         repo_id=REPOSITORY,
         repo_type="dataset",
         local_dir=root,
-        allow_patterns=wanted,
+        allow_patterns=globs,
     )
-    if missing := [name for name in ids if lacking(root, name, ALWAYS)]:
+    if absent := [name for name in ids if lacking(root, name, ALWAYS)]:
         raise InputError(
-            f"after the download {root} still lacks st/ or metadata/ of {missing}: either {PAGE}"
+            f"after the download {root} still lacks st/ or metadata/ of {absent}: either {PAGE}"
             " does not hold them, or the network failed meanwhile. Run the same command again: it"
             " goes on where it stopped"
         )
@@ -125,6 +125,6 @@ def _fetch_sections(root: Path, ids: list[str], folders: Sequence[str]) -> None:
             log.warning("%s: the hub has nothing in %s", name, empty)
 
 
-def _asked(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _ask_hub(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The answer of the hub's client, its errors in words."""
     return ask(partial(call, *args, **kwargs), NO_ACCESS, FAILED)

@@ -92,16 +92,16 @@ class HestReader:
         """Sections of `st/` that both `sections` and `select` name."""
         root = existing_folder(self.root, "data.reader.root")
         folder = existing_folder(root / "st", "data.reader.root")
-        found = list(h5ads_in(folder))
-        if not found:
+        on_disk = list(h5ads_in(folder))
+        if not on_disk:
             raise InputError(
                 f"no h5ad file in {folder}: is data.reader.root the folder that holds st/,"
                 " metadata/ and wsis/?"
             )
-        asked = chosen(dict.fromkeys(found), sections, folder)
+        in_config = chosen(dict.fromkeys(on_disk), sections, folder)
         self.table = read_sample_table(self.root)
-        selected = self._selected(found, select or {}) if selects(select) else found
-        names = [name for name in selected if name in asked]
+        selected = self._selected(on_disk, select or {}) if selects(select) else on_disk
+        names = [name for name in selected if name in in_config]
         if not names:
             raise InputError(
                 f"no section is in both data.reader.sections={sections} and data.select={select}"
@@ -178,25 +178,25 @@ class HestReader:
             spots.frame.check_image(image, size)
         return section
 
-    def _selected(self, found: Sequence[str], select: Select) -> list[str]:
+    def _selected(self, on_disk: Sequence[str], select: Select) -> list[str]:
         """The chosen ids that are on disk; ids that were asked for by name must be."""
         table = self.table or table_from_metadata(self.root)
-        chosen = select_ids(table, select)
-        absent = sorted(set(chosen) - set(found))
-        if len(absent) == len(chosen) or (absent and selects({"ids": select.get("ids")})):
+        ids = select_ids(table, select)
+        absent = sorted(set(ids) - set(on_disk))
+        if len(absent) == len(ids) or (absent and selects({"ids": select.get("ids")})):
             raise InputError(
-                f"data.select chooses {len(chosen)} sections, of which {self.root / 'st'} lacks"
+                f"data.select chooses {len(ids)} sections, of which {self.root / 'st'} lacks"
                 f" {absent[:20]}; data.download=true fetches them"
             )
         if absent:
             log.warning(
                 "%d of %d selected sections are not in %s: %s",
                 len(absent),
-                len(chosen),
+                len(ids),
                 self.root,
                 absent[:20],
             )
-        return sorted(set(chosen) & set(found))
+        return sorted(set(ids) & set(on_disk))
 
     def _mpp(self, meta: Meta, image: Path | None) -> tuple[float, str]:
         embedded = open_image(image).mpp if image else number(meta, "pixel_size_um_embedded")

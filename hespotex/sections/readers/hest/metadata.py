@@ -65,8 +65,8 @@ def groups(meta: dict[str, Meta], pattern: str | None = None) -> dict[str, str]:
 
 
 def _patient(meta: Meta, pattern: str | None) -> str:
-    found = re.search(pattern, text(meta.get("subseries"))) if pattern else None
-    return text(meta.get("patient")) or (found[1] if found else "")
+    match = re.search(pattern, text(meta.get("subseries"))) if pattern else None
+    return text(meta.get("patient")) or (match[1] if match else "")
 
 
 def spots_um(meta: Meta, found_um: float) -> tuple[float, float]:

@@ -19,18 +19,18 @@ def find_image(root: Path, section_id: str, source: str) -> Path | None:
         InputError: `source` is "wsis" and there is none, or there are several.
     """
     paths = [root / "wsis" / f"{section_id}{suffix}" for suffix in IMAGES]
-    found = [path for path in paths if source != "patches" and path.is_file()]
-    if not found and source == "wsis":
+    images = [path for path in paths if source != "patches" and path.is_file()]
+    if not images and source == "wsis":
         raise InputError(
             f"{section_id}: no image: expected {paths[0]}; or set data.reader.source=patches"
         )
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
+    if len(images) > 1:
+        names = ", ".join(path.name for path in images)
         raise InputError(
             f"{section_id}: expected one image in {root / 'wsis'}, found {names}; move away all but"
             " the one on which the spots lie"
         )
-    return found[0] if found else None
+    return images[0] if images else None
 
 
 def array_coordinates(

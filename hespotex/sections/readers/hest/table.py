@@ -140,8 +140,8 @@ def _filter(table: SampleTable, rows: pd.DataFrame, key: str, value: Any) -> pd.
             f" {', '.join(table.rows.columns)}"
         )
     column = rows.index.to_series() if key in ("ids", "exclude") else rows[key]
-    known = table.rows.index if key in ("ids", "exclude") else table.rows[key].unique()
-    _check_known(table, key, values, sorted(str(name) for name in known if name))
+    choices = table.rows.index if key in ("ids", "exclude") else table.rows[key].unique()
+    _check_known(table, key, values, sorted(str(name) for name in choices if name))
     hit = column.str.lower().isin([item.lower() for item in values])
     return rows[~hit if key == "exclude" else hit]
 
@@ -150,19 +150,19 @@ def _texts(value: Any) -> list[str]:
     return [text(item) for item in (value if isinstance(value, list | tuple) else [value])]
 
 
-def _check_known(table: SampleTable, key: str, values: list[str], known: list[str]) -> None:
-    lower = {name.lower(): name for name in known}
+def _check_known(table: SampleTable, key: str, values: list[str], choices: list[str]) -> None:
+    lower = {name.lower(): name for name in choices}
     for value in values:
         if value.lower() not in lower:
             near = [
                 lower[name] for name in get_close_matches(value.lower(), lower, n=5, cutoff=0.5)
             ]
-            shown = ", ".join(known[:30]) + (
-                f" and {len(known) - 30} more" if len(known) > 30 else ""
+            listing = ", ".join(choices[:30]) + (
+                f" and {len(choices) - 30} more" if len(choices) > 30 else ""
             )
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise InputError(
-                f"data.select.{key}={value!r} is not in {table.name}; {hint}Known: {shown}"
+                f"data.select.{key}={value!r} is not in {table.name}; {hint}Known: {listing}"
             )
 
 

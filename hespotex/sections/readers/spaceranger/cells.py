@@ -41,10 +41,10 @@ def read_cells(section_id: str, folder: Path) -> Spots:
     check_counts(section_id, counts, names)
     path, places = _places_in(section_id, folder)
     rows = rows_with_places(section_id, names, places.index, "cell", f"has a place in {path}")
-    kept = [names[row] for row in rows]
-    pos = places.loc[kept].to_numpy(np.float64)
+    cells = [names[row] for row in rows]
+    pos = places.loc[cells].to_numpy(np.float64)
     check_positions(section_id, pos)
-    return Spots(kept, genes, counts[rows], pos, None)
+    return Spots(cells, genes, counts[rows], pos, None)
 
 
 def _places_in(section_id: str, folder: Path) -> tuple[Path, pd.DataFrame]:
@@ -64,11 +64,11 @@ def _middles(section_id: str, mapping: Path, outs: Path) -> pd.DataFrame:
     table = read_parquet(mapping)
     table.columns = pd.Index([str(name).lower() for name in table])
     side, positions = _squares(section_id, outs)
-    wanted = [f"square_{side:03d}um", "cell_id", "in_cell"]
-    if missing := sorted(set(wanted) - set(table)):
-        raise InputError(f"{mapping}: columns missing: {missing}; found {list(table)[:20]}")
+    columns = [f"square_{side:03d}um", "cell_id", "in_cell"]
+    if absent := sorted(set(columns) - set(table)):
+        raise InputError(f"{mapping}: columns missing: {absent}; found {list(table)[:20]}")
     table = table[table["in_cell"].astype(bool)]
-    squares = [plain_id(name).removesuffix("-1") for name in table[wanted[0]]]
+    squares = [plain_id(name).removesuffix("-1") for name in table[columns[0]]]
     rows = positions.index.get_indexer(pd.Index(squares))
     xy = positions.to_numpy(np.float64)[rows[rows >= 0]]
     cells = [f"{plain_id(name).removesuffix('-1')}-1" for name in table["cell_id"][rows >= 0]]
@@ -107,10 +107,10 @@ def _centroids(shapes: list[Any]) -> NDArray[np.float64]:
 def _name(feature: dict[str, Any], number: int, path: Path) -> str:
     """`cellid_000000001-1`, of the number or of the name that the outline has."""
     properties = feature.get("properties")
-    told = plain_id(properties.get("cell_id")) if isinstance(properties, dict) else ""
-    if not told:
+    cell = plain_id(properties.get("cell_id")) if isinstance(properties, dict) else ""
+    if not cell:
         raise InputError(f"{path}: feature {number} has no cell_id among its properties")
-    return f"cellid_{int(told):09d}-1" if told.isdecimal() else told
+    return f"cellid_{int(cell):09d}-1" if cell.isdecimal() else cell
 
 
 def _shape(feature: dict[str, Any], number: int, path: Path) -> Any:
@@ -125,11 +125,11 @@ def _shape(feature: dict[str, Any], number: int, path: Path) -> Any:
 
 
 def _needed(section_id: str, folder: Path, *names: str) -> Path:
-    found = find_file(folder, *names)
-    if found is None:
+    match = find_file(folder, *names)
+    if match is None:
         here = sorted(path.name for path in folder.iterdir())[:20]
         raise InputError(
             f"{section_id}: no {' or '.join(names)} in {folder}, found {here}; copy the whole"
             " folder, or read the bins with data.reader.unit=bins"
         )
-    return found
+    return match

@@ -59,11 +59,15 @@ def read_spots(section_id: str, outs: Path) -> Spots:
     inside = positions[positions["in_tissue"]]
     lacks = f"is among the spots under tissue in {outs}"
     rows = rows_with_places(section_id, barcodes, inside.index, "barcode", lacks)
-    kept = inside.loc[[barcodes[row] for row in rows]]
-    pos = kept[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(float)
+    spots = inside.loc[[barcodes[row] for row in rows]]
+    pos = spots[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(float)
     check_positions(section_id, pos)
     return Spots(
-        list(kept.index), genes, counts[rows], pos, kept[["array_col", "array_row"]].to_numpy(float)
+        list(spots.index),
+        genes,
+        counts[rows],
+        pos,
+        spots[["array_col", "array_row"]].to_numpy(float),
     )
 
 
@@ -82,9 +86,9 @@ def read_positions(path: Path) -> pd.DataFrame:
         InputError: no such table, or cells that are no numbers.
     """
     table = read_parquet(path) if path.suffix == ".parquet" else _positions_of_text(path)
-    if missing := set(COLUMNS) - set(table):
-        found = [str(name) for name in table][:20]
-        raise InputError(f"{path}: columns missing: {sorted(missing)}; found {found}")
+    if absent := set(COLUMNS) - set(table):
+        columns = [str(name) for name in table][:20]
+        raise InputError(f"{path}: columns missing: {sorted(absent)}; found {columns}")
     numbers = {name: numbers_of(table, name, str(path)) for name in COLUMNS[2:]}
     inside = yes_or_no(table["in_tissue"], f"{path}: in_tissue", "put the column in_tissue right")
     names = pd.Index([plain_id(barcode) for barcode in table["barcode"]])

@@ -16,18 +16,18 @@ def find_file(outs: Path, *names: str) -> Path | None:
         for p in sorted(folder.iterdir())
     ]
     for name in names:
-        found = [
+        matches = [
             p
             for p in entries
             if (plain := p.name.removesuffix(".gz")) == name or plain.endswith(f"_{name}")
         ]
-        if len(found) > 1:
+        if len(matches) > 1:
             raise InputError(
-                f"several files could be {name} in {outs}: {[p.name for p in found]}; give each"
+                f"several files could be {name} in {outs}: {[p.name for p in matches]}; give each"
                 " sample its folder"
             )
-        if found:
-            return found[0]
+        if matches:
+            return matches[0]
     return None
 
 

@@ -34,7 +34,7 @@ def read_matrix(path: Path) -> tuple[sparse.csr_matrix, list[str], list[str]]:
     Raises:
         InputError: no such matrix, a broken one, or one without genes.
     """
-    with _in_words(path):
+    with _readable(path):
         counts, barcodes, features = _from_mtx(path) if path.is_dir() else _from_h5(path)
     genes = np.flatnonzero(features["type"] == GENES)
     if not len(genes) and len(features):
@@ -46,7 +46,7 @@ def read_matrix(path: Path) -> tuple[sparse.csr_matrix, list[str], list[str]]:
 
 def matrix_genes(path: Path) -> Genes:
     """The genes of a matrix with their Ensembl ids; the counts are not looked at."""
-    with _in_words(path):
+    with _readable(path):
         if path.is_dir():
             features = _features_of_mtx(path)
         else:
@@ -57,7 +57,7 @@ def matrix_genes(path: Path) -> Genes:
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def _readable(path: Path) -> Iterator[None]:
     """h5py, gzip and SciPy raise many kinds for a broken file."""
     try:
         yield
@@ -74,11 +74,11 @@ def _from_h5(path: Path) -> tuple[sparse.csr_matrix, list[str], pd.DataFrame]:
     with open_hdf5(path) as file:
         group: Any = file["matrix"]
         n_genes, n_spots = (int(n) for n in group["shape"][:])
-        parts = (group["data"][:], group["indices"][:], group["indptr"][:])
+        arrays = (group["data"][:], group["indices"][:], group["indptr"][:])
         barcodes = _words(group["barcodes"])
         names = _words(group["features/name"])
         types = _words(group["features/feature_type"])
-    counts = checked_csr(*parts, (n_spots, n_genes), f"{path}: matrix")  # stored by spot
+    counts = checked_csr(*arrays, (n_spots, n_genes), f"{path}: matrix")  # stored by spot
     if len(barcodes) != n_spots or len(names) != n_genes or len(types) != n_genes:
         raise InputError(
             f"{path}: matrix of {n_spots} spots and {n_genes} features, but {len(barcodes)}"

@@ -47,16 +47,16 @@ def _opened(path: Path) -> IO[str]:
 
 def _head(path: Path, file: IO[str]) -> tuple[tuple[int, int], int]:
     """Rows and columns, and the number of entries; the file stands behind them."""
-    words = file.readline().lower().split()
+    banner = file.readline().lower().split()
     kinds = {"real", "integer", "double"}
     if (
-        words[:3] != ["%%matrixmarket", "matrix", "coordinate"]
-        or set(words[3:4]) - kinds
-        or words[4:5] != ["general"]
+        banner[:3] != ["%%matrixmarket", "matrix", "coordinate"]
+        or set(banner[3:4]) - kinds
+        or banner[4:5] != ["general"]
     ):
         raise InputError(
             f"{path}: expected %%MatrixMarket matrix coordinate integer general, found"
-            f" {' '.join(words)[:80]!r}"
+            f" {' '.join(banner)[:80]!r}"
         )
     line = file.readline()
     while line.startswith("%") or (line and not line.strip()):

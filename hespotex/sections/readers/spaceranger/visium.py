@@ -81,10 +81,10 @@ class VisiumReader:
         )
         size, embedded = image_facts(image)
         check_full_resolution(section_id, image, size, folder, scale, spots.pos_px)
-        told = as_number(scale.get("microns_per_pixel"))  # Visium HD has it
+        stored_mpp = as_number(scale.get("microns_per_pixel"))  # Visium HD has it
         choices = [
             (self.mpp, "data.reader.mpp"),
-            (told if believable(told) else None, "scalefactors_json.json"),
+            (stored_mpp if believable(stored_mpp) else None, "scalefactors_json.json"),
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         mpp, source = choose_mpp(section_id, choices, *self._ruler(outs, spots))
@@ -125,16 +125,16 @@ class VisiumReader:
             *(p for f in sorted(root.iterdir()) if f.is_dir() for p in (f, f / "outs")),
         ]
         outs = [folder for folder in folders if folder.is_dir() and self._is_outs(folder)]
-        found = by_id(
+        outs_by_id = by_id(
             ((_name(folder), folder) for folder in outs),
             f"folders of one name in {root}",
             "rename one, or set data.reader.root to one of them",
         )
-        if not found:
+        if not outs_by_id:
             raise InputError(
                 f"no {self._layout()} in {root} or in folders inside it; set data.reader.root=PATH"
             )
-        return found
+        return outs_by_id
 
     def _layout(self) -> str:
         return (
@@ -146,7 +146,7 @@ class VisiumReader:
         """The one image in `outs/` or in the sample folder around it, or the one of the section's
         name further up.
         """
-        found = [
+        images = [
             *images_in(outs),
             *(
                 images_in(outs.parent)
@@ -154,14 +154,14 @@ class VisiumReader:
                 else images_of(outs.parent, section_id)
             ),
         ]
-        found = [path for path in found if not path.stem.endswith(PICTURES)]
-        if not found:
+        images = [path for path in images if not path.stem.endswith(PICTURES)]
+        if not images:
             raise InputError(
                 f"{section_id}: outs/ does not hold the full-resolution microscope image, and there"
                 f" is none beside {outs}; set {KEY} to the image that spaceranger was given (a"
                 f" folder with {section_id}.tif, {{ID: PATH}}, or one path)"
             )
-        return one_image(section_id, found, outs)
+        return one_image(section_id, images, outs)
 
 
 def _name(outs: Path) -> str:

@@ -74,8 +74,8 @@ class VisiumHDReader(VisiumReader):
         """`segmented_outputs/`, where cells are asked for and there; says where they are not."""
         if self.unit == "bins":
             return None
-        found = find_file(outs, CELLS)
-        if found is None and say:
+        path = find_file(outs, CELLS)
+        if path is None and say:
             log.warning(
                 "%s: no %s in %s: bins of %d um are read instead of cells",
                 section_id,
@@ -83,7 +83,7 @@ class VisiumHDReader(VisiumReader):
                 outs,
                 self.bin_um,
             )
-        return found
+        return path
 
     def _ruler(self, outs: Path, spots: Spots) -> tuple[float, float | None]:
         """Cells are no ruler: the bins beside them are, where they were kept."""
@@ -102,16 +102,17 @@ class VisiumHDReader(VisiumReader):
         binned = need_file(outs, "binned_outputs")
         folder = binned / f"square_{self.bin_um:03d}um"
         if not folder.is_dir():
-            found = sorted(p.name for p in binned.iterdir())
+            bins = sorted(p.name for p in binned.iterdir())
             raise InputError(
-                f"{section_id}: no {folder.name} in {binned}, found {found}; set data.reader.bin_um"
+                f"{section_id}: no {folder.name} in {binned}, found {bins}; set data.reader.bin_um"
             )
-        told = read_json(need_file(folder, "scalefactors_json.json")).get(
+        bin_um = read_json(need_file(folder, "scalefactors_json.json")).get(
             "bin_size_um", self.bin_um
         )
-        if told != self.bin_um:
+        if bin_um != self.bin_um:
             raise InputError(
-                f"{folder}: expected bins of {self.bin_um} um, but the scale factors say {told} um"
+                f"{folder}: expected bins of {self.bin_um} um, but the scale factors say"
+                f" {bin_um} um"
             )
         return folder
 

@@ -89,13 +89,13 @@ def read_alignment(section_id: str, path: Path, pixel_um: float) -> Alignment:
             f"{section_id}: {path}: it squeezes the H&E, by {long:.3g} along one side and"
             f" {short:.3g} along the other; {EXPORT}"
         )
-    found = Alignment(matrix, pixel_um, path)
-    if not believable(found.mpp):
+    alignment = Alignment(matrix, pixel_um, path)
+    if not believable(alignment.mpp):
         raise InputError(
-            f"{section_id}: {path}: it makes H&E px of {found.mpp:g} um; is it in the other"
+            f"{section_id}: {path}: it makes H&E px of {alignment.mpp:g} um; is it in the other"
             f" direction? Expected the matrix from H&E to Xenium: {EXPORT}"
         )
-    return found
+    return alignment
 
 
 def alignment_file(
@@ -111,9 +111,9 @@ def alignment_file(
         InputError: none, or several.
     """
     if isinstance(alignments, Mapping):
-        named = typed_keys(alignments, list(section_ids))
-        if section_id in named:
-            return _existing(section_id, Path(str(named[section_id])))
+        paths = typed_keys(alignments, list(section_ids))
+        if section_id in paths:
+            return _existing(section_id, Path(str(paths[section_id])))
     elif alignments and len(section_ids) == 1:
         return _existing(section_id, Path(alignments))
     elif alignments:
@@ -121,28 +121,28 @@ def alignment_file(
             f"{KEY}={alignments} is one file, but there are {len(section_ids)} sections; give {{ID:"
             " PATH,...}"
         )
-    found = _alignments_in(bundle) or [
+    files = _alignments_in(bundle) or [
         path
         for path in _alignments_in(image.parent)
         if path.name.startswith((section_id, image.name.split("_he_image")[0]))
     ]
-    if len(found) > 1:
-        names = [path.name for path in found]
+    if len(files) > 1:
+        names = [path.name for path in files]
         raise InputError(f"{section_id}: several alignments of the H&E: {names}; choose with {KEY}")
-    if not found:
+    if not files:
         raise InputError(
             f"{section_id}: no alignment of the H&E in {bundle} or beside {image}: expected"
             f" *imagealignment.csv, 3 x 3 numbers; {EXPORT}"
         )
-    return found[0]
+    return files[0]
 
 
 def _alignments_in(folder: Path) -> list[Path]:
     """`Sample_he_imagealignment.csv` and the like, and `matrix.csv`, as Xenium Explorer has it."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() == ".csv")
+    files = (path for path in folder.iterdir() if path.suffix.lower() == ".csv")
     return sorted(
         path
-        for path in found
+        for path in files
         if not path.name.startswith(".")
         and ("alignment" in path.name.lower() or path.name.lower() == "matrix.csv")
     )

@@ -41,10 +41,10 @@ def pixel_um(bundle: Path) -> float:
         InputError: no experiment file, or one that does not tell.
     """
     path = bundle / EXPERIMENT
-    told = as_number(read_json(path).get("pixel_size"))
-    if told is None or not SMALLEST_UM <= told <= LARGEST_UM:
-        raise InputError(f"{path}: pixel_size is {told}, expected um per px, such as 0.2125")
-    return told
+    size_um = as_number(read_json(path).get("pixel_size"))
+    if size_um is None or not SMALLEST_UM <= size_um <= LARGEST_UM:
+        raise InputError(f"{path}: pixel_size is {size_um}, expected um per px, such as 0.2125")
+    return size_um
 
 
 def matrix_of(bundle: Path) -> Path:
@@ -53,14 +53,14 @@ def matrix_of(bundle: Path) -> Path:
     Raises:
         InputError: there is neither.
     """
-    found = find_file(bundle, f"{MATRIX}.h5", MATRIX)
-    if found is None:
+    match = find_file(bundle, f"{MATRIX}.h5", MATRIX)
+    if match is None:
         here = sorted(path.name for path in bundle.iterdir())[:20]
         raise InputError(
             f"no {MATRIX}.h5 or {MATRIX}/ in {bundle}, found {here}; the zarr.zip and tar.gz of the"
             " same name are not read: unpack the tar.gz, or copy the h5"
         )
-    return found
+    return match
 
 
 def read_cells(
@@ -77,19 +77,19 @@ def read_cells(
     path = _table_file(bundle, "cells")
     places = _places(path)
     rows = rows_with_places(section_id, names, places.index, "cell", f"has a place in {path}")
-    kept = [names[row] for row in rows]
-    pos = places.loc[kept].to_numpy(np.float64)
+    cells = [names[row] for row in rows]
+    pos = places.loc[cells].to_numpy(np.float64)
     check_positions(section_id, pos)
-    return counts[rows], kept, genes, pos
+    return counts[rows], cells, genes, pos
 
 
 def _places(path: Path) -> pd.DataFrame:
     """Centroids in um, by the name of the cell; ids are text, bytes or numbers, as of version."""
     table = _table(path)
     columns = ["cell_id", "x_centroid", "y_centroid"]
-    if missing := sorted(set(columns) - set(table)):
-        found = [str(name) for name in table][:20]
-        raise InputError(f"{path}: columns missing: {missing}; found {found}")
+    if absent := sorted(set(columns) - set(table)):
+        header = [str(name) for name in table][:20]
+        raise InputError(f"{path}: columns missing: {absent}; found {header}")
     names = [plain_id(value) for value in table["cell_id"]]
     check_unique(names, f"cells of {path}", "leave one line for each cell")
     places = {name: numbers_of(table, name, str(path)) for name in columns[1:]}
@@ -135,11 +135,11 @@ def _parts(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
 
 def _table_file(bundle: Path, name: str, way_out: str = "") -> Path:
     """`name.parquet`, `name.csv` or `name.csv.gz`."""
-    found = find_file(bundle, f"{name}.parquet", f"{name}.csv")
-    if found is None:
+    match = find_file(bundle, f"{name}.parquet", f"{name}.csv")
+    if match is None:
         here = sorted(path.name for path in bundle.iterdir())[:20]
         raise InputError(f"no {name}.parquet or {name}.csv.gz in {bundle}, found {here}{way_out}")
-    return found
+    return match
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -154,8 +154,8 @@ class XeniumReader:
         if self.unit == "cells":
             keep = np.asarray(((pos >= 0) & (pos <= size)).all(axis=1))
             _check_outside(section_id, "cells", keep.sum(), len(keep), alignment)
-            kept = [name for name, one in zip(names, keep, strict=True) if one]
-            return Spots(kept, genes, counts[keep], pos[keep])
+            cells = [name for name, one in zip(names, keep, strict=True) if one]
+            return Spots(cells, genes, counts[keep], pos[keep])
         keep = squares.inside(pos)
         _check_outside(section_id, "cells", keep.sum(), len(keep), alignment)
         pooled, numbers = pool_rows(counts[keep], squares.numbers(pos[keep]))
@@ -165,15 +165,15 @@ class XeniumReader:
         self, section_id: str, bundle: Path, alignment: Alignment, squares: Squares
     ) -> Spots:
         genes = list(matrix_genes(matrix_of(bundle)).names)
-        seen = np.zeros(2, dtype=np.int64)  # on the image, and in all
-        parts = []
+        totals = np.zeros(2, dtype=np.int64)  # on the image, and in all
+        batches = []
         for names, um in transcripts(bundle, self.min_quality):
             pos = alignment.to_px(um)
             keep = squares.inside(pos)
-            seen += [keep.sum(), len(keep)]
-            parts.append((names[keep], squares.numbers(pos[keep])))
-        _check_outside(section_id, "transcripts", int(seen[0]), int(seen[1]), alignment)
-        pooled, numbers = pool_transcripts(parts, genes)
+            totals += [keep.sum(), len(keep)]
+            batches.append((names[keep], squares.numbers(pos[keep])))
+        _check_outside(section_id, "transcripts", int(totals[0]), int(totals[1]), alignment)
+        pooled, numbers = pool_transcripts(batches, genes)
         return _as_spots(genes, pooled, numbers, squares)
 
     def _image(self, section_id: str, bundle: Path) -> Path:
@@ -182,11 +182,11 @@ class XeniumReader:
         if configured:
             return configured
         around = bundle.parent if bundle.name == "outs" else bundle
-        found = [path for path in images_in(bundle) if not path.name.startswith(MORPHOLOGY)]
-        found = found or (images_in(around) if around != bundle else [])
-        found = found or images_of(around.parent, section_id, self._bundles)
-        named = [path for path in found if "he_image" in path.name.lower()]
-        return one_image(section_id, named or found, bundle)
+        images = [path for path in images_in(bundle) if not path.name.startswith(MORPHOLOGY)]
+        images = images or (images_in(around) if around != bundle else [])
+        images = images or images_of(around.parent, section_id, self._bundles)
+        he_images = [path for path in images if "he_image" in path.name.lower()]
+        return one_image(section_id, he_images or images, bundle)
 
 
 def _check_options(unit: str, spot_um: float, counts: str) -> None:
@@ -201,7 +201,7 @@ def _check_options(unit: str, spot_um: float, counts: str) -> None:
 
 
 def _check_outside(
-    section_id: str, what: str, n_inside: int, n_all: int, alignment: Alignment
+    section_id: str, label: str, n_inside: int, n_all: int, alignment: Alignment
 ) -> None:
     """Say how many are left out.
 
@@ -211,13 +211,13 @@ def _check_outside(
     n_outside = n_all - n_inside
     if not n_inside or n_outside > MOST_OUTSIDE * n_all:
         raise InputError(
-            f"{section_id}: {n_outside} of {n_all} {what} lie outside the image by the alignment"
+            f"{section_id}: {n_outside} of {n_all} {label} lie outside the image by the alignment"
             f" {alignment.file}: is it of this image, from H&E to Xenium? The other direction puts"
             " cells far away, too"
         )
     if n_outside:
         message = "%s: %d of %d %s lie outside the image: left out"
-        log.info(message, section_id, n_outside, n_all, what)
+        log.info(message, section_id, n_outside, n_all, label)
 
 
 def _as_spots(
@@ -234,17 +234,17 @@ def _find(root: Path) -> dict[str, Path]:
     folders = [root, root / "outs"]
     folders += [p for f in sorted(root.iterdir()) if f.is_dir() for p in (f, f / "outs")]
     bundles = dict.fromkeys(path for path in folders if (path / EXPERIMENT).is_file())
-    found = by_id(
+    bundles_by_id = by_id(
         ((_name(path), path) for path in bundles),
         f"bundles of one name in {root}",
         "rename one, or set data.reader.root to one of them",
     )
-    if not found:
+    if not bundles_by_id:
         raise InputError(
             f"no Xenium bundle (a folder with {EXPERIMENT}) in {root} or in folders inside it; set"
             " data.reader.root=PATH"
         )
-    return found
+    return bundles_by_id
 
 
 def _name(bundle: Path) -> str:

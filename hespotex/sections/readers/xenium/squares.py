@@ -55,21 +55,22 @@ def pool_rows(counts: sparse.csr_matrix, square: Numbers) -> tuple[sparse.csr_ma
 
 
 def pool_transcripts(
-    parts: Iterable[tuple[pd.Series, Numbers]], genes: Sequence[str]
+    transcripts: Iterable[tuple[pd.Series, Numbers]], genes: Sequence[str]
 ) -> tuple[sparse.csr_matrix, Numbers]:
     """Counts (n_squares, n_genes) and the squares, in order.
 
     Args:
-        parts: the gene and the square of each transcript; genes that are not listed are left out.
+        transcripts: the gene and the square of each transcript; genes that are not listed are left
+          out.
         genes: in the order of the columns.
     """
     index = pd.Index(genes)
     keys: list[Numbers] = []
     often: list[Numbers] = []
-    for names, square in parts:
+    for names, square in transcripts:
         gene = index.get_indexer(pd.Index(names))
-        known = gene >= 0
-        key, n = np.unique(square[known] * len(genes) + gene[known], return_counts=True)
+        is_listed = gene >= 0
+        key, n = np.unique(square[is_listed] * len(genes) + gene[is_listed], return_counts=True)
         keys.append(key)
         often.append(n)
     key = np.concatenate([*keys, np.zeros(0, dtype=np.int64)])
