@@ -88,7 +88,9 @@ class Predictor:
         sections = self.ensemble.sections_seen()
         groups = {str(facts.get("group", "unknown")) for facts in sections.values()}
         tissue = f" of {self.remarks['tissue']}" if "tissue" in self.remarks else ""
-        trained_on = f"{counted(len(sections), 'section')} of {counted(len(groups), 'group')}{tissue}"
+        trained_on = (
+            f"{counted(len(sections), 'section')} of {counted(len(groups), 'group')}{tissue}"
+        )
         spots = f"spots of {about['spot_diameter_um']:g} um"
         return f"{about['model']} on {about['data']}: trained on {trained_on}; {spots}"
 

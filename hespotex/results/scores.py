@@ -135,7 +135,7 @@ def _scored(
     where = layout(section.section)
     per_gene = gene_metrics(predicted, measured, where, fold.expression.lowest)
     facts = (section_id, fold.group(section_id), len(predicted), len(genes))
-    beside = beside_pearson(known, predicted)
+    beside = beside_pearson(section, predicted)
     row = (
         dict(zip(FACTS, facts, strict=True))
         | section_metrics(per_gene, predicted, measured, where)
