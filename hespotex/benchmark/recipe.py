@@ -32,8 +32,8 @@ class FoldScore:
         """Over the genes that have a value: the released code gives NaN for all as soon as one gene
         is constant.
         """
-        known = self.pcc[np.isfinite(self.pcc)]
-        return float(known.mean()) if len(known) else float("nan")
+        finite = self.pcc[np.isfinite(self.pcc)]
+        return float(finite.mean()) if len(finite) else float("nan")
 
 
 def score_fold(x_train: Floats, y_train: Floats, x_test: Floats, y_test: Floats) -> FoldScore:

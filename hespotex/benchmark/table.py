@@ -14,41 +14,41 @@ Results = dict[str, dict[str, dict[str, Any]]]  # encoder -> task -> result
 
 def read_results(folder: Path) -> Results:
     """`{encoder}/{task}.json` below a folder: all that were ever run there."""
-    found: Results = {}
+    results: Results = {}
     for path in sorted(folder.glob("*/*.json")):
-        found.setdefault(path.parent.name, {})[path.stem] = json.loads(path.read_text())
-    return found
+        results.setdefault(path.parent.name, {})[path.stem] = json.loads(path.read_text())
+    return results
 
 
 def render(results: Results) -> str:
     """Mean Pearson (standard deviation over folds), the best encoder first, and what a reader must
     know.
     """
-    tasks = sorted({task for own in results.values() for task in own})
+    tasks = sorted({task for results_by_task in results.values() for task in results_by_task})
     order = sorted(results, key=lambda name: (-len(results[name]), -average(results[name])))
     rows = [
         [name, *(_cell(results[name].get(task)) for task in tasks), f"{average(results[name]):.4f}"]
         for name in order
     ]
-    words = (
+    protocol = (
         "HEST-Benchmark protocol: log(1 + raw counts) of the task's genes, PCA (256) and ridge"
         " regression fitted on the training spots, Pearson of each gene over all test spots pooled,"
         " mean over genes, then folds (standard deviation over folds in brackets). Pooled spots of"
         " several sections correlate better than those of one: do not compare with per-section"
         " scores."
     )
-    parts = [
+    paragraphs = [
         "# HEST-Benchmark",
-        words,
+        protocol,
         markdown(["encoder", *tasks, "average"], rows),
         "\n".join(map(inert, notes(results))),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
-def average(own: dict[str, dict[str, Any]]) -> float:
+def average(results_by_task: dict[str, dict[str, Any]]) -> float:
     """Mean over the tasks that an encoder has."""
-    return float(np.mean([result["pcc_mean"] for result in own.values()]))
+    return float(np.mean([result["pcc_mean"] for result in results_by_task.values()]))
 
 
 def notes(results: Results) -> list[str]:
@@ -58,40 +58,45 @@ def notes(results: Results) -> list[str]:
     return sorted(
         {
             f"- {note}"
-            for name, own in results.items()
-            for task in own
-            for note in _notes(name, task, own[task])
+            for name, results_by_task in results.items()
+            for task in results_by_task
+            for note in _notes(name, task, results_by_task[task])
         }
     )
 
 
 def _notes(encoder: str, task: str, result: dict[str, Any]) -> list[str]:
-    found = _computed(encoder, result.get("identity", {}))
+    notes_of_task = _computed(encoder, result.get("identity", {}))
     for index, fold in enumerate(result["folds"]):
-        missing = len(result["genes"]) - fold["n_genes_scored"]
+        n_constant = len(result["genes"]) - fold["n_genes_scored"]
         where = f"{task}, fold {index}"
-        found += [f"**{where}: LEAK in the bundle's own split.** {leak}." for leak in fold["leaks"]]
-        found += [
-            f"{where}, {encoder}: {missing} constant genes left out (as released, the fold would be"
-            " NaN)."
-        ] * bool(missing)
+        notes_of_task += [
+            f"**{where}: LEAK in the bundle's own split.** {leak}." for leak in fold["leaks"]
+        ]
+        notes_of_task += [
+            f"{where}, {encoder}: {n_constant} constant genes left out (as released, the fold"
+            " would be NaN)."
+        ] * bool(n_constant)
         if fold["n_components"] < 256:
-            found.append(
+            notes_of_task.append(
                 f"{where}, {encoder}: PCA keeps {fold['n_components']} dimensions, for want of 256."
             )
-    return found
+    return notes_of_task
 
 
 def _computed(encoder: str, identity: dict[str, Any]) -> list[str]:
     """How a network ran: the benchmark's own numbers depend on it in the last digits."""
-    by_part = {f"{encoder}, {part}": own for part, own in part_identities(identity).items()}
+    by_part = {
+        f"{encoder}, {name_of_member}": member
+        for name_of_member, member in part_identities(identity).items()
+    }
     cut = " on the middle of patches enlarged to {} px"
     return [
-        f"{name.removesuffix(', ')}: computed in {own['precision']}"
-        + (cut.format(own["resize_px"]) if own.get("resize_px") else "")
+        f"{name.removesuffix(', ')}: computed in {member['precision']}"
+        + (cut.format(member["resize_px"]) if member.get("resize_px") else "")
         + "."
-        for name, own in by_part.items()
-        if "precision" in own
+        for name, member in by_part.items()
+        if "precision" in member
     ]
 
 

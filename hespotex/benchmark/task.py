@@ -41,21 +41,21 @@ class Spots:
     y: NDArray[np.float64]
 
 
-def find_tasks(root: Path, wanted: Sequence[str] | None) -> list[Path]:
+def find_tasks(root: Path, names: Sequence[str] | None) -> list[Path]:
     """Folders of the bundle's tasks, those asked for or all, in the order of their names.
 
     Raises:
         InputError: no bundle, or a task that it lacks.
     """
-    found = {path.parent.name: path.parent for path in sorted(root.glob(f"*/{GENES}"))}
-    if not found:
+    folders = {path.parent.name: path.parent for path in sorted(root.glob(f"*/{GENES}"))}
+    if not folders:
         raise InputError(
             f"no task (a folder with {GENES}) in {root}; set root=FOLDER to the HEST-Benchmark"
             " bundle"
         )
-    if missing := sorted(set(wanted or []) - set(found)):
-        raise InputError(f"tasks names {missing}, but {root} holds {list(found)}")
-    return [path for name, path in found.items() if wanted is None or name in wanted]
+    if absent := sorted(set(names or []) - set(folders)):
+        raise InputError(f"tasks names {absent}, but {root} holds {list(folders)}")
+    return [path for name, path in folders.items() if names is None or name in names]
 
 
 def run_task(root: Path, encoder: Encoder, store: EmbeddingStore) -> dict[str, Any]:
@@ -69,9 +69,10 @@ def run_task(root: Path, encoder: Encoder, store: EmbeddingStore) -> dict[str, A
     reader = HestBenchmarkReader(str(root), groups={name: name for name in ids})
     genes = GeneList(path=str(root / GENES)).listed()
     folds = BundleSplit(path=str(root)).folds(reader.section_keys())
-    wanted = sorted({name for fold in folds for side in fold for name in section_ids(side)})
+    ids_in_folds = sorted({name for fold in folds for side in fold for name in section_ids(side)})
     spots = {
-        name: _spots(reader.read(name), genes, encoder, store, root / GENES) for name in wanted
+        name: _spots(reader.read(name), genes, encoder, store, root / GENES)
+        for name in ids_in_folds
     }
     scores = [_score(fold, spots) for fold in folds]
     means = np.array([score.mean for score in scores])
@@ -126,8 +127,8 @@ def _leaks(train: list[str], test: list[str], spots: dict[str, Spots]) -> list[s
     """The bundle's splits are taken as they are; what our own rules would refuse is said in
     words.
     """
-    known = [pair for a in test for b in train if (pair := known_pair(a, b))]
+    pairs = [pair for a in test for b in train if (pair := known_pair(a, b))]
     look = duplicate_leaks(
         [spots[i].section for i in test], [spots[i].section for i in train], allow_leak=True
     )
-    return [*(f"{pair.a} (test) and {pair.b} (training): {pair.reason}" for pair in known), *look]
+    return [*(f"{pair.a} (test) and {pair.b} (training): {pair.reason}" for pair in pairs), *look]

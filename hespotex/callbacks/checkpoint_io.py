@@ -31,8 +31,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write `checkpoint` as `path`."""
-        with atomic_path(Path(path)) as part:
-            part.write_bytes(tensor_bytes(equal_bytes(checkpoint)))
+        with atomic_path(Path(path)) as partial:
+            partial.write_bytes(tensor_bytes(equal_bytes(checkpoint)))
 
 
 def equal_bytes(content: Any) -> Any:

@@ -51,7 +51,10 @@ class TrainingLog(Logger):
             name: str(metrics[name]) for name in sorted(metrics)
         }
         rows = [*self._rows_before(epoch), row]
-        with atomic_path(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with (
+            atomic_path(self.path) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(
                 file, fieldnames=list(dict.fromkeys(name for row in rows for name in row))
             )

@@ -27,15 +27,17 @@ def _read_record(path: Path) -> object:
         return None
 
 
-def _is_finished(root: Path, wanted: dict[str, int]) -> bool:
+def _is_finished(root: Path, settings: dict[str, int]) -> bool:
     """Say whether `root` already holds this demo; raise if it holds anything else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
-    found = _read_record(root / RECORD)
-    if found == wanted:
+    record = _read_record(root / RECORD)
+    if record == settings:
         return True
-    what = f"a demo made with {found}, not {wanted}" if found else "something that is not a demo"
-    raise ValueError(f"{root} holds {what}: delete it or give another folder")
+    content = (
+        f"a demo made with {record}, not {settings}" if record else "something that is not a demo"
+    )
+    raise ValueError(f"{root} holds {content}: delete it or give another folder")
 
 
 def _write_tables(root: Path, seed: int, records: list[dict[str, Value]]) -> None:
@@ -60,22 +62,22 @@ def _write_bare(root: Path, seed: int, spots_per_side: int) -> None:
     )
 
 
-def _write_all(root: Path, wanted: dict[str, int]) -> None:
+def _write_all(root: Path, settings: dict[str, int]) -> None:
     for folder in ("st", "wsis", "metadata", "slides"):
         (root / folder).mkdir()
-    seed = wanted["seed"]
-    side = wanted["spots_per_side"]
+    seed = settings["seed"]
+    side = settings["spots_per_side"]
     records = []
-    for number in range(wanted["n_patients"] * wanted["sections_per_patient"]):
-        patient = number // wanted["sections_per_patient"]
-        made_by = technology(patient, bool(wanted.get("mixed")))
+    for number in range(settings["n_patients"] * settings["sections_per_patient"]):
+        patient = number // settings["sections_per_patient"]
+        made_by = technology(patient, bool(settings.get("mixed")))
         section = made_by.measure(simulate_section(seed, patient, number, side))
         records.append(metadata(f"DEMO{number + 1}", patient, number, section, made_by))
         write_section(root, section, records[-1])
         logger.info("demo section %s written", records[-1]["id"])
     _write_tables(root, seed, records)
     _write_bare(root / "slides", seed, side)
-    (root / RECORD).write_text(json.dumps(wanted, indent=2), encoding="utf-8")
+    (root / RECORD).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def make_demo(
@@ -105,7 +107,7 @@ def make_demo(
     Raises:
         ValueError: no patient, no section, or fewer than 3 spots per side.
     """
-    wanted = {
+    settings = {
         "version": VERSION,
         "seed": seed,
         "n_patients": n_patients,
@@ -115,26 +117,26 @@ def make_demo(
     }
     if min(n_patients, sections_per_patient) < 1 or spots_per_side < 3:
         raise ValueError(
-            f"expected at least 1 patient, 1 section and 3 spots per side, got {wanted}"
+            f"expected at least 1 patient, 1 section and 3 spots per side, got {settings}"
         )
     root = Path(root)
-    if _is_finished(root, wanted):
+    if _is_finished(root, settings):
         return root
-    _make(root, wanted)
+    _make(root, settings)
     return root
 
 
-def _make(root: Path, wanted: dict[str, int]) -> None:
+def _make(root: Path, settings: dict[str, int]) -> None:
     """All of it or nothing."""
     root.parent.mkdir(parents=True, exist_ok=True)
     half_done = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
-        _write_all(half_done, wanted)
+        _write_all(half_done, settings)
         half_done.chmod(0o755)  # mkdtemp makes it private
         half_done.replace(root)
     except OSError:
         # Another process may have finished the same demo meanwhile.
-        if not _is_finished(root, wanted):
+        if not _is_finished(root, settings):
             raise
     finally:
         shutil.rmtree(half_done, ignore_errors=True)

@@ -38,7 +38,7 @@ class Technology:
         return replace(
             section,
             spots=replace(grid, xy=grid.xy[spots], row=grid.row[spots], col=grid.col[spots]),
-            names=[name for name, known in zip(section.names, genes, strict=True) if known],
+            names=[name for name, in_panel in zip(section.names, genes, strict=True) if in_panel],
             counts=section.counts[spots][:, genes],
             log_rate=section.log_rate[spots][:, genes],
         )

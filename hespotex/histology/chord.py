@@ -26,8 +26,12 @@ def nuclear_chord(tiles: Sequence[NDArray[np.uint8]]) -> float:
         tiles: RGB (height, width, 3), of one slide.
     """
     density = [cv2.GaussianBlur(haematoxylin_density(tile), (0, 0), SMOOTH_PX) for tile in tiles]
-    limit = _threshold(np.concatenate([one.ravel()[::EVERY] for one in density] or [np.empty(0)]))
-    chords = [runs(part) for one in density for part in (one > limit, (one > limit).T)]
+    limit = _threshold(
+        np.concatenate([blurred.ravel()[::EVERY] for blurred in density] or [np.empty(0)])
+    )
+    chords = [
+        runs(stained) for blurred in density for stained in (blurred > limit, (blurred > limit).T)
+    ]
     return _weighted_median(np.concatenate([*chords, np.empty(0)]))
 
 
@@ -44,8 +48,8 @@ def _threshold(values: NDArray[np.float32]) -> float:
         return np.inf
     levels = np.clip(values / top * LEVELS, 0, LEVELS).astype(np.uint8).reshape(1, -1)
     limit, _ = cv2.threshold(levels, 0, LEVELS, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    found = float(limit) / LEVELS * top
-    return found if found > FLOOR else np.inf
+    threshold = float(limit) / LEVELS * top
+    return threshold if threshold > FLOOR else np.inf
 
 
 def _weighted_median(lengths: NDArray[np.floating]) -> float:

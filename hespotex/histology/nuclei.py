@@ -93,8 +93,8 @@ def label_density(density: Floats, mpp: float, settings: DetectorSettings = DEFA
     mask = _threshold(smooth, mpp, settings)
     if not mask.any():
         return np.zeros(mask.shape, dtype=np.int32)
-    at, part = _split(mask, smooth, mpp, settings)
-    number = _keep_sizes(part, settings.min_area_um2 / mpp**2, settings.max_area_um2 / mpp**2)
+    at, seed_of_px = _split(mask, smooth, mpp, settings)
+    number = _keep_sizes(seed_of_px, settings.min_area_um2 / mpp**2, settings.max_area_um2 / mpp**2)
     labels = np.zeros(mask.shape, dtype=np.int32)
     labels.ravel()[at] = number
     return labels
@@ -136,9 +136,9 @@ def _split(
     at_seed = np.flatnonzero(seeds.view(np.bool_))
     owner = np.zeros(int(nearest.max()) + 1, dtype=np.int32)
     owner[nearest.ravel()[at_seed]] = component.ravel()[at_seed]
-    part = np.asarray(nearest.ravel()[at], dtype=np.int32)
-    part[owner[part] != component.ravel()[at]] = 0
-    return at, part
+    seed_of_px = np.asarray(nearest.ravel()[at], dtype=np.int32)
+    seed_of_px[owner[seed_of_px] != component.ravel()[at]] = 0
+    return at, seed_of_px
 
 
 def _seeds(mask: Mask, density: Floats, mpp: float, settings: DetectorSettings) -> Mask:
@@ -150,10 +150,10 @@ def _seeds(mask: Mask, density: Floats, mpp: float, settings: DetectorSettings) 
     return (peak >= cv2.dilate(peak, disc)).view(np.uint8) & mask
 
 
-def _keep_sizes(part: Labels, smallest_px: float, largest_px: float) -> Labels:
+def _keep_sizes(seed_of_px: Labels, smallest_px: float, largest_px: float) -> Labels:
     """Renumber the parts of the right size 1 to n, the others 0."""
-    size = np.bincount(part)
+    size = np.bincount(seed_of_px)
     keep = (size >= smallest_px) & (size <= largest_px)
     keep[0] = False
     number = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    return np.asarray(number[part], dtype=np.int32)
+    return np.asarray(number[seed_of_px], dtype=np.int32)

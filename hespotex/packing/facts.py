@@ -87,5 +87,5 @@ def _folds(contents: Contents) -> list[dict[str, Any]]:
 
 def _licence(encoder: dict[str, Any]) -> str | None:
     """As the encoder's config tells it; of a pair both; None for encoders of our own."""
-    licences = [part.get("licence") for part in part_settings(encoder).values()]
+    licences = [member.get("licence") for member in part_settings(encoder).values()]
     return "; ".join(licence for licence in licences if licence) or None

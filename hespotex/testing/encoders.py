@@ -28,15 +28,15 @@ def check_encoder(encoder: Encoder, mpp: float = 0.5) -> None:
     sizes = list(encoder.patch_um)
     expect(bool(sizes) and min(sizes) > 0, f"patch_um: expected sizes in um, got {sizes}")
     patches = _patches(encoder.patch_px)
-    found = _encoded(encoder, patches, mpp)
-    shape = tuple(found.shape)
-    expect(found.ndim == 2 and len(found) == N, f"expected ({N}, d) numbers, found {shape}")
-    expect(bool(found.isfinite().all()), "a number is NaN or infinite; one patch is white")
+    together = _encoded(encoder, patches, mpp)
+    shape = tuple(together.shape)
+    expect(together.ndim == 2 and len(together) == N, f"expected ({N}, d) numbers, found {shape}")
+    expect(bool(together.isfinite().all()), "a number is NaN or infinite; one patch is white")
     alone = torch.cat([_encoded(encoder, patch[None], mpp) for patch in patches])
-    close = torch.allclose(alone, found, rtol=1e-3, atol=1e-4)
+    close = torch.allclose(alone, together, rtol=1e-3, atol=1e-4)
     expect(close, "a patch gets other numbers alone than beside others: is it in eval mode?")
     again = _encoded(encoder, patches, mpp)
-    expect(torch.equal(again, found), "other numbers the second time")
+    expect(torch.equal(again, together), "other numbers the second time")
 
 
 def _patches(px: int) -> Tensor:

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 
-def expect(holds: bool, words: str) -> None:
-    """Raise `AssertionError` with these words unless it holds; also where Python runs with -O."""
+def expect(holds: bool, message: str) -> None:
+    """Raise `AssertionError` with this message unless it holds; also where Python runs with -O."""
     if not holds:
-        raise AssertionError(words)
+        raise AssertionError(message)
 
 
 def expect_plain(value: Any, name: str) -> None:

@@ -19,9 +19,9 @@ def check_metric(metric: Metric) -> None:
           the genes are asked in another order; or inputs that were written to.
     """
     predicted, measured, layout = _section()
-    kept = predicted.clone(), measured.clone()
+    copies = predicted.clone(), measured.clone()
     per_gene, row = own_metrics({"metric": metric}, predicted, measured, layout, ())
-    untouched = torch.equal(kept[0], predicted) and torch.equal(kept[1], measured)
+    untouched = torch.equal(copies[0], predicted) and torch.equal(copies[1], measured)
     expect(untouched, "the prediction or the measurement was written to")
     expect(bool(np.isfinite(row["metric"])), f"expected a number, found {row['metric']}")
     order = torch.tensor([4, 2, 0, 1, 3])

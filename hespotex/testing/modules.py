@@ -57,14 +57,16 @@ def check_module(make: Callable[..., ExpressionModule], fold: Fold) -> None:
     predicted = _predicted(module, fold)
     (test,) = fold.split.test
     shape = (len(fold.sections[test].section.adata), len(fold.panel.genes))
-    found = tuple(predicted.shape)
-    expect(found == shape, f"expected a prediction of shape {shape}, found {found}")
+    predicted_shape = tuple(predicted.shape)
+    expect(
+        predicted_shape == shape, f"expected a prediction of shape {shape}, found {predicted_shape}"
+    )
     expect(bool(predicted.isfinite().all()), "a prediction is NaN or infinite")
     loaded = make(**fold.widths())
     loaded.load_state_dict(module.state_dict())
     same = torch.equal(_predicted(loaded.eval(), fold), predicted)
     expect(same, "another prediction after saving and loading: keep what is fitted in buffers")
-    trained = {i: known for i, known in fold.sections.items() if i not in fold.split.test}
+    trained = {i: section for i, section in fold.sections.items() if i not in fold.split.test}
     blind = _fitted(make, replace(fold, sections=trained))
     same = torch.equal(_predicted(blind, fold), predicted)
     expect(same, "another prediction where the test section is not there during the fit")

@@ -19,13 +19,13 @@ def check_strategy(strategy: FoldStrategy, keys: Sequence[SectionKey] = KEYS) ->
     """
     folds = strategy.possible(keys)
     expect(bool(folds), "expected a fold with sections on both sides, found none")
-    known = {key.section_id: key.group for key in keys}
+    group_of = {key.section_id: key.group for key in keys}
     for index in folds:
         split = replace(strategy, index=index).split(keys)
         ids = [*split.train, *split.val, *split.test]
         expect(len(set(ids)) == len(ids), f"fold {index}: a section stands on two sides")
-        expect(set(ids) <= set(known), f"fold {index}: sections that nobody gave")
-        fitted = {known[i] for i in (*split.train, *split.val)}
-        leak = fitted & {known[i] for i in split.test}
+        expect(set(ids) <= set(group_of), f"fold {index}: sections that nobody gave")
+        fitted = {group_of[i] for i in (*split.train, *split.val)}
+        leak = fitted & {group_of[i] for i in split.test}
         expect(not leak or bool(split.leaks), f"fold {index}: {leak} on both sides, not labelled")
         expect(replace(strategy, index=index).split(keys) == split, f"fold {index}: drawn anew")
