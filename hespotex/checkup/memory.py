@@ -47,8 +47,8 @@ def fold_memory(
     counts = min(sum(sizes), int(keep_gib * 2**30) + max(sizes, default=0))
     targets = min(sum(sizes), SPARSE * n_genes * sum(_spots(members)))
     targets = 0 if sum(sizes) > keep_gib * 2**30 else targets  # in the store
-    blocks = _kept(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
-    blocks += _kept(val, batching, width + n_genes)
+    blocks = _block_bytes(train, batching, width * (1 + views if views > 1 else 1) + n_genes)
+    blocks += _block_bytes(val, batching, width + n_genes)
     predicted = FLOAT * n_genes * (sum(_spots(test)) + max(_spots(test), default=0))
     return targets + max(
         counts + _images(members), blocks + max(_step(train, batching, n_genes), predicted)
@@ -67,7 +67,7 @@ def _step(train: Sequence[Section], batching: Batching, n_genes: int) -> int:
     return BYTES_PER_VALUE * n_genes * most * batching.blocks
 
 
-def _kept(sections: Sequence[Section], batching: Batching, numbers: int) -> int:
+def _block_bytes(sections: Sequence[Section], batching: Batching, numbers: int) -> int:
     """Of the blocks that stay between epochs, with so many numbers a spot."""
     return min(int(batching.keep_gib * 2**30), FLOAT * numbers * sum(_spots(sections)))
 

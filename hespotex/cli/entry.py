@@ -71,7 +71,7 @@ def _start(task: Main, config_name: str, bare: str | None) -> None:
     # of helpers whose parent was stopped
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     register_help()
-    sys.argv[1:] = _checked_words(sys.argv[1:], bare)
+    sys.argv[1:] = _checked_arguments(sys.argv[1:], bare)
     hydras = utils.run_and_report
     utils.run_and_report = partial(report, otherwise=hydras)
     try:
@@ -89,7 +89,7 @@ def _start(task: Main, config_name: str, bare: str | None) -> None:
         utils.run_and_report = hydras
 
 
-def _checked_words(arguments: Sequence[str], bare: str | None) -> list[str]:
+def _checked_arguments(arguments: Sequence[str], bare: str | None) -> list[str]:
     """The words as Hydra understands them. It makes the folder of a run before its task is asked:
     names are looked at here.
     """

@@ -41,7 +41,7 @@ PIXEL_SIZE = Rule(
     f"a number of um per px, from {UM_PER_PX[0]:g} to {UM_PER_PX[1]:g}",
     lambda value: is_number(value) and UM_PER_PX[0] <= value <= UM_PER_PX[1],
 )
-COUNT = Rule("a whole number from 0", lambda value: _is(value, int) and value >= 0)
+COUNT = Rule("a whole number from 0", lambda value: _has_type(value, int) and value >= 0)
 NUMBER_OR_NONE = Rule("a number or null", lambda value: value is None or is_number(value))
 
 
@@ -57,14 +57,14 @@ def check_shape(value: Any, shape: Shape, where: str) -> None:
     if isinstance(shape, Mapping):
         _check_mapping(value, shape, where)
     elif isinstance(shape, Sequence):
-        if not _is(value, list):
+        if not _has_type(value, list):
             raise _refusal(where, WORDS[list], value)
         for i, entry in enumerate(value):
             check_shape(entry, shape[0], f"{where}[{i}]")
     elif isinstance(shape, Rule):
         if not shape.holds(value):
             raise _refusal(where, shape.words, value)
-    elif not _is(value, shape):
+    elif not _has_type(value, shape):
         raise _refusal(where, WORDS[shape], value)
 
 
@@ -83,7 +83,7 @@ def _check_mapping(value: Any, shape: Mapping[str, Shape], where: str) -> None:
             raise InputError(f"{where}: lacks {name}")
 
 
-def _is(value: Any, kind: type) -> bool:
+def _has_type(value: Any, kind: type) -> bool:
     if kind is float:
         return is_number(value)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))

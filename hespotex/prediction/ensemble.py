@@ -61,7 +61,7 @@ class Ensemble:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.members, self.modules = load_members(paths)
-        self.about = self.members[0] | _of_all(self.members)
+        self.about = self.members[0] | _joint_facts(self.members)
         shared = set.intersection(*(set(member["genes"]) for member in self.members))
         self.genes = [gene for gene in self.about["genes"] if gene in shared]
         self.columns = [_columns(member["genes"], self.genes) for member in self.members]
@@ -149,7 +149,7 @@ class RunningSpread:
         return (self.squares / self.n).sqrt() if self.n > 1 else None
 
 
-def _of_all(members: list[About]) -> About:
+def _joint_facts(members: list[About]) -> About:
     """Facts that must tell of every member: what chose the genes of any, and the leaks of any."""
     chose = (name for member in members for name in member.get("panel_fitted_on", []))
     leaks = (leak for member in members for leak in member.get("leaks", []))

@@ -48,7 +48,7 @@ def evaluate(cfg: DictConfig) -> None:
         InputError: words that do not fit together, sections that the checkpoint has seen, no gene
           in common, or sections that failed; the others are scored.
     """
-    _check_words(cfg)
+    _check_settings(cfg)
     config = _without_trained_parts(cfg)
     folder = Path(config["output"])
     predictor = Predictor(config)
@@ -170,7 +170,7 @@ def _finished(folder: Path, predictor: Predictor, config: Config) -> bool:
     return True
 
 
-def _check_words(cfg: DictConfig) -> None:
+def _check_settings(cfg: DictConfig) -> None:
     """Refuse settings that would be ignored."""
     if not cfg.get("data"):
         raise InputError(

@@ -116,7 +116,7 @@ def _lines(paths: Sequence[Path], members: list[About], evidence: Evidence) -> d
     about = members[0]
     remarks = remarks_of(paths)
     facts = {
-        "what": _what(paths, members),
+        "what": _kind(paths, members),
         "tissue": remarks.get("tissue", ""),
         "source of the data": remarks.get("source", ""),
         "licence of the weights": remarks.get("licence", ""),
@@ -141,7 +141,7 @@ def _lines(paths: Sequence[Path], members: list[About], evidence: Evidence) -> d
     return {name: text for name, text in facts.items() if text}
 
 
-def _what(paths: Sequence[Path], members: list[About]) -> str:
+def _kind(paths: Sequence[Path], members: list[About]) -> str:
     if len(paths) == 1 and is_final(paths[0]):
         return "the model on all sections of a cross-validation"
     folds = [f"fold {m['split']['index']} of {m['split']['n_folds']}" for m in members]

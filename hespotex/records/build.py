@@ -42,11 +42,11 @@ def resolved(cfg: DictConfig) -> Config:
     try:
         config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except InterpolationKeyError as error:
-        raise InputError(_not_there(cfg, error)) from error
+        raise InputError(_unknown_key(cfg, error)) from error
     return dict(config)
 
 
-def _not_there(cfg: DictConfig, error: InterpolationKeyError) -> str:
+def _unknown_key(cfg: DictConfig, error: InterpolationKeyError) -> str:
     """The key that a value names, and those that are beside it."""
     match = NAMED.search(str(error))
     key = match[1] if match else str(error)

@@ -141,7 +141,7 @@ def _check_rest(value: Any, place: str, origin: str) -> None:
 def _check(value: Any, place: str, here: tuple[Kind, ...], inside: tuple[Kind, ...]) -> None:
     if isinstance(value, dict):
         if TARGET in value:
-            _check_words(value, place, _kind_of(value[TARGET], place, here))
+            _check_hydra_keys(value, place, _kind_of(value[TARGET], place, here))
             here = inside
         elif any(word in value for word in HYDRA):
             raise InputError(f"{place}: the file holds Hydra's words without {TARGET}: not loaded")
@@ -154,7 +154,7 @@ def _check(value: Any, place: str, here: tuple[Kind, ...], inside: tuple[Kind, .
         raise InputError(f"{place}: the file holds {value!r}, which is no plain value: not loaded")
 
 
-def _check_words(settings: dict[str, Any], place: str, kind: Kind | None) -> None:
+def _check_hydra_keys(settings: dict[str, Any], place: str, kind: Kind | None) -> None:
     """`_partial_` where a part is made later, `_args_` a list."""
     later = settings.get(PARTIAL, False)
     if later not in (True, False) or (later and kind is not None and not kind.partial):

@@ -128,7 +128,7 @@ def guide_run(folder: Path, metrics: dict[str, Any]) -> None:
         "Leaks: " + ("; ".join(metrics["leaks"]) or "none that the run knows of"),
         f"Made by: {metrics.get('command') or 'a call from Python'}",
     ]
-    home = _shown(folder)
+    home = _relative(folder)
     then = {
         f"python -m hespotex.summary {home.parent}": "tables and report of all runs beside this one"
     }
@@ -169,7 +169,7 @@ def guide_sweep(folder: Path, tables: Tables) -> None:
         *_scores(tables.models),
         *_runs(tables, folder),
     ]
-    home = _shown(folder)
+    home = _relative(folder)
     main = tables.main.partition(",")[0]
     then = {
         f"open {home}/report/index.html": "read",
@@ -207,7 +207,7 @@ def _runs(tables: Tables, folder: Path) -> list[str]:
 def guide_slides(folder: Path, checkpoint: Any) -> None:
     """The guide of a folder of predicted slides; none where there is no slide."""
     slides = visible(folder, "*.h5ad")
-    home = _shown(folder)
+    home = _relative(folder)
     if not slides:
         return
     then = {
@@ -244,7 +244,7 @@ def _made_by(facts: dict[str, Any]) -> str:
     return "{} on {}, encoder {}; checkpoint {}".format(*names) + unit + measured
 
 
-def _shown(folder: Path) -> Path:
+def _relative(folder: Path) -> Path:
     """As one would type it in the folder where the command was given."""
     here = Path.cwd()
     path = folder.absolute()

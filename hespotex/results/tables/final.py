@@ -142,10 +142,10 @@ def _other_splits(model: str, strategy: str, every_run: Runs) -> list[str]:
         Tables.make([run for run in runs_of_model if run.fold_strategy == name]) for name in others
     ]
     rows = [table.models.iloc[0] for table in tables]
-    return [_split_in_words(name, row) for name, row in zip(others, rows, strict=True)]
+    return [_split_line(name, row) for name, row in zip(others, rows, strict=True)]
 
 
-def _split_in_words(strategy: str, row: Any) -> str:
+def _split_line(strategy: str, row: Any) -> str:
     between = interval(row["low"], row["high"])
     score = f"PCC {number(row['pcc_gene'])} ({between}) over {row['n_groups']} groups"
     leaks = "".join(f"; {leak}" for leak in row["leaks"])

@@ -141,7 +141,7 @@ def _filter(table: SampleTable, rows: pd.DataFrame, key: str, value: Any) -> pd.
         )
     column = rows.index.to_series() if key in ("ids", "exclude") else rows[key]
     choices = table.rows.index if key in ("ids", "exclude") else table.rows[key].unique()
-    _check_known(table, key, values, sorted(str(name) for name in choices if name))
+    _check_values(table, key, values, sorted(str(name) for name in choices if name))
     hit = column.str.lower().isin([item.lower() for item in values])
     return rows[~hit if key == "exclude" else hit]
 
@@ -150,7 +150,7 @@ def _texts(value: Any) -> list[str]:
     return [text(item) for item in (value if isinstance(value, list | tuple) else [value])]
 
 
-def _check_known(table: SampleTable, key: str, values: list[str], choices: list[str]) -> None:
+def _check_values(table: SampleTable, key: str, values: list[str], choices: list[str]) -> None:
     lower = {name.lower(): name for name in choices}
     for value in values:
         if value.lower() not in lower:

@@ -75,9 +75,9 @@ def _from_h5(path: Path) -> tuple[sparse.csr_matrix, list[str], pd.DataFrame]:
         group: Any = file["matrix"]
         n_genes, n_spots = (int(n) for n in group["shape"][:])
         arrays = (group["data"][:], group["indices"][:], group["indptr"][:])
-        barcodes = _words(group["barcodes"])
-        names = _words(group["features/name"])
-        types = _words(group["features/feature_type"])
+        barcodes = _texts(group["barcodes"])
+        names = _texts(group["features/name"])
+        types = _texts(group["features/feature_type"])
     counts = checked_csr(*arrays, (n_spots, n_genes), f"{path}: matrix")  # stored by spot
     if len(barcodes) != n_spots or len(names) != n_genes or len(types) != n_genes:
         raise InputError(
@@ -89,13 +89,13 @@ def _from_h5(path: Path) -> tuple[sparse.csr_matrix, list[str], pd.DataFrame]:
 
 def _features_of_h5(group: Any) -> pd.DataFrame:
     """`name`, `type` and `id` of each feature."""
-    names = _words(group["features/name"])
-    ids = _words(group["features/id"]) if "id" in group["features"] else [""] * len(names)
-    types = _words(group["features/feature_type"])
+    names = _texts(group["features/name"])
+    ids = _texts(group["features/id"]) if "id" in group["features"] else [""] * len(names)
+    types = _texts(group["features/feature_type"])
     return pd.DataFrame({"name": names, "type": types, "id": ids})
 
 
-def _words(values: Any) -> list[str]:
+def _texts(values: Any) -> list[str]:
     return [value.decode() for value in values[:]]
 
 
