@@ -13,6 +13,7 @@ VERBS = {
     "predict": "predict on slides, or score on another data set",
     "doctor": "look at a data set before training",
     "embed": "fill the embedding store without training",
+    "statistics": "named image statistics of slides or sections as tables",
     "summary": "aggregate the runs below a folder",
     "compare": "compare two sweeps, paired by section and gene",
     "audit": "derive anew what a finished run's fitted parts have seen",
@@ -43,7 +44,8 @@ _hespotex() {{
 COMP_WORDBREAKS=${{COMP_WORDBREAKS//=}}
 complete -o nospace -o default -F _hespotex hespotex
 """
-HYDRA = ("train", "predict", "doctor", "embed", "hest_benchmark")  # verbs whose words are overrides
+# verbs whose words are overrides
+HYDRA = ("train", "predict", "doctor", "embed", "statistics", "hest_benchmark")
 
 
 def main(words: Sequence[str] | None = None) -> None:

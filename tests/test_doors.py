@@ -56,6 +56,7 @@ BUILDERS = [  # they build what the user's own command names, and nothing of a f
     "benchmark/",
     "checkup/",
     "hest_benchmark.py",
+    "named_statistics/run.py",
     "prediction/external.py",
     "prediction/informed.py",
     "prediction/predictor.py",

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from hespotex.prediction.image_side import ImageSide, check_context
 from hespotex.prediction.informed import Informed, as_text, with_measured
 from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.slide_list import SlideFile
+from hespotex.prediction.slide_spots import read_spots
 from hespotex.records.build import Config
 from hespotex.results.about import panel_rule
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
@@ -31,10 +32,9 @@ from hespotex.results.slide.table import STANDARD_ERROR, slide_table
 from hespotex.results.slide.trust import KEY as SLIDE
 from hespotex.results.slide.trust import Trust
 from hespotex.results.slide.write import write_slide
-from hespotex.sections.readers.slide import pixel_size, read_slide
 from hespotex.sections.regions import Region, slide_regions
-from hespotex.sections.section import Section, SectionKey
-from hespotex.sections.tissue import Tissue, slide_tissue
+from hespotex.sections.section import Section
+from hespotex.sections.tissue import Tissue
 
 OUTPUTS = ("flat", "qupath", "viewer_mb", "zoom_mb", "spatialdata")
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class SlideWriter:
         """
         trust = Trust()
         with trust.hearing((str(slide.path), slide.path.name, slide.path.stem, slide.title)):
-            section, tissue = self._read(slide)
+            section, tissue = read_spots(slide, self.config, self.predictor.about)
             regions = slide_regions(slide.path, self.config["regions"], slide.title)
             self._ask_training(section, trust)
             table = self._predicted(section, trust)
@@ -150,30 +150,6 @@ class SlideWriter:
             table = self._predicted(section, trust)
         table.uns["hespotex"] = table.uns["hespotex"] | {SLIDE: trust.to_dict()}
         return table
-
-    def _read(self, slide: SlideFile) -> tuple[Section, Tissue]:
-        config = self.config
-        about = self.predictor.about
-        setting = config["mpp"] if slide.mpp is None else slide.mpp
-        mpp, source = pixel_size(slide.path, setting, config["check_mpp"])
-        how = {name: value for name, value in config["tissue"].items() if name != "whole"}
-        tissue = slide_tissue(slide.path, mpp, title=slide.title, **how)
-        section = read_slide(
-            slide.path,
-            mpp=mpp,
-            mpp_source=source,
-            tissue=tissue,
-            pitch_um=config["pitch_um"] or about["pitch_um"],
-            spot_diameter_um=about["spot_diameter_um"],
-            positions=Path(config["positions"]) if config["positions"] else None,
-            min_tissue=config["min_tissue"],
-            grid=about.get("grid", "square") if config["grid"] == "auto" else config["grid"],
-            check_frame=config["check_frame"],
-            trained_um=about["pitch_um"],
-        )
-        if slide.told_as:  # as all its files are called
-            section = replace(section, key=SectionKey(slide.told_as, slide.told_as))
-        return section, tissue
 
     def _ask_training(self, section: Section, trust: Trust) -> None:
         """Doubt a slide that has trained the model."""

@@ -18,7 +18,7 @@ from hespotex.common import progress as module
 from hespotex.common.progress import progress, progress_bar
 
 VERBS = ("summary", "store", "audit", "compare", "bundle", "cohort", "finalize", "info")
-HYDRA_VERBS = ("embed", "doctor", "hest_benchmark")
+HYDRA_VERBS = ("embed", "doctor", "statistics", "hest_benchmark")
 WIDTH = 150
 
 

@@ -19,6 +19,7 @@ from documentation.pages import split
 from hespotex.cli.bare_words import gathered
 
 SCRIPTS = {"train.py": "train", "predict.py": "predict"}
+OF_SLIDES = ("predict", "statistics")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 FOR_THE_SHELL = re.compile(r"[*?\[\]{}()]")  # what a shell would take for itself, outside quotes
 PLACEHOLDER = "..."
@@ -93,7 +94,7 @@ def _verb(verb: str, line: Line) -> None:
 def _hydra(config: str, line: Line) -> None:
     if "--config-dir" in line.words:  # options of the reader's own
         return
-    bare = "slides" if config == "predict" else None
+    bare = "slides" if config in OF_SLIDES else None
     overrides = _overrides(gathered(line.words, bare))
     if FOR_THE_SHELL.search(QUOTED.sub("", line.text)):
         raise WrongCommandError("brackets and stars want quotes")
@@ -102,10 +103,10 @@ def _hydra(config: str, line: Line) -> None:
     if several and "-m" not in line.words:
         raise WrongCommandError(f"{several} without -m")
     composed = compose_config(config, [_first(override) for override in parsed], line.folder)
-    if config == "predict":
+    if config in OF_SLIDES:
         composed = OmegaConf.masked_copy(
             composed, [str(key) for key in composed if key != "data"]
-        )  # the checkpoint brings its rest
+        )  # the checkpoint brings its rest, or nothing of it is asked
     if overrides:  # the bare command may lack what every call must give
         OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
 

@@ -15,8 +15,8 @@ ROWS = 2000  # at a time: the whole table would be a second copy of the predicti
 
 
 def write_flat(table: ad.AnnData, path: Path) -> None:
-    """One row a spot: `spot`, x_px, y_px, x_um, y_um, `unit` of the genes, the columns of `obs`,
-    `set:NAME` of each gene set, the genes.
+    """One row a spot: `spot`, x_px, y_px, x_um, y_um, `unit` where all values have one, the columns
+    of `obs`, `set:NAME` of each gene set, the genes.
 
     Raises:
         InputError: the file name ends neither in .csv nor in .parquet.
@@ -29,7 +29,9 @@ def write_flat(table: ad.AnnData, path: Path) -> None:
 
 def _chunks(table: ad.AnnData) -> Iterator[pd.DataFrame]:
     sets = {f"set:{feature.name}": feature.values for feature in set_features(table)}
-    unit = pd.DataFrame({"unit": table.uns["hespotex"]["unit"]}, index=table.obs_names)
+    about = table.uns["hespotex"]
+    units = {"unit": about["unit"]} if "unit" in about else {}
+    unit = pd.DataFrame(units, index=table.obs_names)
     left = pd.concat(
         [positions(table), unit, table.obs, pd.DataFrame(sets, index=table.obs_names)], axis=1
     ).rename_axis("spot")

@@ -56,7 +56,8 @@ def read_slide(
         min_tissue: grid positions with a smaller share of tissue around them are left out.
         grid: `square` or `hexagonal`.
         check_frame: refuse given positions that miss the tissue where another frame would meet it.
-        trained_um: pitch of the training sections, where the grid has another.
+        trained_um: pitch of the training sections, from which another is warned of; None where
+          nothing was trained.
 
     Raises:
         InputError: no tissue, or positions outside the image.
@@ -75,7 +76,8 @@ def read_slide(
         )
     section = _section(path, (mpp, mpp_source), names, pos, pitch_um, spot_diameter_um)
     check_spots(section, *image.size)
-    _say_pitch(section, trained_um or pitch_um, at_positions=positions is not None)
+    if trained_um is not None:
+        _say_pitch(section, trained_um, at_positions=positions is not None)
     section.adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
     return section
 

@@ -1,0 +1,1 @@
+"""Named image statistics around spots, without a model."""
