@@ -15,8 +15,8 @@ from hespotex.common.hdf5 import open_hdf5
 from hespotex.embeddings.embed import embed_section
 from hespotex.embeddings.encoder import Encoder
 from hespotex.embeddings.store import EmbeddingStore
+from hespotex.genes.candidates import check_markers
 from hespotex.genes.gene_list import GeneList
-from hespotex.genes.panel import check_markers
 from hespotex.sections.duplicates import duplicate_leaks, known_pair
 from hespotex.sections.ids import h5ads_in
 from hespotex.sections.patch_reader import stored_barcodes

@@ -15,7 +15,8 @@ from hespotex.checkup.folds import check_folds
 from hespotex.checkup.sections import HEADER, SectionCheck
 from hespotex.common.counted import counted
 from hespotex.common.progress import progress_bar
-from hespotex.genes.panel import ALL, MEASURED_IN, PanelRule
+from hespotex.genes.candidates import ALL, MEASURED_IN
+from hespotex.genes.panel import PanelRule
 from hespotex.records.build import (
     Config,
     build,

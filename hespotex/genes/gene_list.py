@@ -9,7 +9,8 @@ from typing import Any
 from hespotex.common.errors import InputError
 from hespotex.common.typed_paths import typed_path
 from hespotex.common.user_table import read_user_text
-from hespotex.genes.panel import ALL, GenePanel, candidates, check_markers
+from hespotex.genes.candidates import ALL, candidates, check_markers
+from hespotex.genes.panel import GenePanel
 from hespotex.sections.section import Section
 
 QUOTES = "\"',; \t\u00a0"  # around a name, as spreadsheets leave them

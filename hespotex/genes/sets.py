@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.genes.panel import ALL, GenePanel, HighlyVariableGenes, candidates
+from hespotex.genes.candidates import ALL, candidates
+from hespotex.genes.panel import GenePanel, HighlyVariableGenes
 from hespotex.genes.ranks import HighestMeanGenes, SpatialGenes
 from hespotex.sections.section import Section
 

@@ -9,7 +9,7 @@ from torch_geometric.data import Batch
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.common.progress import progress
-from hespotex.genes.panel import MEASURED_IN
+from hespotex.genes.candidates import MEASURED_IN
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.linear import parts_of
 

@@ -20,7 +20,7 @@ from hespotex.embeddings.encoder import Encoder, NucleiCounter
 from hespotex.embeddings.levels import Scale, TrainingScale
 from hespotex.embeddings.store import EmbeddingStore
 from hespotex.encoders.pair import has_parts, part_settings
-from hespotex.genes.panel import check_markers
+from hespotex.genes.candidates import check_markers
 from hespotex.modules.base import ExpressionModule
 from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.ensemble import Batches, Ensemble

@@ -7,13 +7,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.common.errors import InputError
-from hespotex.genes.panel import (
-    GenePanel,
-    HighlyVariableGenes,
-    PanelRule,
-    PublishedGenes,
-    shared_genes,
-)
+from hespotex.genes.candidates import shared_genes
+from hespotex.genes.panel import GenePanel, HighlyVariableGenes, PanelRule, PublishedGenes
 from hespotex.genes.variability import normalised_variance
 from hespotex.sections.section import Section
 

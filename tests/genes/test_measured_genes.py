@@ -20,9 +20,10 @@ from hespotex.batches.prepare import prepare_fold
 from hespotex.checkup.walk import lost_genes
 from hespotex.common.errors import InputError
 from hespotex.embeddings.store import EmbeddingStore
+from hespotex.genes.candidates import candidates
 from hespotex.genes.expression import LogRaw
 from hespotex.genes.gene_list import GeneList
-from hespotex.genes.panel import HighlyVariableGenes, RankedGenes, candidates
+from hespotex.genes.panel import HighlyVariableGenes, RankedGenes
 from hespotex.genes.ranks import HighestMeanGenes, SpatialGenes
 from hespotex.modules.base import ExpressionModule, measured
 from hespotex.modules.closed_form import ClosedFormModule, GeneMeanModule
