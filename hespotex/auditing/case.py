@@ -12,6 +12,7 @@ from hespotex.auditing.dataset import DataSet, DataSets
 from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.fold import Fold, PreparedSection, Recipe
 from hespotex.batches.loader import Batching, BlockLoader
+from hespotex.batches.weights import spot_weights
 from hespotex.common.errors import InputError
 from hespotex.embeddings.encoder import NucleiCounter
 from hespotex.embeddings.levels import TrainingScale
@@ -79,7 +80,13 @@ class Case:
         """Mean and standard deviation of each gene, (n_genes,), over the spots of these
         sections.
         """
-        return scaling(self.target(i) for i in ids)
+        unit = self.batching.weight
+        if unit is None:
+            return scaling(self.target(i) for i in ids)
+        sections = {i: self.data_set.section(i) for i in ids}
+        sizes = {i: len(section.adata) for i, section in sections.items()}
+        weights = spot_weights(unit, sizes, {i: one.key.group for i, one in sections.items()})
+        return scaling((self.target(i) for i in ids), weights.values())
 
     @cached_property
     def recipe(self) -> Recipe:

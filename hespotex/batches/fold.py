@@ -14,6 +14,7 @@ from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.loader import Batching, BlockLoader
 from hespotex.batches.nuclear_size import training_size
 from hespotex.batches.spot_graph import SpotGraph
+from hespotex.batches.weights import spot_weights
 from hespotex.common.files import digest
 from hespotex.embeddings.embed import embed_section
 from hespotex.embeddings.encoder import Encoder, NucleiCounter, parts_of
@@ -146,7 +147,8 @@ class Fold:
     def of_training(self) -> "Fold":
         """The same fold with the scaling of its training sections."""
         targets = (self.sections[i].target for i in self.split.train)
-        return replace(self, scaling=scaling(targets))
+        weights = self.spot_weights()
+        return replace(self, scaling=scaling(targets, weights and weights.values()))
 
     def of_test(self, ids: Sequence[str]) -> "Fold":
         """The same fold with these of its test sections only."""
@@ -207,7 +209,17 @@ class Fold:
             order: see `Batching.loader`; the given order by default.
         """
         graphs = [self.graph(section_id) for section_id in ids]
+        weights = self.spot_weights() if set(ids) <= set(self.split.train) else None
+        order = order | {"weights": weights}
         return self.recipe.batching.loader(graphs, len(self.panel.genes), n_hops, **order)
+
+    def spot_weights(self) -> dict[str, float] | None:
+        """Of a spot of each training section; None where that is left to the model."""
+        unit = self.recipe.batching.weight
+        if unit is None:
+            return None
+        sizes = {i: len(self.graph(i)) for i in self.split.train}
+        return spot_weights(unit, sizes, {i: self.group(i) for i in sizes})
 
     def familiarity(self) -> Familiarity:
         """What the training patches look like, to tell when a slide does not."""

@@ -1,6 +1,6 @@
 """Batches of sections, or of blocks of large ones, the same for one process and for many."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from torch_geometric.data import Batch, Data
 
 from hespotex.batches.cut import block_spots
 from hespotex.batches.spot_graph import SpotGraph
+from hespotex.batches.weights import check_unit
 from hespotex.embeddings.read_ahead import read_ahead
 
 WHOLE = 2**62  # spots: no section is larger
@@ -26,11 +27,17 @@ class Batching:
         blocks: per optimiser step, over all devices together; a section that fits is one block.
         block_gib: memory that the step of one block takes, about; larger sections are cut.
         keep_gib: blocks stay in memory between epochs up to this.
+        weight: what counts alike in a fit: spots, sections or groups; None leaves it to the model:
+          closed forms count spots, networks blocks.
     """
 
     blocks: int = 1
     block_gib: float = 2.0
     keep_gib: float = 2.0
+    weight: str | None = None
+
+    def __post_init__(self) -> None:
+        check_unit(self.weight)
 
     def loader(
         self,
@@ -75,6 +82,8 @@ class BlockLoader:
         epoch: tells the current epoch, so that a resumed run draws as an undisturbed one.
         keep_gib: blocks are kept as tensors between epochs while they take no more memory than
           this.
+        weights: of a spot of each section, see `spot_weights`: blocks carry them as `spot_weight`,
+          and count in a step by the weights of their spots.
     """
 
     def __init__(
@@ -88,10 +97,14 @@ class BlockLoader:
         rank: int = 0,
         world_size: int = 1,
         keep_gib: float = 0.0,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         self.blocks = [
             (graph, block) for graph in graphs for block in graph.blocks(block_spots, n_hops)
         ]
+        self.weights = weights
+        sums = [block.n_inner * (weights or {}).get(g.section_id, 1.0) for g, block in self.blocks]
+        self._share = [len(sums) * own / sum(sums) for own in sums]  # of each block, 1 on average
         self.batch_blocks = batch_blocks
         self.seed = seed
         self.epoch = epoch
@@ -135,6 +148,9 @@ class BlockLoader:
         for number in numbers:
             entry = copy(self._data(number))
             entry.weight = torch.tensor([weight])
+            if self.weights is not None:
+                entry.weight = entry.weight * self._share[number]
+                entry.spot_weight = torch.tensor([self.weights[entry.section_id]])
             if "image_views" in entry and self.seed is not None:
                 entry.image_embedding = draw_view(entry.image_views, views)
             entries.append(entry)

@@ -4,19 +4,43 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hespotex.common.moments import CONSTANT, moments
 from hespotex.genes.target import Expressed, in_chunks
 
+Floats = NDArray[np.float64]
 
-def scaling(expression: Iterable[Expressed | None]) -> tuple[Tensor, Tensor]:
+
+def scaling(
+    expression: Iterable[Expressed], weights: Iterable[float] | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each gene, (n_genes,), over all spots; 1 for a gene that does
     not vary.
+
+    Args:
+        expression: of each section.
+        weights: of a spot of each section; None for all alike.
     """
-    mean, std = moments(
-        rows.numpy() for target in expression if target for rows in in_chunks(target)
-    )
+    mean, std = _alike(expression) if weights is None else _weighted(expression, weights)
     return torch.from_numpy(mean).float(), torch.from_numpy(
         np.where(std > CONSTANT, std, 1.0)
     ).float()
+
+
+def _alike(expression: Iterable[Expressed]) -> tuple[Floats, Floats]:
+    return moments(rows.numpy() for target in expression for rows in in_chunks(target))
+
+
+def _weighted(expression: Iterable[Expressed], weights: Iterable[float]) -> tuple[Floats, Floats]:
+    """A section counts for the genes that it measured."""
+    pairs = zip(expression, weights, strict=True)
+    own = [(*_alike([target]), weight * len(target)) for target, weight in pairs]
+    mean, std, sums = (np.stack(each) for each in zip(*own, strict=True))
+    share = np.where(np.isnan(mean), 0.0, sums[:, None])
+    with np.errstate(invalid="ignore"):
+        share = share / share.sum(axis=0)
+        whole = np.nansum(share * mean, axis=0)
+        variance = np.nansum(share * (std**2 + (mean - whole) ** 2), axis=0)
+    return np.where(np.isnan(share.sum(axis=0)), np.nan, whole), np.sqrt(variance)

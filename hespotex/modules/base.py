@@ -159,6 +159,14 @@ def blocks(batch: Batch) -> list[slice]:
     return [slice(start, end) for start, end in pairwise([0, *ends])]
 
 
+def weights(batch: Batch) -> list[float] | list[None]:
+    """Of a spot of each block; None where all count alike."""
+    if "spot_weight" not in batch:
+        return [None] * len(batch.section_id)
+    own: list[float] = batch.spot_weight.tolist()
+    return own
+
+
 def collect(batches: Iterable[Batch], compute: Callable[[Batch], Tensor]) -> dict[str, Tensor]:
     """Rows `{section_id: (n_spots, d)}` of whole sections, from what `compute` gives (n_inner, d)
     of each batch.

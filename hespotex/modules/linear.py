@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from hespotex.metrics import GeneMoments
-from hespotex.modules.base import blocks
+from hespotex.modules.base import blocks, weights
 from hespotex.nn.ridge import RidgeSums
 
 MOST_PARTS = 40  # of training sections that are left out in turn
@@ -58,10 +58,10 @@ def add_up(
     sums: dict[str, RidgeSums] = {}
     for batch in batches:
         x = inputs(batch)
-        for section_id, spots, target in zip(
-            batch.section_id, blocks(batch), batch.target, strict=True
-        ):
+        entries = zip(batch.section_id, blocks(batch), batch.target, weights(batch), strict=True)
+        for section_id, spots, target, weight in entries:
             part = RidgeSums.of(x[spots], target.mean, target.variance, target.times(x[spots]))
+            part = part if weight is None else part.times(weight)
             name = part_of.get(section_id, section_id)
             sums[name] = sums[name] + part if name in sums else part
     return sums

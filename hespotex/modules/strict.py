@@ -11,7 +11,7 @@ from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
 from hespotex.genes.block_target import BlockTarget
-from hespotex.modules.base import blocks
+from hespotex.modules.base import blocks, weights
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.nn.committee import (
     PENALTIES,
@@ -117,13 +117,12 @@ def sums_of(batch: Batch, parts: Mapping[str, str] | None) -> Iterator[tuple[str
     """
     x = committee_inputs(batch.image_embedding, batch.edge_index)[batch.inner]
     quarter = quarters(batch.place[batch.inner])
-    for section_id, spots, target in zip(
-        batch.section_id, blocks(batch), batch.target, strict=True
-    ):
+    entries = zip(batch.section_id, blocks(batch), batch.target, weights(batch), strict=True)
+    for section_id, spots, target, weight in entries:
         if parts is not None:
             own = x[spots]
             sums = RidgeSums.of(own, target.mean, target.variance, target.times(own))
-            yield section_id, parts[section_id], sums
+            yield section_id, parts[section_id], sums if weight is None else sums.times(weight)
             continue
         for number in range(4):
             inside = torch.nonzero(quarter[spots] == number)[:, 0]

@@ -20,7 +20,7 @@ class RidgeSums:
     x^T y.
     """
 
-    n: int
+    n: float
     x: Tensor
     y: Tensor
     yy: Tensor
@@ -54,6 +54,10 @@ class RidgeSums:
         """The same for some of the inputs, given by their numbers."""
         xx = self.xx[columns][:, columns]
         return RidgeSums(self.n, self.x[columns], self.y, self.yy, xx, self.xy[columns])
+
+    def times(self, weight: float) -> "RidgeSums":
+        """Of the same spots, each of which counts so many times."""
+        return RidgeSums(weight * self.n, *(weight * own for own in self._sums()))
 
     def _sums(self) -> tuple[Tensor, ...]:
         return self.x, self.y, self.yy, self.xx, self.xy
