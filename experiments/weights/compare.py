@@ -34,13 +34,19 @@ def config_of(model: str, overrides: list[str]) -> Config:
     return resolved(config)
 
 
-def splits(sections: Sections) -> list[Split]:
-    """Each patient but the last one, predicted from the others but the last one."""
-    groups = sorted({key.group for key in sections.keys.values()})[:-1]
-    sides = {g: [i for i, key in sections.keys.items() if key.group == g] for g in groups}
+def splits(sections: Sections, by: str) -> list[Split]:
+    """Each part but the last one, predicted from the others but the last one.
+
+    Args:
+        sections: of the data set.
+        by: what a part is: a group (patient), or a section.
+    """
+    part_of = {i: key.group if by == "group" else i for i, key in sections.keys.items()}
+    parts = sorted(set(part_of.values()))[:-1]
+    sides = {p: [i for i, part in part_of.items() if part == p] for p in parts}
     return [
-        Split(n, len(groups), [i for g in groups if g != out for i in sides[g]], [], sides[out])
-        for n, out in enumerate(groups)
+        Split(n, len(parts), [i for p in parts if p != out for i in sides[p]], [], sides[out])
+        for n, out in enumerate(parts)
     ]
 
 
@@ -62,6 +68,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Scores by unit, patient and model.")
     parser.add_argument("--models", nargs="+", default=["ridge", "strict"])
+    parser.add_argument("--by", choices=["group", "section"], default="group")
     parser.add_argument("overrides", nargs="+", help="data=her2st data.reader.root=FOLDER ...")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -69,12 +76,12 @@ def main() -> None:
     configs = {model: config_of(model, options.overrides) for model in options.models}
     first = next(iter(configs.values()))
     sections = build_sections(first)
-    for split in splits(sections):
+    for split in splits(sections, options.by):
         fold = prepare_fold(sections, split, build_recipe(first))
-        group = fold.group(split.test[0])
+        out = " ".join(split.test)
         for model, config in configs.items():
             found = [score(config, weighted(fold, unit)) for unit in UNITS]
-            log.info("| %s | %s | %s |", group, model, " | ".join(f"{one:.4f}" for one in found))
+            log.info("| %s | %s | %s |", out, model, " | ".join(f"{one:.4f}" for one in found))
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ class Fold:
         """The same fold with the scaling of its training sections."""
         targets = (self.sections[i].target for i in self.split.train)
         weights = self.spot_weights()
-        return replace(self, scaling=scaling(targets, weights and weights.values()))
+        return replace(self, scaling=scaling(targets, weights.values() if weights else None))
 
     def of_test(self, ids: Sequence[str]) -> "Fold":
         """The same fold with these of its test sections only."""
