@@ -72,7 +72,7 @@ class Committee:
         self.pending: dict[str, RidgeSums] = {}
         self.spread = torch.zeros_like(self.least)
         self.measured = torch.zeros_like(self.least)
-        self.n_spots = 0
+        self.n_spots = 0.0
         self.total_x: Tensor | None = None
 
     def add(self, section_id: str, part: str, sums: RidgeSums) -> None:
