@@ -113,7 +113,7 @@ def ended(error: Exception | SystemExit) -> None:
         error = InputError(f"ended with exit code {error.code}; the reason stands above")
     failure = failure_of(error)
     log.error("%s", failure.reason, exc_info=None if isinstance(error, InputError) else error)
-    note_outcome(*job, failure, what="job", file_name=JOBS)
+    note_outcome(*job, failure, kind="job", file_name=JOBS)
 
 
 def _job() -> tuple[Path, str] | None:

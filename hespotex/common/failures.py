@@ -49,12 +49,12 @@ class Failures:
     """Lets many alike be done one after another, and keeps those that failed.
 
     Args:
-        what: what each of them is, such as `slide`.
+        kind: what each of them is, such as `slide`.
         folder: where `failed.csv` is kept up to date; None for no file.
     """
 
-    def __init__(self, what: str, folder: Path | None = None) -> None:
-        self.what = what
+    def __init__(self, kind: str, folder: Path | None = None) -> None:
+        self.kind = kind
         self.folder = folder
         self.found: dict[str, Failure] = {}
         self.tried: set[str] = set()
@@ -96,7 +96,7 @@ class Failures:
         """
         if not self.found:
             return
-        number = f"{len(self.found)} of {len(self.tried)} {self.what}s failed"
+        number = f"{len(self.found)} of {len(self.tried)} {self.kind}s failed"
         raise InputError(f"{number}: {', '.join(self.found)}; {self._reasons()}")
 
     def _reasons(self) -> str:
@@ -112,11 +112,11 @@ class Failures:
 
     def _note(self, name: str, failure: Failure | None) -> None:
         if self.folder is not None:
-            note_outcome(self.folder, name, failure, self.what)
+            note_outcome(self.folder, name, failure, self.kind)
 
 
 def note_outcome(
-    folder: Path, name: str, failure: Failure | None, what: str = "slide", file_name: str = FAILED
+    folder: Path, name: str, failure: Failure | None, kind: str = "slide", file_name: str = FAILED
 ) -> None:
     """Keep `failed.csv` up to date: a failure's row replaces an older one, a success (None) removes
     it.
@@ -130,7 +130,7 @@ def note_outcome(
     with FileLock(folder / ".failed.lock"):
         rows = {other: old for other, old in _rows(file).items() if other != name}
         rows |= {name: failure} if failure else {}
-        _write(file, rows, what)
+        _write(file, rows, kind)
 
 
 def read_failed(folder: Path, file_name: str = FAILED) -> dict[str, str]:
@@ -167,7 +167,7 @@ def _rows(file: Path) -> dict[str, Failure]:
         return {}
 
 
-def _write(file: Path, rows: dict[str, Failure], what: str) -> None:
+def _write(file: Path, rows: dict[str, Failure], kind: str) -> None:
     if not rows:
         file.unlink(missing_ok=True)
         return
@@ -175,4 +175,4 @@ def _write(file: Path, rows: dict[str, Failure], what: str) -> None:
 
     table_rows = [(name, failure.kind, failure.reason) for name, failure in sorted(rows.items())]
     with atomic_path(file) as partial:
-        write_csv(pd.DataFrame(table_rows, columns=[what, *COLUMNS]), partial, index=False)
+        write_csv(pd.DataFrame(table_rows, columns=[kind, *COLUMNS]), partial, index=False)

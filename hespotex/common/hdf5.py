@@ -58,7 +58,7 @@ def open_hdf5(path: Path, in_parts: bool = False) -> h5py.File:
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[h5py.File]:
     """A file to be filled, which becomes `path` when it is whole."""
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
+    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
         yield file
 
 

@@ -14,11 +14,11 @@ from hespotex.common.errors import InputError
 CODE = "it holds Python objects, which would run code when they are loaded: not loaded"
 
 
-def load_tensors(path: Path, what: str = "file of tensors") -> Any:
+def load_tensors(path: Path, label: str = "file of tensors") -> Any:
     """Tensors and plain values that torch has saved, on the CPU.
 
     Args:
-        what: the file is meant to be, for the message.
+        label: what the file is meant to be, for the message.
 
     Raises:
         InputError: it cannot be read, or holds objects that run code.
@@ -28,7 +28,7 @@ def load_tensors(path: Path, what: str = "file of tensors") -> Any:
     except Exception as error:  # zip, pickle, key and value errors all mean a file of another kind
         why = f": {CODE}" if _is_code(error) else ""
         kind = type(error).__name__
-        raise InputError(f"{path}: not a {what} that can be loaded ({kind}){why}") from error
+        raise InputError(f"{path}: not a {label} that can be loaded ({kind}){why}") from error
 
 
 def tensor_bytes(content: Any) -> memoryview:

@@ -24,13 +24,13 @@ def write_sparse(file: h5py.File, table: sparse.csr_matrix, small: bool = False)
     """
     table = sparse.csr_matrix(table, dtype=np.float32)
     narrow = small and table.shape[1] <= np.iinfo(np.uint16).max
-    parts = {
+    arrays = {
         "values": _smallest(table.data) if small else table.data,
         "columns": table.indices.astype(np.uint16 if narrow else np.int32),
         "starts": table.indptr.astype(np.int32 if table.nnz < 2**31 else np.int64),
     }
-    for name, part in parts.items():  # contiguous: it can be mapped
-        file.create_dataset(name, data=part, track_times=False)
+    for name, array in arrays.items():  # contiguous: it can be mapped
+        file.create_dataset(name, data=array, track_times=False)
     file.attrs["shape"] = table.shape
 
 
@@ -58,8 +58,8 @@ class SparseFile:
         """Of an open file that `write_sparse` has filled."""
         n_rows, n_columns = (int(n) for n in file.attrs["shape"])
         data = [file[name] for name in PARTS]
-        parts = tuple((one.id.get_offset(), one.dtype.str, len(one)) for one in data)
-        return cls(Path(file.filename), (n_rows, n_columns), parts)
+        layouts = tuple((one.id.get_offset(), one.dtype.str, len(one)) for one in data)
+        return cls(Path(file.filename), (n_rows, n_columns), layouts)
 
     @property
     def nbytes(self) -> int:
@@ -70,7 +70,7 @@ class SparseFile:
         """The table; its numbers are read from the file where they are looked at, if they are
         stored as they are used.
         """
-        values, columns, starts = (self._mapped(*part) for part in self.parts)
+        values, columns, starts = (self._mapped(*layout) for layout in self.parts)
         if values.dtype != np.float32:
             values = values.astype(np.float32)
         if columns.dtype != starts.dtype:

@@ -32,7 +32,7 @@ class BlockTarget:
         self.variance = variance
 
     @classmethod
-    def of_counts(cls, values: sparse.csr_matrix, known: NDArray[np.bool_]) -> "BlockTarget":
+    def of_counts(cls, values: sparse.csr_matrix, measured: NDArray[np.bool_]) -> "BlockTarget":
         """Of a sparse table (n, n_genes)."""
         n = values.shape[0]
         total = _sums(values)
@@ -40,19 +40,19 @@ class BlockTarget:
         return cls(
             from_scipy(values),
             from_scipy(values.T.tocsr()),
-            torch.from_numpy(known),
-            *_spread(n, total, squares, known),
+            torch.from_numpy(measured),
+            *_spread(n, total, squares, measured),
         )
 
     @classmethod
     def of_table(cls, values: Tensor) -> "BlockTarget":
         """Of a dense one; a gene with a NaN is not known."""
-        known = ~values.isnan().any(0)
+        measured = ~values.isnan().any(0)
         y = torch.nan_to_num(values)
         total = y.sum(0, dtype=torch.float64)
         squares = y.double().square().sum(0)
-        spread = _spread(len(y), total.numpy(), squares.numpy(), known.numpy())
-        return cls(y, y.T, known, *spread)
+        spread = _spread(len(y), total.numpy(), squares.numpy(), measured.numpy())
+        return cls(y, y.T, measured, *spread)
 
     def __len__(self) -> int:
         return int(self.by_spot.shape[0])
@@ -91,12 +91,12 @@ def _sums(values: sparse.csr_matrix) -> NDArray[np.float64]:
 
 
 def _spread(
-    n: int, total: NDArray[np.float64], squares: NDArray[np.float64], known: NDArray[np.bool_]
+    n: int, total: NDArray[np.float64], squares: NDArray[np.float64], measured: NDArray[np.bool_]
 ) -> tuple[Tensor, Tensor]:
     mean = total / n
     variance = np.maximum(squares / n - mean**2, 0)
     first, second = (
-        torch.from_numpy(np.where(known, values, np.nan).astype(np.float32))
+        torch.from_numpy(np.where(measured, values, np.nan).astype(np.float32))
         for values in (mean, variance)
     )
     return first, second

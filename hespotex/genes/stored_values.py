@@ -44,16 +44,16 @@ class StoredValues:
 
     def __getitem__(self, places: tuple[slice, Numbers]) -> "StoredValues":
         """`[:, genes]`: some of the genes; nothing is read."""
-        own = places[1] if self.genes is None else self.genes[places[1]]
-        return replace(self, genes=own)
+        genes = places[1] if self.genes is None else self.genes[places[1]]
+        return replace(self, genes=genes)
 
 
 def store_values(folder: Path, table: sparse.csr_matrix) -> StoredValues:
     """Put a table of sorted indices into `{folder}/expression-{hash of its content}.h5`, for all
     folds and processes that come to the same.
     """
-    parts = (table.data, table.indices, table.indptr)
-    identity = [*map(int, table.shape), *(digest(part.tobytes()) for part in parts)]
+    arrays = (table.data, table.indices, table.indptr)
+    identity = [*map(int, table.shape), *(digest(array.tobytes()) for array in arrays)]
     path = folder / f"{NAME}-{digest(identity)}.h5"
     if not path.is_file() or why_damaged(path):
         with new_hdf5(path) as file:

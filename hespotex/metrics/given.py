@@ -23,16 +23,16 @@ def pearson_given(
         predicted, measured: (n_spots, n_genes).
         given: (n_spots,).
     """
-    lines = [np.ones(len(given)), *([given - given.mean()] if np.ptp(given) > 0 else [])]
-    axes = torch.from_numpy(np.linalg.qr(np.stack(lines, axis=1))[0])
+    columns = [np.ones(len(given)), *([given - given.mean()] if np.ptp(given) > 0 else [])]
+    axes = torch.from_numpy(np.linalg.qr(np.stack(columns, axis=1))[0])
     n_genes = predicted.shape[1]
-    parts = []
+    scores = []
     for start in range(0, n_genes, BLOCK):
         stop = min(start + BLOCK, n_genes)
         p = _left(predicted[:, start:stop].double(), axes)
         m = _left(measured.genes(start, stop).double(), axes)
-        parts.append(gene_pearson(p, m))
-    return torch.cat(parts).numpy()
+        scores.append(gene_pearson(p, m))
+    return torch.cat(scores).numpy()
 
 
 def _left(values: Tensor, axes: Tensor) -> Tensor:

@@ -19,15 +19,15 @@ def beside_pearson(section: PreparedSection, predicted: Tensor) -> dict[str, Flo
         section: test section.
         predicted: (n_spots, n_genes).
     """
-    given = dict(zip(GIVEN, (np.log1p(section.depth), _nuclei(section)), strict=True))
-    found = {
+    facts = dict(zip(GIVEN, (np.log1p(section.depth), _nuclei(section)), strict=True))
+    scores = {
         name: _nothing(section)
         if values is None
         else pearson_given(predicted, section.target, values)
-        for name, values in given.items()
+        for name, values in facts.items()
     }
     ceiling = section.noise_ceiling
-    return found | {"noise_ceiling": _nothing(section) if ceiling is None else ceiling}
+    return scores | {"noise_ceiling": _nothing(section) if ceiling is None else ceiling}
 
 
 def _nuclei(section: PreparedSection) -> Floats | None:

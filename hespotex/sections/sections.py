@@ -108,8 +108,8 @@ class Sections:
             reference = [*self._reference, *self.names.aliases.values()]
             self._common = common_names(self._genes(), reference)
             different = {id(names): names for names in self._common.values()}
-            known = {number: digest(names) for number, names in different.items()}
-            self._hashes = {i: known[id(names)] for i, names in self._common.items()}
+            hash_of = {number: digest(names) for number, names in different.items()}
+            self._hashes = {i: hash_of[id(names)] for i, names in self._common.items()}
         return self._common
 
     def _genes(self) -> dict[str, Genes]:

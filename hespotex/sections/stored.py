@@ -79,7 +79,7 @@ class SectionStore:
         with open_hdf5(path, in_parts=True) as file:
             facts = json.loads(file.attrs["facts"])
             obs = pd.DataFrame(file["array"][:], columns=facts.pop("columns"))
-            obs.index = pd.Index(_words(file["barcode"][:]), dtype=object)
+            obs.index = pd.Index(_texts(file["barcode"][:]), dtype=object)
             var = pd.DataFrame(index=self._genes(file["gene"][:]))
             pos = {"spatial": file["pos"][:]}
             adata = ad.AnnData(SparseFile.of(file).table(), obs=obs, var=var, obsm=pos)
@@ -107,19 +107,19 @@ class SectionStore:
             file.attrs["identity"] = json.dumps({"made_from": list(identity), "name": NAME})
             file.attrs[CHECKSUM] = checksum(file)
 
-    def _genes(self, words: NDArray[np.bytes_]) -> pd.Index:
-        content = words.tobytes()
+    def _genes(self, encoded: NDArray[np.bytes_]) -> pd.Index:
+        content = encoded.tobytes()
         if content not in self._lists:
-            self._lists[content] = pd.Index(_words(words), dtype=object)
+            self._lists[content] = pd.Index(_texts(encoded), dtype=object)
         return self._lists[content]
 
 
-def _bytes(words: Iterable[str]) -> NDArray[np.bytes_]:
-    return np.array([str(word).encode() for word in words], dtype=bytes)
+def _bytes(names: Iterable[str]) -> NDArray[np.bytes_]:
+    return np.array([str(word).encode() for word in names], dtype=bytes)
 
 
-def _words(words: NDArray[np.bytes_]) -> list[str]:
-    return [word.decode() for word in words.tolist()]
+def _texts(encoded: NDArray[np.bytes_]) -> list[str]:
+    return [word.decode() for word in encoded.tolist()]
 
 
 def _text(path: Path | None) -> str | None:

@@ -100,8 +100,8 @@ class H5adReader:
         return Origin(files, f"h5ad {lengths} {replace(self.how, library=entry.library)}")
 
     def _image(self, section_id: str) -> Path:
-        found = configured_image(section_id, self.images, self._files)
-        return found or self._files[section_id].image(section_id, self._files)
+        path = configured_image(section_id, self.images, self._files)
+        return path or self._files[section_id].image(section_id, self._files)
 
     def read(self, section_id: str) -> Section:
         """Spots on tissue and their raw counts; the pixel size is found as `mpp` says.
