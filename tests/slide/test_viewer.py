@@ -515,7 +515,8 @@ def test_two_or_three_as_one_coloured_overlay(viewer: Page, table: ad.AnnData) -
         left, noise, third = (float(share[i]) for share in shares)
         assert viewer.colour(viewer.at(i)) == pytest.approx([left, noise, left], abs=3)
     legend = viewer.page.inner_text("#mix")
-    assert "LEFT" in legend and "NOISE1" in legend and not viewer.page.is_visible("#bar")
+    assert "LEFT" in legend and "NOISE1" in legend and " ," not in legend
+    assert not viewer.page.is_visible("#bar") and not viewer.page.is_visible("#moran")
     tip = viewer.tip(viewer.at(5))
     assert tip is not None
     line = next(line for line in tip.splitlines() if line.startswith("NOISE1 "))

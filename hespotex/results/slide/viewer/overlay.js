@@ -14,7 +14,7 @@ function mix() {
   const legend = element("mix");
   legend.hidden = !overlay.length;
   legend.replaceChildren(...overlay.map(mixedLine));
-  for (const id of ["bar", "evidence"]) element(id).hidden = overlay.length > 0;
+  for (const id of ["bar", "evidence", "moran"]) element(id).hidden = overlay.length > 0;
   document.querySelector(".ends").hidden = overlay.length > 0;
   hideTip();
 }
@@ -25,7 +25,8 @@ function mixedLine({ feature, layer, colour }) {
   swatch.style.background = `rgb(${colour.join(",")})`;
   const ends = [layer.low, layer.high].map((value) => format(value, { layer })).join(" to ");
   const name = Object.assign(document.createElement("b"), { textContent: feature.name });
-  const rest = Object.assign(document.createElement("span"), { textContent: ` ${feature.short}, dark to bright: ${ends}` });
+  const known = feature.short ? ` ${feature.short}` : "";
+  const rest = Object.assign(document.createElement("span"), { textContent: `${known}, dark to bright: ${ends}` });
   line.append(swatch, name, rest);
   return line;
 }
