@@ -10,6 +10,7 @@ from hespotex.common.failures import Failures
 from hespotex.common.files import safe_name
 from hespotex.common.provenance import differing, flat
 from hespotex.records.checkpoint import read_checkpoint
+from hespotex.records.kinds import READ_ONLY
 from hespotex.records.layout import BEST, CONFIG, FINAL, METRICS, homes
 from hespotex.records.plain import read_config
 from hespotex.records.record import Runs
@@ -19,6 +20,7 @@ from hespotex.results.tables.final import FACTS
 
 TAKEN = ("data", "encoder", "nuclei", "model")  # what the folds of one model share
 CHOSEN_LATER = ("model.select_on", "model.max_epochs")  # a final model has its own
+FETCHING = tuple(f"data.reader.{word}" for word in READ_ONLY)  # off where data was there already
 Config = dict[str, Any]
 
 
@@ -87,7 +89,7 @@ def finished_final(sweep: Path, chosen: Chosen) -> Path | None:
 def _settings(config: Config) -> dict[str, Any]:
     """What the folds and the model on all sections share, as dotted keys."""
     shared = flat({name: config.get(name) for name in TAKEN})
-    return {key: value for key, value in shared.items() if key not in CHOSEN_LATER}
+    return {key: value for key, value in shared.items() if key not in CHOSEN_LATER + FETCHING}
 
 
 def _scored(sweep: Path) -> Runs:

@@ -13,6 +13,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import read_json
 from hespotex.finalize import finalize
 from hespotex.prediction.checkpoints import find_checkpoints
+from hespotex.prediction.choice import _settings
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.layout import BEST
 from hespotex.records.runs import read_runs
@@ -244,3 +245,10 @@ def test_two_final_models_are_named(sweep: Path) -> None:
     shutil.copytree(sweep / "final" / "ridge", sweep / "final" / "mlp")
     with pytest.raises(InputError, match=r"several models on all sections: .*mlp, .*ridge"):
         find_checkpoints(str(sweep))
+
+
+def test_what_a_reader_may_make_is_no_setting_of_a_model() -> None:
+    """The demo is made by its folds and read by the final model."""
+    final = {"data": {"reader": {"root": "a", "generate": False, "download": False}}}
+    assert _settings(final) == _settings({"data": {"reader": {"root": "a"}}})
+    assert _settings(final) != _settings({"data": {"reader": {"root": "b"}}})
