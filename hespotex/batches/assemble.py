@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.common.errors import InputError
-from hespotex.common.moments import CONSTANT
+from hespotex.common.numerics.moments import CONSTANT
 from hespotex.embeddings.embed import count_nuclei, embed_section
 from hespotex.embeddings.encoder import Encoder, NucleiCounter
 from hespotex.embeddings.levels import LARGEST, Scale, TrainingScale

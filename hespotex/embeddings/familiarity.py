@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.common.moments import CONSTANT, moments
+from hespotex.common.numerics.moments import CONSTANT, moments
 from hespotex.embeddings.levels import LARGEST
 from hespotex.embeddings.rows import Embeddings
 

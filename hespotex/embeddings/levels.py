@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hespotex.common.moments import CONSTANT, moments
+from hespotex.common.numerics.moments import CONSTANT, moments
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]

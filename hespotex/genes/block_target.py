@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from hespotex.common.sparse import FixedProduct, from_scipy
+from hespotex.common.numerics.sparse import FixedProduct, from_scipy
 
 
 class BlockTarget:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.common.moments import CONSTANT, moments
+from hespotex.common.numerics.moments import CONSTANT, moments
 from hespotex.genes.target import Expressed, in_chunks
 
 Floats = NDArray[np.float64]

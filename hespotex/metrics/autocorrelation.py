@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.common.correlation import TINY
+from hespotex.common.numerics.correlation import TINY
 from hespotex.metrics.genes import Array, Centred
 
 # nearest spots that count as neighbours; not those of the model's graph, which differ between

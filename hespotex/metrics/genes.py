@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.common.correlation import pearson
+from hespotex.common.numerics.correlation import pearson
 
 Array = NDArray[np.float64]
 ROWS = 512  # spots at a time that are laid out by gene: they stay in the processor's cache

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hespotex.common.correlation import TINY
+from hespotex.common.numerics.correlation import TINY
 from hespotex.metrics.genes import Array, Centred
 
 WINDOW = 7  # px, side of the square in which two maps are compared

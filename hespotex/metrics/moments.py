@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from hespotex.common.correlation import TINY, pearson
+from hespotex.common.numerics.correlation import TINY, pearson
 from hespotex.metrics.genes import Centred
 
 # below any spread that matters: keeps the correlation of a constant gene at 0, with a gradient

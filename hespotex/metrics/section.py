@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.common.heap import keep_freed_memory, return_freed_memory
+from hespotex.common.numerics.heap import keep_freed_memory, return_freed_memory
 from hespotex.common.progress import progress_bar
 from hespotex.metrics.autocorrelation import Neighbours
 from hespotex.metrics.genes import by_gene, gene_pearson

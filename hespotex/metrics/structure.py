@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hespotex.common.correlation import TINY
+from hespotex.common.numerics.correlation import TINY
 from hespotex.metrics.genes import Array, Centred, correlation, gene_pearson
 
 # whose correlation matrix is compared; of more genes, evenly spaced ones in panel order

@@ -5,7 +5,7 @@ Dong & Zhang 2022).
 import torch
 from torch import Tensor, nn
 
-from hespotex.common.sparse import Edges
+from hespotex.common.numerics.sparse import Edges
 
 
 class ExpressionAutoencoder(nn.Module):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hespotex.common.sparse import Edges
+from hespotex.common.numerics.sparse import Edges
 from hespotex.nn.dropout import Dropout
 from hespotex.nn.inner import ALL, Inner
 

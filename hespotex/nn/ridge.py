@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hespotex.common.correlation import pearson
-from hespotex.common.sparse import Edges
+from hespotex.common.numerics.correlation import pearson
+from hespotex.common.numerics.sparse import Edges
 from hespotex.nn.inner import ALL, Inner
 
 

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from hespotex.batches.cut import split
 from hespotex.batches.fold import Fold
-from hespotex.common.correlation import TINY
 from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path
+from hespotex.common.numerics.correlation import TINY
 from hespotex.common.progress import progress
 from hespotex.common.spreadsheet import write_csv
 from hespotex.kriging import Kriging, MeasuredSpots, Settings

@@ -16,8 +16,8 @@ from torch_geometric.data import Data
 from hespotex.batches.fold import Fold
 from hespotex.common.files import atomic_path
 from hespotex.common.loading import tensor_bytes
+from hespotex.common.numerics.sparse import Edges
 from hespotex.common.provenance import KEY
-from hespotex.common.sparse import Edges
 from hespotex.nn.registration import Picture, register
 from hespotex.records.facts import About
 

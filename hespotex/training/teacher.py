@@ -20,7 +20,7 @@ from hespotex.callbacks.checkpoint_io import why_torn
 from hespotex.callbacks.progress import EpochProgress
 from hespotex.common.files import atomic_path, digest, safe_name
 from hespotex.common.loading import load_tensors, tensor_bytes
-from hespotex.common.moments import moments
+from hespotex.common.numerics.moments import moments
 from hespotex.genes.directions import Directions
 from hespotex.genes.target import Rows, in_chunks
 from hespotex.records.build import Config, build, build_teacher, build_trainer

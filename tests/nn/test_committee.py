@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
-from hespotex.common.sparse import Edges
+from hespotex.common.numerics.sparse import Edges
 from hespotex.metrics import gene_pearson
 from hespotex.nn.committee import (
     MOST_PARTS,

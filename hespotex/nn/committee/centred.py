@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import eigh
 from torch import Tensor
 
-from hespotex.common.correlation import TINY, pearson
+from hespotex.common.numerics.correlation import TINY, pearson
 from hespotex.nn.committee.members import Chosen, Ranks
 from hespotex.nn.ridge import RidgeSums
 

@@ -9,7 +9,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from hespotex.common.correlation import TINY
+from hespotex.common.numerics.correlation import TINY
 from hespotex.nn.committee.centred import Centred, standardised
 from hespotex.nn.committee.members import RANKS, Chosen, Member, Ranks, Source, members_of
 from hespotex.nn.committee.shares import Forms, shares_of, slope_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hespotex.common.sparse import Edges
+from hespotex.common.numerics.sparse import Edges
 
 Ranks = tuple[int | None, ...]
 RANKS: Ranks = (4, 8, 12, 16, None)  # programmes that genes share; None: every gene for itself

@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from hespotex.common.correlation import TINY, pearson
+from hespotex.common.numerics.correlation import TINY, pearson
 from hespotex.nn.committee.centred import Centred
 
 SLOPES = (0.2, 2.0)  # of the calibration

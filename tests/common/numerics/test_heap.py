@@ -11,7 +11,7 @@ import resource
 import sys
 from pathlib import Path
 import numpy as np
-from hespotex.common.heap import keep_freed_memory, return_freed_memory
+from hespotex.common.numerics.heap import keep_freed_memory, return_freed_memory
 
 def resident():
     lines = Path("/proc/self/status").read_text().splitlines()

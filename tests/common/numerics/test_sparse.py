@@ -5,7 +5,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from hespotex.common.sparse import Edges, FixedProduct, from_scipy
+from hespotex.common.numerics.sparse import Edges, FixedProduct, from_scipy
 
 X = torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
 EDGES = torch.tensor([[0, 1, 0, 1], [2, 2, 1, 2]])  # 0 and twice 1 into 2, 0 into 1, nothing into 0

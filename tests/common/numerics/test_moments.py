@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hespotex.common.moments import moments
+from hespotex.common.numerics.moments import moments
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 7])

@@ -1,0 +1,1 @@
+"""Arithmetic that several rooms do: each kind once."""
