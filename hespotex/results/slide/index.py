@@ -15,6 +15,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 
+from hespotex.common.counted import counted
 from hespotex.common.failures import failure_of, read_failed
 from hespotex.common.files import atomic_path, visible
 from hespotex.common.hdf5 import open_hdf5
@@ -88,7 +89,8 @@ def _summary(rows: list[Row]) -> str:
     """How many slides there are, and how many of them are in doubt."""
     n_failed = sum(bool(row.failure) for row in rows)
     n_doubted = sum(bool(row.trust.doubts) for row in rows)
-    text = f"{len(rows) - n_failed} slides predicted, {n_doubted} of them not to be trusted"
+    n_slides = counted(len(rows) - n_failed, "slide")
+    text = f"{n_slides} predicted, {n_doubted} of them not to be trusted"
     return f"{text} without a check" + (
         f"; {n_failed} could not be predicted." if n_failed else "."
     )

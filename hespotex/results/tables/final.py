@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from hespotex.common.counted import counted
 from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path, read_json, write_json
 from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape
@@ -147,7 +148,8 @@ def _other_splits(model: str, strategy: str, every_run: Runs) -> list[str]:
 
 def _split_line(strategy: str, row: Any) -> str:
     between = interval(row["low"], row["high"])
-    score = f"PCC {number(row['pcc_gene'])} ({between}) over {row['n_groups']} groups"
+    groups = counted(row["n_groups"], "group")
+    score = f"PCC {number(row['pcc_gene'])} ({between}) over {groups}"
     leaks = "".join(f"; {leak}" for leak in row["leaks"])
     return f"{strategy.replace('_', ' ')}: {score}{leaks}"
 
