@@ -38,6 +38,7 @@ ROOMS = {  # packages by page, with the sentence that opens it
     "packing": "Bundles.",
     "callbacks": "Lightning callbacks.",
     "kriging": "Gaussian processes on what a model gets wrong.",
+    "programmes": "What a model saw.",
     "named_statistics": "Image statistics around spots, without a model.",
     "testing": "Contracts for those who extend HESpotEx.",
     "cli": "The command line.",

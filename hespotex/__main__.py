@@ -16,6 +16,7 @@ VERBS = {
     "statistics": "named image statistics of slides or sections as tables",
     "summary": "aggregate the runs below a folder",
     "compare": "compare two sweeps, paired by section and gene",
+    "explain": "what a model saw: programmes of genes, and the image where they are high",
     "audit": "derive anew what a finished run's fitted parts have seen",
     "finalize": "the model of a cross-validation, fitted on all sections",
     "bundle": "one folder to share a cross-validated model",

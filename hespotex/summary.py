@@ -101,6 +101,18 @@ def _show(folder: Path, tables: "Tables", below: str) -> None:
     log.info("%s\n", below)
 
 
+def write_report(folder: Path, tables: "Tables", unread: "Failures") -> Path:
+    """The page of a sweep alone, without another audit; returns where it is."""
+    from hespotex.results.guide import guide_sweep
+    from hespotex.results.html.chapter import chapters
+    from hespotex.results.html.page import write_page
+
+    page = folder / "report" / "index.html"
+    write_page(page, tables, chapters(tables), _absent(folder, unread), folder)
+    guide_sweep(folder, tables)
+    return page
+
+
 @plain_errors
 def main() -> None:
     """Command line."""

@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 from conftest import Run, compose_config
 
-from hespotex.demo import make_demo
+from hespotex.demo import drivers, make_demo
+from hespotex.demo.layout import plan_layout
+from hespotex.demo.nuclei import draw_nuclei
+from hespotex.demo.streams import stream
+from hespotex.demo.texture import solid_parts
+from hespotex.explain import explain
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +92,73 @@ def test_bare_slide_against_its_truth(
     b = np.asarray(truth[nearest[near], genes].X)
     assert near.sum() > 20
     assert np.mean([np.corrcoef(a[:, i], b[:, i])[0, 1] for i in range(len(genes))]) > 0.5
+
+
+def true_drivers(section: int, side: int) -> pd.DataFrame:
+    """What was planted at the spots of a section of the demo, its patches' nuclei first."""
+    layout = plan_layout(stream(0, "layout", section), side)
+    pixels = stream(0, "image", section)
+    solid = solid_parts(pixels, layout)
+    nuclei = draw_nuclei(stream(0, "nuclei", section), layout)
+    at = np.clip(nuclei.xy.astype(np.int64), 0, layout.size_px - 1)
+    nuclei = nuclei.take(solid[at[:, 1], at[:, 0]] > 0.5)
+    names = ["number", "size", "elongation"]
+    return pd.DataFrame(drivers.morphology(layout, nuclei), columns=names)
+
+
+@pytest.fixture
+def explained(
+    train: Run, settings: list[str], demo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The programmes of strict on the three patients, with the drivers as gene sets; made once."""
+    sweep = tmp_path_factory.getbasetemp() / "explained_sweep"
+    if (sweep / "programmes").is_dir():
+        return sweep / "programmes"
+    sweep.mkdir()
+    for i in range(3):
+        train("model=strict", *settings, f"fold.index={i}", folder=sweep / str(i))
+    planted = pd.read_csv(demo / "planted.csv").groupby("driver")["gene"]
+    sets = ["\t".join([str(driver), "planted", *genes]) for driver, genes in planted]
+    (sweep / "drivers.gmt").write_text("\n".join(sets))
+    explain(sweep, gene_sets=sweep / "drivers.gmt")
+    return sweep / "programmes"
+
+
+def test_programmes_name_what_was_planted(explained: Path) -> None:
+    sets = pd.read_csv(explained / "gene_sets.csv")
+    found = sets[sets["q"] < 0.05].groupby("programme")["gene_set"].agg(set)
+    assert set().union(*found) == {"morphology", "region", "neighbourhood"}
+    assert sum(len(own) == 1 for own in found) >= len(found) - 2
+    assert (pd.read_csv(explained / "programmes.csv")["returned"] >= 2).all()
+
+
+@pytest.mark.parametrize(
+    ("driver", "statistic", "high", "low"),
+    [
+        ("elongation", "nuclei_elongation_mean_150um", "long nuclei", "round nuclei"),
+        (
+            "size",
+            "large_fraction_150um",
+            "large share of nuclei above",
+            "small share of nuclei above",
+        ),
+        ("number", "nuclei_area_fraction_150um", "much of the area in", "little of the area in"),
+    ],
+)
+def test_a_programme_tells_in_words_what_drives_it(
+    explained: Path, driver: str, statistic: str, high: str, low: str
+) -> None:
+    """The programme that follows a driver most goes with the statistic of it, and says so."""
+    scores = pd.read_csv(explained / "scores.csv").groupby("section_id")
+    parts = []
+    for i, (_, own) in enumerate(scores):
+        programmes = own.filter(regex=r"^programme_\d$").reset_index(drop=True)
+        parts.append(programmes.corrwith(true_drivers(i, 10)[driver]))
+    r = pd.DataFrame(parts).mean()
+    number = int(str(r.abs().idxmax()).rpartition("_")[2])
+    sign = np.sign(r[f"programme_{number}"])
+    assert r.abs().max() > 0.6
+    statistics = pd.read_csv(explained / "statistics.csv").set_index(["programme", "name"])
+    assert statistics.loc[(number, statistic), "r"] * sign > 0.3
+    words = pd.read_csv(explained / "programmes.csv").set_index("programme")["seen"][number]
+    assert (high if sign > 0 else low) in words

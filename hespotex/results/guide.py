@@ -24,6 +24,9 @@ FILES = {  # in the order in which a reader wants them
     "models.tex": "the same as LaTeX, for a paper",
     "sections.csv": "a row for each run and test section",
     "genes.csv": "a row for each model and gene, with false discovery rate",
+    "programmes/programmes.csv": (
+        "what the model saw: programmes of genes, and the image where they are high"
+    ),
     "trials.csv": "of a search: score and settings of each trial; the best is used",
     "search.json": "marks the folder of a search",
     "optimization_results.yaml": "the best trial, as the sweeper keeps it",
@@ -176,6 +179,7 @@ def guide_sweep(folder: Path, tables: Tables) -> None:
         f"python -m hespotex.summary {home}": (
             "make tables and report again, when runs have come or gone"
         ),
+        f"python -m hespotex.explain {home}": "what the model saw: programmes, genes, statistics",
         f"python -m hespotex.finalize {home} --model {main}": "fit it on all sections, for use",
         f"python predict.py checkpoint={home} slides=...": (
             "predict slides with what finalize has fitted; without it with the mean of all folds"

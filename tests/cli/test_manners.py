@@ -17,7 +17,7 @@ from hespotex.cli.typos import known_keys, near
 from hespotex.common import progress as module
 from hespotex.common.progress import progress, progress_bar
 
-VERBS = ("summary", "store", "audit", "compare", "bundle", "cohort", "finalize", "info")
+VERBS = ("summary", "store", "audit", "compare", "bundle", "cohort", "explain", "finalize", "info")
 HYDRA_VERBS = ("embed", "doctor", "statistics", "hest_benchmark")
 WIDTH = 150
 

@@ -15,6 +15,7 @@ from hespotex.common.provenance import git_commit
 from hespotex.results.html.cells import Cells, runs_table
 from hespotex.results.html.chapter import Chapter
 from hespotex.results.html.pictures import Picture, svg
+from hespotex.results.html.seen import seen
 from hespotex.results.partial import (
     EXPLAINED,
     HEADER,
@@ -49,6 +50,7 @@ def write_page(
             facts=facts(tables.runs),
             chapters=chapters,
             partly=partly(tables),
+            seen=seen(root),
             absent=absent,
             explanation=EXPLANATION,
             runs=runs_table(tables.runs, root),

@@ -46,7 +46,7 @@ def maps(folder: Path, section_id: str, labels: Sequence[str] = tuple(LABELS)) -
     """The maps that a run has drawn of a section."""
     return [
         Picture(
-            _shrunk(path),
+            shrunk(path),
             f"{section_id}, {path.stem.partition(f'_{label}_')[2]}: {LABELS[label]}",
             path,
         )
@@ -61,7 +61,8 @@ def map_files(folder: Path, section_id: str, label: str) -> list[Path]:
     return sorted(path for path in (folder / "maps").glob("*.png") if path.stem.startswith(starts))
 
 
-def _shrunk(path: Path) -> str:
+def shrunk(path: Path) -> str:
+    """A picture less its white margin, at most as wide as a map, as data that the page holds."""
     picture: Any = cv2.imread(str(path))
     inked = (picture < WHITE).any(axis=2)
     rows = np.flatnonzero(inked.any(axis=1))

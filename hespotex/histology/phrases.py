@@ -1,0 +1,48 @@
+"""Statistics that a pathologist can see, as words for tissue where they are high, and low."""
+
+PHRASES: dict[str, tuple[str, str]] = {
+    "h_mean": ("much haematoxylin", "little haematoxylin"),
+    "e_mean": ("much eosin", "little eosin"),
+    "saturation_mean": ("strong colour", "pale colour"),
+    "white_fraction": ("much white (glass, lumen or fat)", "hardly any white"),
+    "hole_fraction": ("fat or open ducts", "no fat or open ducts"),
+    "blood_fraction": ("red blood cells", "no red blood cells"),
+    "pink_fraction": (
+        "pink tissue without nuclei (collagen, muscle)",
+        "hardly any collagen or muscle",
+    ),
+    "dark_fraction": ("dense haematoxylin", "no dense haematoxylin"),
+    "nuclei_density": ("many nuclei", "few nuclei"),
+    "nuclei_area_fraction": ("much of the area in nuclei", "little of the area in nuclei"),
+    "nuclei_area_mean": ("large nuclei", "small nuclei"),
+    "nuclei_area_std": ("nuclei of unequal size", "nuclei of equal size"),
+    "nuclei_elongation_mean": ("long nuclei", "round nuclei"),
+    "lymphoid_fraction": (
+        "a large share of small, round, dark nuclei (lymphocyte-like)",
+        "a small share of lymphocyte-like nuclei",
+    ),
+    "lymphoid_density": ("many lymphocyte-like nuclei", "few lymphocyte-like nuclei"),
+    "large_fraction": (
+        "a large share of nuclei above 80 um2",
+        "a small share of nuclei above 80 um2",
+    ),
+    "large_density": ("many nuclei above 80 um2", "few nuclei above 80 um2"),
+    "long_fraction": (
+        "a large share of long nuclei (fibroblast-like)",
+        "a small share of long nuclei",
+    ),
+    "long_density": ("many long nuclei (fibroblast-like)", "few long nuclei"),
+    "neighbour_mean": ("nuclei far apart", "nuclei close together"),
+    "regularity": ("evenly spaced nuclei", "nuclei in clumps"),
+    "nuclei_h_mean": ("dark nuclei", "pale nuclei"),
+    "nuclei_h_std": ("nuclei of unequal darkness", "nuclei of equal darkness"),
+    "nuclei_h_texture": ("nuclei uneven inside", "nuclei even inside"),
+    "nuclei_h_contrast": ("nuclei that stand out", "nuclei that hardly stand out"),
+    "cytoplasm_h": ("much haematoxylin around nuclei", "little haematoxylin around nuclei"),
+    "cytoplasm_e": ("much eosin around nuclei", "little eosin around nuclei"),
+    "stroma_e": ("much eosin away from nuclei", "little eosin away from nuclei"),
+    "e_coherence_mean": ("fibres", "no fibres"),
+    "e_anisotropy": ("fibres along one direction", "no common direction of fibres"),
+    "h_glcm_homogeneity": ("even haematoxylin", "uneven haematoxylin"),
+    "e_glcm_homogeneity": ("even eosin", "uneven eosin"),
+}

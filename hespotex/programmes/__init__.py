@@ -1,0 +1,1 @@
+"""What a model saw: the few programmes behind its predictions, in genes and in words."""

@@ -1,0 +1,67 @@
+"""Which named statistics of the image go with a programme, over the spots of left-out sections."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hespotex.histology.phrases import PHRASES
+from hespotex.programmes.factors import Array
+
+LEAST = 0.2  # |r| of a statistic that is put into words
+MOST = 5  # of these
+SAME = 0.8  # |r| of two statistics that say the same
+
+
+def correlations(scores: Array, statistics: Array) -> Array:
+    """Pearson over spots, (k, n_statistics); NaN where one side is constant.
+
+    Args:
+        scores: (n_spots, k).
+        statistics: (n_spots, n_statistics).
+    """
+    return np.asarray(standardised(scores).T @ standardised(statistics) / len(scores))
+
+
+def standardised(values: Array) -> Array:
+    """Columns of mean 0 and variance 1; NaN for a constant one."""
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 1e-9, spread, np.nan))
+
+
+def mean_over_groups(per_section: Sequence[Array], groups: Sequence[str]) -> Array:
+    """Mean over the sections of a group, then over groups, of values that may be NaN."""
+    table = pd.DataFrame([values.ravel() for values in per_section])
+    mean = table.groupby(list(groups)).mean().mean()
+    return mean.to_numpy(dtype=np.float64).reshape(per_section[0].shape)
+
+
+def in_words(r: NDArray[np.float64], names: pd.DataFrame, alike: Array) -> str:
+    """What spots of a high score look like, the clearest first.
+
+    Args:
+        r: of one programme with each statistic, (n_statistics,).
+        names: see `hespotex.named_statistics.table.statistic_names`.
+        alike: correlation of the statistics with each other.
+    """
+    chosen: list[int] = []
+    for i in np.argsort(-np.abs(np.nan_to_num(r))):
+        if len(chosen) == MOST or not abs(r[i]) >= LEAST:
+            break
+        said = set(names["statistic"].iloc[chosen])
+        new = names["statistic"].iloc[i] not in said and not (abs(alike[i, chosen]) > SAME).any()
+        if new and names["statistic"].iloc[i] in PHRASES:
+            chosen.append(int(i))
+    smallest = names["patch_um"].min()
+    return ", ".join(
+        _phrase(names["statistic"].iloc[i], r[i], names["patch_um"].iloc[i], smallest)
+        for i in chosen
+    )
+
+
+def _phrase(statistic: str, r: float, um: float, smallest: float) -> str:
+    """The words for it; the square where it is not the spot's own, the smallest."""
+    high, low = PHRASES[statistic]
+    place = "" if um == smallest else f" in {um:g} um"
+    return f"{high if r > 0 else low} (r = {abs(r):.2f}{place})"

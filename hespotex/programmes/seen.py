@@ -1,0 +1,162 @@
+"""The programmes of a model over all its folds, and what goes with each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from hespotex.common.errors import InputError
+from hespotex.programmes.factors import Array, Factors, factors, returned
+from hespotex.programmes.fold import FoldFit, LeftOut
+from hespotex.programmes.image import correlations, in_words, mean_over_groups, standardised
+
+FEWEST_GENES = 10
+TOP = 10  # genes named at each end
+NAMED = 0.25  # of the largest loading, from which a gene is named
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Programmes of the folds together.
+
+    Attributes:
+        genes: that every fold predicts.
+        folds: with these genes.
+        factors: of the mean of the folds' covariances.
+        names: of the image statistics, see `statistic_names`.
+        statistics: of each left-out section, (n_spots, n_statistics), in the order of `sections`.
+    """
+
+    genes: list[str]
+    folds: list[FoldFit]
+    factors: Factors
+    names: pd.DataFrame
+    statistics: list[Array]
+
+    @property
+    def sections(self) -> list[LeftOut]:
+        """The left-out sections of all folds."""
+        return [section for fold in self.folds for section in fold.left_out]
+
+    @property
+    def _groups(self) -> list[str]:
+        return [left_out.section.key.group for left_out in self.sections]
+
+    @cached_property
+    def _weights(self) -> Array:
+        """Of genes, (n_genes, k), by which predicted scores have a standard deviation of 1."""
+        scores = [section.predicted @ self.factors.weights for section in self.sections]
+        spread = np.concatenate(scores).std(axis=0)
+        return np.asarray(self.factors.weights / np.where(spread > 0, spread, 1.0))
+
+    @cached_property
+    def predicted(self) -> list[Array]:
+        """Score of each programme at the spots of each left-out section, (n_spots, k) each."""
+        return [section.predicted @ self._weights for section in self.sections]
+
+    @cached_property
+    def measured(self) -> list[Array]:
+        """The same of measured expression."""
+        return [section.measured @ self._weights for section in self.sections]
+
+    @cached_property
+    def links(self) -> Array:
+        """Correlation of the predicted scores with each statistic, (k, n_statistics)."""
+        return self._with_statistics(self.predicted)
+
+    def _with_statistics(self, scores: Sequence[Array]) -> Array:
+        pairs = zip(scores, self.statistics, strict=True)
+        return mean_over_groups([correlations(*pair) for pair in pairs], self._groups)
+
+    def table(self) -> pd.DataFrame:
+        """A row for each programme; columns as `hespotex.results.programmes` has them, those of the
+        sweep left out.
+        """
+        pairs = zip(self.predicted, self.measured, strict=True)
+        pcc = mean_over_groups([np.diag(correlations(*pair)) for pair in pairs], self._groups)
+        own = [factors(fold.covariance).loadings for fold in self.folds]
+        alike = _alike(self.statistics)
+        loadings = self.factors.loadings.T
+        return pd.DataFrame(
+            {
+                "programme": np.arange(1, len(loadings) + 1),
+                "share": self.factors.share,
+                "pcc": pcc,
+                "returned": returned(self.factors.loadings, own),
+                "n_folds": len(self.folds),
+                "genes_up": [self._strongest(column) for column in loadings],
+                "genes_down": [self._strongest(-column) for column in loadings],
+                "seen": [in_words(r, self.names, alike) for r in self.links],
+            }
+        )
+
+    def _strongest(self, loadings: Array) -> str:
+        least = NAMED * np.abs(loadings).max()
+        top = [i for i in np.argsort(-loadings)[:TOP] if loadings[i] >= least]
+        return " ".join(self.genes[i] for i in top)
+
+    def gene_table(self) -> pd.DataFrame:
+        """Loadings: a row for each gene, a column for each programme."""
+        columns = [f"programme_{i}" for i in range(1, len(self.factors.share) + 1)]
+        table = pd.DataFrame(self.factors.loadings, columns=columns)
+        table.insert(0, "gene", self.genes)
+        return table
+
+    def statistic_table(self) -> pd.DataFrame:
+        """A row for each programme and statistic: `r` of the predicted score with it, and of the
+        measured one, the clearest first.
+        """
+        measured = self._with_statistics(self.measured)
+        parts = [
+            self.names.reset_index().assign(programme=number, r=r, r_measured=other)
+            for number, (r, other) in enumerate(zip(self.links, measured, strict=True), 1)
+        ]
+        table = pd.concat(parts, ignore_index=True).dropna(subset="r")
+        table["size"] = table["r"].abs()
+        return table.sort_values(["programme", "size"], ascending=[True, False]).drop(
+            columns="size"
+        )
+
+    def score_table(self) -> pd.DataFrame:
+        """A row for each spot of the left-out sections: each programme, predicted and measured."""
+        columns = [f"programme_{i}" for i in range(1, len(self.factors.share) + 1)]
+        parts = []
+        for left_out, predicted, measured in zip(
+            self.sections, self.predicted, self.measured, strict=True
+        ):
+            section = left_out.section
+            place = {"section_id": section.section_id, "spot": section.barcodes}
+            x, y = section.pos.T
+            part = pd.DataFrame(place | {"x_um": x, "y_um": y})
+            part[columns] = predicted
+            part[[f"{name}_measured" for name in columns]] = measured
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+
+def common_programmes(folds: Sequence[FoldFit]) -> tuple[list[str], list[FoldFit], Factors]:
+    """Genes that all folds predict, the folds with these, and the programmes of them together.
+
+    Raises:
+        InputError: hardly any gene, or predictions that do not vary.
+    """
+    known = [set(fold.genes) for fold in folds]
+    genes = [gene for gene in folds[0].genes if all(gene in own for own in known)]
+    if len(genes) < FEWEST_GENES:
+        raise InputError(
+            f"{len(genes)} genes are predicted in every fold, expected at least {FEWEST_GENES}:"
+            " train with a panel that the folds share (data/panel=list)"
+        )
+    same = [fold.of_genes(genes) for fold in folds]
+    found = factors(np.mean([fold.covariance for fold in same], axis=0))
+    if not len(found.share):
+        raise InputError("the model predicts every gene constant: there are no programmes")
+    return genes, same, found
+
+
+def _alike(statistics: Sequence[Array]) -> Array:
+    """Correlation of the statistics with each other within sections."""
+    whole = np.concatenate([np.nan_to_num(standardised(own)) for own in statistics])
+    return correlations(whole, whole)

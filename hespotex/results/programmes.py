@@ -1,0 +1,68 @@
+"""Where the programmes of a sweep are written, and what stands there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FOLDER = "programmes"  # below the sweep's folder
+FILE = f"{FOLDER}/programmes.csv"
+COLUMNS = {
+    "programme": "its number, by share",
+    "share": "of the variance of all genes' predictions within training sections",
+    "pcc": "of its predicted with its measured score on left-out sections, mean over groups",
+    "returned": "folds whose own model has it (|r| of loadings over genes of 0.5 or more)",
+    "n_folds": "folds",
+    "genes_up": "genes of the largest loadings, largest first",
+    "genes_down": "the same at the other end",
+    "seen": "what the image is like where it is high, by named statistics",
+    "gene_sets": "gene sets at either end, at a false discovery rate of 5 %",
+    "model": "whose predictions these are",
+    "fold_strategy": "how its test sections were left out",
+    "leaks": "what its runs have seen of their test sections, so that pcc is too good",
+    "section": "that the map is of: the one whose PCC is in the middle",
+}
+EXPLAINED = (
+    "A programme is a direction of gene space along which the predictions vary: a principal factor"
+    " of all genes' predictions within training sections, rotated (varimax) so that few genes stand"
+    " out. Share: of that variance. r: its predicted with its measured score over the spots of"
+    " sections that the model never saw, mean over groups. Returned: folds whose own model has it."
+    " What the image is like: correlation of the score on left-out sections with named statistics"
+    " of stain, colour and nuclei; it says what goes together, not what causes what."
+)
+
+
+def read_programmes(folder: Path) -> pd.DataFrame | None:
+    """The table of a sweep; None where it was not asked for."""
+    file = folder / FILE
+    return pd.read_csv(file, keep_default_na=False) if file.is_file() else None
+
+
+def picture_of(folder: Path, programme: int) -> Path:
+    """The map of a programme."""
+    return folder / FOLDER / f"programme_{programme}.png"
+
+
+def in_lines(table: pd.DataFrame) -> list[str]:
+    """A paragraph for each programme."""
+    return [f"{title_of(row)}\n  " + "\n  ".join(about(row)) for row in table.to_dict("records")]
+
+
+def title_of(row: Mapping[Any, Any]) -> str:
+    """A programme's number, its share, how well it is predicted, and whether it returns."""
+    return (
+        f"Programme {row['programme']}: {row['share']:.0%} of the predictions' variance, r ="
+        f" {row['pcc']:.2f} on left-out sections, in {row['returned']} of {row['n_folds']} folds"
+    )
+
+
+def about(row: Mapping[Any, Any]) -> list[str]:
+    """Its genes, what the image is like, and its gene sets, a sentence each."""
+    sentences = {
+        "Genes up": row["genes_up"].replace(" ", ", "),
+        "Genes down": row["genes_down"].replace(" ", ", "),
+        "High where there are": row["seen"],
+        "Gene sets": row["gene_sets"],
+    }
+    return [f"{heading}: {words}." for heading, words in sentences.items() if words]

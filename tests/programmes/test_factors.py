@@ -1,0 +1,60 @@
+"""Programmes are found again from their covariance, and other ones are not taken for them."""
+
+import numpy as np
+import pytest
+
+from hespotex.programmes.factors import Array, factors, returned, varimax
+
+GENES = 60
+
+
+def planted(seed: int = 0) -> Array:
+    """Three programmes of twenty genes each, the first the strongest, (60, 3)."""
+    rng = np.random.default_rng(seed)
+    loadings = rng.normal(0, 0.02, (GENES, 3))
+    for j in range(3):
+        loadings[20 * j : 20 * j + 20, j] += rng.uniform(0.6, 1.0, 20) * (1.5 - 0.3 * j)
+    return loadings
+
+
+def test_planted_programmes_are_found() -> None:
+    truth = planted()
+    found = factors(truth @ truth.T)
+    alike = np.corrcoef(found.loadings.T, truth.T)[:3, 3:]
+    np.testing.assert_allclose(alike.diagonal(), 1, atol=0.01)
+    assert found.share.sum() == pytest.approx(1)
+    assert (np.diff(found.share) < 0).all()
+
+
+def test_scores_have_unit_variance_and_are_uncorrelated() -> None:
+    truth = planted()
+    covariance = truth @ truth.T
+    weights = factors(covariance).weights
+    np.testing.assert_allclose(weights.T @ covariance @ weights, np.eye(3), atol=1e-8)
+
+
+def test_what_is_weak_is_no_programme() -> None:
+    truth = planted()
+    truth[:, 2] *= 0.05
+    assert len(factors(truth @ truth.T).share) == 2
+    assert len(factors(truth @ truth.T, most=1).share) == 1
+    assert len(factors(np.zeros((5, 5))).share) == 0
+
+
+def test_a_rotation_is_one() -> None:
+    rotation = varimax(np.random.default_rng(1).normal(size=(30, 4)))
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(4), atol=1e-10)
+
+
+def test_returned_counts_partners_of_either_sign() -> None:
+    truth = planted()
+    turned = -truth[:, [2, 0, 1]]
+    without_first = truth[:, 1:]
+    noise = np.random.default_rng(2).normal(size=(GENES, 3))
+    assert returned(truth, [turned, without_first, noise]).tolist() == [1, 2, 2]
+
+
+def test_one_partner_does_for_one_programme_only() -> None:
+    truth = planted()
+    twice = np.column_stack([truth[:, 0], truth[:, 0] + 0.01, truth[:, 1]])
+    assert returned(twice, [truth[:, :2]]).tolist() in ([1, 0, 1], [0, 1, 1])
