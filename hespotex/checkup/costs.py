@@ -79,15 +79,14 @@ def estimate(
         fold_memory(sections, split, recipe.batching, width, n_genes, views, keep_gib)
         for split in splits
     ]
+    stored = numbers * np.dtype(PRECISION[recipe.store.precision]).itemsize
+    counts = [counts_bytes(section) for section in sections.values()]
     return Costs(
         encoded * len(specs),
         width,
         encode_seconds,
         _nuclei_seconds(list(sections.values()), nuclei),
-        disk=numbers * np.dtype(PRECISION[recipe.store.precision]).itemsize
-        + overflow(
-            list(map(counts_bytes, sections.values())), sum(sizes.values()), n_genes, keep_gib
-        ),
+        disk=stored + overflow(counts, sum(sizes.values()), n_genes, keep_gib),
         memory=max(memory),
     )
 

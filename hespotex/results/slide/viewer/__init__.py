@@ -30,6 +30,7 @@ from hespotex.sections.section import Section
 
 log = logging.getLogger(__name__)
 JPEG_QUALITY = 80
+SCRIPTS = ("drawing", "tiles", "overlay", "regions", "control")
 OWN_BYTES = 45_000  # of the page itself, generously
 # of the page: what its values say of other slides, by how the model's inputs are standardised
 LEVELS_OF = {
@@ -60,20 +61,7 @@ def write_viewer(
         regions: they are outlined, with the mean over their spots of what is shown.
         tiles: what `write_tiles` has written beside the page.
     """
-    picture, scale = section_picture(section, PICTURE_PX)
-    jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[
-        1
-    ].tobytes()
-    data = _spots(table, scale) | {
-        "picture": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode(),
-        "width": picture.shape[1],
-        "height": picture.shape[0],
-        "colours": _colours(),
-        "regions": _outlines(table, regions, scale),
-        "scale": scale,
-        "tiles": tiles,
-        "origin": open_image(section.image).origin if section.image else (0, 0),
-    }
+    data = _slide(table, section, regions) | {"tiles": tiles}
     room = int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
     data["features"], left_out = chosen_features(table, genes, room, inside(table, regions))
     data["start"] = opened(data["features"])
@@ -89,18 +77,29 @@ def write_viewer(
         left_out=left_out,
         max_mb=f"{max_mb:g}",
         style=_part("viewer.css"),
-        drawing=_part("drawing.js"),
-        tiles=_part("tiles.js"),
-        overlay=_part("overlay.js"),
-        regions=_part("regions.js"),
-        control=_part("control.js"),
+        **{name: _part(f"{name}.js") for name in SCRIPTS},
         data=data,
     )
     with atomic_path(path) as part:
         part.write_text(page, encoding="utf-8")
-    log.info(
-        "%s: %d maps, %d left out, %.1f MB", path, len(data["features"]), left_out, len(page) / 1e6
-    )
+    n_maps = len(data["features"])
+    log.info("%s: %d maps, %d left out, %.1f MB", path, n_maps, left_out, len(page) / 1e6)
+
+
+def _slide(table: ad.AnnData, section: Section, regions: Sequence[Region]) -> dict[str, Any]:
+    """The picture, and on it spots and outlines of regions."""
+    picture, scale = section_picture(section, PICTURE_PX)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    jpeg = cv2.imencode(".jpg", picture[..., ::-1], quality)[1].tobytes()
+    return _spots(table, scale) | {
+        "picture": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode(),
+        "width": picture.shape[1],
+        "height": picture.shape[0],
+        "colours": _colours(),
+        "regions": _outlines(table, regions, scale),
+        "scale": scale,
+        "origin": open_image(section.image).origin if section.image else (0, 0),
+    }
 
 
 def _spots(table: ad.AnnData, scale: float) -> dict[str, Any]:
