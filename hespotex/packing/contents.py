@@ -12,7 +12,7 @@ from hespotex.common.files import safe_name
 from hespotex.prediction.checkpoints import check_written
 from hespotex.prediction.choice import Chosen, finished_final
 from hespotex.prediction.ensemble import Ensemble
-from hespotex.records.facts import About
+from hespotex.records.about import About
 from hespotex.records.layout import BEST, FINAL
 from hespotex.records.record import RunRecord, Runs
 from hespotex.results.tables.final import cross_validated_genes, final_facts, read_final

@@ -42,6 +42,7 @@ def bundle_facts(contents: Contents, row: pd.DataFrame) -> dict[str, Any]:
         "encoder_licence": _licence(about["config"]["encoder"]),
         "n_genes": len(contents.predictor.genes),
         "n_genes_scored": int(contents.genes["scored"].sum()),
+        "n_genes_tested": int(contents.genes["q"].notna().sum()),
         "n_genes_found": int(contents.genes["found"].eq(True).sum()),
         "trained_on": trained_on,
         "groups": sorted(set(trained_on.values())),

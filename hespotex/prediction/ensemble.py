@@ -17,8 +17,9 @@ from hespotex.common.provenance import KEY
 from hespotex.embeddings.familiarity import Familiarity
 from hespotex.embeddings.rows import Embeddings
 from hespotex.modules.base import ExpressionModule
+from hespotex.records.about import About
 from hespotex.records.checkpoint import load_module, read_checkpoint
-from hespotex.records.facts import About, check_facts, facts_in_use
+from hespotex.records.facts import check_facts, facts_in_use
 from hespotex.results.finite import check_finite
 
 log = logging.getLogger(__name__)

@@ -29,9 +29,10 @@ from hespotex.genes.gene_list import GeneList
 from hespotex.genes.sets import GeneSets
 from hespotex.metrics.own import Metric
 from hespotex.prediction.predictor import Predictor, training_scale
+from hespotex.records.about import About
 from hespotex.records.build import Config, build_metrics, build_sections, resolved
 from hespotex.records.checkpoint import restored_target
-from hespotex.records.facts import About, facts_in_use
+from hespotex.records.facts import facts_in_use
 from hespotex.records.manifest import check_files
 from hespotex.results.cost import cost, parameters
 from hespotex.results.scores import write_scores

@@ -12,8 +12,9 @@ import pandas as pd
 from hespotex.common.counted import counted
 from hespotex.common.provenance import KEY
 from hespotex.prediction.checkpoints import find_checkpoints, is_final
+from hespotex.records.about import About
 from hespotex.records.checkpoint import read_checkpoint
-from hespotex.records.facts import About, check_facts
+from hespotex.records.facts import check_facts
 from hespotex.records.layout import METRICS, home_of
 from hespotex.records.remarks import remarks_of
 from hespotex.records.runs import read_run
@@ -181,10 +182,12 @@ def _encoder(about: About) -> str:
 
 def _genes(genes: pd.DataFrame) -> str:
     n_scored = int(genes["scored"].sum())
+    n_tested = int(genes["q"].notna().sum())
     n_found = int(genes["found"].astype(str).eq("True").sum())
     return (
-        f"{len(genes)}: {n_scored} scored on sections that were left out, of which {n_found} found"
-        f" (PCC above 0 at a false discovery rate of 5 %); {len(genes) - n_scored} never scored"
+        f"{len(genes)}: {n_scored} scored on sections that were left out; {n_found} found of the"
+        f" {n_tested} that two or more sections scored (PCC above 0 at a false discovery rate of"
+        f" 5 %); {len(genes) - n_scored} never scored"
     )
 
 

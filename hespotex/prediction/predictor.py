@@ -25,8 +25,9 @@ from hespotex.modules.base import ExpressionModule
 from hespotex.prediction.checkpoints import find_checkpoints
 from hespotex.prediction.ensemble import Batches, Ensemble
 from hespotex.prediction.fold_spread import folds_beside
+from hespotex.records.about import About
 from hespotex.records.build import Config, build
-from hespotex.records.facts import About, facts_in_use
+from hespotex.records.facts import facts_in_use
 from hespotex.records.plain import plain
 from hespotex.records.remarks import remarks_of
 from hespotex.records.trusted import part, rebuild, rebuild_part

@@ -8,7 +8,7 @@ from hespotex.common.loading import load_tensors
 from hespotex.common.provenance import KEY
 from hespotex.genes.expression import Expression
 from hespotex.modules.base import ExpressionModule
-from hespotex.records.facts import About
+from hespotex.records.about import About
 from hespotex.records.moved import current_unit
 from hespotex.records.plain import plain
 from hespotex.records.trusted import part, rebuild

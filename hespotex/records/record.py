@@ -9,7 +9,7 @@ from typing import Any
 from hespotex.common.errors import InputError
 from hespotex.common.files import read_json
 from hespotex.common.provenance import KEY
-from hespotex.records.facts import About
+from hespotex.records.about import About
 from hespotex.records.layout import BEST, CONFIG, METRICS, SPLIT
 from hespotex.records.moved import OLD_UNITS, current_unit
 from hespotex.records.plain import read_config

@@ -5,8 +5,8 @@ from typing import Any
 
 from hespotex.batches.fold import Fold
 from hespotex.common.provenance import git_commit, versions
+from hespotex.records.about import About
 from hespotex.records.build import Config
-from hespotex.records.facts import About
 from hespotex.sections.grid import grid_kind
 
 BRIEF = (

@@ -121,8 +121,9 @@ def _whose(facts: dict[str, Any]) -> str:
     never = facts["n_genes"] - facts["n_genes_scored"]
     genes = (
         f" Of the {facts['n_genes']} genes that it predicts, {facts['n_genes_scored']} have a score"
-        f" (`genes.csv`: mean PCC, interval, number of folds, q) and {facts['n_genes_found']} were"
-        f" found; {never} were never scored: nothing is known of these."
+        f" (`genes.csv`: mean PCC, interval, number of folds, q). Of {facts['n_genes_tested']} that"
+        f" two or more sections scored, {facts['n_genes_found']} were found; {never} were never"
+        " scored: nothing is known of these."
     )
     return each + rest + genes
 

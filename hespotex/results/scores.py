@@ -30,7 +30,7 @@ from hespotex.metrics import (
     section_metrics,
 )
 from hespotex.metrics.autocorrelation import MORAN_NEIGHBOURS
-from hespotex.records.facts import About
+from hespotex.records.about import About
 from hespotex.records.layout import BEST, CONFIG, METRICS, PER_GENE, SPLIT
 from hespotex.records.manifest import write_manifest
 from hespotex.results.about import brief

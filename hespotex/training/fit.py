@@ -18,9 +18,9 @@ from hespotex.callbacks.training_log import LogEpochs
 from hespotex.common.progress import progress
 from hespotex.common.provenance import flat
 from hespotex.modules.base import ExpressionModule
+from hespotex.records.about import About
 from hespotex.records.build import Config, build_list, build_module, build_trainer
 from hespotex.records.checkpoint import load_weights
-from hespotex.records.facts import About
 from hespotex.training.calibrate import fit_at_once
 from hespotex.training.run_folder import RunFolder
 

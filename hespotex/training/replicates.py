@@ -19,7 +19,7 @@ from hespotex.common.loading import tensor_bytes
 from hespotex.common.numerics.sparse import Edges
 from hespotex.common.provenance import KEY
 from hespotex.nn.registration import Picture, register
-from hespotex.records.facts import About
+from hespotex.records.about import About
 
 log = logging.getLogger(__name__)
 LEAK = (

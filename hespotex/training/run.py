@@ -20,6 +20,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.failures import Failures
 from hespotex.common.files import write_json
 from hespotex.common.locks import alone_in
+from hespotex.records.about import About
 from hespotex.records.build import (
     Config,
     build,
@@ -30,7 +31,6 @@ from hespotex.records.build import (
     precision,
     resolved,
 )
-from hespotex.records.facts import About
 from hespotex.records.layout import SPLIT
 from hespotex.results.about import describe
 from hespotex.results.cost import Laps, cost, parameters

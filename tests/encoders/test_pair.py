@@ -14,8 +14,8 @@ from hespotex.encoders.pair import SideBySide, part_settings
 from hespotex.encoders.random_vit import RandomViTEncoder
 from hespotex.packing.facts import _licence
 from hespotex.prediction.predictor import _as_trained, _encoder
+from hespotex.records.about import About
 from hespotex.records.build import build
-from hespotex.records.facts import About
 
 CHOICES = {
     "default": ([], ["histology", "random_vit"]),

@@ -14,9 +14,9 @@ from omegaconf import OmegaConf
 
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
+from hespotex.records.about import About
 from hespotex.records.build import build_fold
 from hespotex.records.checkpoint import restored_target
-from hespotex.records.facts import About
 
 Make = Callable[..., Fold]
 

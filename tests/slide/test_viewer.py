@@ -405,7 +405,7 @@ class TestTrust:
         assert "too good: the epoch was chosen on test sections" in remarks
         facts = viewer.page.inner_text("dl")
         assert "90% of the spots" in facts
-        assert "5, of which cross-validation scored 4 and found 2; 1 were never scored" in facts
+        assert "scored 4; found 2 of the 3 that two or more sections scored; 1 were never" in facts
 
     def test_the_spread_of_the_folds_is_a_layer(self, viewer: Page, judged: ad.AnnData) -> None:
         viewer.choose("LEFT")

@@ -163,5 +163,8 @@ def genes_in_words(var: pd.DataFrame) -> str:
         return f"{len(var):,}, none with a score of cross-validation"
     n_scored = int(var["scored"].sum())
     never = len(var) - n_scored
-    text = f"{len(var):,}, of which cross-validation scored {n_scored:,}"
-    return f"{text} and found {int(var['found'].sum()):,}; {never:,} were never scored"
+    n_tested = int(var["q"].notna().sum())
+    n_found = int(var["found"].sum())
+    found = f"found {n_found:,} of the {n_tested:,} that two or more sections scored"
+    text = f"{len(var):,}, of which cross-validation scored {n_scored:,}; {found}"
+    return f"{text}; {never:,} were never scored"

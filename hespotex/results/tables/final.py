@@ -12,7 +12,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path, read_json, write_json
 from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape
 from hespotex.common.spreadsheet import unmarked, write_csv
-from hespotex.records.facts import About
+from hespotex.records.about import About
 from hespotex.records.layout import BEST
 from hespotex.records.record import Runs
 from hespotex.records.runs import read_genes
