@@ -1,7 +1,7 @@
 """From a finished sweep to the files of its programmes."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,20 @@ from hespotex.embeddings.store import EmbeddingStore
 from hespotex.encoders.histology import HistologyEncoder
 from hespotex.named_statistics.table import statistic_names
 from hespotex.programmes.factors import Array
-from hespotex.programmes.fold import FoldFit, read_fold
+from hespotex.programmes.fold import read_fold
+from hespotex.programmes.patches import draw_patches
 from hespotex.programmes.seen import Seen, common_programmes
 from hespotex.programmes.sets import set_table, sets_in_words
 from hespotex.records.record import RunRecord, Runs
 from hespotex.results.figures.maps import draw_maps
 from hespotex.results.predictions import spot_table
-from hespotex.results.programmes import FOLDER, picture_of
+from hespotex.results.programmes import FOLDER, patches_of, picture_of
 from hespotex.results.slide.gene_sets import read_gmt
 from hespotex.results.tables.aggregate import by_section
 from hespotex.results.tables.sweep import Tables
+from hespotex.sections.section import Section
 
+STORED_UM = 112.0  # side of HEST's stored patches
 log = logging.getLogger(__name__)
 
 
@@ -57,10 +60,10 @@ def explain_sweep(
     data_sets = DataSets()
     read = [read_fold(run, data_sets) for run in progress(runs, "fold", "programmes")]
     genes, folds, found = common_programmes(read)
-    encoder, store = _encoder(runs[0]), _store(runs[0])
-    seen = Seen(
-        genes, folds, found, statistic_names(encoder.patch_um), list(_values(folds, encoder, store))
-    )
+    sections = [left_out.section for fold in folds for left_out in fold.left_out]
+    encoder = _encoder(runs[0], sections)
+    values = list(_values(sections, encoder, _store(runs[0])))
+    seen = Seen(genes, folds, found, statistic_names(encoder.patch_um), values)
     tested = set_table(found.loadings, genes, sets) if sets else None
     ranked = by_section(own.sections, name).sort_values("pcc_gene")["section_id"].tolist()
     middle = str(ranked[len(ranked) // 2])
@@ -73,6 +76,7 @@ def explain_sweep(
     table = table.assign(**whose, section=middle)
     _write(folder / FOLDER, table, seen, tested)
     _draw(folder, seen, middle, table)
+    _draw_patches(folder, seen, sections, min(encoder.patch_um))
     return table
 
 
@@ -97,13 +101,15 @@ def _one_a_fold(tables: Tables, model: str) -> Runs:
     return list(first.values())
 
 
-def _encoder(run: RunRecord) -> HistologyEncoder:
+def _encoder(run: RunRecord, sections: Sequence[Section]) -> HistologyEncoder:
     """The named statistics: as the run took them, where it did, else as the command of that name
-    does.
+    does; where only patches are stored, in squares of their size.
     """
     settings = dict(run.config["encoder"])
     if not str(settings.get("_target_", "")).endswith(HistologyEncoder.__name__):
         settings = _plain(OmegaConf.to_container(composed("statistics").encoder))
+        if any(section.image is None for section in sections):
+            settings["patch_um"] = [STORED_UM]
     return HistologyEncoder(**{key: value for key, value in settings.items() if key[0] != "_"})
 
 
@@ -117,10 +123,9 @@ def _store(run: RunRecord) -> EmbeddingStore:
 
 
 def _values(
-    folds: list[FoldFit], encoder: HistologyEncoder, store: EmbeddingStore
+    sections: Sequence[Section], encoder: HistologyEncoder, store: EmbeddingStore
 ) -> Iterator[Array]:
-    """The statistics of each left-out section, in the order of `Seen.sections`."""
-    sections = [left_out.section for fold in folds for left_out in fold.left_out]
+    """The statistics of each section, (n_spots, n_statistics)."""
     for section in progress(sections, "section", "statistics"):
         yield np.asarray(embed_section(section, encoder, store)[:], dtype=np.float64)
 
@@ -160,3 +165,10 @@ def _draw(folder: Path, seen: Seen, section_id: str, table: pd.DataFrame) -> Non
             picture_of(folder, int(programme)),
             {"measured, own scale": measured},
         )
+
+
+def _draw_patches(folder: Path, seen: Seen, sections: Sequence[Section], um: float) -> None:
+    """The patches at both ends of each programme."""
+    for i in range(len(seen.factors.share)):
+        scores = [own[:, i] for own in seen.predicted]
+        draw_patches(sections, scores, um, patches_of(folder, i + 1))

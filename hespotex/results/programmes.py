@@ -8,6 +8,7 @@ import pandas as pd
 
 FOLDER = "programmes"  # below the sweep's folder
 FILE = f"{FOLDER}/programmes.csv"
+LEAST_PCC = 0.2  # on left-out sections, below which a programme is doubted
 COLUMNS = {
     "programme": "its number, by share",
     "share": "of the variance of all genes' predictions within training sections",
@@ -44,6 +45,11 @@ def picture_of(folder: Path, programme: int) -> Path:
     return folder / FOLDER / f"programme_{programme}.png"
 
 
+def patches_of(folder: Path, programme: int) -> Path:
+    """The patches at both ends of a programme."""
+    return folder / FOLDER / f"programme_{programme}_patches.png"
+
+
 def in_lines(table: pd.DataFrame) -> list[str]:
     """A paragraph for each programme."""
     return [f"{title_of(row)}\n  " + "\n  ".join(about(row)) for row in table.to_dict("records")]
@@ -58,11 +64,21 @@ def title_of(row: Mapping[Any, Any]) -> str:
 
 
 def about(row: Mapping[Any, Any]) -> list[str]:
-    """Its genes, what the image is like, and its gene sets, a sentence each."""
+    """Its genes, what the image is like, its gene sets, and why to doubt it, a sentence each."""
     sentences = {
         "Genes up": row["genes_up"].replace(" ", ", "),
         "Genes down": row["genes_down"].replace(" ", ", "),
         "High where there are": row["seen"],
         "Gene sets": row["gene_sets"],
+        "Not to be relied on": _doubt(row),
     }
     return [f"{heading}: {words}." for heading, words in sentences.items() if words]
+
+
+def _doubt(row: Mapping[Any, Any]) -> str:
+    """Why a programme may be of its training sections alone; empty if nothing says so."""
+    reasons = {
+        "its score is hardly predicted on left-out sections": not row["pcc"] >= LEAST_PCC,
+        "half of the folds or fewer have it": row["returned"] * 2 <= row["n_folds"],
+    }
+    return " and ".join(words for words, holds in reasons.items() if holds)

@@ -43,6 +43,7 @@ def test_files_and_chapter(sweep: Path) -> None:
     assert statistics["r"].abs().max() <= 1 and statistics["meaning"].notna().all()
     page = (sweep / "report" / "index.html").read_text(encoding="utf-8")
     assert "What the model saw (ridge, leave one group out)" in page
+    assert page.count("<figcaption>Left-out sections: patches of the highest") == len(table)
     assert page.count("score predicted by a model that never saw it") >= 2
     assert "programmes/programmes.csv" in (sweep / "run.txt").read_text()
     for run in ("0", "1"):

@@ -1,5 +1,7 @@
 """What is said of a programme: statistics that go with it, and gene sets at its ends."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,3 +87,19 @@ def test_a_row_in_words() -> None:
     )
     assert about(row) == ["Genes up: A, B.", "High where there are: many nuclei (r = 0.60)."]
     assert len(in_lines(pd.DataFrame([row, row]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("pcc", "returned", "doubt"),
+    [
+        (0.5, 3, None),
+        (0.1, 3, "its score is hardly predicted on left-out sections."),
+        (float("nan"), 2, "hardly predicted .* sections and half of the folds or fewer have it."),
+    ],
+)
+def test_what_did_not_hold_is_doubted(pcc: float, returned: int, doubt: str | None) -> None:
+    row: dict[str, object] = {"pcc": pcc, "returned": returned, "n_folds": 4}
+    row |= dict.fromkeys(("genes_up", "genes_down", "seen", "gene_sets"), "")
+    said = about(row)
+    assert len(said) == bool(doubt)
+    assert not doubt or re.match(f"Not to be relied on: .*{doubt}", said[0])

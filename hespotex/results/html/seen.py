@@ -7,6 +7,7 @@ from hespotex.results.html.pictures import Picture, shrunk
 from hespotex.results.programmes import (
     EXPLAINED,
     about,
+    patches_of,
     picture_of,
     read_programmes,
     title_of,
@@ -19,7 +20,7 @@ class Programme:
 
     title: str
     sentences: list[str]
-    picture: Picture | None
+    pictures: list[Picture]
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,18 @@ def seen(root: Path) -> Seen | None:
     first = table.iloc[0]
     whose = f"{first['model']}, {first['fold_strategy'].replace('_', ' ')}"
     found = [
-        Programme(title_of(row), about(row), _map(root, row["programme"], row["section"]))
+        Programme(title_of(row), about(row), _pictures(root, row["programme"], row["section"]))
         for row in table.to_dict("records")
     ]
     return Seen(whose, str(first["leaks"]), EXPLAINED, found)
 
 
-def _map(root: Path, programme: int, section: str) -> Picture | None:
-    file = picture_of(root, programme)
-    words = f"{section}, programme {programme}: score predicted by a model that never saw it"
-    return Picture(shrunk(file), words, file) if file.is_file() else None
+def _pictures(root: Path, programme: int, section: str) -> list[Picture]:
+    """Its map, and the patches at its ends."""
+    never = "predicted by a model that never saw it"
+    files = {
+        picture_of(root, programme): f"{section}, programme {programme}: score {never}",
+        patches_of(root, programme): f"Left-out sections: patches of the highest and lowest score"
+        f" of programme {programme}",
+    }
+    return [Picture(shrunk(file), words, file) for file, words in files.items() if file.is_file()]
