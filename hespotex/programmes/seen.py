@@ -66,6 +66,12 @@ class Seen:
         """Correlation of the predicted scores with each statistic, (k, n_statistics)."""
         return self._with_statistics(self.predicted)
 
+    @cached_property
+    def _alike(self) -> Array:
+        """Correlation of the statistics with each other within sections."""
+        whole = np.concatenate([np.nan_to_num(standardised(own)) for own in self.statistics])
+        return correlations(whole, whole)
+
     def _with_statistics(self, scores: Sequence[Array]) -> Array:
         pairs = zip(scores, self.statistics, strict=True)
         return mean_over_groups([correlations(*pair) for pair in pairs], self._groups)
@@ -77,7 +83,6 @@ class Seen:
         pairs = zip(self.predicted, self.measured, strict=True)
         pcc = mean_over_groups([np.diag(correlations(*pair)) for pair in pairs], self._groups)
         own = [factors(fold.covariance).loadings for fold in self.folds]
-        alike = _alike(self.statistics)
         loadings = self.factors.loadings.T
         return pd.DataFrame(
             {
@@ -88,7 +93,7 @@ class Seen:
                 "n_folds": len(self.folds),
                 "genes_up": [self._strongest(column) for column in loadings],
                 "genes_down": [self._strongest(-column) for column in loadings],
-                "seen": [in_words(r, self.names, alike) for r in self.links],
+                "seen": [in_words(r, self.names, self._alike) for r in self.links],
             }
         )
 
@@ -98,11 +103,23 @@ class Seen:
         return " ".join(self.genes[i] for i in top)
 
     def gene_table(self) -> pd.DataFrame:
-        """Loadings: a row for each gene, a column for each programme."""
-        columns = [f"programme_{i}" for i in range(1, len(self.factors.share) + 1)]
-        table = pd.DataFrame(self.factors.loadings, columns=columns)
-        table.insert(0, "gene", self.genes)
-        return table
+        """A row for each gene: the programme that says most of its prediction, the share of its
+        variance that it says, what the image is like where the gene is predicted high, and its
+        loading on every programme.
+        """
+        loadings = self.factors.loadings
+        variance = np.mean([np.diag(fold.covariance) for fold in self.folds], axis=0)
+        shares = loadings**2 / np.where(variance > 0, variance, np.inf)[:, None]
+        main = shares.argmax(axis=1)
+        r = self._with_statistics([section.predicted for section in self.sections])
+        own = {
+            "gene": self.genes,
+            "programme": main + 1,
+            "share": shares[np.arange(len(main)), main],
+            "seen": [in_words(of_gene, self.names, self._alike) for of_gene in r],
+        }
+        columns = {f"programme_{i}": column for i, column in enumerate(loadings.T, 1)}
+        return pd.DataFrame(own | columns)
 
     def statistic_table(self) -> pd.DataFrame:
         """A row for each programme and statistic: `r` of the predicted score with it, and of the
@@ -154,9 +171,3 @@ def common_programmes(folds: Sequence[FoldFit]) -> tuple[list[str], list[FoldFit
     if not len(found.share):
         raise InputError("the model predicts every gene constant: there are no programmes")
     return genes, same, found
-
-
-def _alike(statistics: Sequence[Array]) -> Array:
-    """Correlation of the statistics with each other within sections."""
-    whole = np.concatenate([np.nan_to_num(standardised(own)) for own in statistics])
-    return correlations(whole, whole)

@@ -62,6 +62,22 @@ def test_the_score_is_that_of_the_predictions(sweep: Path) -> None:
     assert table["pcc"].iloc[0] == pytest.approx(np.mean(r), abs=1e-4)
 
 
+def test_why_a_gene_is_predicted(sweep: Path) -> None:
+    """Each gene names the programme of its largest loading, and what its own prediction goes
+    with.
+    """
+    explain(sweep)
+    genes = pd.read_csv(sweep / "programmes" / "genes.csv", keep_default_na=False)
+    loadings = genes.filter(regex=r"^programme_\d$").to_numpy()
+    np.testing.assert_array_equal(genes["programme"], np.abs(loadings).argmax(axis=1) + 1)
+    assert genes["share"].between(0, 1).all()
+    best = genes.sort_values("share").iloc[-1]
+    table = pd.read_csv(sweep / "programmes" / "programmes.csv", keep_default_na=False)
+    programme = table.set_index("programme")["seen"][best["programme"]]
+    same = best["seen"].split(" (r")[0] in programme
+    assert same or best[f"programme_{best['programme']}"] < 0
+
+
 def test_a_model_that_is_not_there(sweep: Path) -> None:
     with pytest.raises(InputError, match=r"--model strict: no such model .* one of ridge"):
         explain(sweep, model="strict")
