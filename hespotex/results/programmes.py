@@ -1,5 +1,6 @@
 """Where the programmes of a sweep are written, and what stands there."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 FOLDER = "programmes"  # below the sweep's folder
 FILE = f"{FOLDER}/programmes.csv"
 LEAST_PCC = 0.2  # on left-out sections, below which a programme is doubted
+log = logging.getLogger(__name__)
 COLUMNS = {
     "programme": "its number, by share",
     "share": "of the variance of all genes' predictions within training sections",
@@ -35,9 +37,21 @@ EXPLAINED = (
 
 
 def read_programmes(folder: Path) -> pd.DataFrame | None:
-    """The table of a sweep; None where it was not asked for."""
+    """The table of a sweep; None where it was not asked for, or is not as it was written."""
     file = folder / FILE
-    return pd.read_csv(file, keep_default_na=False) if file.is_file() else None
+    if not file.is_file():
+        return None
+    try:
+        table = pd.read_csv(file, keep_default_na=False, na_values={"pcc": ""})
+    except ValueError:
+        table = pd.DataFrame()
+    if missing := [name for name in COLUMNS if name not in table]:
+        log.warning(
+            "%s is left out of the report, it lacks %s: python -m hespotex.explain %s writes it",
+            *(file, ", ".join(missing), folder),
+        )
+        return None
+    return table
 
 
 def picture_of(folder: Path, programme: int) -> Path:

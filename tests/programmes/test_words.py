@@ -1,6 +1,7 @@
 """What is said of a programme: statistics that go with it, and gene sets at its ends."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,14 @@ from hespotex.histology.phrases import PHRASES
 from hespotex.named_statistics.table import statistic_names
 from hespotex.programmes.image import correlations, in_words, mean_over_groups
 from hespotex.programmes.sets import set_table, sets_in_words
-from hespotex.results.programmes import about, in_lines, title_of
+from hespotex.results.programmes import (
+    COLUMNS,
+    FILE,
+    about,
+    in_lines,
+    read_programmes,
+    title_of,
+)
 
 NAMES = statistic_names([150, 350])
 NONE = np.eye(len(NAMES))
@@ -74,6 +82,21 @@ def test_a_set_at_one_end() -> None:
 def test_sets_of_other_names() -> None:
     with pytest.raises(InputError, match="--gene-sets: no set has 5 genes or more among the 6"):
         set_table(np.ones((6, 1)), list("abcdef"), {"A": list("ABCDEF")})
+
+
+def test_a_table_that_is_not_whole_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read_programmes(tmp_path) is None and not caplog.text
+    file = tmp_path / FILE
+    file.parent.mkdir()
+    for content in ("", "programme,share\n1,0.5\n"):
+        file.write_text(content)
+        assert read_programmes(tmp_path) is None
+    assert "lacks pcc, returned" in caplog.text and "hespotex.explain" in caplog.text
+    file.write_text(",".join(COLUMNS) + "\n" + ",".join(["1", "0.5", *[""] * 11]) + "\n")
+    table = read_programmes(tmp_path)
+    assert table is not None and np.isnan(table["pcc"][0]) and table["seen"][0] == ""
 
 
 def test_a_row_in_words() -> None:
