@@ -5,7 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from hespotex.batches.fold import Fold
-from hespotex.batches.loader import BlockLoader
+from hespotex.batches.loader import BlockLoader, Order
 
 
 class SectionDataModule(pl.LightningDataModule):
@@ -28,15 +28,9 @@ class SectionDataModule(pl.LightningDataModule):
         ranks.
         """
         trainer: Any = self.trainer
-        return self.fold.loader(
-            self.fold.split.train,
-            self.n_hops,
-            seed=self.seed,
-            epoch=lambda: trainer.current_epoch,
-            epochs=True,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-        )
+        epoch = lambda: int(trainer.current_epoch)  # noqa: E731
+        order = Order(self.seed, epoch, trainer.global_rank, trainer.world_size)
+        return self.fold.loader(self.fold.split.train, self.n_hops, order, epochs=True)
 
     def val_dataloader(self) -> BlockLoader | list[Any]:
         """Every rank validates all sections: they are few, and no rank waits for another. Empty

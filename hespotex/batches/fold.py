@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hespotex.batches.assemble import ImageInputs
-from hespotex.batches.loader import Batching, BlockLoader
+from hespotex.batches.loader import AS_GIVEN, Batching, BlockLoader, Order
 from hespotex.batches.nuclear_size import training_size
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.batches.weights import spot_weights
@@ -200,18 +200,21 @@ class Fold:
             sections[section_id] = replace(sections[section_id], graph=taught)
         return replace(self, sections=sections)
 
-    def loader(self, ids: Sequence[str], n_hops: int, **order: Any) -> BlockLoader:
+    def loader(
+        self, ids: Sequence[str], n_hops: int, order: Order = AS_GIVEN, epochs: bool = False
+    ) -> BlockLoader:
         """Batches of these sections for a model that looks `n_hops` away from a spot.
 
         Args:
             ids: of the sections.
             n_hops: steps along the edges.
-            order: see `Batching.loader`; the given order by default.
+            order: of the blocks, and this rank's share of them.
+            epochs: see `Batching.loader`.
         """
         graphs = [self.graph(section_id) for section_id in ids]
         weights = self.spot_weights() if set(ids) <= set(self.split.train) else None
-        order = order | {"weights": weights}
-        return self.recipe.batching.loader(graphs, len(self.panel.genes), n_hops, **order)
+        n_genes = len(self.panel.genes)
+        return self.recipe.batching.loader(graphs, n_genes, n_hops, order, epochs, weights)
 
     def spot_weights(self) -> dict[str, float] | None:
         """Of a spot of each training section; None where that is left to the model."""

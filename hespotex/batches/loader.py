@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,26 @@ from hespotex.batches.weights import check_unit
 from hespotex.embeddings.read_ahead import read_ahead
 
 WHOLE = 2**62  # spots: no section is larger
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which blocks come when, and to whom.
+
+    Args:
+        seed: of the order, drawn anew for each epoch; None keeps the given order.
+        epoch: tells the current epoch, so that a resumed run draws as an undisturbed one.
+        rank: of this process.
+        world_size: number of processes that share every batch.
+    """
+
+    seed: int | None = None
+    epoch: Callable[[], int] = lambda: 0
+    rank: int = 0
+    world_size: int = 1
+
+
+AS_GIVEN = Order()
 
 
 @dataclass(frozen=True)
@@ -44,18 +63,19 @@ class Batching:
         graphs: Sequence[SpotGraph],
         n_genes: int,
         n_hops: int,
+        order: Order = AS_GIVEN,
         epochs: bool = False,
-        **order: Any,
+        weights: Mapping[str, float] | None = None,
     ) -> "BlockLoader":
         """Batches of these sections for a model of `n_genes` that looks `n_hops` away.
 
         Args:
             epochs: they are gone through many times, so that keeping blocks pays.
-            order: see `BlockLoader`.
+            weights: see `BlockLoader`.
         """
         most = block_spots(self.block_gib, n_genes)
         keep = self.keep_gib if epochs else 0.0
-        return BlockLoader(graphs, most, n_hops, batch_blocks=self.blocks, keep_gib=keep, **order)
+        return BlockLoader(graphs, most, n_hops, self.blocks, order, keep, weights)
 
     def n_steps(self, sizes: Sequence[int], n_genes: int) -> int:
         """Steps of an epoch over sections of so many spots."""
@@ -78,8 +98,7 @@ class BlockLoader:
         block_spots: see `cut`; sections are whole by default.
         n_hops: width of the halo.
         batch_blocks: blocks per optimiser step over all ranks together.
-        seed: of the order, drawn anew for each epoch; None keeps the given order.
-        epoch: tells the current epoch, so that a resumed run draws as an undisturbed one.
+        order: of the blocks, and this rank's share of them.
         keep_gib: blocks are kept as tensors between epochs while they take no more memory than
           this.
         weights: of a spot of each section, see `spot_weights`: blocks carry them as `spot_weight`,
@@ -92,10 +111,7 @@ class BlockLoader:
         block_spots: int = WHOLE,
         n_hops: int = 0,
         batch_blocks: int = 1,
-        seed: int | None = None,
-        epoch: Callable[[], int] = lambda: 0,
-        rank: int = 0,
-        world_size: int = 1,
+        order: Order = AS_GIVEN,
         keep_gib: float = 0.0,
         weights: Mapping[str, float] | None = None,
     ) -> None:
@@ -106,10 +122,7 @@ class BlockLoader:
         sums = [block.n_inner * (weights or {}).get(g.section_id, 1.0) for g, block in self.blocks]
         self._share = [len(sums) * own / sum(sums) for own in sums]  # of each block, 1 on average
         self.batch_blocks = batch_blocks
-        self.seed = seed
-        self.epoch = epoch
-        self.rank = rank
-        self.world_size = world_size
+        self.order = order
         self._kept = dict[int, Data]()
         self._room = keep_gib * 2**30
 
@@ -121,25 +134,25 @@ class BlockLoader:
 
     def _steps(self) -> Iterator[tuple[NDArray[np.int64], float, list[int]]]:
         """Of each step: this rank's blocks, their weight, and a seed of the step's own."""
-        order = np.arange(len(self.blocks))
-        drawn = [] if self.seed is None else [self.seed, self.epoch()]
+        numbers = np.arange(len(self.blocks))
+        drawn = [] if self.order.seed is None else [self.order.seed, self.order.epoch()]
         if drawn:
-            order = np.random.default_rng(drawn).permutation(order)
-        for start in range(0, len(order), self.batch_blocks):
-            step = order[start : start + self.batch_blocks]
+            numbers = np.random.default_rng(drawn).permutation(numbers)
+        for start in range(0, len(numbers), self.batch_blocks):
+            step = numbers[start : start + self.batch_blocks]
             own = self._own(step)
-            weight = self.world_size / len(step) if len(own) else 0.0
-            yield (own if len(own) else step[:1]), weight, [*drawn, self.rank, start]
+            weight = self.order.world_size / len(step) if len(own) else 0.0
+            yield (own if len(own) else step[:1]), weight, [*drawn, self.order.rank, start]
 
     def _own(self, step: NDArray[np.int64]) -> NDArray[np.int64]:
         """The blocks of this rank, in the order of the step."""
         sizes = [self.blocks[i][1].n_inner for i in step]
-        load = np.zeros(self.world_size, dtype=np.int64)
+        load = np.zeros(self.order.world_size, dtype=np.int64)
         rank_of = np.zeros(len(step), dtype=np.int64)
         for place in np.argsort(sizes, kind="stable")[::-1]:
             rank_of[place] = load.argmin()
             load[rank_of[place]] += sizes[place]
-        return step[rank_of == self.rank]
+        return step[rank_of == self.order.rank]
 
     def _batch(self, step: tuple[NDArray[np.int64], float, list[int]]) -> Batch:
         numbers, weight, seed = step
@@ -151,7 +164,7 @@ class BlockLoader:
             if self.weights is not None:
                 entry.weight = entry.weight * self._share[number]
                 entry.spot_weight = torch.tensor([self.weights[entry.section_id]])
-            if "image_views" in entry and self.seed is not None:
+            if "image_views" in entry and self.order.seed is not None:
                 entry.image_embedding = draw_view(entry.image_views, views)
             entries.append(entry)
         return Batch.from_data_list(entries, exclude_keys=["image_views"])

@@ -208,4 +208,5 @@ def _score(scores: Facts | None) -> str:
 
 def _made_with(about: About) -> str:
     version = about.get("versions", {}).get("hespotex", "unknown")
-    return f"HESpotEx {version}, commit {about.get('git_commit')}"
+    commit = about.get("git_commit")  # none of an installed wheel
+    return f"HESpotEx {version}" + (f", commit {commit}" if commit else "")

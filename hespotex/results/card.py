@@ -165,7 +165,7 @@ def _what(facts: dict[str, Any]) -> list[list[str]]:
 
 def _versions(facts: dict[str, Any]) -> str:
     named = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    return f"{named}; commit {facts['git_commit']}"
+    return f"{named}; commit {facts['git_commit'] or 'unknown'}"
 
 
 def _chosen_on(facts: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from hespotex.batches.fold import Fold
-from hespotex.batches.loader import Batching, BlockLoader
+from hespotex.batches.loader import Batching, BlockLoader, Order
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.callbacks.checkpoint_io import why_torn
 from hespotex.callbacks.progress import EpochProgress
@@ -149,7 +149,6 @@ def _train(
     trainer = build_trainer(
         config, **schedule, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar]
     )
-    trainer.fit(
-        module, loader(seed=config["seed"], epoch=lambda: trainer.current_epoch, epochs=True)
-    )
+    order = Order(config["seed"], lambda: int(trainer.current_epoch))
+    trainer.fit(module, loader(order=order, epochs=True))
     module.cpu()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hespotex.batches.loader import Batching, BlockLoader
+from hespotex.batches.loader import Batching, BlockLoader, Order
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.sections.graph import knn_edges
 
@@ -27,7 +27,7 @@ def ids(loader: BlockLoader) -> list[list[str]]:
 @pytest.mark.parametrize("batch_blocks", [1, 2, 3, 10])
 @pytest.mark.parametrize("seed", [None, 0])
 def test_every_section_once_per_epoch(n: int, batch_blocks: int, seed: int | None) -> None:
-    loader = BlockLoader(sections(n), batch_blocks=batch_blocks, seed=seed)
+    loader = BlockLoader(sections(n), batch_blocks=batch_blocks, order=Order(seed))
     batches = ids(loader)
     assert sorted(i for batch in batches for i in batch) == [f"S{i}" for i in range(n)]
     assert len(batches) == len(loader) and all(len(batch) <= batch_blocks for batch in batches)
@@ -41,8 +41,10 @@ def test_every_section_once_per_epoch(n: int, batch_blocks: int, seed: int | Non
 def test_mean_over_ranks_is_the_mean_over_sections(
     world_size: int, n: int, batch_blocks: int
 ) -> None:
-    way = {"batch_blocks": batch_blocks, "seed": 1, "world_size": world_size}
-    ranks = [list(BlockLoader(sections(n), rank=r, **way)) for r in range(world_size)]  # type: ignore[arg-type]
+    orders = [Order(1, rank=rank, world_size=world_size) for rank in range(world_size)]
+    ranks = [
+        list(BlockLoader(sections(n), batch_blocks=batch_blocks, order=order)) for order in orders
+    ]
     assert len({len(batches) for batches in ranks}) == 1  # no rank waits for another
     seen: list[str] = []
     for step in zip(*ranks, strict=True):
@@ -67,8 +69,8 @@ def test_ranks_have_equal_work_however_uneven_the_sections(world_size: int) -> N
     than another.
     """
     uneven = [graph(f"S{n}", n) for n in (40, 900, 333, 75, 510)]
-    way = {"block_spots": 50, "n_hops": 1, "batch_blocks": 16, "seed": 0, "world_size": world_size}
-    ranks = [BlockLoader(uneven, rank=r, **way) for r in range(world_size)]  # type: ignore[arg-type]
+    orders = [Order(0, rank=rank, world_size=world_size) for rank in range(world_size)]
+    ranks = [BlockLoader(uneven, 50, 1, 16, order) for order in orders]
     spots = np.array([[int(batch.n_inner.sum()) for batch in loader] for loader in ranks])
     assert spots.sum() == 40 + 900 + 333 + 75 + 510
     full = spots[:, :-1]  # the last step has what is left
@@ -105,8 +107,8 @@ def test_rows_of_a_block_are_those_of_its_spots() -> None:
 
 @pytest.mark.parametrize("keep_gib", [0.0, 1e-6, 1.0])
 def test_kept_blocks_are_the_same_blocks(keep_gib: float) -> None:
-    kept = BlockLoader(sections(5), batch_blocks=2, seed=0, keep_gib=keep_gib)
-    fresh = BlockLoader(sections(5), batch_blocks=2, seed=0)
+    kept = BlockLoader(sections(5), batch_blocks=2, order=Order(0), keep_gib=keep_gib)
+    fresh = BlockLoader(sections(5), batch_blocks=2, order=Order(0))
     for _ in range(3):
         for one, other in zip(kept, fresh, strict=True):
             assert torch.equal(one.x, other.x) and torch.equal(one.weight, other.weight)
@@ -114,15 +116,15 @@ def test_kept_blocks_are_the_same_blocks(keep_gib: float) -> None:
 
 def test_order_by_seed_and_epoch() -> None:
     epoch = 0
-    loader = BlockLoader(sections(12), batch_blocks=2, seed=3, epoch=lambda: epoch)
+    loader = BlockLoader(sections(12), batch_blocks=2, order=Order(3, lambda: epoch))
     first = ids(loader)
     again = ids(loader)
     epoch = 1
     second = ids(loader)
     assert first == again != second
     # as a resumed run
-    assert second == ids(BlockLoader(sections(12), batch_blocks=2, seed=3, epoch=lambda: 1))
-    assert first != ids(BlockLoader(sections(12), batch_blocks=2, seed=4))
+    assert second == ids(BlockLoader(sections(12), batch_blocks=2, order=Order(3, lambda: 1)))
+    assert first != ids(BlockLoader(sections(12), batch_blocks=2, order=Order(4)))
 
 
 @pytest.mark.parametrize("sizes", [[10], [30, 2], [16, 17, 100]])

@@ -15,7 +15,7 @@ from builders import CountByPlace, MeanColour, picture, section, write_pyramid
 from numpy.typing import NDArray
 
 from hespotex.batches.assemble import ImageInputs
-from hespotex.batches.loader import BlockLoader, draw_view
+from hespotex.batches.loader import BlockLoader, Order, draw_view
 from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import embed_section, fill, is_filled
 from hespotex.embeddings.pipeline import N_VIEWS, encode_spots, turn
@@ -172,7 +172,7 @@ def test_training_draws_views_by_seed_and_epoch(spots: Section, store: Embedding
     torch.testing.assert_close(data.image_views[:, 0], data.image_embedding)
 
     def drawn(epoch: int) -> Iterator[NDArray[np.float32]]:
-        for batch in BlockLoader([graph], seed=0, epoch=lambda: epoch):
+        for batch in BlockLoader([graph], order=Order(0, lambda: epoch)):
             assert "image_views" not in batch
             yield batch.image_embedding.numpy()
 
