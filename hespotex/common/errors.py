@@ -29,6 +29,18 @@ class InputError(ValueError):
     """
 
 
+def cause(error: BaseException) -> str:
+    """What went wrong, for a message that names the file itself: an error of the system would name
+    it again.
+    """
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def full_cause(error: BaseException) -> str:
+    """The same with the kind of the error, which libraries' texts want."""
+    return f"{type(error).__name__}: {cause(error)}"
+
+
 class Stopped(BaseException):
     """A signal asks this process to end: passes by whatever goes on after an error.
 

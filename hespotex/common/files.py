@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 
 CHUNK = 1 << 20
 N_CHUNKS = 64
@@ -183,9 +183,7 @@ def read_json(path: Path, way_out: str = "") -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}){ending}"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({full_cause(error)}){ending}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(content).__name__}{ending}")
     return content

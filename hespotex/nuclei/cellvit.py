@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import shapely
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 from hespotex.nuclei.files import FileNuclei
 from hespotex.nuclei.geojson import features_table, read_features
 from hespotex.nuclei.outlines import outlines_table
@@ -67,7 +67,7 @@ def read_parquet(path: Path, mpp: float) -> NucleiTable:
         raise
     except Exception as error:  # Arrow and GEOS have their own for broken files and outlines
         raise InputError(
-            f"{path}: cannot be read as outlines in Parquet ({type(error).__name__}: {error})"
+            f"{path}: cannot be read as outlines in Parquet ({full_cause(error)})"
         ) from error
 
 

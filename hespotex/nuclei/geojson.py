@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 import shapely.geometry
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, cause
 from hespotex.nuclei.files import FileNuclei
 from hespotex.nuclei.outlines import outlines_table
 from hespotex.nuclei.table import NucleiTable
@@ -53,7 +53,7 @@ def read_features(path: Path) -> list[Feature]:
         value = json.loads(_content(path).decode("utf-8-sig"))
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path}: cannot be read as GeoJSON ({error}); is the file whole?"
+            f"{path}: cannot be read as GeoJSON ({cause(error)}); is the file whole?"
         ) from error
     if isinstance(value, dict):
         value = value.get("features", [value])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 from hespotex.common.loading import CODE, load_array
 from hespotex.nuclei.files import FileNuclei
 from hespotex.nuclei.table import NucleiTable, nuclei_table
@@ -99,8 +99,7 @@ def _open_png(path: Path) -> NDArray[np.int32]:
         raise
     except Exception as error:  # Pillow has many
         raise InputError(
-            f"{path}: cannot be read as a mask ({type(error).__name__}: {error}); is the file"
-            " whole?"
+            f"{path}: cannot be read as a mask ({full_cause(error)}); is the file whole?"
         ) from error
     check_labels(mask.shape, mask.dtype, path)
     return np.asarray(mask)
@@ -180,6 +179,5 @@ def _tiff_blocks(path: Path, section: Section) -> Iterator[Block]:
         raise
     except Exception as error:  # tifffile and the codecs each have their own
         raise InputError(
-            f"{path}: cannot be read as a mask ({type(error).__name__}: {error}); is the file"
-            " whole?"
+            f"{path}: cannot be read as a mask ({full_cause(error)}); is the file whole?"
         ) from error

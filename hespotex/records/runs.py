@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 from hespotex.common.failures import Failures
 from hespotex.common.files import read_json
 from hespotex.common.shapes import COUNT, NUMBER_OR_NONE, Rule, check_shape, is_number
@@ -243,9 +243,7 @@ def read_genes(folder: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=text_columns, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:  # pandas' parser errors among them
-        raise InputError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); {AGAIN}"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({full_cause(error)}); {AGAIN}") from error
     table = table.assign(
         **{name: table[name].map(unmarked) for name in text_columns if name in table}
     )

@@ -2,11 +2,12 @@
 
 import errno
 import signal
+from pathlib import Path
 
 import pytest
 
 from hespotex.cli.endings import ended
-from hespotex.common.errors import InputError, Stopped, chain, disk_words, stopped_by
+from hespotex.common.errors import InputError, Stopped, cause, chain, disk_words, stopped_by
 from hespotex.records.build import build
 
 NOWHERE = {"_target_": "hespotex.sections.readers.h5ad.H5adReader", "root": "/no/such/folder"}
@@ -14,8 +15,8 @@ NOWHERE = {"_target_": "hespotex.sections.readers.h5ad.H5adReader", "root": "/no
 
 def tied(first: BaseException, *behind: BaseException) -> BaseException:
     """Each raised from the next one."""
-    for one, cause in zip([first, *behind], behind, strict=False):
-        one.__cause__ = cause
+    for one, other in zip([first, *behind], behind, strict=False):
+        one.__cause__ = other
     return first
 
 
@@ -44,3 +45,11 @@ def test_a_config_that_cannot_be_built_ends_in_one_message(
         ended(refused.value)
     assert stop.value.code == 2
     assert "folder not found" in caplog.text
+
+
+def test_a_file_that_the_message_names_is_not_named_again(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as folder:
+        tmp_path.read_bytes()
+    assert cause(folder.value) == "Is a directory"
+    assert cause(OSError("file signature not found")) == "file signature not found"
+    assert cause(ValueError("no numbers")) == "no numbers"

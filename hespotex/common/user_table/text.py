@@ -4,7 +4,7 @@ import gzip
 import logging
 from pathlib import Path
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, cause
 
 log = logging.getLogger(__name__)
 BOMS = {
@@ -47,7 +47,7 @@ def _raw(path: Path, key: str) -> bytes:
         raw = path.read_bytes()
         return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}) ({key})") from error
+        raise InputError(f"{path}: cannot be read ({cause(error)}) ({key})") from error
 
 
 def _decoded(raw: bytes, path: Path, key: str) -> str:
@@ -59,7 +59,7 @@ def _decoded(raw: bytes, path: Path, key: str) -> str:
     except UnicodeDecodeError as error:
         if encoding is not None:
             raise InputError(
-                f"{path}: cannot be read as {encoding} ({error}); save it as UTF-8 ({key})"
+                f"{path}: cannot be read as {encoding} ({cause(error)}); save it as UTF-8 ({key})"
             ) from error
     log.warning(
         "%s: no UTF-8, taken for Latin-1; where names look wrong, save it as UTF-8 (%s)", path, key

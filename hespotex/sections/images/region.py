@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 
 OPENSLIDE = {".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"}
 TIFF = {".tif", ".tiff", ".btf"}
@@ -90,8 +90,7 @@ def _open(path: Path, _modified: int) -> RegionReader:
         raise
     except Exception as error:  # every library has its own errors for a broken file
         raise InputError(
-            f"{path}: cannot be read as an image ({type(error).__name__}: {error}); is the file"
-            " whole?"
+            f"{path}: cannot be read as an image ({full_cause(error)}); is the file whole?"
         ) from error
 
 

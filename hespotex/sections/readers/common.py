@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, cause, full_cause
 from hespotex.common.hdf5 import read_anndata
 from hespotex.sections.ids import plain_id, typed_ids
 from hespotex.sections.readers.checks.counts import check_stored, whole
@@ -89,9 +89,7 @@ def read_table(path: Path, sep: str | None = "\t", **kwargs: Any) -> pd.DataFram
     try:
         table: pd.DataFrame = pd.read_csv(path, sep=sep, encoding="utf-8-sig", **kwargs)
     except Exception as error:  # gzip, unicode and parser errors all mean the same here
-        raise InputError(
-            f"{path}: cannot be read as a table ({type(error).__name__}: {error})"
-        ) from error
+        raise InputError(f"{path}: cannot be read as a table ({full_cause(error)})") from error
     if not table.shape[1] or not len(table):
         raise InputError(f"{path}: the table is empty; is the file whole?")
     return table
@@ -103,7 +101,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     except Exception as error:  # pyarrow raises many kinds for a broken file
         raise InputError(
-            f"{path}: cannot be read as Parquet ({error}); is the file whole?"
+            f"{path}: cannot be read as Parquet ({cause(error)}); is the file whole?"
         ) from error
 
 
@@ -141,7 +139,7 @@ def read_h5ad(path: Path, layer: str | None = None) -> ad.AnnData:
         raise
     except Exception as error:  # h5py and anndata raise many kinds for a broken file
         raise InputError(
-            f"{path}: cannot be read as h5ad ({type(error).__name__}: {error}); is the file whole?"
+            f"{path}: cannot be read as h5ad ({full_cause(error)}); is the file whole?"
         ) from error
     if "spatial" not in adata.obsm:
         raise InputError(

@@ -12,7 +12,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.sections.ids import plain_id
 from hespotex.sections.names.genes import Genes, genes_of_table
@@ -57,8 +57,7 @@ def _tables(path: Path, names: Sequence[str]) -> list[pd.DataFrame]:
         raise
     except Exception as error:  # h5py and anndata raise many kinds for a broken file
         raise InputError(
-            f"{path}: {names[0]} cannot be read ({type(error).__name__}: {error}); is the file"
-            " whole?"
+            f"{path}: {names[0]} cannot be read ({full_cause(error)}); is the file whole?"
         ) from error
 
 

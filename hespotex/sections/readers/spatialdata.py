@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 from hespotex.sections.ids import by_id, check_unique, name_of, plain_id
 from hespotex.sections.images import image_facts
 from hespotex.sections.images.copies import copy_of
@@ -320,8 +320,7 @@ def _opened(path: Path, _changed: int) -> Any:
         return read_zarr(path)
     except Exception as error:  # zarr and spatialdata raise many kinds
         raise InputError(
-            f"{path}: cannot be read as SpatialData ({type(error).__name__}: {error}); is the"
-            " folder whole?"
+            f"{path}: cannot be read as SpatialData ({full_cause(error)}); is the folder whole?"
         ) from error
 
 

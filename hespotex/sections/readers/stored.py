@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, cause
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.sections.patch_reader import stored_barcodes
 from hespotex.sections.section import Section
@@ -23,7 +23,7 @@ def with_patches(section: Section, path: Path) -> Section:
         raise
     except Exception as error:  # h5py raises many kinds for a broken file
         raise InputError(
-            f"{path}: cannot be read as HEST patches ({error}); is the file whole?"
+            f"{path}: cannot be read as HEST patches ({cause(error)}); is the file whole?"
         ) from error
     keep = np.array([barcode in stored for barcode in section.barcodes])
     if not keep.any():

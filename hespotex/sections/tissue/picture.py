@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 from hespotex.sections.images.plain import FORMATS
 from hespotex.sections.images.tiff_file import open_tiff
 from hespotex.sections.images.tiff_series import slide_levels
@@ -43,7 +43,7 @@ def marked(path: Path) -> Mask:
         raise
     except Exception as error:  # Pillow, tifffile and the codecs have their own
         raise InputError(
-            f"{path}: cannot be read as a mask ({type(error).__name__}: {error}); expected GeoJSON"
+            f"{path}: cannot be read as a mask ({full_cause(error)}); expected GeoJSON"
             " (.geojson, .json) or a picture such as PNG"
         ) from error
 

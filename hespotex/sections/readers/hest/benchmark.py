@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, cause
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.sections.ids import h5ads_in
 from hespotex.sections.names.genes import Genes
@@ -120,7 +120,7 @@ def patches_mpp(path: Path) -> float | None:
         raise
     except Exception as error:  # h5py raises many kinds for a broken file
         raise InputError(
-            f"{path}: cannot be read as HEST patches ({error}); is the file whole?"
+            f"{path}: cannot be read as HEST patches ({cause(error)}); is the file whole?"
         ) from error
     for name, length in PATCH_FACTS.items():
         if name in attributes:

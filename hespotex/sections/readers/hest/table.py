@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, cause
 from hespotex.common.files import digest
 from hespotex.common.user_table import BLANK, parse_number
 from hespotex.sections.ids import check_unique, typed_ids
@@ -60,7 +60,7 @@ def read_sample_table(root: Path) -> SampleTable | None:
         rows = pd.read_csv(root / name, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except Exception as error:  # pandas' parser errors, and text that is no UTF-8
         raise InputError(
-            f"{root / name}: cannot be read as the HEST-1k sample table ({error})"
+            f"{root / name}: cannot be read as the HEST-1k sample table ({cause(error)})"
         ) from error
     if "id" not in rows:
         raise InputError(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, cause
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.sections.names.genes import Genes, genes_of
 from hespotex.sections.readers.checks.counts import DAMAGED, checked_csr
@@ -66,7 +66,7 @@ def _readable(path: Path) -> Iterator[None]:
     except Exception as error:
         raise InputError(
             f"{path}: cannot be read as a feature matrix of 10x Genomics ({type(error).__name__}:"
-            f" {error}); is the file whole?"
+            f" {cause(error)}); is the file whole?"
         ) from error
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hespotex.common.errors import InputError
+from hespotex.common.errors import InputError, full_cause
 from hespotex.sections.ids import check_unique, plain_id
 from hespotex.sections.readers.checks.frame import as_number
 from hespotex.sections.readers.common import (
@@ -120,7 +120,7 @@ def transcripts(bundle: Path, min_quality: float) -> Iterator[tuple[pd.Series, F
     except Exception as error:  # pyarrow, gzip and pandas raise many kinds for a broken file
         raise InputError(
             f"{path}: cannot be read as transcripts with the columns {columns}"
-            f" ({type(error).__name__}: {error}); is the file whole?"
+            f" ({full_cause(error)}); is the file whole?"
         ) from error
 
 
