@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hespotex.common.failures import failure_of
 from hespotex.common.files import digest
 from hespotex.results.html.chapter import Chapter
 from hespotex.results.tables.sweep import Tables
@@ -46,8 +47,9 @@ def log_summary(folder: Path, tables: Tables, chapters: list[Chapter], files: li
         )
         run.log(_tables(tables) | _pictures(chapters))
         run.log_artifact(_report(str(where["group"]), files))
-    except wandb.errors.Error as error:
-        log.warning("the summary is in %s, but not in W&B: %s", folder, error)
+    except Exception as error:  # its client has errors of its own, of requests and of pydantic
+        reason = failure_of(error).reason
+        log.warning("the summary is in %s, but not in W&B: %s", folder, reason)
     finally:
         wandb.finish()
 

@@ -87,7 +87,7 @@ def test_summarised_again_it_is_the_same_run(toy: Path, monkeypatch: pytest.Monk
 
     def refuse(**facts: Any) -> None:
         asked.append(facts)
-        raise wandb.errors.CommError("no route")
+        raise getattr(wandb.errors, kind, ValueError)("no route")
 
     monkeypatch.setattr(wandb, "init", refuse)
     for _ in range(2):
@@ -101,20 +101,21 @@ def test_summarised_again_it_is_the_same_run(toy: Path, monkeypatch: pytest.Monk
     assert asked[0]["resume"] == "allow" and asked[0]["id"]
 
 
+@pytest.mark.parametrize("kind", ["CommError", "ValueError"])  # its own, and of what it uses
 def test_a_failing_wandb_is_a_warning(
-    toy: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kind: str, toy: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import wandb
 
     def refuse(**_: Any) -> None:
-        raise wandb.errors.CommError("no route")
+        raise getattr(wandb.errors, kind, ValueError)("no route")
 
     finished = []
     monkeypatch.setattr(wandb, "init", refuse)
     monkeypatch.setattr(wandb, "finish", lambda: finished.append(True))
     with caplog.at_level(logging.WARNING):
         summarise(toy)
-    assert "but not in W&B: no route" in caplog.text
+    assert f"but not in W&B: {kind}: no route" in caplog.text
     assert finished == [True]
     assert (toy / "report" / "index.html").is_file()
 

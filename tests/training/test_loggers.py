@@ -1,7 +1,8 @@
-"""TensorBoard, MLflow, and the agent of W&B's own sweeps."""
+"""TensorBoard, MLflow, W&B online, and the agent of its own sweeps."""
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 import yaml
+from builders.wandb_server import wandb_server
 from conftest import CHECKOUT, Run
 
 from hespotex.common.errors import InputError
@@ -54,6 +56,27 @@ def test_mlflow(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         expected = scores_of(folder)["test/pcc_gene"]
         assert run.data.metrics["test/pcc_gene"] == pytest.approx(expected)
         assert "test/pcc_gene.mean50" in run.data.metrics  # it knows no @
+
+
+def test_wandb_online(small: list[str], tmp_path: Path) -> None:
+    """A run a fold, grouped by the sweep's name, and one of the summary; scores arrive."""
+    words = [*small, *FAST, "logger=wandb", "fold.index=0,1", "name=wb", "finalize=false"]
+    with wandb_server() as server:
+        environment = {**os.environ, **server.environment, "WANDB_DATA_DIR": str(tmp_path / "data")}
+        done = subprocess.run(
+            [sys.executable, "train.py", "-m", *words, f"paths.outputs={tmp_path}"],
+            check=False, capture_output=True, text=True, env=environment, cwd=CHECKOUT,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not in W&B" not in done.stderr + done.stdout
+    titles = {run["displayName"]: name for name, run in server.runs.items()}
+    assert {run["groupName"] for run in server.runs.values()} == {"wb"}
+    assert len(titles) == 3  # two folds and the summary
+    for index in range(2):
+        name = titles[f"ridge_leave_one_group_out{index}_seed0"]
+        logged = [row["test/pcc_gene"] for row in server.history[name] if "test/pcc_gene" in row]
+        expected = scores_of(tmp_path / "wb" / str(index))["test/pcc_gene"]
+        assert logged == [pytest.approx(expected)]
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
