@@ -37,8 +37,8 @@ EXPLAINED = (
     " is right)."
 )
 HEADER = [
-    "given spots lie", "share", "spots given", *METHODS, "gain", "its interval", "above",
-    "RMSE image", "RMSE spots", "RMSE both", "coverage",
+    "given spots lie", "share", "spots given", *METHODS, "gain", "95 % interval of the gain",
+    "above", "RMSE image", "RMSE spots", "RMSE both", "coverage",
 ]  # fmt: skip
 
 

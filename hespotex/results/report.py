@@ -34,7 +34,7 @@ HEADLINE = [
     "given depth",
     "shared genes",
     "gain over ridge",
-    "its interval",
+    "95 % interval of the gain",
     "p (sections)",
     "genes found",
     "genes scored",

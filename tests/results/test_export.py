@@ -3,6 +3,7 @@ when made again.
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,7 @@ def test_models_as_latex(folder: Path) -> None:
     rows = [line for line in text.splitlines() if line.endswith(END)]
     assert len(rows) == 1 + len(table)
     assert {row.count("&") for row in rows} == {6} and text.count("{lrrrrrr}") == 1
+    assert not any(re.search(r"(?<!\\)%", row) for row in rows)  # it would begin a comment
     strict = table.loc["strict"]
     (row,) = [row for row in rows if row.startswith("strict")]
     cells = [cell.strip() for cell in row.removesuffix(END).split("&")]

@@ -14,7 +14,7 @@ HEADER = [
     "PCC",
     "95\\,\\% interval",
     "Gain over ridge",
-    "its interval",
+    "95\\,\\% interval of the gain",
     "$p$",
     "Genes found",
 ]
