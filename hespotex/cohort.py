@@ -62,7 +62,7 @@ def tables(
     """
     listed = _read_slides(slides) if slides else None
     follow_up = follow_up_of(listed) if listed is not None else None
-    sets = read_gmt(gene_sets) if gene_sets else None
+    sets = read_gmt(gene_sets, "--gene-sets") if gene_sets else None
     if follow_up is not None and sets is None:
         raise InputError(
             "--slides has follow-up (time, event), which is set against gene-set scores: add"

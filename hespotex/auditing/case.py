@@ -167,13 +167,16 @@ class Case:
         genes, then sections.
         """
         scores = []
-        for section_id, values in self._bare(ids).items():
+        for section_id, values in self.bare(ids).items():
             scores.append(float(gene_pearson(values, self.measured(section_id)).nanmean()))
         # NaN of nothing, without a warning
         return float(torch.tensor(scores, dtype=torch.float64).nanmean())
 
     @torch.inference_mode()
-    def _bare(self, ids: list[str]) -> dict[str, Tensor]:
+    def bare(self, ids: list[str]) -> dict[str, Tensor]:
+        """The model's output for these sections, (n_spots, n_genes) each, as it learns from it:
+        neither calibrated nor cut. Nothing is kept.
+        """
         return collect(self.batches(ids, self.module.n_hops), self.module.expression)
 
 

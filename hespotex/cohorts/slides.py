@@ -87,6 +87,18 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
         log.warning(DOUBTFUL, counted(len(doubted), "slide"), ", ".join(doubted))
     if levelled:
         log.warning(LEVELLED, counted(len(levelled), "slide"))
+    _check_alike(folder, units, models)
+    table = pd.DataFrame(rows)
+    return table[[*FACTS, *(column for column in table if column not in FACTS)]]
+
+
+def _check_alike(folder: Path, units: Mapping[str, str], models: Mapping[str, str]) -> None:
+    """Refuse slides whose values cannot stand in one table.
+
+    Args:
+        folder: for the message.
+        units, models: each with a slide that has it.
+    """
     if len(units) > 1:
         raise InputError(
             f"{folder}: slides of different units ({units}); predict all with one checkpoint"
@@ -97,8 +109,6 @@ def pseudobulk(folder: Path, patients: Mapping[str, str] | None = None) -> pd.Da
             f"{folder}: slides of different models ({listed}; run.txt names all); predict all with"
             " one checkpoint"
         )
-    table = pd.DataFrame(rows)
-    return table[[*FACTS, *(column for column in table if column not in FACTS)]]
 
 
 def _row(

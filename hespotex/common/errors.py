@@ -11,6 +11,7 @@ DISK = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file grows too large for this disk",
     errno.EROFS: "the disk is read-only",
+    errno.EEXIST: "a file, or a link to nothing, stands where a folder is wanted",
     errno.EACCES: "no permission",
     errno.EPERM: "no permission",
 }

@@ -95,10 +95,9 @@ class Target:
 
     def fingerprint(self) -> str:
         """Hash of the values, without making them dense."""
-        arrays = (self.values.data, self.values.indices, self.values.indptr, self.known)
-        return digest(
-            [*map(str, self.values.shape), *(digest(array.tobytes()) for array in arrays)]
-        )
+        values = self.values
+        arrays = (values.data, values.indices, values.indptr, self.known)
+        return digest([*map(str, values.shape), *(digest(array.tobytes()) for array in arrays)])
 
     def block(self, spots: Tensor) -> BlockTarget:
         """What a model learns at these spots."""

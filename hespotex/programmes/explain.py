@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
 
 from hespotex.auditing.dataset import DataSets
 from hespotex.cli.compose import composed
@@ -25,6 +23,7 @@ from hespotex.programmes.fold import read_fold
 from hespotex.programmes.patches import draw_patches
 from hespotex.programmes.seen import Seen, common_programmes
 from hespotex.programmes.sets import set_table, sets_in_words
+from hespotex.records.build import resolved
 from hespotex.records.record import RunRecord, Runs
 from hespotex.results.figures.maps import draw_maps
 from hespotex.results.predictions import spot_table
@@ -53,7 +52,7 @@ def explain_sweep(
         InputError: no such model, data or embeddings that are no longer there, gene sets that
           cannot be used, or predictions that hold no programmes.
     """
-    sets = read_gmt(gene_sets) if gene_sets else {}
+    sets = read_gmt(gene_sets, "--gene-sets") if gene_sets else {}
     own = _without_leak(tables)
     name = model or own.main
     runs = _one_a_fold(own, name)
@@ -107,14 +106,10 @@ def _encoder(run: RunRecord, sections: Sequence[Section]) -> HistologyEncoder:
     """
     settings = dict(run.config["encoder"])
     if not str(settings.get("_target_", "")).endswith(HistologyEncoder.__name__):
-        settings = _plain(OmegaConf.to_container(composed("statistics").encoder))
+        settings = resolved(composed("statistics"))["encoder"]
         if any(section.image is None for section in sections):
             settings["patch_um"] = [STORED_UM]
     return HistologyEncoder(**{key: value for key, value in settings.items() if key[0] != "_"})
-
-
-def _plain(content: Any) -> dict[str, Any]:
-    return dict(content)
 
 
 def _store(run: RunRecord) -> EmbeddingStore:

@@ -5,12 +5,10 @@ out.
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
 from hespotex.common.hdf5 import read_anndata
-from hespotex.modules.base import collect
 from hespotex.programmes.factors import Array
 from hespotex.records.record import RunRecord
 from hespotex.results.predictions import MEASURED, prediction_file
@@ -66,19 +64,12 @@ def read_fold(record: RunRecord, data_sets: DataSets) -> FoldFit:
     spread = case.module.gene_std.double().numpy()
     covariance = np.zeros((len(spread), len(spread)))
     for section_id in record.ids("train"):
-        own = _scaled(_predicted(case, section_id), spread)
+        predicted = case.bare([section_id])[section_id].double().numpy()
+        own = _scaled(predicted, spread)
         covariance += own.T @ own
     left_out = [_left_out(case, section_id, spread) for section_id in record.ids("test")]
     trace = float(np.trace(covariance))
     return FoldFit(list(record.about["genes"]), covariance / (trace or 1.0), left_out)
-
-
-@torch.inference_mode()
-def _predicted(case: Case, section_id: str) -> Array:
-    module = case.module.eval()
-    batches = case.batches([section_id], module.n_hops)
-    values = collect(batches, module.expression)[section_id]
-    return np.asarray(values.double().numpy())
 
 
 def _left_out(case: Case, section_id: str, spread: Array) -> LeftOut:

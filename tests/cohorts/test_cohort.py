@@ -130,6 +130,11 @@ class TestPseudobulk:
             pseudobulk(tmp_path)
 
 
+def test_gene_sets_that_are_not_there_are_asked_for_by_the_option(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"gene sets not found: .*; set --gene-sets=FILE.gmt"):
+        tables(folder, gene_sets=folder / "no.gmt")
+
+
 def test_gene_sets_are_z_scores_over_slides(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     scores = signature_scores(
         pseudobulk(folder), {"AB": ["A", "B", "ABSENT"], "NONE": ["ABSENT"]}

@@ -35,6 +35,16 @@ def test_what_stands_behind_is_found() -> None:
     assert (disk_words(tied(ValueError("a"), full)) or "").startswith("/x/y: the disk is full")
 
 
+def test_a_link_to_nothing_in_the_way_of_a_folder(tmp_path: Path) -> None:
+    link = tmp_path / "store"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileExistsError) as refused:
+        link.mkdir(exist_ok=True)
+    words = disk_words(refused.value) or ""
+    assert words.startswith(f"{link}: a file, or a link to nothing, stands where a folder is")
+    assert "paths.store=DIR" in words
+
+
 def test_a_config_that_cannot_be_built_ends_in_one_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

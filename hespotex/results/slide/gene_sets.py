@@ -13,16 +13,19 @@ from hespotex.results.slide.table import SETS, gene_features
 log = logging.getLogger(__name__)
 
 
-def read_gmt(path: Path) -> dict[str, list[str]]:
+def read_gmt(path: Path, key: str = "gene_sets") -> dict[str, list[str]]:
     """Gene sets of a GMT file: a line a set, tab-separated: name, description, genes.
+
+    Args:
+        path: the file; key: config key or option that names it, for messages.
 
     Raises:
         InputError: no such file, a line without genes, a set named twice, or no set at all.
     """
     if not path.is_file():
-        raise InputError(f"gene sets not found: {path}; set gene_sets=FILE.gmt, or null")
+        raise InputError(f"gene sets not found: {path}; set {key}=FILE.gmt")
     sets: dict[str, list[str]] = {}
-    for number, line in enumerate(read_user_text(path, "gene_sets").splitlines(), 1):
+    for number, line in enumerate(read_user_text(path, key).splitlines(), 1):
         name, *rest = [word.strip() for word in line.split("\t")]
         if not name and not any(rest):
             continue
