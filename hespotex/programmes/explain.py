@@ -23,7 +23,7 @@ from hespotex.programmes.fold import read_fold
 from hespotex.programmes.patches import draw_patches
 from hespotex.programmes.seen import Seen, common_programmes
 from hespotex.programmes.sets import set_table, sets_in_words
-from hespotex.records.build import resolved
+from hespotex.records.plain import plain
 from hespotex.records.record import RunRecord, Runs
 from hespotex.results.figures.maps import draw_maps
 from hespotex.results.predictions import spot_table
@@ -106,7 +106,7 @@ def _encoder(run: RunRecord, sections: Sequence[Section]) -> HistologyEncoder:
     """
     settings = dict(run.config["encoder"])
     if not str(settings.get("_target_", "")).endswith(HistologyEncoder.__name__):
-        settings = resolved(composed("statistics"))["encoder"]
+        settings = dict(plain(composed("statistics").encoder))
         if any(section.image is None for section in sections):
             settings["patch_um"] = [STORED_UM]
     return HistologyEncoder(**{key: value for key, value in settings.items() if key[0] != "_"})

@@ -1,12 +1,14 @@
 """`python -m hespotex.explain` on a small sweep: its files and chapter, and what is refused."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Run
+from conftest import CHECKOUT, Run
 
 from hespotex.common.errors import InputError
 from hespotex.explain import explain
@@ -28,7 +30,10 @@ def sweep(train: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_files_and_chapter(sweep: Path) -> None:
-    explain(sweep)
+    """By the command, in a process of its own: here others have told Hydra's words already."""
+    command = [sys.executable, "-m", "hespotex.explain", str(sweep)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=CHECKOUT)
+    assert done.returncode == 0, done.stderr
     home = sweep / "programmes"
     table = pd.read_csv(home / "programmes.csv", keep_default_na=False)
     assert list(table) == list(COLUMNS)
