@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -54,13 +55,18 @@ class Raster:
     @cached_property
     def share(self) -> Array:
         """One over the px on tissue in the window around each px, (height, width); 0 for none."""
-        covered = _window_sum(np.pad(self.tissue, INSIDE).astype(np.float64)[None])[0]
+        covered = _window_sum(self.on_tissue[None])[0]
         return np.divide(1.0, covered, out=np.zeros(covered.shape), where=covered > 0)
 
     @cached_property
+    def on_tissue(self) -> Array:
+        """1 for a px on tissue, 0 elsewhere, with a border as wide as windows reach over it."""
+        return np.pad(self.tissue, INSIDE).astype(np.float64)
+
+    @cached_property
     def wide(self) -> NDArray[np.int64]:
-        """`spot` with a border of empty px as wide as windows reach over it."""
-        return np.pad(self.spot, INSIDE, constant_values=-1)
+        """`spot` with the same border; any spot stands where none is shown."""
+        return np.pad(np.maximum(self.spot, 0), INSIDE)
 
     def draw(self, values: Array, rows: slice) -> Array:
         """Some rows of each gene's map and the border around them, 0 off tissue.
@@ -72,9 +78,9 @@ class Raster:
             (n_genes, n_rows + 6, width + 6).
         """
         start, stop, _ = rows.indices(len(self.spot))
-        spot = self.wide[start : stop + 2 * INSIDE]
-        drawn = np.take(values, np.maximum(spot, 0), axis=1)
-        drawn *= spot >= 0
+        wide = slice(start, stop + 2 * INSIDE)
+        drawn = np.take(values, self.wide[wide], axis=1)
+        drawn *= self.on_tissue[wide]
         return drawn
 
 
@@ -90,8 +96,9 @@ def ssim(predicted: Centred, measured: Centred, raster: Raster) -> Array:
     varies = measured.variance >= TINY
     span = np.where(varies, np.ptp(measured.away, axis=1), 1.0)
     total = np.zeros(len(varies))
-    height, width = raster.spot.shape
-    n_rows = max(1, STRIP // (width * len(varies)))
+    height = len(raster.spot)
+    n_strips = -(-raster.spot.size * len(varies) // STRIP)
+    n_rows = -(-height // n_strips)
     for start in range(0, height, n_rows):
         total += _strip(predicted, measured, span, raster, slice(start, start + n_rows))
     return np.where(varies, total / raster.tissue.sum(), np.nan)
@@ -144,13 +151,9 @@ def _window_sum(maps: Array) -> Array:
     """Sum over each square of 7 x 7 px, (n_genes, height, width) -> (n_genes, height - 6,
     width - 6)
     """
-    return _sum_of_seven(_sum_of_seven(maps.swapaxes(1, 2)).swapaxes(1, 2))
+    return np.stack([_box(each) for each in maps])
 
 
-def _sum_of_seven(values: Array) -> Array:
-    """Of neighbours along the last axis."""
-    two = values[..., :-1] + values[..., 1:]
-    four = two[..., :-2] + two[..., 2:]
-    seven = four[..., :-3] + two[..., 4:-1]
-    seven += values[..., 6:]
-    return seven
+def _box(values: Array) -> Array:
+    total = cv2.boxFilter(values, -1, (WINDOW, WINDOW), normalize=False)
+    return total[INSIDE:-INSIDE, INSIDE:-INSIDE]

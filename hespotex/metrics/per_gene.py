@@ -12,7 +12,7 @@ from hespotex.metrics.genes import Centred, mean_absolute_error
 from hespotex.metrics.maps import Raster, ssim
 from hespotex.metrics.moments import GeneMoments
 from hespotex.metrics.names import SECTION_METRICS
-from hespotex.metrics.ranks import area_under_curve, average_ranks, spearman
+from hespotex.metrics.ranks import rank_metrics
 
 Values = NDArray[np.floating]
 Floats = NDArray[np.float64]
@@ -46,9 +46,9 @@ class FewGenes:
         return Centred.of(self.measured)
 
     @cached_property
-    def ranks(self) -> Floats:
-        """Of the prediction."""
-        return average_ranks(self.predicted)
+    def ranks(self) -> tuple[Floats, Floats]:
+        """Spearman's correlation and the area under the ROC curve."""
+        return rank_metrics(self.predicted, self.measured, self.lowest)
 
     @cached_property
     def moments(self) -> GeneMoments:
@@ -64,9 +64,9 @@ GENE_METRICS: dict[str, Callable[[FewGenes], Floats]] = {  # columns of `per_gen
     "ccc": lambda few: few.moments.concordance().numpy(),
     "variance_ratio": lambda few: few.moments.variance_ratio().numpy(),
     "mean_measured": lambda few: few.moments.mean_m.numpy(),
-    "spearman": lambda few: spearman(few.ranks, average_ranks(few.measured)),
+    "spearman": lambda few: few.ranks[0],
     "mae": lambda few: mean_absolute_error(few.p, few.m),
-    "auc": lambda few: area_under_curve(few.ranks, few.measured, few.lowest),
+    "auc": lambda few: few.ranks[1],
     "ssim": lambda few: ssim(few.p, few.m, few.raster),
     "moran_measured": lambda few: morans_i(few.m, few.neighbours),
     "moran_predicted": lambda few: morans_i(few.p, few.neighbours),

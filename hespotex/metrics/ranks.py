@@ -1,114 +1,129 @@
-"""Ranks of genes over the spots of a section, and what is made of them."""
+"""Metrics of ranks: of each gene over the spots of a section.
 
-import math
+Spots without counts, most of a measured gene, share a rank. So the prediction's ranks are asked for
+at the other spots alone, in its sorted values, and neither side's ranks are ever laid out over all
+spots: both metrics are sums over the spots that have counts.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from hespotex.metrics.genes import Array, Centred, correlation
+from hespotex.common.numerics.correlation import TINY
+from hespotex.metrics.genes import Array
 
-Keys = NDArray[np.uint64]
-ONE = np.uint64(1)
-VALUE_BITS = np.uint64(32)
-SIGN = np.uint64(1 << 31)
-ONE_GENE = np.uint64(1 << 32)
+Values = NDArray[np.floating]
 
 
-def average_ranks(values: NDArray[np.floating]) -> Array:
-    """Ranks of each gene's values from 1, ties averaged; NaN throughout a gene that holds a NaN.
+@dataclass(frozen=True)
+class GeneRanks:
+    """What both metrics need of one gene, from its ranks over n spots (from 1, ties averaged).
 
-    Only what is not zero is sorted, as whole numbers: zeros, most of a measured gene, share a rank.
+    Attributes:
+        n: spots.
+        predicted: ranks of the prediction at the spots whose target is not the lowest one.
+        measured: ranks of the target there, as distances from the rank of the lowest one.
+        counted: which of these spots are above the lowest one.
+        variances: of all ranks, of the prediction and of the target.
+    """
+
+    n: int
+    predicted: Array
+    measured: Array
+    counted: NDArray[np.bool_]
+    variances: tuple[float, float]
+
+    @classmethod
+    def of(cls, predicted: Values, measured: Values, lowest: float) -> "GeneRanks | None":
+        """Of one gene's values (n_spots,); None for a gene that holds a NaN."""
+        common = lowest if np.isfinite(lowest) else 0.0
+        spots = np.flatnonzero(measured != common)
+        targets = measured[spots]
+        ordered = np.sort(predicted)
+        if np.isnan(ordered[-1]) or np.isnan(targets).any():
+            return None
+        n = len(ordered)
+        n_common = n - len(spots)
+        counted = targets > common
+        n_below = len(spots) - np.count_nonzero(counted)
+        ranks, tied = _ranks(targets)
+        ranks += n_common * counted - (n_below + (n_common + 1) / 2)
+        asked, tied_p = _ranks_among(ordered, predicted[spots])
+        variances = _variance(n, tied_p), _variance(n, tied + n_common**3 - n_common)
+        return cls(n, asked, ranks, counted, variances)
+
+    def spearman(self) -> float:
+        """Pearson of the ranks; NaN for a gene that is constant on either side."""
+        if min(self.variances) < TINY:
+            return float("nan")
+        away = self.predicted - (self.n + 1) / 2
+        # not by BLAS: several threads of ours would wait for its one pool of threads
+        covariance = np.einsum("n,n->", away, self.measured) / self.n
+        return float(covariance / np.sqrt(self.variances[0] * self.variances[1]))
+
+    def area_under_curve(self) -> float:
+        """Area under the ROC curve of "this spot has counts", by the rank sum; NaN where all spots
+        have counts, or none has.
+        """
+        n_counted = np.count_nonzero(self.counted)
+        pairs = n_counted * (self.n - n_counted)
+        rank_sum = self.predicted[self.counted].sum()
+        return float((rank_sum - n_counted * (n_counted + 1) / 2) / pairs) if pairs else np.nan
+
+
+def rank_metrics(predicted: Values, measured: Values, lowest: float = 0.0) -> tuple[Array, Array]:
+    """Spearman's correlation and area under the ROC curve of each gene, (n_genes,) twice.
+
+    A log-transformed target is above `lowest` exactly where there are counts. The area is .5 for a
+    constant prediction, and NaN for a target without a lower bound (residuals), which does not tell
+    where counts are.
 
     Args:
-        values: (n_genes, n_spots); float32 is much faster.
+        predicted, measured: (n_genes, n_spots).
     """
-    if values.dtype != np.float32:
-        return np.asarray(rankdata(values, axis=1), dtype=np.float64)
-    n_genes, n_spots = values.shape
-    # the numbers of a gene and of a place among all of them have half a key together
-    size = max(1, math.isqrt(2**30 // n_spots))
-    return np.concatenate([_ranks(values[i : i + size]) for i in range(0, n_genes, size)])
+    scores = np.full((2, len(measured)), np.nan)
+    for gene, values in enumerate(zip(predicted, measured, strict=True)):
+        if ranks := GeneRanks.of(*values, lowest):
+            area = np.nan if lowest == -np.inf else ranks.area_under_curve()
+            scores[:, gene] = ranks.spearman(), area
+    return scores[0], scores[1]
 
 
-def spearman(predicted: Array, measured: Array) -> Array:
-    """Pearson of the ranks (`average_ranks`), (n_genes,). NaN also where the prediction is
-    constant.
-    """
-    return correlation(Centred.of(predicted), Centred.of(measured))
+def _ranks(values: Values) -> tuple[Array, int]:
+    """Ranks of values, ties averaged, and the sum of t^3 - t over their runs of t equal values."""
+    order = values.argsort()
+    ends = _run_ends(values[order])
+    lengths = ends[1:] - ends[:-1]
+    ranks = np.empty(len(values))
+    ranks[order] = (ends[1:] - 0.5 * (lengths - 1)).repeat(lengths)
+    return ranks, int(_cube(lengths).sum())
 
 
-def area_under_curve(ranks: Array, measured: NDArray[np.floating], lowest: float = 0.0) -> Array:
-    """Area under the ROC curve of "this spot has counts", by the rank sum, (n_genes,); 0.5 for a
-    constant prediction.
-
-    A log-transformed target is above `lowest` exactly where there are counts. NaN where all spots
-    have counts, or none has, and everywhere for a target without a lower bound (residuals), which
-    does not tell where counts are.
-
-    Args:
-        ranks: of the prediction (`average_ranks`), (n_genes, n_spots); measured: likewise.
-    """
-    present = measured > lowest
-    n_present = np.count_nonzero(present, axis=1).astype(np.float64)
-    pairs = n_present * (present.shape[1] - n_present)
-    rank_sum = np.einsum("gn,gn->g", ranks, present)
-    area = (rank_sum - n_present * (n_present + 1) / 2) / np.where(pairs > 0, pairs, np.nan)
-    unknown = np.isnan(measured).any(axis=1) | (lowest == -np.inf)
-    return np.where(unknown, np.nan, area)
+def _ranks_among(ordered: Values, some: Values) -> tuple[Array, int]:
+    """Ranks of some values among all of them, which are sorted; ties and the sum as above."""
+    order = some.argsort()
+    asked = some[order]
+    before = ordered.searchsorted(asked)
+    ranks = np.empty(len(some))
+    if not (ordered[1:] == ordered[:-1]).any():
+        ranks[order] = before + 1
+        return ranks, 0
+    ranks[order] = (before + ordered.searchsorted(asked, side="right") + 1) / 2
+    return ranks, int(_cube(np.diff(_run_ends(ordered))).sum())
 
 
-def _ranks(values: NDArray[np.float32]) -> Array:
-    n_spots = values.shape[1]
-    place_bits = np.uint64(values.size.bit_length())
-    n_other = np.count_nonzero(values, axis=1)
-    n_zero = n_spots - n_other
-    ranks = np.empty(values.shape)
-    ranks[:] = (np.count_nonzero(values < 0, axis=1) + (n_zero + 1) / 2)[:, None]
-    keys = _sorted_keys(values, n_other, place_bits)
-    place = (keys & ((ONE << place_bits) - ONE)).view(np.int64)
-    keys >>= place_bits
-    first, count = _ties(keys)
-    rank = first + (count + 1) / 2
-    _from_each_gene(rank, keys[first], n_other, n_zero)
-    ranks.ravel()[place] = rank if len(rank) == len(keys) else np.repeat(rank, count)
-    ranks[np.isnan(values).any(axis=1)] = np.nan
-    return ranks
+def _run_ends(ordered: Values) -> NDArray[np.int64]:
+    """Where runs of equal values begin, and where the last one ends."""
+    begins = np.ones(len(ordered) + 1, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:-1])
+    return np.flatnonzero(begins)
 
 
-def _from_each_gene(
-    rank: Array, keys: Keys, n_other: NDArray[np.int64], n_zero: NDArray[np.int64]
-) -> None:
-    """Have ranks over all genes begin anew at each gene, with its zeros below what is above 0."""
-    starts = np.arange(len(n_other), dtype=np.uint64) << VALUE_BITS
-    starts, zeros, stops = np.searchsorted(keys, [starts, starts | SIGN, starts + ONE_GENE])
-    before = np.cumsum(n_other) - n_other
-    for start, zero, stop, others, n in zip(starts, zeros, stops, before, n_zero, strict=True):
-        rank[start:stop] -= others
-        rank[zero:stop] += n
+def _cube(n: NDArray[np.int64]) -> NDArray[np.int64]:
+    return n * n * n - n
 
 
-def _sorted_keys(values: NDArray[np.float32], n_other: NDArray[np.int64], bits: np.uint64) -> Keys:
-    """One whole number for each value that is not zero: its gene, then its own bits in the order of
-    values, then its place.
-
-    Args:
-        n_other: values of each gene that are not zero.
-        bits: of a place.
-    """
-    place = np.flatnonzero(values)
-    pattern = values.ravel()[place].view(np.int32)
-    # of a number below zero all bits are turned, of one above it the sign
-    ordered = (pattern ^ ((pattern >> 31) | np.int32(-(2**31)))).view(np.uint32)
-    gene = np.repeat(np.arange(len(values), dtype=np.uint64) << VALUE_BITS, n_other)
-    keys = ((gene | ordered) << bits) | place.view(np.uint64)
-    keys.sort()
-    return keys
-
-
-def _ties(keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each run of equal keys begins, and how many there are in it."""
-    starts = np.ones(len(keys), dtype=bool)
-    np.not_equal(keys[1:], keys[:-1], out=starts[1:])
-    first = np.flatnonzero(starts)
-    return first, np.diff(np.append(first, len(keys)))
+def _variance(n: int, tied: int) -> float:
+    """Of ranks from 1 to n (Kendall 1945); exactly 0 where all are equal."""
+    return float(n**3 - n - tied) / (12 * n)
