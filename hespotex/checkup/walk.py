@@ -12,9 +12,11 @@ from hespotex.batches.prepare import fit_panel, label_duplicates
 from hespotex.checkup.costs import Costs, check_disk, check_memory, describe, estimate
 from hespotex.checkup.findings import Findings
 from hespotex.checkup.folds import check_folds
+from hespotex.checkup.probed import probe_stored
 from hespotex.checkup.sections import HEADER, SectionCheck
 from hespotex.common.counted import counted
 from hespotex.common.progress import progress_bar
+from hespotex.embeddings.probe import unless_it_fails
 from hespotex.genes.candidates import ALL, MEASURED_IN
 from hespotex.genes.panel import PanelRule
 from hespotex.records.build import (
@@ -25,6 +27,7 @@ from hespotex.records.build import (
     build_sections,
     resolved,
 )
+from hespotex.results.read_off import MEANING, in_words
 from hespotex.results.tables.markdown import markdown
 from hespotex.sections.naming import check_names, naming, species
 from hespotex.sections.section import Section, SectionKey
@@ -121,6 +124,7 @@ class Walk:
             costs = self.findings.attempt(lambda: self._costs(sections, splits, n_genes))
             if costs and n_genes:
                 self.findings.attempt(lambda: self._model(costs.width, n_genes))
+            self._probe(sections)
 
     def _sections(self, keys: Sequence[SectionKey]) -> dict[str, list[str]]:
         """The genes of the sound sections, by id; logs the table of all."""
@@ -202,6 +206,12 @@ class Walk:
         self.findings.attempt(lambda: check_disk(costs, self.recipe.store.root))
         self.findings.attempt(lambda: check_memory(costs))
         return costs
+
+    def _probe(self, sections: Mapping[str, Section]) -> None:
+        """Whether sections and patients can be told apart by the embeddings that are stored."""
+        answers = unless_it_fails(lambda: probe_stored(sections, self.recipe))
+        if answers:
+            log.info("read off the stored embeddings: %s (%s)", in_words(answers), MEANING)
 
     def _model(self, d_image: int, n_genes: int) -> None:
         """The model's settings are accepted; a reference has none."""

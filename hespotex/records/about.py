@@ -42,3 +42,4 @@ class About(TypedDict, total=False):
     request: str
     remarks: list[str]
     cost: dict[str, Any]
+    read_off: dict[str, dict[str, float]]  # of the embeddings; see `hespotex.embeddings.probe`

@@ -31,6 +31,16 @@ NUMBERS = Rule(
         NUMBER_OR_NONE.holds(value) for name, value in row.items() if name not in WORDS
     ),
 )
+READ_OFF = Rule(
+    "accuracy and chance by question",
+    lambda answers: (
+        isinstance(answers, dict)
+        and all(
+            isinstance(one, dict) and all(is_number(one.get(key)) for key in ("accuracy", "chance"))
+            for one in answers.values()
+        )
+    ),
+)
 SIDES = {"train?": [str], "val?": [str], "test?": [str]}
 METRICS_SHAPE = {
     "model": str,
@@ -60,6 +70,8 @@ METRICS_SHAPE = {
     "versions?": dict,
     "panel_fitted_on?": [str],
     "data_fingerprint?": str,
+    "image_inputs?": dict,
+    "read_off?": READ_OFF,
     "unit?": str,
 }
 

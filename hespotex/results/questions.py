@@ -10,6 +10,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import digest
 from hespotex.records.record import RunRecord, Runs
 from hespotex.results.findings import FAIL, PASS, Finding, read_audit
+from hespotex.results.read_off import HEADING, read_off
 
 PROTOCOL = {
     "leave_one_group_out": (
@@ -37,6 +38,7 @@ def facts(runs: Runs) -> Facts:
         "Data": _unique(runs, lambda run: run.data),
         "Sections tested": f"{len(tested)}, of {counted(len(set(tested.values())), 'group')}",
         "Encoder": _unique(runs, lambda run: run.encoder),
+        HEADING: read_off(runs),
         "Target": _unique(runs, lambda run: run.unit),
         "Genes": "; ".join(
             filter(None, [", ".join(map(str, panels)), _unique(runs, panel_choice)])

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hespotex.metrics.names import SECTION_METRICS
 from hespotex.records.record import Runs
+from hespotex.results.read_off import HEADING, read_off
 from hespotex.results.tables.markdown import (
     NOTHING,
     Column,
@@ -77,6 +78,7 @@ def render(models: pd.DataFrame, sections: pd.DataFrame, runs: Runs, folder: Pat
     parts = [
         inert(f"# {first.data}, encoder {encoders}"),
         EXPLANATION,
+        inert(f"{HEADING}: {told}.") if (told := read_off(runs)) else "",
     ]
     for strategy in dict.fromkeys(models["fold_strategy"]):
         parts += chapter(

@@ -20,6 +20,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.failures import Failures
 from hespotex.common.files import write_json
 from hespotex.common.locks import alone_in
+from hespotex.embeddings.probe import ReadOff, probe, unless_it_fails
 from hespotex.records.about import About
 from hespotex.records.build import (
     Config,
@@ -170,10 +171,16 @@ def _run(
         costs = cost(result.n_parameters, clock.seconds, sum(map(len, result.predictions.values())))
         if request:
             score_partial(config, request, fold, result.predictions, folder.path)
-        about |= {"val_score": result.val_score, "cost": costs}
+        about |= {"val_score": result.val_score, "cost": costs, "read_off": read_off(fold)}
         scores = write_scores(folder.path, fold, result.predictions, about, metrics)
         log_results(loggers, scores, folder.path)
     return result.val_score
+
+
+def read_off(fold: Fold) -> ReadOff:
+    """Whether the sections of the fold can be told apart by their embeddings; see `probe`."""
+    rows = {i: fold.graph(i).inputs["image_embedding"] for i in fold.section_ids}
+    return unless_it_fails(lambda: probe(rows, {i: fold.group(i) for i in rows}))
 
 
 @dataclass(frozen=True)

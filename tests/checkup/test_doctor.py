@@ -131,6 +131,33 @@ def test_real_data(doctor: Doctor, shared: Path, tmp_path: Path) -> None:
     assert any("no validation section" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("way", ["section", "training"])
+def test_the_stored_embeddings_are_asked_whose_they_are(
+    doctor: Doctor, small: list[str], tmp_path: Path, way: str
+) -> None:
+    words = ["model=ridge", f"data.inputs.standardize={way}", f"store.root={tmp_path / 'store'}"]
+    assert "read off" not in doctor(*words)[1]
+    config: Any = OmegaConf.to_container(
+        compose_config("train", [*small, *words], tmp_path), resolve=True
+    )
+    build_fold(config)
+    found, text = doctor(*words)
+    assert found.problems == []
+    assert re.search(r"section 0\.\d\d \(chance 0\.17\), group 0\.\d\d \(chance 0\.33\)", text)
+
+
+def test_embeddings_that_cannot_be_asked_are_no_problem(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> dict[str, dict[str, float]]:
+        raise OSError("torn")
+
+    monkeypatch.setattr("hespotex.checkup.walk.probe_stored", broken)
+    found, text = doctor("model=ridge")
+    assert found.problems == []
+    assert "not read off the embeddings: OSError: torn" in text
+
+
 SIDES = {  # of fold 0, as training takes them
     "validation": (r"train (DEMO\d ?)+, validation (DEMO\d ?)+, test DEMO1 DEMO2", []),
     "null": (

@@ -43,6 +43,8 @@ def test_outputs_of_a_run(train: Run) -> None:
     assert [row["section_id"] for row in metrics["sections"]] == ["DEMO1", "DEMO2"]
     assert {row["group"] for row in metrics["sections"]} == {"P1"}
     assert metrics["leaks"] == []
+    chances = {name: one["chance"] for name, one in metrics["read_off"].items()}
+    assert chances == pytest.approx({"section": 1 / 6, "group": 1 / 3})
     assert metrics["data_fingerprint"] and metrics["versions"]["torch"] and metrics["git_commit"]
     predicted = ad.read_h5ad(folder / "predictions" / "DEMO1_predicted.h5ad")
     assert predicted.layers["measured"].shape == predicted.shape
