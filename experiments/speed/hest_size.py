@@ -1,5 +1,5 @@
-"""The size of HEST-1k: set-up of two folds, a closed form and an epoch on many mixed sections, with
-time, memory and disk of each stage.
+"""The size of HEST-1k: doctor, set-up of two folds, closed forms and an epoch on many mixed
+sections, with time, memory and disk of each stage.
 """
 
 import argparse
@@ -19,12 +19,22 @@ from stages import VISIUM_PATCH_UM, drawn, make_config
 
 from hespotex.batches.datamodule import SectionDataModule
 from hespotex.batches.fold import Fold
+from hespotex.checkup.findings import Findings
+from hespotex.checkup.walk import Walk
 from hespotex.embeddings import embed as embedding
-from hespotex.records.build import Config, build_fold, build_sections, build_trainer
+from hespotex.records.build import (
+    Config,
+    build,
+    build_fold,
+    build_recipe,
+    build_sections,
+    build_trainer,
+)
 from hespotex.training.fit import predict_test, prepared_module
 from hespotex.training.teacher import attach_latents
 
 log = logging.getLogger("speed")
+doctor = logging.getLogger("hespotex.checkup.walk")
 GIB = 2**30
 HEADER = (
     "| sections | spots | stage | seconds | CPU seconds | own memory, peak GiB | with mapped files"
@@ -93,17 +103,27 @@ def measure(options: argparse.Namespace) -> None:
     overrides = [f"data.reader.sections=[{names}]", *options.overrides]
     config = config_of(root, run, options.models[0], 0, overrides)
     table = Table(options.sections, 0, run / "store")
+    with table.stage("doctor"):
+        ask_doctor(config)
     with table.stage("list sections"):
         sections = build_sections(config)
     with table.stage("set up the first fold"):
         fold = build_fold(config, sections)
     table.n_spots = sum(len(known.graph) for known in fold.sections.values())
-    for model in options.models:
-        fit(table, config_of(root, run, model, 0, overrides), fold)
-    del fold
     with table.stage("set up the second fold"):
         other = config_of(root, run, options.models[0], 1, overrides)
         build_fold(other, build_sections(other))
+    for model in options.models:
+        fit(table, config_of(root, run, model, 0, overrides), fold)
+
+
+def ask_doctor(config: Config) -> None:
+    """The check-up; the log has what it says of disk and memory, and any problem."""
+    findings = Findings()
+    sections = build_sections(config)
+    Walk(config, sections, build(config["fold"]), build_recipe(config), findings, None)()
+    for problem in findings.problems:
+        log.warning("the doctor: %s", problem)
 
 
 def fit(table: Table, config: Config, fold: Fold) -> None:
@@ -134,6 +154,8 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     log.setLevel(logging.INFO)
+    doctor.setLevel(logging.INFO)
+    doctor.addFilter(lambda record: record.getMessage().startswith("encoder"))
     warnings.filterwarnings("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     log.info("%d threads, torch %s\n\n%s", torch.get_num_threads(), torch.__version__, HEADER)

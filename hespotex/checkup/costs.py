@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hespotex.batches.fold import Recipe
-from hespotex.checkup.memory import SPARSE, fold_memory
+from hespotex.checkup.memory import SPARSE, Size, fold_memory
 from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import patch_specs
 from hespotex.embeddings.encoder import Encoder, NucleiCounter
@@ -20,7 +20,6 @@ from hespotex.embeddings.pipeline import encode_spots
 from hespotex.embeddings.store import PRECISION
 from hespotex.nuclei import NucleiPerSpot
 from hespotex.sections.section import Section
-from hespotex.sections.sections import counts_bytes
 from hespotex.splits.split import Split
 
 # spots that are timed; the difference leaves out what is done once
@@ -54,7 +53,7 @@ def estimate(
     """Costs of embedding and training on these sections, from some spots of the first.
 
     Args:
-        sections: the sound ones, by id.
+        sections: the sound ones, by id; each is looked at and let go.
         splits: that are trained, one after the other.
         recipe: as training gets it.
         n_genes: of the panel.
@@ -62,8 +61,9 @@ def estimate(
     """
     views = recipe.inputs.views
     trained = {i for split in splits for i in split.train}
-    sizes = {i: len(section.adata) for i, section in sections.items()}
-    encoded = sum(n * (views if i in trained else 1) for i, n in sizes.items())
+    sizes = {i: Size.of(section) for i, section in sections.items()}
+    n_spots = sum(own.spots for own in sizes.values())
+    encoded = sum(own.spots * (views if i in trained else 1) for i, own in sizes.items())
     specs = patch_specs(recipe.encoder)
     first = next(iter(sections.values()))
     widths: list[int] = []
@@ -74,19 +74,19 @@ def estimate(
     encode_seconds = encoded * seconds_per_spot(encode, first)
     width = sum(widths)
     nuclei = recipe.nuclei
-    numbers = encoded * width + (sum(sizes.values()) if nuclei else 0)
+    numbers = encoded * width + (n_spots if nuclei else 0)
     memory = [
-        fold_memory(sections, split, recipe.batching, width, n_genes, views, keep_gib)
+        fold_memory(sizes, split, recipe.batching, width, n_genes, views, keep_gib)
         for split in splits
     ]
     stored = numbers * np.dtype(PRECISION[recipe.store.precision]).itemsize
-    counts = [counts_bytes(section) for section in sections.values()]
+    counts = [own.counts for own in sizes.values()]
     return Costs(
         encoded * len(specs),
         width,
         encode_seconds,
-        _nuclei_seconds(list(sections.values()), nuclei),
-        disk=stored + overflow(counts, sum(sizes.values()), n_genes, keep_gib),
+        _nuclei_seconds(sections, n_spots, nuclei),
+        disk=stored + overflow(counts, n_spots, n_genes, keep_gib),
         memory=max(memory),
     )
 
@@ -104,15 +104,17 @@ def _width(rows: Iterable[NDArray[np.float32]]) -> int:
     return [row.shape[1] for row in rows][-1]
 
 
-def _nuclei_seconds(sections: Sequence[Section], nuclei: NucleiCounter | None) -> float:
+def _nuclei_seconds(
+    sections: Mapping[str, Section], n_spots: int, nuclei: NucleiCounter | None
+) -> float:
     """Measured on some spots, unless the counter knows that this takes too long."""
     if nuclei is None:
         return 0.0
     if isinstance(nuclei, NucleiPerSpot):
-        expected = [nuclei.expected_seconds(section) for section in sections]
+        expected = [nuclei.expected_seconds(section) for section in sections.values()]
         if None not in expected:
             return sum(seconds or 0.0 for seconds in expected)
-    return sum(len(section.adata) for section in sections) * seconds_per_spot(nuclei, sections[0])
+    return n_spots * seconds_per_spot(nuclei, next(iter(sections.values())))
 
 
 def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:

@@ -1,6 +1,8 @@
 """The memory of a run, by arithmetic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -17,8 +19,22 @@ FLOAT = 4  # bytes
 SPARSE = 8  # bytes of a non-zero: value and column
 
 
+@dataclass(frozen=True)
+class Size:
+    """What costs depend on of a section: its spots, the bytes of its counts, and its image."""
+
+    spots: int
+    counts: int
+    image: Path | None
+
+    @classmethod
+    def of(cls, section: Section) -> "Size":
+        """Of a section, which can be let go afterwards."""
+        return cls(len(section.adata), counts_bytes(section), section.image)
+
+
 def fold_memory(
-    sections: Mapping[str, Section],
+    sections: Mapping[str, Size],
     split: Split,
     batching: Batching,
     width: int,
@@ -34,7 +50,7 @@ def fold_memory(
     if all counts fit.
 
     Args:
-        sections: the sound ones, by id.
+        sections: sizes of the sound ones, by id.
         width, views: numbers of a patch size's embeddings side by side; views of each training
         patch.
     """
@@ -42,8 +58,9 @@ def fold_memory(
         [sections[i] for i in side if i in sections]
         for side in (split.train, split.val, split.test)
     )
-    members = list({section.section_id: section for section in [*train, *val, *test]}.values())
-    sizes = [counts_bytes(section) for section in members]
+    every = dict.fromkeys([*split.train, *split.val, *split.test])
+    members = [sections[i] for i in every if i in sections]
+    sizes = [section.counts for section in members]
     counts = min(sum(sizes), int(keep_gib * 2**30) + max(sizes, default=0))
     targets = min(sum(sizes), SPARSE * n_genes * sum(_spots(members)))
     targets = 0 if sum(sizes) > keep_gib * 2**30 else targets  # in the store
@@ -55,11 +72,11 @@ def fold_memory(
     )
 
 
-def _spots(sections: Sequence[Section]) -> list[int]:
-    return [len(section.adata) for section in sections]
+def _spots(sections: Sequence[Size]) -> list[int]:
+    return [section.spots for section in sections]
 
 
-def _step(train: Sequence[Section], batching: Batching, n_genes: int) -> int:
+def _step(train: Sequence[Size], batching: Batching, n_genes: int) -> int:
     """Of the blocks of an optimiser step, whose largest is the largest section or what `block_gib`
     leaves of it.
     """
@@ -67,12 +84,12 @@ def _step(train: Sequence[Section], batching: Batching, n_genes: int) -> int:
     return BYTES_PER_VALUE * n_genes * most * batching.blocks
 
 
-def _block_bytes(sections: Sequence[Section], batching: Batching, numbers: int) -> int:
+def _block_bytes(sections: Sequence[Size], batching: Batching, numbers: int) -> int:
     """Of the blocks that stay between epochs, with so many numbers a spot."""
     return min(int(batching.keep_gib * 2**30), FLOAT * numbers * sum(_spots(sections)))
 
 
-def _images(sections: Sequence[Section]) -> int:
+def _images(sections: Iterable[Size]) -> int:
     """Of the images that are open together: JPEG and PNG are decoded whole, of others some tiles
     are kept.
     """

@@ -21,7 +21,7 @@ def probe_stored(sections: Mapping[str, Section], recipe: Recipe) -> ReadOff:
     sections.
     """
     stored = [
-        section
+        section.without_counts()
         for section in sections.values()
         if is_filled(section, recipe.encoder, None, recipe.store)
     ]

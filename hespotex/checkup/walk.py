@@ -126,9 +126,12 @@ class Walk:
                 self.findings.attempt(lambda: self._model(costs.width, n_genes))
             self._probe(sections)
 
-    def _sections(self, keys: Sequence[SectionKey]) -> dict[str, list[str]]:
-        """The genes of the sound sections, by id; logs the table of all."""
+    def _sections(self, keys: Sequence[SectionKey]) -> dict[str, tuple[str, ...]]:
+        """The genes of the sound sections, by id, equal lists as one object; logs the table of
+        all.
+        """
         check = SectionCheck(self.data, self.recipe.encoder, self.recipe.nuclei, self.folder)
+        lists: dict[tuple[str, ...], tuple[str, ...]] = {}
         names = {}
         rows = []
         with progress_bar(len(keys), "section", "sections") as bar:
@@ -136,7 +139,8 @@ class Walk:
                 section, line = check(key, self.findings)
                 rows.append(line)
                 if section is not None:
-                    names[key.section_id] = [str(gene) for gene in section.adata.var_names]
+                    genes = tuple(map(str, section.adata.var_names))
+                    names[key.section_id] = lists.setdefault(genes, genes)
                 bar.update()
         groups = len({key.group for key in keys})
         log.info(
@@ -158,11 +162,11 @@ class Walk:
         new = labelled.leaks[len(split.leaks) :] if labelled else []
         self.findings.notes += [f"this split is labelled: {leak}" for leak in new]
 
-    def _genes(self, names: Mapping[str, Sequence[str]], splits: Sequence[Split]) -> int:
+    def _genes(self, names: Mapping[str, tuple[str, ...]], splits: Sequence[Split]) -> int:
         """Number of genes of the first split's panel, fitted as training would; 0 if it cannot
         be.
         """
-        first = next(iter(names.values()), [])
+        first = next(iter(names.values()), ())
         kind = f"{species(first) or 'species unknown'}, {naming(first) or 'naming unknown'}"
         if not splits or self.findings.problems:
             log.info("genes: %s; no panel before the problems are solved", kind)
@@ -173,7 +177,7 @@ class Walk:
             return 0
         training = self.data.of(sorted(split.train))
         self.findings.attempt(lambda: self.recipe.expression.fit(training, panel))
-        measured = [set(names[i]) for i in split.train]
+        measured = [set(genes) for genes in {names[i] for i in split.train}]
         shared = len(set.intersection(*measured))
         self.findings.notes += lost_genes(shared, len(set.union(*measured)), self.recipe.panel)
         of = f" in fold {split.index}" if len(splits) > 1 else ""

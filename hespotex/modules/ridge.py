@@ -8,12 +8,12 @@ from functools import reduce
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
+from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
+from hespotex.common.numerics.principal import principal_components
 from hespotex.common.progress import progress
 from hespotex.modules.base import counted
 from hespotex.modules.closed_form import ClosedFormModule
@@ -246,28 +246,27 @@ class HestRidgeModule(Biased, ClosedFormModule):
         self.bias[genes] = -own.mean @ own.weight
 
     def fit_closed_form(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        """Scale, project and fit in double precision; embeddings of all training spots are in
-        memory.
-        """
-        x = np.concatenate([batch.image_embedding[batch.inner].numpy() for batch in train]).astype(
-            np.float64
-        )
-        scaler = StandardScaler().fit(x)
-        pca = PCA(min(self.n_components, *x.shape), random_state=self.seed).fit(scaler.transform(x))
+        """Scale, project and fit in double precision, from sums."""
+        projection = principal_components(lambda: map(_rows, train), self.n_components, self.seed)
 
         def components(batch: Batch) -> Tensor:
-            own = batch.image_embedding[batch.inner].double().numpy()
-            return torch.from_numpy(pca.transform(scaler.transform(own)))
+            return torch.from_numpy(projection(_rows(batch)))
 
         ours, held_out = (add_up(components, batches, self.part_of) for batches in (train, val))
-        alpha = 100 / (pca.n_components_ * self.n_genes)
+        alpha = 100 / (len(projection.axes) * self.n_genes)
         if self.alphas:
             alpha = best_penalty(self.alphas, left_out(ours, held_out))
         fitted = _total(ours.values()).weights(alpha)
-        self.mean.copy_(torch.from_numpy(scaler.mean_))
-        self.weight.copy_(torch.from_numpy(pca.components_.T / scaler.scale_[:, None]) @ fitted)
+        self.mean.copy_(torch.from_numpy(projection.mean))
+        self.weight.copy_(torch.from_numpy(projection.weight) @ fitted)
 
     def expression(self, batch: Batch) -> Tensor:
         """Scaling, PCA and regression as one product, (n_inner, n_genes)."""
         x = batch.image_embedding[batch.inner] - self.mean
         return x @ self.weight + self.bias + self.gene_mean
+
+
+def _rows(batch: Batch) -> NDArray[np.float32]:
+    """Embeddings of the spots of a batch, (n_inner, d_image)."""
+    rows: NDArray[np.float32] = batch.image_embedding[batch.inner].numpy()
+    return rows

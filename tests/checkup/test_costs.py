@@ -2,20 +2,27 @@
 fold.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import h5py
 import numpy as np
 import pytest
-from builders import random_counts, section, square_grid
+from builders import MeanColour, random_counts, section, square_grid
 from conftest import compose_config
 from omegaconf import OmegaConf
 
-from hespotex.batches.fold import Fold
+from hespotex.batches.assemble import ImageInputs
+from hespotex.batches.fold import Fold, Recipe
 from hespotex.batches.loader import Batching
+from hespotex.checkup import costs
 from hespotex.checkup.costs import Costs, duration, estimate, size
-from hespotex.checkup.memory import fold_memory
+from hespotex.checkup.memory import Size, fold_memory
+from hespotex.embeddings.store import EmbeddingStore
+from hespotex.genes.expression import LogNormalised
+from hespotex.genes.gene_list import GeneList
 from hespotex.records.build import build_fold
 from hespotex.sections.section import Section
 from hespotex.splits.split import Split
@@ -63,10 +70,11 @@ def test_memory_is_that_of_dense_predictions_and_sparse_counts(side: int) -> Non
     sections = {"a": plain("a", 10), "b": plain("b", side)}
     counts = sum(part.nbytes for own in sections.values() for part in csr_parts(own))
     tables = 2 * side**2 * 1000 * 4  # predicted and measured
-    found = fold_memory(sections, SPLIT, NO_BLOCKS, 64, 1000, 1)
+    sizes = {i: Size.of(own) for i, own in sections.items()}
+    found = fold_memory(sizes, SPLIT, NO_BLOCKS, 64, 1000, 1)
     assert found == counts + tables
     # embeddings stay on disk
-    assert fold_memory(sections, SPLIT, NO_BLOCKS, 6400, 1000, 8) == found
+    assert fold_memory(sizes, SPLIT, NO_BLOCKS, 6400, 1000, 8) == found
 
 
 def csr_parts(own: Section) -> list[np.ndarray]:
@@ -74,7 +82,7 @@ def csr_parts(own: Section) -> list[np.ndarray]:
 
 
 def test_memory_of_blocks_has_the_limits_of_the_settings() -> None:
-    sections = {"a": plain("a", 50), "b": plain("b", 5)}
+    sections = {"a": Size.of(plain("a", 50)), "b": Size.of(plain("b", 5))}
 
     def found(width: int = 10, views: int = 1, **limits: float) -> int:
         return fold_memory(sections, SPLIT, Batching(**limits), width, 1000, views)  # type: ignore[arg-type]
@@ -84,6 +92,38 @@ def test_memory_of_blocks_has_the_limits_of_the_settings() -> None:
     assert found(keep_gib=0.0, block_gib=1.0) == found(keep_gib=0.0, block_gib=64.0)
     assert found(keep_gib=0.1, width=10**6) - found(keep_gib=0.0) == int(0.1 * 2**30)
     assert found(keep_gib=9.0, views=8) - found(keep_gib=9.0) == 8 * 10 * 2500 * 4
+
+
+class Watched(Mapping[str, Section]):
+    """Sections that are made when they are asked for; `most` were in memory at a time."""
+
+    most = 0
+
+    def __init__(self, ids: str) -> None:
+        self.ids = ids
+        self.made: list[ref[Section]] = []
+
+    def __getitem__(self, section_id: str) -> Section:
+        made = plain(section_id, 10)
+        self.made.append(ref(made))
+        self.most = max(self.most, sum(one() is not None for one in self.made))
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def test_sections_are_looked_at_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "encode_spots", lambda own, *_: [np.zeros((len(own.adata), 3))])
+    sections = Watched("abcdefgh")
+    recipe = Recipe(MeanColour(), None, GeneList(["A"]), LogNormalised(), ImageInputs(),
+                    EmbeddingStore("unused"), NO_BLOCKS)  # fmt: skip
+    split = Split(0, 2, list("abcdefg"), [], ["h"])
+    assert estimate(sections, [split], recipe, 10, 4.0).patches == 800
+    assert sections.most <= 3  # the first one is timed
 
 
 def test_units() -> None:
