@@ -18,11 +18,13 @@ from typing import Any
 
 import torch
 from measuring import peak_gib, processor_name, reset_peak
-from stages import MEASURED_GENES, VISIUM_PATCH_UM, make_config
+from stages import MEASURED_GENES, VISIUM_PATCH_UM, drawn, make_config
 from stand_in import vit_b32
 from synthetic import VISIUM, write_sections
 
+from hespotex.embeddings import embed as embedding
 from hespotex.embeddings.embed import fill, is_filled
+from hespotex.embeddings.pipeline import encode_spots
 from hespotex.records.build import Config, build, build_sections
 from hespotex.sections.sections import Sections
 from hespotex.training.run import train_fold
@@ -34,6 +36,7 @@ GENES = 2_468
 EPOCHS = 30
 PUBLISHED_HOURS = 15
 WITH_NUCLEI = ("dual_stream", "published")
+WITH_EPOCHS = (*WITH_NUCLEI, "mlp")
 LAPS = {"embed": "set-up", "teacher": "teacher", "fit": "fit", "predict": "predict"}
 HISTOLOGY = {
     "_target_": "hespotex.encoders.histology.HistologyEncoder",
@@ -91,27 +94,39 @@ def config_of(
         f"data.n_genes_at_most={options.genes}",
         f"trainer={options.trainer}",
         f"paths.store={work / 'store'}",
+        *([f"model.max_epochs={options.epochs}"] if model in WITH_EPOCHS else []),
         *(["nuclei=haematoxylin"] if model in WITH_NUCLEI else []),
         *options.overrides,
     ]
     run = work / "runs" / encoder / model / f"fold{fold}"
     config = make_config(root, run, overrides, ENCODERS[encoder])
-    config["model"]["max_epochs"] = min(config["model"]["max_epochs"], options.epochs)
+    if options.teacher_epochs and config["model"]["teacher"]:
+        config["model"]["teacher"]["max_epochs"] = options.teacher_epochs
     return config
 
 
-def fill_store(table: Table, config: Config, sections: Sections, encoder: str) -> None:
-    """Every patch of every section once, and the nuclei of each spot where a model counts."""
+def fill_store(
+    table: Table, config: Config, sections: Sections, encoder: str, at_most: int
+) -> None:
+    """Every patch of every section once, and the nuclei of each spot where a model counts.
+
+    Beyond `at_most` sections embeddings are drawn at random: all else takes as long with them.
+    """
     built = build(config["encoder"])
     store = build(config["store"])
-    counter = build(config["nuclei"]["counter"]) if config["nuclei"]["counter"] else None
+    counter = build(config["nuclei"]["counter"])
     for name, nuclei in (("embed", None), ("count nuclei of", counter)):
-        if missing := [
-            i for i in sections.keys if not is_filled(sections[i], built, nuclei, store)
-        ]:
-            with table.stage(encoder, "", f"{name} {len(missing)} sections"):
-                for section_id in missing:
+        missing = [i for i in sections.keys if not is_filled(sections[i], built, nuclei, store)]
+        encoded = missing if nuclei else missing[:at_most]
+        if encoded:
+            spots = sum(len(sections[i].adata) for i in encoded)
+            with table.stage(encoder, "", f"{name} {len(encoded)} sections, {spots:,} spots"):
+                for section_id in encoded:
                     fill(sections[section_id], built, nuclei, store)
+        embedding.encode_spots = drawn if not nuclei else encode_spots
+        for section_id in missing[len(encoded) :]:
+            fill(sections[section_id], built, nuclei, store)
+        embedding.encode_spots = encode_spots
 
 
 def train(table: Table, config: Config, sections: Sections, encoder: str, fold: int) -> None:
@@ -139,8 +154,8 @@ def measure(options: argparse.Namespace) -> Table:
         for model in options.models:
             for fold in options.folds:
                 config = config_of(options, root, encoder, model, fold)
-                sections = sections or build_sections(config, keep=True)
-                fill_store(table, config, sections, encoder)
+                sections = sections or build_sections(config)
+                fill_store(table, config, sections, encoder, options.embed)
                 train(table, config, sections, encoder, fold)
     return table
 
@@ -152,8 +167,10 @@ def main(arguments: list[str] | None = None) -> None:
     add("--data", type=Path, default=Path("data/speed"), help="sections, embeddings and runs")
     add("--encoders", nargs="+", choices=ENCODERS, default=list(ENCODERS))
     add("--models", nargs="+", default=["strict", "dual_stream"], help="of the config group model")
+    add("--embed", type=int, default=SECTIONS, help="sections whose patches are truly encoded")
     add("--folds", type=int, nargs="+", default=list(range(SECTIONS)))
     add("--epochs", type=int, default=EPOCHS, help="of models that have epochs")
+    add("--teacher-epochs", type=int, help="of the teacher (default: the model's own)")
     add("--spots", type=int, default=SPOTS, help="fewer to try it out")
     add("--genes", type=int, default=GENES)
     add("--trainer", default="cpu", help="of the config group trainer (default: %(default)s)")

@@ -10,6 +10,7 @@ from torch import Tensor
 from hespotex.encoders.timm_encoder import TimmEncoder
 
 D_IMAGE = 512  # as QuiltNet-B-32
+D_VIT = 768  # of a ViT-B before CLIP's last layer
 
 
 class PixelEncoder:
@@ -47,10 +48,17 @@ class RandomTimm(TimmEncoder):
         return self.with_pooling(self.empty_network())
 
 
+class RandomClip(RandomTimm):
+    """The same with CLIP's last layer, which makes `D_IMAGE` numbers of a patch."""
+
+    def build(self) -> torch.nn.Module:
+        return torch.nn.Sequential(super().build(), torch.nn.Linear(D_VIT, D_IMAGE))
+
+
 def vit_b32(patch_um: float) -> dict[str, Any]:
     """Config of ViT-B/32 with random weights on patches of 224 px."""
     return {
-        "_target_": "stand_in.RandomTimm",
+        "_target_": "stand_in.RandomClip",
         "name": "vit_b32",
         "architecture": "vit_base_patch32_224",
         "patch_um": [patch_um],

@@ -37,7 +37,7 @@ def measure(stages: Stages, folder: Path, sections: int, overrides: list[str]) -
                 [*common, f"fold.index={fold}", store],
                 vit_b32(patch_um(assay_of(each))),
             )
-            shared = shared or build_sections(config, keep=True)
+            shared = shared or build_sections(config)
             with stages.stage(f"whole: fold {fold}", stages.spots):
                 train_fold(config, shared)
 
