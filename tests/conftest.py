@@ -36,6 +36,14 @@ def shared() -> Path:
     return data.parent
 
 
+@pytest.fixture(autouse=True)
+def no_sections_of_another_test() -> Iterator[None]:
+    """A process keeps the sections it built last, and tests put other code in place of readers."""
+    yield
+    if build := sys.modules.get("hespotex.records.build"):
+        build.LAST.clear()
+
+
 @pytest.fixture(scope="session")
 def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Demo folder of three patients with two sections of some 30 spots each; do not change it."""

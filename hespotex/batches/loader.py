@@ -1,19 +1,24 @@
 """Batches of sections, or of blocks of large ones, the same for one process and for many."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch_geometric.data import Batch, Data
 
 from hespotex.batches.cut import block_spots
 from hespotex.batches.spot_graph import SpotGraph
 from hespotex.batches.weights import check_unit
 from hespotex.embeddings.read_ahead import read_ahead
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch, Data
 
 WHOLE = 2**62  # spots: no section is larger
 
@@ -66,7 +71,7 @@ class Batching:
         order: Order = AS_GIVEN,
         epochs: bool = False,
         weights: Mapping[str, float] | None = None,
-    ) -> "BlockLoader":
+    ) -> BlockLoader:
         """Batches of these sections for a model of `n_genes` that looks `n_hops` away.
 
         Args:
@@ -123,7 +128,7 @@ class BlockLoader:
         self._share = [len(sums) * own / sum(sums) for own in sums]  # of each block, 1 on average
         self.batch_blocks = batch_blocks
         self.order = order
-        self._kept = dict[int, Data]()
+        self._kept: dict[int, Data] = {}
         self._room = keep_gib * 2**30
 
     def __len__(self) -> int:
@@ -155,6 +160,8 @@ class BlockLoader:
         return step[rank_of == self.order.rank]
 
     def _batch(self, step: tuple[NDArray[np.int64], float, list[int]]) -> Batch:
+        from torch_geometric.data import Batch
+
         numbers, weight, seed = step
         views = np.random.default_rng(seed)
         entries = []

@@ -1,15 +1,20 @@
 """One section as a graph of spots whose rows are read when a batch is made of them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch_geometric.data import Data
 
 from hespotex.batches.cut import Block, cut
 from hespotex.common.files import digest
 from hespotex.genes.target import Expressed, Rows, in_chunks
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
 @dataclass
@@ -64,6 +69,8 @@ class SpotGraph:
         (n_inner,), the spots' numbers in the section; `n_inner` and `n_spots` (1,), sizes of
         block and section.
         """
+        from torch_geometric.data import Data  # takes seconds, and the doctor needs none
+
         spots = torch.from_numpy(block.spots)
         own = torch.from_numpy(block.spots[: block.n_inner])
         return Data(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 log = logging.getLogger(__name__)
-BLOCK = 256  # genes at a time
+BLOCK = 2**20  # counts at a time that are not 0
 Floats = NDArray[np.float64]
 SPANS = (0.3, 0.5, 0.8, 1.0)  # loess is singular on small sparse sections: widen, then fall back
 
@@ -18,39 +18,38 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     The expected standard deviation of a gene comes from a loess of log variance on log mean over
     all genes; values are clipped at sqrt(n_spots) standard deviations.
     """
-    columns = sparse.csc_matrix(counts)
-    n = columns.shape[0]
-    total, squares = _sums(columns)  # of integers: exact, so equal means stay equal
+    counts = sparse.csr_matrix(counts)
+    n, n_genes = counts.shape
+    total, squares = _sums(counts)  # of integers: exact, so equal means stay equal
     mean = total / n
     variance = (squares - total**2 / n) / max(n - 1, 1)
     varies = variance > 1e-12
-    result = np.zeros(columns.shape[1])
+    result = np.zeros(n_genes)
     if varies.sum() < 3:
         return result
     expected = np.ones_like(mean)
     expected[varies] = 10 ** (_trend(np.log10(mean[varies]), np.log10(variance[varies])) / 2)
-    values, squares = _sums(columns, ceiling=expected * np.sqrt(n) + mean)
+    values, squares = _sums(counts, ceiling=expected * np.sqrt(n) + mean)
     result[varies] = ((n * mean**2 + squares - 2 * values * mean) / ((n - 1) * expected**2))[varies]
     return result
 
 
 def _sums(
-    columns: sparse.csc_matrix, ceiling: NDArray[np.float64] | None = None
+    counts: sparse.csr_matrix, ceiling: NDArray[np.float64] | None = None
 ) -> tuple[Floats, Floats]:
-    """Of the values of each column, cut at its ceiling, and of their squares: some columns at a
-    time, in float64.
+    """Of the values of each column, cut at its ceiling, and of their squares: some of the values at
+    a time, in float64.
     """
-    sums = []
-    for start in range(0, columns.shape[1], BLOCK):
-        block = columns[:, start : start + BLOCK].astype(np.float64)
+    n = counts.shape[1]
+    sums = np.zeros((2, n))
+    for start in range(0, counts.nnz, BLOCK):
+        columns = counts.indices[start : start + BLOCK]
+        values = counts.data[start : start + BLOCK].astype(np.float64)
         if ceiling is not None:
-            limits = ceiling[start : start + BLOCK]
-            block.data = np.minimum(block.data, np.repeat(limits, np.diff(block.indptr)))
-        sums.append(
-            [np.asarray(values.sum(axis=0)).ravel() for values in (block, block.multiply(block))]
-        )
-    values, squares = (np.concatenate(each) for each in zip(*sums, strict=True))
-    return values, squares
+            np.minimum(values, ceiling[columns], out=values)
+        sums[0] += np.bincount(columns, values, n)
+        sums[1] += np.bincount(columns, values * values, n)
+    return sums[0], sums[1]
 
 
 def _trend(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,18 +43,13 @@ def __getattr__(name: str) -> Any:
     """Imported when it is first asked for: tables need the names of metrics, and no torch."""
     if name not in __all__:
         raise AttributeError(f"module 'hespotex.metrics' has no attribute {name!r}")
-    from hespotex.metrics import (
-        autocorrelation,
-        genes,
-        given,
-        maps,
-        moments,
-        own,
-        section,
-        training,
-    )
+    if name == "SectionScores":  # with torchmetrics, which takes seconds
+        from hespotex.metrics.training import SectionScores
 
-    for module in (autocorrelation, genes, given, maps, moments, own, section, training):
+        return SectionScores
+    from hespotex.metrics import autocorrelation, genes, given, maps, moments, own, section
+
+    for module in (autocorrelation, genes, given, maps, moments, own, section):
         attribute = getattr(module, name, None)
         if getattr(attribute, "__module__", None) == module.__name__:  # not what it has imported
             return attribute

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from scipy.linalg.blas import dsyrk
 from torch import Tensor, nn
 
 from hespotex.common.numerics.correlation import pearson
@@ -38,7 +39,8 @@ class RidgeSums:
         mean = mean.double().nan_to_num()
         variance = variance.double().nan_to_num()
         n = len(x)
-        return cls(n, x.sum(0), n * mean, n * (variance + mean.square()), x.T @ x, cross.double().T)
+        yy = n * (variance + mean.square())
+        return cls(n, x.sum(0), n * mean, yy, own_products(x), cross.double().T)
 
     def __add__(self, other: "RidgeSums") -> "RidgeSums":
         """Of the spots of both."""
@@ -88,6 +90,12 @@ class RidgeSums:
         measured = self.variance()
         covariance = (weights * self.cross()).sum(0) / self.n
         return pearson(covariance, predicted, measured)
+
+
+def own_products(x: Tensor) -> Tensor:
+    """x^T x, (d, d), of x (n, d) float64; as it is symmetric, BLAS computes half of it."""
+    upper = torch.from_numpy(dsyrk(1.0, x.cpu().numpy().T)).triu().to(x.device)
+    return upper + upper.triu(1).T
 
 
 class Biased(nn.Module):

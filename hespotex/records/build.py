@@ -4,31 +4,38 @@ are only plain values.
 What a file names is never built here, but by `hespotex.records.trusted`.
 """
 
-import re
-from typing import Any
+from __future__ import annotations
 
-import pytorch_lightning as pl
+import re
+from typing import TYPE_CHECKING, Any
+
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError
-from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
 from hespotex.batches.fold import Fold, Recipe
 from hespotex.batches.prepare import label_duplicates, prepare_fold
 from hespotex.cli.numbers import check_numbers
 from hespotex.common.errors import InputError, chain
+from hespotex.common.files import digest
 from hespotex.metrics.own import Metric
-from hespotex.modules.base import ExpressionModule
-from hespotex.modules.teacher import ExpressionAutoencoderModule
 from hespotex.records.moved import MOVED
 from hespotex.sections.sections import Sections
 from hespotex.sections.stored import SectionStore
 from hespotex.splits.split import selected
 from hespotex.splits.strategies import FoldStrategy
 
+if TYPE_CHECKING:  # Lightning takes seconds, and commands that train nothing need none
+    import pytorch_lightning as pl
+    from pytorch_lightning.plugins.environments import SLURMEnvironment
+
+    from hespotex.modules.base import ExpressionModule
+    from hespotex.modules.teacher import ExpressionAutoencoderModule
+
 Config = dict[str, Any]
+LAST: dict[str, Sections] = {}  # one at most, by what makes it
 NAMED = re.compile(r"Interpolation key '([^']+)' not found")
 
 
@@ -78,11 +85,22 @@ def build_list(group: Config) -> list[Any]:
 
 
 def build_sections(config: Config) -> Sections:
-    """The sections of the data set; numbers of the config that are out of bounds are refused."""
+    """The sections of the data set; numbers of the config that are out of bounds are refused.
+
+    Those that this process built last, where all that makes them is the same: jobs of a sweep
+    follow one another, and each would read the whole data set.
+    """
     check_numbers(config)
     data = config["data"]
     rules = build(data["genes"]), data["min_counts"], data["keep_gib"]
-    return Sections(build(data["reader"]), *rules, SectionStore(config["store"]["root"]))
+    sections = Sections(build(data["reader"]), *rules, SectionStore(config["store"]["root"]))
+    origins = sections.origins()
+    settings = [data["reader"], data["genes"], *rules[1:], str(config["store"]["root"])]
+    key = None if origins is None else digest([settings, origins])
+    if key is None or key not in LAST:
+        LAST.clear()
+        LAST[key or ""] = sections
+    return LAST[key or ""]
 
 
 def build_recipe(config: Config) -> Recipe:
@@ -140,6 +158,8 @@ def _cluster() -> list[SLURMEnvironment]:
     """Inside a SLURM job, SLURM without Lightning's requeueing: its handler would swallow SIGTERM
     and requeue on SIGUSR1, where `hespotex.cli.endings` and the launcher see to both.
     """
+    from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+
     if not SLURMEnvironment.detect() or TorchElasticEnvironment.detect():
         return []
     return [SLURMEnvironment(auto_requeue=False)]

@@ -4,7 +4,7 @@ import logging
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TypeVar
 
 import numpy as np
@@ -144,5 +144,11 @@ def _verdicts(
     names: Mapping[str, Sequence[str]], judge: Callable[[Sequence[str]], T]
 ) -> dict[str, T]:
     """What is said of the genes of each section."""
-    found = {id(genes): judge(genes) for genes in _lists(names.values())}
+    found = {id(genes): _verdict(judge, tuple(genes)) for genes in _lists(names.values())}
     return {section_id: found[id(genes)] for section_id, genes in names.items()}
+
+
+@lru_cache(maxsize=64)
+def _verdict(judge: Callable[[Sequence[str]], T], names: tuple[str, ...]) -> T:
+    """The folds of a sweep ask for the same sections again."""
+    return judge(names)

@@ -98,6 +98,17 @@ class Sections:
         self._keep(section)
         return section
 
+    def origins(self) -> list[list[Any]] | None:
+        """What each section is made from; None where that is not known of all."""
+        tell = getattr(self.reader, "made_from", None)
+        if tell is None:
+            return None
+        try:
+            origins = [tell(section_id) for section_id in self.keys]
+            return [one.identity() for one in origins] if all(origins) else None
+        except (InputError, OSError):  # said where the section is read
+            return None
+
     def of(self, section_ids: Sequence[str]) -> "SectionList":
         """These sections, in this order, each read when it is looked at."""
         return SectionList(self, section_ids)
