@@ -29,7 +29,7 @@ def explain(folder: Path, model: str | None = None, gene_sets: Path | None = Non
           without programmes.
     """
     from hespotex.common.failures import Failures
-    from hespotex.programmes.explain import explain_sweep
+    from hespotex.explaining.explain import explain_sweep
     from hespotex.results.programmes import FOLDER, in_lines
     from hespotex.results.tables.sweep import Tables
     from hespotex.summary import write_report

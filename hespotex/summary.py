@@ -67,7 +67,7 @@ def summarise(folder: Path) -> None:
         partial.write_text(f"{text}\n{below}\n", encoding="utf-8")
     _show(folder, tables, below)
     page = folder / "report" / "index.html"
-    page_chapters = chapters(tables)
+    page_chapters = chapters(tables, folder)
     write_page(page, tables, page_chapters, absent, folder)
     log_summary(folder, tables, page_chapters, [page, *(folder / name for name in FILES)])
     guide_sweep(folder, tables)
@@ -108,7 +108,7 @@ def write_report(folder: Path, tables: "Tables", unread: "Failures") -> Path:
     from hespotex.results.html.page import write_page
 
     page = folder / "report" / "index.html"
-    write_page(page, tables, chapters(tables), _absent(folder, unread), folder)
+    write_page(page, tables, chapters(tables, folder), _absent(folder, unread), folder)
     guide_sweep(folder, tables)
     return page
 

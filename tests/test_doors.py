@@ -61,6 +61,7 @@ BUILDERS = [  # they build what the user's own command names, and nothing of a f
     "prediction/informed.py",
     "prediction/predictor.py",
     "training/calibrate.py",
+    "training/errors.py",
     "training/fill.py",
     "training/fit.py",
     "training/partial.py",

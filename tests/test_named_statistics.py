@@ -14,9 +14,9 @@ from conftest import compose_config
 from hespotex.common.errors import InputError
 from hespotex.histology import FEATURE_NAMES, patch_features
 from hespotex.histology.catalogue import FEATURES
+from hespotex.histology.names import statistic_names
 from hespotex.histology.units import UNITS
 from hespotex.named_statistics.run import write_statistics
-from hespotex.named_statistics.table import statistic_names
 
 MPP = 0.7  # um per px of the demo
 

@@ -2,8 +2,9 @@
 measured.
 """
 
-from hespotex.kriging.krige import Kriged, Kriging
+from hespotex.kriging.krige import Kriged, Kriging, learn
+from hespotex.kriging.prior import Prior
 from hespotex.kriging.settings import Settings
 from hespotex.kriging.spots import MeasuredSpots
 
-__all__ = ["Kriged", "Kriging", "MeasuredSpots", "Settings"]
+__all__ = ["Kriged", "Kriging", "MeasuredSpots", "Prior", "Settings", "learn"]

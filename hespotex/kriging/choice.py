@@ -10,6 +10,7 @@ import numpy as np
 from hespotex.common.progress import progress
 from hespotex.kriging.field import NOTHING, Array, Field
 from hespotex.kriging.left_out import LeftOut, Numbers, leave_out
+from hespotex.kriging.prior import Prior
 
 # standard errors over the blocks by which fields must be better than simpler ones: that of a
 # programme, and those of all programmes together
@@ -74,16 +75,15 @@ class Trials:
         return gains
 
 
-def choose(
+def try_all(
     pos: Array,
     noise: Array,
     values: Array,
     groups: Sequence[slice],
     fields: Sequence[Field],
     regions: Sequence[Sequence[Numbers]],
-    cautious: bool = True,
-) -> list[Chosen]:
-    """For each group of columns the best field, where one is clearly better than a simpler one.
+) -> Trials:
+    """What each field, and none, says of left-out blocks.
 
     Args:
         pos: of the measured spots, (m, 2), um.
@@ -94,23 +94,41 @@ def choose(
         fields: to choose from, beside none.
         regions: of the measured spots, each looked at by itself, as the blocks that are left out of
           it in turn.
-        cautious: else the best field in any case.
     """
-    trials = joined(
+    return joined(
         [
             try_fields(pos, noise, values, groups, [NOTHING, *fields], blocks)
             for blocks in progress(regions, "part", "fields of the error")
         ]
     )
-    picked = trials.clearly_best() if cautious else trials.best(list(range(len(trials.fields))))
+
+
+def choose(
+    trials: Trials,
+    groups: Sequence[slice],
+    m: int,
+    cautious: bool = True,
+    prior: Prior | None = None,
+) -> list[Chosen]:
+    """For each group of columns the best field.
+
+    Args:
+        trials: of the measured spots.
+        groups: as there.
+        m: measured spots.
+        cautious: without a prior, one that is clearly better than a simpler one.
+        prior: of the same fields and groups.
+    """
     squares = trials.squares.sum(axis=1)
+    noise = trials.noise
+    if prior:
+        picked = prior.best(squares, m)
+        noise = prior.noise_with(noise, m)
+    else:
+        picked = trials.clearly_best() if cautious else trials.best(list(range(len(squares))))
     return [
-        Chosen(
-            trials.fields[i],
-            share_taken(squares[0, group], squares[i, group]),
-            trials.noise[i, columns],
-        )
-        for group, (i, columns) in enumerate(zip(picked, groups, strict=True))
+        Chosen(trials.fields[i], share_taken(squares[0, group], squares[i, group]), noise[i, own])
+        for group, (i, own) in enumerate(zip(picked, groups, strict=True))
     ]
 
 

@@ -1,15 +1,17 @@
 """The image's prediction, put right by what measured spots say of its error around them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.gaussian_process import GaussianProcessRegressor
 
 from hespotex.batches.cut import split
 from hespotex.common.progress import progress
-from hespotex.kriging.choice import Chosen, choose
+from hespotex.kriging.choice import Trials, choose, try_all
 from hespotex.kriging.field import NOTHING, Array, Field
 from hespotex.kriging.left_out import Numbers
+from hespotex.kriging.prior import Prior
 from hespotex.kriging.programmes import programmes
 from hespotex.kriging.settings import Settings
 from hespotex.kriging.spots import MeasuredSpots
@@ -17,6 +19,7 @@ from hespotex.kriging.spots import MeasuredSpots
 SPOTS_A_DIRECTION = 10  # measured spots that a direction of the errors takes
 PARTS = 4  # of very many measured spots that are looked at to choose
 AT_ONCE = 4096  # positions
+MOST = 1000  # spots whose predictions show the programmes
 
 
 @dataclass(frozen=True)
@@ -38,31 +41,45 @@ class Kriging:
     a field of its own for every gene, on what the programmes leave.
 
     A programme is a direction of gene space. Its field (how far it reaches, how strong it is) is
-    chosen by leaving compact blocks of the measured spots out; where none is clearly better than
-    none, the image stays alone. The noise of a spot falls with its depth. Far from all measured
-    spots the prediction is the image's.
+    chosen by leaving compact blocks of the measured spots out, together with a prior where one was
+    learned; without one, the image stays alone where no field is clearly better than none. The
+    noise of a spot falls with its depth. Far from all measured spots the prediction is the image's.
 
     Args:
         spots: measured.
         spread: unit of each gene in which errors are weighed, (n_genes,).
         settings: see there.
+        image: what the image says of the whole slide, (n, n_genes), whose directions are the
+          programmes; None for that of the measured spots.
+        prior: see there.
     """
 
-    def __init__(self, spots: MeasuredSpots, spread: Array, settings: Settings) -> None:
+    def __init__(
+        self,
+        spots: MeasuredSpots,
+        spread: Array,
+        settings: Settings,
+        image: Array | None = None,
+        prior: Prior | None = None,
+    ) -> None:
         self.spots = spots
         self.spread = spread
         self.settings = settings
         predicted = spots.predicted / spread
         residual = spots.expression / spread - predicted
         n_error = min(settings.error_programmes, len(spots) // SPOTS_A_DIRECTION)
-        self.axes = programmes(predicted, residual, settings.image_programmes, n_error)
+        of_image = predicted if image is None else evenly(image) / spread
+        n_image = settings.image_programmes
+        self.axes = programmes(of_image, residual, n_image, 0 if prior else n_error)
         scores = residual @ self.axes.T
         self.values = np.concatenate([scores, residual - scores @ self.axes], axis=1)
         k = len(self.axes)
         self.groups = [*(slice(i, i + 1) for i in range(k)), slice(k, self.values.shape[1])]
-        self.chosen = self._choose()
+        self.trials = self._try()
+        own = prior.of_programmes(k) if prior else None
+        self.chosen = choose(self.trials, self.groups, len(spots), settings.cautious, own)
 
-    def _choose(self) -> list[Chosen]:
+    def _try(self) -> Trials:
         settings = self.settings
         numbers = np.arange(len(self.spots))
         regions = split(self.spots.pos, numbers, -(-len(numbers) // settings.most))
@@ -70,14 +87,8 @@ class Kriging:
         blocks = [
             split(self.spots.pos, region, min(settings.blocks, len(region))) for region in looked_at
         ]
-        return choose(
-            self.spots.pos,
-            self.spots.noise,
-            self.values,
-            self.groups,
-            settings.fields(),
-            blocks,
-            settings.cautious,
+        return try_all(
+            self.spots.pos, self.spots.noise, self.values, self.groups, settings.fields(), blocks
         )
 
     @property
@@ -148,3 +159,18 @@ class Kriging:
         prior = np.array([chosen.field.variance for chosen in self.chosen])
         whole = float(noise @ prior)
         return 1 - variance @ noise / whole if whole else np.zeros(len(variance))
+
+
+def evenly(image: Array) -> Array:
+    """At most `MOST` of the rows, spread over all."""
+    return image[:: -(-len(image) // MOST)]
+
+
+def learn(sections: Sequence[MeasuredSpots], spread: Array, settings: Settings) -> Prior:
+    """The prior of sections that were measured all over, and predicted by a model that had not seen
+    them.
+    """
+    own = replace(settings, error_programmes=0, cautious=False)
+    each = [Kriging(spots, spread, own).trials for spots in sections]
+    squares = [trials.squares.sum(axis=1) for trials in each]
+    return Prior.of(squares, [trials.noise for trials in each], [len(spots) for spots in sections])

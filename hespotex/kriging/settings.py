@@ -15,19 +15,20 @@ class Settings:
     Args:
         image_programmes: directions in which the image's prediction varies most.
         error_programmes: directions in which the measured errors are largest; at most one for ten
-          measured spots.
+          measured spots, and none where a prior says what the errors look like.
         lengths_um, weights: of the local part, to choose from.
         slide_um: of the part that the whole slide shares; None leaves it out.
         blocks: compact parts of the measured spots, left out in turn to choose.
         most: measured spots of one factorisation.
-        cautious: take a field only where it is clearly better than none; else always the best.
+        cautious: without a prior, take a field only where it is clearly better than none; else
+          always the best.
     """
 
     image_programmes: int = 12
     error_programmes: int = 12
     lengths_um: Sequence[float] = (100.0, 200.0, 400.0, 800.0, 1600.0)
-    weights: Sequence[float] = (0.1, 0.3, 1.0, 3.0)
-    slide_um: float | None = 20_000.0
+    weights: Sequence[float] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    slide_um: float | None = 100_000.0
     blocks: int = 16
     most: int = 1000
     cautious: bool = True
@@ -49,9 +50,9 @@ class Settings:
     def fields(self) -> list[Field]:
         """To choose from, beside none."""
         wide = self.slide_um or 1.0
-        slides = [0.0] if self.slide_um is None else [0.0, 1.0]
+        slide = 0.0 if self.slide_um is None else 1.0
         local = [
             Field(length, weight, wide, slide)
-            for slide, length, weight in product(slides, self.lengths_um, self.weights)
+            for length, weight in product(self.lengths_um, self.weights)
         ]
-        return [*(Field(1.0, 0.0, wide, slide) for slide in slides if slide), *local]
+        return [Field(1.0, 0.0, wide, slide), *local] if slide else local

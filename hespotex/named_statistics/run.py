@@ -18,7 +18,8 @@ from hespotex.common.files import atomic_path, safe_name
 from hespotex.common.progress import progress
 from hespotex.common.spreadsheet import write_csv
 from hespotex.embeddings.store import EmbeddingStore
-from hespotex.named_statistics.table import check_encoder, statistic_names, statistics_table
+from hespotex.histology.names import statistic_names
+from hespotex.named_statistics.table import check_encoder, statistics_table
 from hespotex.prediction.slide_list import SlideFile, find_slides
 from hespotex.prediction.slide_spots import read_spots
 from hespotex.records.build import Config, build, resolved

@@ -1,7 +1,5 @@
 """The statistics around each spot as a table that says what they mean."""
 
-from collections.abc import Sequence
-
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -10,25 +8,11 @@ from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import embed_section
 from hespotex.embeddings.store import EmbeddingStore
 from hespotex.encoders.histology import HistologyEncoder
-from hespotex.histology.catalogue import FEATURES
-from hespotex.histology.units import UNITS
+from hespotex.histology.names import statistic_names
 from hespotex.results.predictions import spot_table
 from hespotex.sections.section import Section
 
 KNOWN = "tissue_fraction", "label"  # columns of obs that are kept
-
-
-def statistic_names(patch_um: Sequence[float]) -> pd.DataFrame:
-    """A row for each column of the encoder's embedding, named such as `h_mean_150um`: `statistic`,
-    `meaning`, `unit` and `patch_um`.
-    """
-    rows = [
-        (f"{name}_{um:g}um", name, FEATURES[name], UNITS[name], float(um))
-        for um in patch_um
-        for name in FEATURES
-    ]
-    columns = ["name", "statistic", "meaning", "unit", "patch_um"]
-    return pd.DataFrame(rows, columns=columns).set_index("name")
 
 
 def check_encoder(encoder: object) -> HistologyEncoder:

@@ -12,6 +12,8 @@ from hespotex.common.provenance import KEY
 from hespotex.records.checkpoint import read_checkpoint
 from hespotex.records.layout import BEST, METRICS, PER_GENE
 from hespotex.records.manifest import write_manifest
+from hespotex.results.programmes import FILE, read_programmes
+from hespotex.results.programmes import GENES as PROGRAMMES_GENES
 from hespotex.results.tables.final import FACTS, GENES, write_final
 
 # of a run's config; the rest tells of the machine
@@ -30,6 +32,16 @@ def copy_final(run: Path, final: Path, genes: pd.DataFrame, facts: dict[str, Any
     _copy_model(run, final)
     write_final(final, genes, facts)
     write_manifest(final, (METRICS, GENES, FACTS, BEST))
+
+
+def copy_programmes(sweep: Path, bundle: Path, model: str) -> None:
+    """What `hespotex.explain` has found of this model, where it was asked: for pages of slides."""
+    table = read_programmes(sweep)
+    if table is None or set(table["model"]) != {model} or not (sweep / PROGRAMMES_GENES).is_file():
+        return
+    (bundle / FILE).parent.mkdir(parents=True)
+    for name in (FILE, PROGRAMMES_GENES):
+        shutil.copy(sweep / name, bundle / name)
 
 
 def _copy_model(run: Path, folder: Path) -> None:

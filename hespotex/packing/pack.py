@@ -10,7 +10,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path, write_json
 from hespotex.common.locks import alone_in
 from hespotex.packing.contents import Contents
-from hespotex.packing.copies import copy_final, copy_fold
+from hespotex.packing.copies import copy_final, copy_fold, copy_programmes
 from hespotex.packing.facts import bundle_facts
 from hespotex.prediction.choice import Chosen, choose
 from hespotex.records.layout import BUNDLE
@@ -53,6 +53,7 @@ def pack(
     with alone_in(output, "give another --output", beside=True):
         contents, problems = _checked(sweep, output, model, allow_leak, folds)
         with atomic_path(output) as partial:
+            copy_programmes(sweep, partial, contents.chosen.name)
             _write(partial, contents, problems, told or {})
     for problem in problems:
         log.warning("packed with a leak, and labelled: %s", problem)

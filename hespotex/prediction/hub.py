@@ -11,12 +11,14 @@ from hespotex.common.errors import InputError
 from hespotex.common.hub import ask
 from hespotex.records.layout import BUNDLE, FINAL
 from hespotex.records.manifest import MANIFEST, check_files
+from hespotex.results.programmes import FOLDER as PROGRAMMES
 
 log = logging.getLogger(__name__)
 PREFIX = "hf://"
 NAME = r"[A-Za-z0-9][\w.-]*"
 ADDRESS = re.compile(rf"(?:{PREFIX})?(?P<repo>{NAME}/{NAME})(?:@(?P<revision>[\w./-]+))?")
-FILES = ["README.md", "genes.csv", BUNDLE, MANIFEST, f"{FINAL}/*", "folds/*"]  # nothing else comes
+FOLDERS = [f"{FINAL}/*", "folds/*", f"{PROGRAMMES}/*"]
+FILES = ["README.md", "genes.csv", BUNDLE, MANIFEST, *FOLDERS]  # nothing else comes
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ def predict(cfg: DictConfig) -> None:
         )
     output = Path(config["output"])
     slides = find_slides(config["slides"], config["recursive"], output)[own_share(config)]
+    if config["measured_image"] and not config["measured"]:
+        raise InputError(
+            f"measured_image={config['measured_image']} is the image of a serial section: give its"
+            " measured spots too, by measured=FILE"
+        )
     if config["measured"] and len(slides) > 1:
         raise InputError(
             f"measured={config['measured']} holds spots of one slide, but slides={config['slides']}"

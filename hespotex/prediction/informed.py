@@ -2,7 +2,8 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from hespotex.kriging import Kriged, Kriging, MeasuredSpots, Settings
 from hespotex.metrics.genes import gene_pearson
 from hespotex.prediction.image_side import ImageSide
 from hespotex.prediction.predictor import Predictor
+from hespotex.prediction.prior import prior_of
+from hespotex.prediction.serial import home_of_spots, places_on
 from hespotex.records.build import Config, build
 from hespotex.records.checkpoint import restored_target
 from hespotex.records.facts import facts_in_use
@@ -27,6 +30,9 @@ from hespotex.sections.section import Section, library_size
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 LABEL = "measured spots of this slide were given: no prediction from the image alone"
+LABEL_SERIAL = (
+    "measured spots of a serial section were carried over: no prediction from the image alone"
+)
 DISAGREE = 0.02  # mean correlation of image and spots below which they may be of another slide
 TOP = 5  # genes that stand for a programme
 
@@ -63,26 +69,34 @@ def with_measured(
     """
     path = Path(config["measured"])
     settings: Settings = build(config["kriging"])
+    home = home_of_spots(config, predictor, slide, side)
     spots = called_as(
-        GeneNames()(read_slide_counts(path, slide, config["check_frame"])), predictor.genes
+        GeneNames()(read_slide_counts(path, home.slide, config["check_frame"])), predictor.genes
     )
     genes = shared_genes(path, spots, predictor.genes)
-    measured = _measured(predictor, spots, side, genes)
+    spots = _with_counts(predictor, spots)
+    measured = _measured(predictor, spots, home.side, genes)
     _say_agreement(path, measured)
-    kriging = Kriging(measured, _spread(predictor)[genes], settings)
-    image = predicted.double().numpy()
-    together = kriging.at(slide.pos, image[:, genes])
+    carried: dict[str, Any] = {}
+    if home.serial:
+        pos, agreement = places_on(slide, spots.without_counts(), predictor)
+        measured = replace(measured, pos=pos)
+        carried = {"serial": config["measured_image"], "agreement": round(agreement, 3)}
+    image = predicted.double().numpy()[:, genes]
+    prior = prior_of(predictor, genes, settings)
+    kriging = Kriging(measured, predictor.gene_spread[genes], settings, image, prior)
+    together = kriging.at(slide.pos, image)
     names = [predictor.genes[i] for i in genes]
-    facts = facts_of(path, kriging, names)
+    facts = facts_of(path, kriging, names, carried)
     log.info("%s: %s", slide.section_id, facts["in_words"])
-    return _placed(image, genes, together, facts)
+    return _placed(predicted.numpy(), genes, together, facts)
 
 
 def _placed(
-    image: Array, genes: NDArray[np.int64], together: Kriged, facts: dict[str, Any]
+    image: NDArray[np.float32], genes: NDArray[np.int64], together: Kriged, facts: dict[str, Any]
 ) -> Informed:
     """Among all genes of the model."""
-    expression = image.astype(np.float32)
+    expression = image.copy()
     error = np.full(image.shape, np.nan, dtype=np.float32)
     expression[:, genes] = together.expression
     error[:, genes] = together.error
@@ -105,10 +119,12 @@ def shared_genes(path: Path, spots: Section, genes: list[str]) -> NDArray[np.int
     return places
 
 
-def _measured(
-    predictor: Predictor, spots: Section, side: ImageSide, genes: NDArray[np.int64]
-) -> MeasuredSpots:
-    """The measured spots in the model's unit, with what the image says of them."""
+def _with_counts(predictor: Predictor, spots: Section) -> Section:
+    """The spots that count as training spots did.
+
+    Raises:
+        InputError: hardly any.
+    """
     least = predictor.about["config"]["data"].get("min_counts", 0)
     spots = spots.measured_spots(least)
     if len(spots.adata) < FEWEST:
@@ -116,6 +132,13 @@ def _measured(
             f"measured: {len(spots.adata)} spots have {least} counts or more, expected at least"
             f" {FEWEST}; leave measured out for a prediction from the image alone"
         )
+    return spots
+
+
+def _measured(
+    predictor: Predictor, spots: Section, side: ImageSide, genes: NDArray[np.int64]
+) -> MeasuredSpots:
+    """The measured spots in the model's unit, with what the image says of them."""
     bare = spots.without_counts()
     predicted = predictor.ensemble(side.batches(bare))[spots.section_id]
     with facts_in_use(next(iter(predictor.ensemble.fingerprints))):
@@ -124,18 +147,6 @@ def _measured(
     expression = target(spots, panel).dense().double().numpy()
     depth = library_size(spots.adata.X)
     return MeasuredSpots(spots.pos, expression, depth, predicted.double().numpy()[:, genes])
-
-
-def _spread(predictor: Predictor) -> Array:
-    """Standard deviation of each gene over the training spots, mean over the members,
-    (n_genes,).
-    """
-    ensemble = predictor.ensemble
-    each = []
-    for module, columns in zip(ensemble.modules, ensemble.columns, strict=True):
-        std = module.gene_std.double().numpy()
-        each.append(std if columns is None else std[columns])
-    return np.asarray(np.mean(each, axis=0))
 
 
 def _say_agreement(path: Path, spots: MeasuredSpots) -> None:
@@ -151,8 +162,14 @@ def _say_agreement(path: Path, spots: MeasuredSpots) -> None:
         )
 
 
-def facts_of(path: Path, kriging: Kriging, genes: list[str]) -> dict[str, Any]:
-    """What was given and which programmes use it, as plain values."""
+def facts_of(
+    path: Path, kriging: Kriging, genes: list[str], carried: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What was given and which programmes use it, as plain values.
+
+    Args:
+        carried: of spots of a serial section, its image and how well both images agree; else empty.
+    """
     k = len(kriging.axes)
     programmes = [
         {
@@ -169,10 +186,21 @@ def facts_of(path: Path, kriging: Kriging, genes: list[str]) -> dict[str, Any]:
     n_used = sum(kriging.used[:-1])
     rest = "is" if kriging.used[-1] else "is not"
     sentence = (
-        f"{len(kriging.spots)} measured spots of {path.name}, {len(genes)} genes: {n_used} of {k}"
-        f" programmes are put right by them, what these leave {rest}"
+        f"{len(kriging.spots)} measured spots of {path.name}{_over(carried)}, {len(genes)} genes:"
+        f" {n_used} of {k} programmes are put right by them, what these leave {rest}"
     )
-    return {"label": LABEL, "file": str(path), "in_words": sentence, "programmes": programmes}
+    label = LABEL_SERIAL if carried else LABEL
+    facts = {"label": label, "file": str(path), "in_words": sentence, "programmes": programmes}
+    return facts | dict(carried)
+
+
+def _over(carried: Mapping[str, Any]) -> str:
+    if not carried:
+        return ""
+    return (
+        f", carried over from the serial section {Path(carried['serial']).name} (images agree to"
+        f" {carried['agreement']:.2f})"
+    )
 
 
 def _strongest(axis: Array, genes: list[str]) -> list[str]:

@@ -7,7 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hespotex.batches.assemble import ImageInputs
 from hespotex.batches.loader import Batching, BlockLoader
@@ -99,6 +101,18 @@ class Predictor:
     def evidence(self) -> pd.DataFrame:
         """What each gene has earned on sections that were left out; see `gene_evidence`."""
         return gene_evidence(self._checkpoints, self.genes)
+
+    @cached_property
+    def gene_spread(self) -> NDArray[np.float64]:
+        """Standard deviation of each gene over the training spots, mean over the members,
+        (n_genes,).
+        """
+        ensemble = self.ensemble
+        each = []
+        for module, columns in zip(ensemble.modules, ensemble.columns, strict=True):
+            std = module.gene_std.double().numpy()
+            each.append(std if columns is None else std[columns])
+        return np.asarray(np.mean(each, axis=0))
 
     @property
     def _checkpoints(self) -> list[Path]:

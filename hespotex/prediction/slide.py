@@ -20,12 +20,14 @@ from hespotex.embeddings.embed import count_nuclei, embed_section
 from hespotex.prediction.image_side import ImageSide, check_context
 from hespotex.prediction.informed import Informed, as_text, with_measured
 from hespotex.prediction.predictor import Predictor
+from hespotex.prediction.seen import programmes_in, slide_programmes
 from hespotex.prediction.slide_list import SlideFile
 from hespotex.prediction.slide_spots import read_spots
 from hespotex.records.build import Config
 from hespotex.results.about import panel_rule
 from hespotex.results.slide.gene_sets import read_gmt, score_gene_sets
 from hespotex.results.slide.index import INDEX
+from hespotex.results.slide.programmes import SlideProgrammes, add_programmes
 from hespotex.results.slide.regions import mark_spots
 from hespotex.results.slide.request import KEY, MODEL, check_model, is_current, slide_request
 from hespotex.results.slide.table import STANDARD_ERROR, slide_table
@@ -96,6 +98,8 @@ class SlideWriter:
         output = Path(self.config["output"])
         target = output / f"{slide.name}.h5ad"
         request = slide_request(self.config, slide.path, slide.mpp, slide.title)
+        if self.config["programmes"]:
+            request["programmes"] = programmes_in(self.predictor)
         if not self.config["restart"] and is_current(target, request):
             log.info("%s is there already (restart=true makes it anew)", target)
             return
@@ -184,6 +188,7 @@ class SlideWriter:
         if strange is not None:
             spots["strangeness"] = strange
             trust.look_at(section.section_id, strange)
+        seen = self._seen(section, mean)
         informed: Informed | None = None
         if self.config["measured"]:
             informed = with_measured(self.config, predictor, section, side, mean)
@@ -200,7 +205,15 @@ class SlideWriter:
             table.var["fold_std_folds"] = predictor.folds.n_folds.numpy()
         table.var["panel"] = pd.Categorical([panel_rule(predictor.about["config"])] * table.n_vars)
         table.var = table.var.join(predictor.evidence)
+        if seen:
+            add_programmes(table, seen)
         return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
+
+    def _seen(self, section: Section, predicted: torch.Tensor) -> SlideProgrammes | None:
+        """What the model saw, by the image alone; None where it is not asked for."""
+        if not self.config["programmes"]:
+            return None
+        return slide_programmes(self.predictor, section, predicted.double().numpy())
 
 
 def _facts(section: Section, tissue: Tissue, trust: Trust) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What a model saw: the few programmes behind its predictions, in genes and in words."""
+"""Programmes of predicted genes, and the image in words where they are high."""

@@ -1,7 +1,9 @@
 """A few programmes out of many predicted genes: principal factors of their covariance, rotated."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,60 @@ Array = NDArray[np.float64]
 MOST = 8  # programmes
 LEAST_SHARE = 0.01  # of the predictions' variance, of a programme
 RETURNED = 0.5  # |r| of two programmes' loadings over genes from which they are the same
+KEPT = 64  # directions of a covariance
+ROWS = 1024  # spots at a time
 STEPS = 200  # of the rotation, at most
 CONVERGED = 1e-8
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """Covariance of genes, as far as its strongest directions go: nothing here is genes by genes.
+
+    Attributes:
+        half: (r, n_genes) with r <= `KEPT`; its product with itself is the covariance.
+        variance: of each gene, all directions together, (n_genes,).
+    """
+
+    half: Array
+    variance: Array
+
+    @classmethod
+    def of(cls, tables: Iterable[Array]) -> "Covariance":
+        """Of tables (any n, n_genes) of centred values, divided by its trace.
+
+        Raises:
+            ValueError: there is no table.
+        """
+        parts = (own[i : i + ROWS] for own in tables for i in range(0, len(own), ROWS))
+        whole = reduce(operator.add, (cls(_strongest(own), (own**2).sum(axis=0)) for own in parts))
+        return whole.normed()
+
+    def __add__(self, other: "Covariance") -> "Covariance":
+        """The sum, cut to its strongest directions."""
+        half = _strongest(np.concatenate([self.half, other.half]))
+        return Covariance(half, self.variance + other.variance)
+
+    def normed(self) -> "Covariance":
+        """Divided by its trace."""
+        trace = float(self.variance.sum()) or 1.0
+        return Covariance(self.half / np.sqrt(trace), self.variance / trace)
+
+    def of_genes(self, genes: Sequence[int]) -> "Covariance":
+        """Of some of the genes, given by their numbers; divided by its trace."""
+        return Covariance(self.half[:, genes], self.variance[genes]).normed()
+
+
+def _strongest(rows: Array) -> Array:
+    """Rows, `KEPT` at most, whose product with themselves is that of these as far as it goes."""
+    if len(rows) <= KEPT:
+        return rows
+    n, n_genes = rows.shape
+    if n <= n_genes:
+        vectors = np.linalg.eigh(rows @ rows.T)[1][:, -KEPT:]
+        return np.asarray(vectors.T @ rows)
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    return np.asarray((vectors * np.sqrt(values.clip(min=0)))[:, -KEPT:].T)
 
 
 @dataclass(frozen=True)
@@ -30,19 +84,19 @@ class Factors:
     share: Array
 
 
-def factors(covariance: Array, most: int = MOST) -> Factors:
+def factors(covariance: Covariance, most: int = MOST) -> Factors:
     """The strongest principal factors after a varimax rotation, strongest first; genes of the
     larger loadings point up.
 
     Args:
-        covariance: of predicted genes, (n_genes, n_genes).
+        covariance: of predicted genes.
         most: how many.
     """
-    values, vectors = np.linalg.eigh(covariance)
-    total = float(np.trace(covariance))
-    kept = [i for i in range(len(values))[::-1][:most] if values[i] > LEAST_SHARE * total]
-    axes = vectors[:, kept]
-    spread = np.sqrt(values[kept])
+    _, sizes, vectors = np.linalg.svd(covariance.half, full_matrices=False)
+    total = float(covariance.variance.sum())
+    kept = [i for i in range(len(sizes))[:most] if sizes[i] ** 2 > LEAST_SHARE * total]
+    axes = vectors[kept].T
+    spread = sizes[kept]
     rotation = varimax(axes * spread)
     loadings = (axes * spread) @ rotation
     share = (loadings**2).sum(axis=0) / total
@@ -50,6 +104,18 @@ def factors(covariance: Array, most: int = MOST) -> Factors:
     up = np.sign((loadings**3).sum(axis=0))[order]
     weights = (axes / spread) @ rotation
     return Factors(loadings[:, order] * up, weights[:, order] * up, share[order])
+
+
+def main_programme(loadings: Array, variance: Array) -> tuple[NDArray[np.int64], Array]:
+    """The programme (from 0) that says most of each gene's prediction, and its share, (n_genes,).
+
+    Args:
+        loadings: (n_genes, k).
+        variance: of each gene's prediction, (n_genes,).
+    """
+    shares = loadings**2 / np.where(variance > 0, variance, np.inf)[:, None]
+    main = shares.argmax(axis=1)
+    return main, np.asarray(shares[np.arange(len(main)), main])
 
 
 def varimax(loadings: Array) -> Array:

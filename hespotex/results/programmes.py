@@ -9,6 +9,8 @@ import pandas as pd
 
 FOLDER = "programmes"  # below the sweep's folder
 FILE = f"{FOLDER}/programmes.csv"
+GENES = f"{FOLDER}/genes.csv"
+SAID = 2  # of what the image is like, in the reason of a gene
 LEAST_PCC = 0.2  # on left-out sections, below which a programme is doubted
 log = logging.getLogger(__name__)
 COLUMNS = {
@@ -52,6 +54,41 @@ def read_programmes(folder: Path) -> pd.DataFrame | None:
         )
         return None
     return table
+
+
+def read_gene_programmes(folder: Path) -> pd.DataFrame | None:
+    """`genes.csv` of the programmes, by gene; None where it is not there, or not as it was written.
+
+    Its columns: `programme`, `share`, `seen`, and `programme_1` and so on, the loadings.
+    """
+    file = folder / GENES
+    if not file.is_file():
+        return None
+    try:
+        table = pd.read_csv(file, dtype={"gene": str}, keep_default_na=False)
+    except ValueError:
+        return None
+    if not {"gene", "programme", "share", "seen", "programme_1"} <= set(table):
+        return None
+    return table.set_index("gene")
+
+
+def loadings_of(genes: pd.DataFrame) -> pd.DataFrame:
+    """Genes down, programmes across, from such a table."""
+    return genes.filter(regex=r"^programme_\d+$").astype(float)
+
+
+def because(row: Mapping[Any, Any]) -> str:
+    """Why a gene is predicted as it is: what the image is like where it is predicted high, and the
+    programme that says most of its prediction.
+
+    Args:
+        row: of `read_gene_programmes`.
+    """
+    seen = ", ".join(str(row["seen"]).split(", ")[:SAID])
+    side = "the low end of " if row[f"programme_{row['programme']}"] < 0 else ""
+    part = f"{side}programme {row['programme']} ({row['share']:.0%} of its prediction)"
+    return f"{seen}; {part}" if seen else part
 
 
 def picture_of(folder: Path, programme: int) -> Path:

@@ -26,10 +26,13 @@ from hespotex.common.files import atomic_path
 from hespotex.common.numerics.correlation import TINY
 from hespotex.common.progress import progress
 from hespotex.common.spreadsheet import write_csv
-from hespotex.kriging import Kriging, MeasuredSpots, Settings
+from hespotex.kriging import Kriging, MeasuredSpots, Prior, Settings
 from hespotex.metrics.genes import gene_pearson
+from hespotex.modules.base import ExpressionModule
 from hespotex.records.build import Config, build
 from hespotex.results.partial import BOTH, FILE, IMAGE, NEAREST, SPOTS, write_partial
+from hespotex.training.errors import learn_prior
+from hespotex.training.serial import carried
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
@@ -57,7 +60,7 @@ class Given:
 
     Args:
         shares: of the section's spots.
-        ways: of `WAYS`.
+        ways: of `WAYS`, or `SERIAL`: all spots of a serial section of the same group, carried over.
         repeats: draws of each.
         settings: of the processes.
     """
@@ -77,9 +80,10 @@ class Given:
         request = config.get("partial")
         if not request:
             return None
-        if unknown := [way for way in request["ways"] if way not in WAYS]:
+        ways = [*WAYS, SERIAL]
+        if unknown := [way for way in request["ways"] if way not in ways]:
             raise InputError(
-                f"partial.ways: expected some of {', '.join(WAYS)}, got {', '.join(unknown)}"
+                f"partial.ways: expected some of {', '.join(ways)}, got {', '.join(unknown)}"
             )
         if wrong := [share for share in request["shares"] if not 0 < share < 1]:
             raise InputError(f"partial.shares: expected numbers between 0 and 1, got {wrong[0]}")
@@ -88,11 +92,17 @@ class Given:
 
     def draws(self) -> Iterator[tuple[str, float, int]]:
         """Way, share and number of the draw."""
-        return product(self.ways, self.shares, range(self.repeats))
+        ways = [way for way in self.ways if way in WAYS]
+        return product(ways, self.shares, range(self.repeats))
 
 
 def score_partial(
-    config: Config, request: Given, fold: Fold, predictions: dict[str, Tensor], folder: Path
+    config: Config,
+    request: Given,
+    fold: Fold,
+    predictions: dict[str, Tensor],
+    folder: Path,
+    module: ExpressionModule | None = None,
 ) -> None:
     """Write `partial.csv`, a row for each section, way, share, draw and method, its table and
     curves.
@@ -103,12 +113,17 @@ def score_partial(
         fold: the measured sections.
         predictions: by the image alone, (n_spots, n_genes) of each test section.
         folder: of the run.
+        module: of this fold, whose errors on training sections are the prior; None where there is
+          no model.
     """
+    prior = learn_prior(config, module, fold, request.settings) if module else None
     spread = fold.gene_scaling[1].double().numpy()
     rows: list[dict[str, Any]] = []
     for section_id in progress(list(predictions), "section", "spots given and hidden"):
         section, genes = _section(fold, section_id, predictions[section_id])
-        rows += _rows(section, request, spread[genes], config["seed"])
+        rows += _rows(section, request, spread[genes], config["seed"], _of_genes(prior, genes))
+        if SERIAL in request.ways:
+            rows += _serial_rows(fold, section_id, predictions, spread, request.settings, prior)
     if not rows:
         return
     table = pd.DataFrame(rows).assign(
@@ -119,7 +134,13 @@ def score_partial(
     write_partial(folder, table)
 
 
-def _rows(section: Section, request: Given, spread: Array, seed: int) -> list[dict[str, Any]]:
+def _of_genes(prior: Prior | None, genes: NDArray[np.bool_]) -> Prior | None:
+    return prior.of_genes(np.flatnonzero(genes)) if prior else None
+
+
+def _rows(
+    section: Section, request: Given, spread: Array, seed: int, prior: Prior | None
+) -> list[dict[str, Any]]:
     """Of every draw and method."""
     rows = []
     for way, share, draw in request.draws():
@@ -134,15 +155,39 @@ def _rows(section: Section, request: Given, spread: Array, seed: int) -> list[di
             "way": way,
         }
         place |= {"share": share, "draw": draw, "n_given": len(measured), "n_scored": len(scored)}
-        results = scores(section, measured, scored, spread, request.settings)
+        given = given_of(section, measured)
+        results = scores(section, given, scored, spread, request.settings, prior)
         rows += [place | {"method": name} | row for name, row in results.items()]
     return rows
 
 
-def _section(fold: Fold, section_id: str, predicted: Tensor) -> tuple[Section, NDArray[np.bool_]]:
-    """A section's measured genes, and which of the panel they are."""
+def _serial_rows(
+    fold: Fold,
+    section_id: str,
+    predictions: dict[str, Tensor],
+    spread: Array,
+    settings: Settings,
+    prior: Prior | None,
+) -> list[dict[str, Any]]:
+    """Every serial section of the group in turn as the spots that are given."""
+    rows = []
+    for number, one in enumerate(carried(fold, section_id, predictions)):
+        section, _ = _section(fold, section_id, predictions[section_id], one.genes)
+        scored = np.arange(len(section.pos))
+        place: dict[str, Any] = {"section_id": section_id, "group": section.group, "way": SERIAL}
+        place |= {"share": 1.0, "draw": number, "n_given": len(one.spots), "n_scored": len(scored)}
+        own = _of_genes(prior, one.genes)
+        results = scores(section, one.spots, scored, spread[one.genes], settings, own)
+        rows += [place | {"method": name} | row for name, row in results.items()]
+    return rows
+
+
+def _section(
+    fold: Fold, section_id: str, predicted: Tensor, some: NDArray[np.bool_] | None = None
+) -> tuple[Section, NDArray[np.bool_]]:
+    """A section's measured genes, or some of them, and which of the panel they are."""
     prepared = fold.sections[section_id]
-    genes = prepared.target.known
+    genes = prepared.target.known if some is None else some
     measured = prepared.target.dense().double().numpy()[:, genes]
     section = Section(
         section_id,
@@ -182,14 +227,20 @@ def _half(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Number
     return np.sort(rng.permutation(first)[:m]), second
 
 
+SERIAL = "serial"
 WAYS = {"random": _random, "blocks": _blocks, "half": _half}
 
 
 def scores(
-    section: Section, places: Numbers, scored: Numbers, spread: Array, settings: Settings
+    section: Section,
+    given: MeasuredSpots,
+    scored: Numbers,
+    spread: Array,
+    settings: Settings,
+    prior: Prior | None = None,
 ) -> dict[str, dict[str, float]]:
     """PCC, RMSE and more of each method, on the spots that are scored."""
-    values, kriging, error = predicted_by(section, places, scored, spread, settings)
+    values, kriging, error = predicted_by(section, given, scored, spread, settings, prior)
     truth = section.measured[scored]
     rows = {name: _score(value, truth) for name, value in values.items()}
     inside = np.abs(truth - values[BOTH]) < Z95 * error
@@ -198,35 +249,41 @@ def scores(
 
 
 def predicted_by(
-    section: Section, places: Numbers, scored: Numbers, spread: Array, settings: Settings
+    section: Section,
+    given: MeasuredSpots,
+    scored: Numbers,
+    spread: Array,
+    settings: Settings,
+    prior: Prior | None = None,
 ) -> tuple[dict[str, Array], Kriging, Array]:
     """What each method says of the spots that are scored, (n_scored, n_genes); the processes of
     both together, and their standard error.
     """
-    measured = section.measured[places]
     pos = section.pos[scored]
     image = section.predicted
-    mean = np.repeat(measured.mean(axis=0)[None], len(image), axis=0)
-    kriging = _kriging(section, places, image, spread, settings)
-    spots = _kriging(section, places, mean, spread, replace(settings, cautious=False))
+    mean = given.expression.mean(axis=0)
+    kriging = Kriging(given, spread, settings, image, prior)
+    about_mean = replace(given, predicted=np.repeat(mean[None], len(given), axis=0))
+    spots = Kriging(about_mean, spread, replace(settings, cautious=False))
     together = kriging.at(pos, image[scored])
-    nearest = cKDTree(section.pos[places]).query(pos)[1]
+    nearest = cKDTree(given.pos).query(pos)[1]
     values = {
         IMAGE: image[scored],
-        SPOTS: spots.at(pos, mean[scored]).expression,
-        NEAREST: measured[nearest],
+        SPOTS: spots.at(pos, np.repeat(mean[None], len(pos), axis=0)).expression,
+        NEAREST: given.expression[nearest],
         BOTH: together.expression,
     }
     return values, kriging, together.error
 
 
-def _kriging(
-    section: Section, places: Numbers, without: Array, spread: Array, settings: Settings
-) -> Kriging:
-    spots = MeasuredSpots(
-        section.pos[places], section.measured[places], section.depth[places], without[places]
+def given_of(section: Section, places: Numbers) -> MeasuredSpots:
+    """Some of the section's own spots."""
+    return MeasuredSpots(
+        section.pos[places],
+        section.measured[places],
+        section.depth[places],
+        section.predicted[places],
     )
-    return Kriging(spots, spread, settings)
 
 
 def _score(predicted: Array, truth: Array) -> dict[str, float]:

@@ -65,7 +65,7 @@ class ReplicateCeiling:
         return torch.stack(values).nanmean(0)
 
     def _from(self, section: Data, replicate: Data) -> Tensor:
-        pos, agreement = register(_picture(section), _picture(replicate), _pitch(replicate))
+        pos, agreement = register(picture_of(section), picture_of(replicate), pitch_of(replicate))
         names = (section.section_id, replicate.section_id)
         log.info("ceiling: %s laid over %s, images agree to %.2f", *names, agreement)
         n = min(self.n_spots, replicate.num_nodes)
@@ -87,7 +87,7 @@ def write_facts(path: Path, fold: Fold, about: About) -> None:
         partial.write_bytes(tensor_bytes(content))
 
 
-def _picture(section: Data) -> Picture:
+def picture_of(section: Data) -> Picture:
     """Embeddings smoothed over the neighbours, which registers better than single spots."""
     x = section.image_embedding.double()
     x = x + Edges(section.edge_index, len(x)).mean(x)
@@ -95,7 +95,7 @@ def _picture(section: Data) -> Picture:
     return Picture(section.pos.double().numpy(), x.numpy())
 
 
-def _pitch(section: Data) -> float:
+def pitch_of(section: Data) -> float:
     """Distance of neighbouring spots, in the unit of the positions."""
     pos = section.pos.numpy()
     return float(np.median(cKDTree(pos).query(pos, k=2)[0][:, 1]))

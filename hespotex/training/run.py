@@ -21,6 +21,7 @@ from hespotex.common.failures import Failures
 from hespotex.common.files import write_json
 from hespotex.common.locks import alone_in
 from hespotex.embeddings.probe import ReadOff, probe, unless_it_fails
+from hespotex.modules.base import ExpressionModule
 from hespotex.records.about import About
 from hespotex.records.build import (
     Config,
@@ -170,7 +171,7 @@ def _run(
     if rank_zero_only.rank == 0:
         costs = cost(result.n_parameters, clock.seconds, sum(map(len, result.predictions.values())))
         if request:
-            score_partial(config, request, fold, result.predictions, folder.path)
+            score_partial(config, request, fold, result.predictions, folder.path, result.module)
         about |= {"val_score": result.val_score, "cost": costs, "read_off": read_off(fold)}
         scores = write_scores(folder.path, fold, result.predictions, about, metrics)
         log_results(loggers, scores, folder.path)
@@ -186,12 +187,13 @@ def read_off(fold: Fold) -> ReadOff:
 @dataclass(frozen=True)
 class Result:
     """What a run came to: test predictions (n_spots, n_genes), the score that chose the epoch,
-    numbers fitted.
+    numbers fitted, and the model, unless it was a reference.
     """
 
     predictions: dict[str, Tensor]
     val_score: float
     n_parameters: int
+    module: ExpressionModule | None = None
 
 
 def _train(
@@ -208,7 +210,7 @@ def _train(
     clock.lap("fit")
     predictions = predict_test(trainer, module, fold) if fold.split.test else {}
     check_finite(predictions, DIVERGED)
-    return Result(predictions, best, parameters(module))
+    return Result(predictions, best, parameters(module), module)
 
 
 def _look_up(config: Config, folder: RunFolder, fold: Fold, about: About, clock: Laps) -> Result:

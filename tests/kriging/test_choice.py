@@ -7,7 +7,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from hespotex.batches.cut import split
 from hespotex.common.errors import InputError
 from hespotex.kriging import Settings
-from hespotex.kriging.choice import choose
+from hespotex.kriging.choice import choose, try_all
 from hespotex.kriging.field import Field
 from hespotex.kriging.left_out import leave_out
 from hespotex.kriging.programmes import directions, programmes
@@ -38,9 +38,8 @@ def test_each_group_gets_a_field_of_its_own() -> None:
     values = np.concatenate([4 * field + noise, noise[::-1], np.zeros((n, 2))], axis=1)
     groups = [slice(0, 1), slice(1, 2), slice(2, 4)]
     blocks = split(section.pos, np.arange(n), 16)
-    first, second, rest = choose(
-        section.pos, np.ones(n), values, groups, Settings().fields(), [blocks]
-    )
+    trials = try_all(section.pos, np.ones(n), values, groups, Settings().fields(), [blocks])
+    first, second, rest = choose(trials, groups, n)
     assert first.field.weight > 0 and first.gain > 0.3
     assert second.gain < 0.05  # one standard error lets some noise in
     assert rest.gain == 0 and rest.field.variance == 0

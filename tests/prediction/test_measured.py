@@ -1,6 +1,7 @@
 """predict.py measured=FILE: measured spots of the slide itself beside its image."""
 
 import json
+import shutil
 from pathlib import Path
 
 import anndata as ad
@@ -14,7 +15,7 @@ from scipy import sparse
 from hespotex.common.errors import InputError
 from hespotex.common.failures import read_failed
 from hespotex.prediction.inference import predict
-from hespotex.prediction.informed import LABEL
+from hespotex.prediction.informed import LABEL, LABEL_SERIAL
 
 BARE = ["viewer_mb=null", "flat=null", "qupath=false"]
 SLIDE = "DEMO1"
@@ -196,3 +197,28 @@ class TestWhatIsRefused:
     def test_several_slides(self, go: Predict) -> None:
         with pytest.raises(InputError, match="holds spots of one slide, but"):
             go(f"slides={go.demo}/wsis/*.tif", f"measured={go.spots}")
+
+
+def test_spots_of_a_serial_section_are_carried_over(go: Predict, tmp_path: Path) -> None:
+    """The same picture as a section of its own: each spot finds its place again."""
+    planted(go, tmp_path / "spots.h5ad")
+    shutil.copy(go.image, tmp_path / "next.tif")
+    words = [f"positions={go.spots}", f"measured={tmp_path}/spots.h5ad"]
+    own = go(*words, name="own")
+    carried = go(*words, f"measured_image={tmp_path}/next.tif", name="carried")
+    genes = list(own.var_names[:10])
+    r = np.corrcoef(own[:, genes].X.ravel(), carried[:, genes].X.ravel())[0, 1]
+    assert r > 0.95
+    facts = json.loads(carried.uns["hespotex"]["measured"])
+    assert facts["label"] == LABEL_SERIAL and facts["agreement"] > 0.9
+    said = (tmp_path / "carried" / "run.txt").read_text()
+    assert "carried over from the serial section next.tif" in said
+    assert "carried over" in str(carried.uns["hespotex"]["given"])
+
+
+def test_a_serial_image_without_its_spots(go: Predict, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"measured_image=.* give its measured spots too"):
+        go(f"measured_image={go.image}")
+    with pytest.raises(InputError):
+        go(f"measured={go.spots}", f"measured_image={tmp_path}/absent.tif", name="refused")
+    assert "expected the image of a serial section" in str(read_failed(tmp_path / "refused")[SLIDE])

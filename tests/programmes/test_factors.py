@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hespotex.programmes.factors import Array, factors, returned, varimax
+from hespotex.programmes.factors import Array, Covariance, factors, returned, varimax
 
 GENES = 60
 
@@ -19,7 +19,7 @@ def planted(seed: int = 0) -> Array:
 
 def test_planted_programmes_are_found() -> None:
     truth = planted()
-    found = factors(truth @ truth.T)
+    found = factors(Covariance.of([truth.T]))
     alike = np.corrcoef(found.loadings.T, truth.T)[:3, 3:]
     np.testing.assert_allclose(alike.diagonal(), 1, atol=0.01)
     assert found.share.sum() == pytest.approx(1)
@@ -28,17 +28,44 @@ def test_planted_programmes_are_found() -> None:
 
 def test_scores_have_unit_variance_and_are_uncorrelated() -> None:
     truth = planted()
-    covariance = truth @ truth.T
-    weights = factors(covariance).weights
+    weights = factors(Covariance.of([truth.T])).weights
+    covariance = truth @ truth.T / np.trace(truth @ truth.T)
     np.testing.assert_allclose(weights.T @ covariance @ weights, np.eye(3), atol=1e-8)
 
 
 def test_what_is_weak_is_no_programme() -> None:
     truth = planted()
     truth[:, 2] *= 0.05
-    assert len(factors(truth @ truth.T).share) == 2
-    assert len(factors(truth @ truth.T, most=1).share) == 1
-    assert len(factors(np.zeros((5, 5))).share) == 0
+    assert len(factors(Covariance.of([truth.T])).share) == 2
+    assert len(factors(Covariance.of([truth.T]), most=1).share) == 1
+    assert len(factors(Covariance.of([np.zeros((5, 5))])).share) == 0
+
+
+def test_a_covariance_in_parts_is_that_of_all() -> None:
+    """Against the genes-by-genes table that it stands for."""
+    rng = np.random.default_rng(3)
+    tables = [
+        rng.normal(size=(n, 3)) @ planted().T + 0.1 * rng.normal(size=(n, GENES))
+        for n in (1500, 90, 7)
+    ]
+    rows = np.concatenate(tables)
+    whole = rows.T @ rows / (rows**2).sum()
+    covariance = Covariance.of(tables)
+    np.testing.assert_allclose(covariance.variance, whole.diagonal())
+    np.testing.assert_allclose(covariance.half.T @ covariance.half, whole, atol=1e-9)
+    few = covariance.of_genes([4, 30, 55])
+    cut = whole[np.ix_([4, 30, 55], [4, 30, 55])]
+    np.testing.assert_allclose(few.half.T @ few.half, cut / np.trace(cut), atol=1e-9)
+
+
+def test_a_covariance_keeps_its_strongest_directions() -> None:
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 200)) + 0.01 * rng.normal(
+        size=(300, 200)
+    )
+    found = factors(Covariance.of([rows[:150], rows[150:]]))
+    values = np.linalg.eigvalsh(rows.T @ rows)[::-1][:3]
+    assert found.share.sum() == pytest.approx(values.sum() / (rows**2).sum(), rel=1e-4)
 
 
 def test_a_rotation_is_one() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hespotex.programmes.patches import HEAD_PX, PATCH_PX, _row, draw_patches, extremes
+from hespotex.results.figures.patches import HEAD_PX, PATCH_PX, _row, draw_patches, extremes
 from hespotex.sections.patch_reader import patch_reader
 from hespotex.sections.patches import PatchSpec
 from hespotex.sections.readers.hest.folder import HestReader

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from hespotex.common.errors import InputError
+from hespotex.explaining.sets import set_table, sets_in_words
 from hespotex.histology.catalogue import FEATURES
+from hespotex.histology.names import statistic_names
 from hespotex.histology.phrases import PHRASES
-from hespotex.named_statistics.table import statistic_names
-from hespotex.programmes.image import correlations, in_words, mean_over_groups
-from hespotex.programmes.sets import set_table, sets_in_words
+from hespotex.programmes.words import correlations, in_words, mean_over_groups
 from hespotex.results.programmes import (
     COLUMNS,
     FILE,

@@ -31,6 +31,7 @@ CONFIG: dict[str, Any] = {
     "viewer_mb": 15,
     "zoom_mb": 50,
     "spatialdata": False,
+    "programmes": True,
     "fold_std": True,
     "positions": None,
     "gene_sets": None,

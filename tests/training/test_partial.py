@@ -26,7 +26,15 @@ from hespotex.results.partial import (
     write_partial,
 )
 from hespotex.summary import summarise
-from hespotex.training.partial import WAYS, Section, drawn, predicted_by, scores
+from hespotex.training.partial import (
+    SERIAL,
+    WAYS,
+    Section,
+    drawn,
+    given_of,
+    predicted_by,
+    scores,
+)
 
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
 MEASURED = [
@@ -35,6 +43,7 @@ MEASURED = [
     "fold.index=0",
     "partial.shares=[0.2,0.5]",
     "partial.repeats=2",
+    "partial.ways=[random,blocks,half,serial]",
 ]
 
 
@@ -66,8 +75,8 @@ def test_hidden_values_reach_no_method() -> None:
     other[scored] = -99
     changed = replace(section, measured=other)
     spread = np.ones(other.shape[1])
-    one, _, error = predicted_by(section, given, scored, spread, Settings())
-    two, _, same = predicted_by(changed, given, scored, spread, Settings())
+    one, _, error = predicted_by(section, given_of(section, given), scored, spread, Settings())
+    two, _, same = predicted_by(changed, given_of(changed, given), scored, spread, Settings())
     for name in METHODS:
         np.testing.assert_array_equal(one[name], two[name])
     np.testing.assert_array_equal(error, same)
@@ -76,7 +85,8 @@ def test_hidden_values_reach_no_method() -> None:
 def test_scores_of_each_method() -> None:
     section = section_of(2, 1.0)
     given, scored = drawn("random", 0.5, section.pos, np.random.default_rng(0))
-    found = scores(section, given, scored, np.ones(section.measured.shape[1]), Settings())
+    spread = np.ones(section.measured.shape[1])
+    found = scores(section, given_of(section, given), scored, spread, Settings())
     assert found[BOTH]["pcc"] > max(found[IMAGE]["pcc"], found[SPOTS]["pcc"])
     assert found[BOTH]["rmse"] < min(found[name]["rmse"] for name in (IMAGE, SPOTS, NEAREST))
     assert found[BOTH]["coverage"] == pytest.approx(0.95, abs=0.03)
@@ -116,7 +126,9 @@ def test_a_run_and_its_summary(train: Run, tmp_path: Path) -> None:
     run = train(*RIDGE, *MEASURED, folder=sweep / "0")
     rows = read_partial([run])
     assert rows is not None and set(rows["method"]) == set(METHODS)
-    assert len(rows) == 2 * 3 * 2 * 2 * 4  # sections, ways, shares, draws, methods
+    serial = rows["way"] == SERIAL
+    assert (~serial).sum() == 2 * 3 * 2 * 2 * 4  # sections, ways, shares, draws, methods
+    assert serial.sum() == 2 * 4  # each section from the other one of its patient, methods
     assert rows[["pcc", "rmse"]].notna().all().all()
     image = rows[(rows["method"] == IMAGE) & (rows["way"] == "random")]
     assert image["n_given"].gt(0).all()
@@ -132,7 +144,7 @@ def test_a_run_and_its_summary(train: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("partial.ways=[here]", r"partial\.ways: expected some of random, blocks, half, got here"),
+        ("partial.ways=[here]", r"partial\.ways: expected some of random, .*, serial, got here"),
         ("partial.shares=[1.5]", r"partial\.shares: expected numbers between 0 and 1, got 1\.5"),
         ("partial.kriging.blocks=1", r"kriging\.blocks: expected at least 4, got 1"),
     ],

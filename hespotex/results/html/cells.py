@@ -1,6 +1,6 @@
 """Tables of text for the page, made from tables of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ PARTLY = [
     ("trained_sections", "trained on, at least", ".0f"),
 ]
 GAIN = [("gain", "gain over ridge", "+.3f"), ("gain_q", "q of the gain", ".2g")]
+BECAUSE = "predicted because of"
 SECONDS = ("embed", "teacher", "fit", "predict")
 
 
@@ -35,12 +36,14 @@ class Cells:
     Args:
         n_words: leading columns that are words; the others are numbers, aligned right.
         kinds: a CSS class of each row, or nothing.
+        n_last: columns at the end that are words.
     """
 
     header: list[str]
     rows: list[list[str]]
     n_words: int = 1
     kinds: list[str] = field(default_factory=list)
+    n_last: int = 0
 
 
 def headline(tables: Tables) -> Cells:
@@ -78,8 +81,12 @@ def places(tables: Tables, labels: list[str]) -> Cells:
     )
 
 
-def genes(tables: Tables, model: str) -> Cells:
-    """Genes down, the best first."""
+def genes(tables: Tables, model: str, reasons: Mapping[str, str] | None = None) -> Cells:
+    """Genes down, the best first.
+
+    Args:
+        reasons: why a gene is predicted as it is, by gene, where that is known.
+    """
     scores = tables.genes[tables.genes["model"] == model].set_index("gene")
     means = tables.gene_means(model).drop(columns=scores.columns, errors="ignore")
     table = scores.join(means).sort_values("pcc", ascending=False, kind="stable")
@@ -95,10 +102,12 @@ def genes(tables: Tables, model: str) -> Cells:
             str(gene),
             "yes" if row["found"] else "no",
             *(number(row[name], form) for name, _, form in columns),
+            *([reasons.get(str(gene), "")] if reasons else []),
         ]
         for gene, row in zip(table.index[:MAX_GENES], table.to_dict("records"), strict=False)
     ]
-    return Cells(["gene", "found", *(title for _, title, _ in columns)], rows, n_words=2)
+    header = ["gene", "found", *(title for _, title, _ in columns), *([BECAUSE] if reasons else [])]
+    return Cells(header, rows, n_words=2, n_last=int(bool(reasons)))
 
 
 def worst(tables: Tables, section_ids: Sequence[str]) -> Cells:

@@ -12,6 +12,7 @@ from hespotex.results.html.calibration import calibration
 from hespotex.results.html.cells import Cells
 from hespotex.results.html.figures import Drawing, drawings
 from hespotex.results.html.pictures import Picture, maps, svg
+from hespotex.results.html.seen import reasons
 from hespotex.results.questions import PROTOCOL, audits
 from hespotex.results.report import few_groups, further, notes, title
 from hespotex.results.tables.aggregate import by_section, reference
@@ -52,15 +53,20 @@ class Chapter:
         return [*self.maps, *self.worst_maps]
 
 
-def chapters(tables: Tables) -> list[Chapter]:
-    """A chapter for each fold strategy, those without a leak in the main model first."""
+def chapters(tables: Tables, root: Path) -> list[Chapter]:
+    """A chapter for each fold strategy, those without a leak in the main model first.
+
+    Args:
+        tables: of the sweep.
+        root: its folder.
+    """
     return sorted(
-        (chapter(tables.of(strategy)) for strategy in tables.strategies),
+        (chapter(tables.of(strategy), root) for strategy in tables.strategies),
         key=lambda item: bool(item.leak),
     )
 
 
-def chapter(tables: Tables) -> Chapter:
+def chapter(tables: Tables, root: Path) -> Chapter:
     """Tables, figures and maps of one fold strategy."""
     strategy = tables.strategies[0]
     main = tables.main
@@ -91,7 +97,10 @@ def chapter(tables: Tables) -> Chapter:
         groups=cells.places(tables, ["group"]),
         gene_sets=cells.per_model(tables, sets),
         metrics=cells.per_model(tables, further(tables.models)),
-        genes={model: cells.genes(tables, model) for model in _with_genes(tables)},
+        genes={
+            model: cells.genes(tables, model, reasons(root, model, strategy))
+            for model in _with_genes(tables)
+        },
         worst=cells.worst(tables, low),
         worst_maps=[
             picture

@@ -7,8 +7,10 @@ from hespotex.results.html.pictures import Picture, shrunk
 from hespotex.results.programmes import (
     EXPLAINED,
     about,
+    because,
     patches_of,
     picture_of,
+    read_gene_programmes,
     read_programmes,
     title_of,
 )
@@ -45,6 +47,18 @@ def seen(root: Path) -> Seen | None:
         for row in table.to_dict("records")
     ]
     return Seen(whose, str(first["leaks"]), EXPLAINED, found)
+
+
+def reasons(root: Path, model: str, strategy: str) -> dict[str, str]:
+    """Why each gene is predicted as it is, by gene; empty where this model was not asked for."""
+    table = read_programmes(root)
+    genes = read_gene_programmes(root)
+    if table is None or table.empty or genes is None:
+        return {}
+    if (table.loc[0, "model"], table.loc[0, "fold_strategy"]) != (model, strategy):
+        return {}
+    rows = zip(genes.index, genes.to_dict("records"), strict=True)
+    return {str(gene): because(row) for gene, row in rows}
 
 
 def _pictures(root: Path, programme: int, section: str) -> list[Picture]:

@@ -37,6 +37,7 @@ WORDS = (
     "viewer_mb",
     "zoom_mb",
     "spatialdata",
+    "programmes",
 )
 
 
@@ -58,7 +59,8 @@ def slide_request(
     request |= {file: _fingerprint(config[file]) for file in FILES}
     masks = _masks(config["tissue"]["mask"], name)
     if config.get("measured"):
-        request |= {"kriging": config["kriging"]}
+        request |= {"kriging": config["kriging"], "measured_mpp": config.get("measured_mpp")}
+        request |= {"measured_image": _fingerprint(config.get("measured_image"))}
     request |= {"measured": _folder_fingerprint(config.get("measured"))}
     regions = config.get("regions")
     request |= {"regions": _masks(regions, name) if regions else None}

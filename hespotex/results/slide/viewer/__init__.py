@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from hespotex.common.files import atomic_path
 from hespotex.results.predictions import section_picture
 from hespotex.results.slide.evidence import genes_in_words
+from hespotex.results.slide.programmes import chapter
 from hespotex.results.slide.regions import inside
 from hespotex.results.slide.table import scale_factors
 from hespotex.results.slide.trust import trust_of
@@ -62,7 +63,8 @@ def write_viewer(
         tiles: what `write_tiles` has written beside the page.
     """
     data = _slide(table, section, regions) | {"tiles": tiles}
-    room = int(max_mb * 1e6) - len(json.dumps(data)) - OWN_BYTES
+    seen = chapter(table, section)
+    room = int(max_mb * 1e6) - len(json.dumps(data)) - len(json.dumps(seen)) - OWN_BYTES
     data["features"], left_out = chosen_features(table, genes, room, inside(table, regions))
     data["start"] = opened(data["features"])
     trust = trust_of(table.uns["hespotex"])
@@ -75,6 +77,7 @@ def write_viewer(
         facts=_facts(table, section, tiles),
         tiles_folder=unquote(tiles["folder"]) if tiles else "",
         left_out=left_out,
+        seen=seen,
         max_mb=f"{max_mb:g}",
         style=_part("viewer.css"),
         **{name: _part(f"{name}.js") for name in SCRIPTS},

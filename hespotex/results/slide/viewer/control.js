@@ -4,6 +4,7 @@
 
 const GROUPS = {
   "gene that was asked for": "genes that were asked for",
+  programme: "programmes of the model",
   "gene set": "gene sets",
   spot: "values of each spot",
   gene: "genes, the best predicted first",
@@ -22,6 +23,8 @@ function choose(index) {
   element("shown").textContent = feature.name;
   element("evidence").textContent = feature.evidence;
   element("evidence").className = feature.state.replaceAll(" ", "-");
+  element("because").textContent = feature.because ?? "";
+  element("because").hidden = !feature.because;
   const same = feature.layers.findIndex((layer) => layer.name === shown.layer?.name);
   layers.selectedIndex = Math.max(0, same);
   tell(feature);
@@ -236,6 +239,16 @@ element("search").addEventListener("keydown", (event) => {
 });
 element("features").addEventListener("change", (event) => choose(Number(event.target.value)));
 element("layer").addEventListener("change", (event) => show(shown.feature, Number(event.target.value)));
+
+for (const button of document.querySelectorAll("[data-shows]")) {
+  const index = data.features.findIndex((feature) => feature.kind === "programme" && feature.name === button.dataset.shows);
+  button.hidden = index < 0; // it did not fit into the page
+  button.addEventListener("click", () => {
+    choose(index);
+    list(element("search").value);
+    canvas.scrollIntoView({ block: "nearest" });
+  });
+}
 
 // ---- start
 

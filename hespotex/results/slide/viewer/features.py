@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hespotex.metrics.autocorrelation import MORAN_NEIGHBOURS, Neighbours, morans_i
 from hespotex.metrics.genes import Centred
 from hespotex.results.slide.evidence import by_evidence, earned
+from hespotex.results.slide.programmes import programme_features, reason_of
 from hespotex.results.slide.table import (
     Feature,
     by_variance,
@@ -35,8 +36,8 @@ def chosen_features(
 ) -> tuple[list[dict[str, Any]], int]:
     """Features for the page, and how many did not fit into `room` bytes (one is there in any case).
 
-    In this order: `genes`, the numbers of each spot, gene sets, further genes; genes by decreasing
-    PCC in cross-validation, those without one by decreasing variance.
+    In this order: `genes`, the numbers of each spot, programmes, gene sets, further genes; genes by
+    decreasing PCC in cross-validation, those without one by decreasing variance.
 
     Args:
         table: of the slide.
@@ -44,9 +45,7 @@ def chosen_features(
         room: bytes.
         regions: which spots lie in which, (n_regions, n_spots).
     """
-    n_all = (
-        table.n_vars + sum(1 for _ in spot_features(table)) + sum(1 for _ in set_features(table))
-    )
+    n_all = table.n_vars + sum(1 for _ in _others(table))
     features: list[dict[str, Any]] = []
     for feature in _in_order(table, genes, regions):
         room -= len(json.dumps(feature))
@@ -63,10 +62,15 @@ def _in_order(
     near = neighbours_of(table)
     for feature in gene_features(table, by_evidence(table, genes)):
         yield _gene(table, feature, ASKED, near) | _means(feature, regions)
-    for feature in chain(spot_features(table), set_features(table)):
+    for feature in _others(table):
         yield _plain(feature, near) | _means(feature, regions)
     for feature in gene_features(table, by_evidence(table, further)):
         yield _gene(table, feature, feature.kind, near) | _means(feature, regions)
+
+
+def _others(table: ad.AnnData) -> Iterator[Feature]:
+    """What is no gene."""
+    return chain(spot_features(table), programme_features(table), set_features(table))
 
 
 def neighbours_of(table: ad.AnnData) -> Neighbours:
@@ -80,6 +84,7 @@ def _gene(table: ad.AnnData, feature: Feature, kind: str, near: Neighbours) -> d
     own = earned(table, feature.name)
     layers = [_layer(layer, near) for layer in layer_features(table, feature.name)]
     known = {"kind": kind, "state": own.state, "short": own.short, "evidence": own.sentence}
+    known |= {"because": reason} if (reason := reason_of(table, feature.name)) else {}
     predicted = _layer(feature, near) | {"name": "prediction"}
     return {"name": feature.name, **known, "layers": [predicted, *layers]}
 

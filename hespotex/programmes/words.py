@@ -11,6 +11,8 @@ from hespotex.programmes.factors import Array
 
 LEAST = 0.2  # |r| of a statistic that is put into words
 MOST = 5  # of these
+TOP = 10  # genes named at each end
+NAMED = 0.25  # of the largest loading, from which a gene is named
 SAME = 0.8  # |r| of two statistics that say the same
 
 
@@ -37,12 +39,19 @@ def mean_over_groups(per_section: Sequence[Array], groups: Sequence[str]) -> Arr
     return mean.to_numpy(dtype=np.float64).reshape(per_section[0].shape)
 
 
+def strongest(loadings: Array, genes: Sequence[str]) -> str:
+    """The genes of the largest loadings (n_genes,), largest first."""
+    least = NAMED * np.abs(loadings).max()
+    top = [i for i in np.argsort(-loadings)[:TOP] if loadings[i] >= least]
+    return " ".join(genes[i] for i in top)
+
+
 def in_words(r: NDArray[np.float64], names: pd.DataFrame, alike: Array) -> str:
     """What spots of a high score look like, the clearest first.
 
     Args:
         r: of one programme with each statistic, (n_statistics,).
-        names: see `hespotex.named_statistics.table.statistic_names`.
+        names: see `hespotex.histology.names.statistic_names`.
         alike: correlation of the statistics with each other.
     """
     chosen: list[int] = []

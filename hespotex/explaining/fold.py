@@ -9,7 +9,7 @@ import numpy as np
 from hespotex.auditing.case import Case
 from hespotex.auditing.dataset import DataSets
 from hespotex.common.hdf5 import read_anndata
-from hespotex.programmes.factors import Array
+from hespotex.programmes.factors import Array, Covariance
 from hespotex.records.record import RunRecord
 from hespotex.results.predictions import MEASURED, prediction_file
 from hespotex.sections.section import Section
@@ -36,22 +36,21 @@ class FoldFit:
 
     Attributes:
         genes: of its panel.
-        covariance: of the predictions within training sections, in the units of the genes' spread,
-          (n_genes, n_genes); its trace is 1.
+        covariance: of the predictions within training sections, in the units of the genes' spread;
+          its trace is 1.
         left_out: its test sections.
     """
 
     genes: list[str]
-    covariance: Array
+    covariance: Covariance
     left_out: list[LeftOut]
 
     def of_genes(self, genes: list[str]) -> "FoldFit":
         """With these genes, all of which it must know."""
         place = {gene: i for i, gene in enumerate(self.genes)}
         kept = [place[gene] for gene in genes]
-        covariance = self.covariance[np.ix_(kept, kept)]
         left_out = [section.of_genes(kept) for section in self.left_out]
-        return FoldFit(genes, covariance / (np.trace(covariance) or 1.0), left_out)
+        return FoldFit(genes, self.covariance.of_genes(kept), left_out)
 
 
 def read_fold(record: RunRecord, data_sets: DataSets) -> FoldFit:
@@ -62,14 +61,10 @@ def read_fold(record: RunRecord, data_sets: DataSets) -> FoldFit:
     """
     case = Case(record, data_sets)
     spread = case.module.gene_std.double().numpy()
-    covariance = np.zeros((len(spread), len(spread)))
-    for section_id in record.ids("train"):
-        predicted = case.bare([section_id])[section_id].double().numpy()
-        own = _scaled(predicted, spread)
-        covariance += own.T @ own
+    predicted = (case.bare([i])[i].double().numpy() for i in record.ids("train"))
+    covariance = Covariance.of(_scaled(own, spread) for own in predicted)
     left_out = [_left_out(case, section_id, spread) for section_id in record.ids("test")]
-    trace = float(np.trace(covariance))
-    return FoldFit(list(record.about["genes"]), covariance / (trace or 1.0), left_out)
+    return FoldFit(list(record.about["genes"]), covariance, left_out)
 
 
 def _left_out(case: Case, section_id: str, spread: Array) -> LeftOut:

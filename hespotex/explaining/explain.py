@@ -17,15 +17,15 @@ from hespotex.common.spreadsheet import write_csv
 from hespotex.embeddings.embed import embed_section
 from hespotex.embeddings.store import EmbeddingStore
 from hespotex.encoders.histology import HistologyEncoder
-from hespotex.named_statistics.table import statistic_names
+from hespotex.explaining.fold import read_fold
+from hespotex.explaining.seen import Seen, common_programmes
+from hespotex.explaining.sets import set_table, sets_in_words
+from hespotex.histology.names import statistic_names
 from hespotex.programmes.factors import Array
-from hespotex.programmes.fold import read_fold
-from hespotex.programmes.patches import draw_patches
-from hespotex.programmes.seen import Seen, common_programmes
-from hespotex.programmes.sets import set_table, sets_in_words
 from hespotex.records.plain import plain
 from hespotex.records.record import RunRecord, Runs
 from hespotex.results.figures.maps import draw_maps
+from hespotex.results.figures.patches import draw_patches
 from hespotex.results.predictions import spot_table
 from hespotex.results.programmes import FOLDER, patches_of, picture_of
 from hespotex.results.slide.gene_sets import read_gmt

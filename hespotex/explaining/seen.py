@@ -1,20 +1,25 @@
 """The programmes of a model over all its folds, and what goes with each."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 import pandas as pd
 
 from hespotex.common.errors import InputError
-from hespotex.programmes.factors import Array, Factors, factors, returned
-from hespotex.programmes.fold import FoldFit, LeftOut
-from hespotex.programmes.image import correlations, in_words, mean_over_groups, standardised
+from hespotex.explaining.fold import FoldFit, LeftOut
+from hespotex.programmes.factors import Array, Factors, factors, main_programme, returned
+from hespotex.programmes.words import (
+    correlations,
+    in_words,
+    mean_over_groups,
+    standardised,
+    strongest,
+)
 
 FEWEST_GENES = 10
-TOP = 10  # genes named at each end
-NAMED = 0.25  # of the largest loading, from which a gene is named
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,11 @@ class Seen:
     def sections(self) -> list[LeftOut]:
         """The left-out sections of all folds."""
         return [section for fold in self.folds for section in fold.left_out]
+
+    @property
+    def variance(self) -> Array:
+        """Of each gene's prediction, mean over the folds, (n_genes,)."""
+        return np.asarray(np.mean([fold.covariance.variance for fold in self.folds], axis=0))
 
     @property
     def _groups(self) -> list[str]:
@@ -91,16 +101,11 @@ class Seen:
                 "pcc": pcc,
                 "returned": returned(self.factors.loadings, own),
                 "n_folds": len(self.folds),
-                "genes_up": [self._strongest(column) for column in loadings],
-                "genes_down": [self._strongest(-column) for column in loadings],
+                "genes_up": [strongest(column, self.genes) for column in loadings],
+                "genes_down": [strongest(-column, self.genes) for column in loadings],
                 "seen": [in_words(r, self.names, self._alike) for r in self.links],
             }
         )
-
-    def _strongest(self, loadings: Array) -> str:
-        least = NAMED * np.abs(loadings).max()
-        top = [i for i in np.argsort(-loadings)[:TOP] if loadings[i] >= least]
-        return " ".join(self.genes[i] for i in top)
 
     def gene_table(self) -> pd.DataFrame:
         """A row for each gene: the programme that says most of its prediction, the share of its
@@ -108,14 +113,12 @@ class Seen:
         loading on every programme.
         """
         loadings = self.factors.loadings
-        variance = np.mean([np.diag(fold.covariance) for fold in self.folds], axis=0)
-        shares = loadings**2 / np.where(variance > 0, variance, np.inf)[:, None]
-        main = shares.argmax(axis=1)
+        main, share = main_programme(loadings, self.variance)
         r = self._with_statistics([section.predicted for section in self.sections])
         own = {
             "gene": self.genes,
             "programme": main + 1,
-            "share": shares[np.arange(len(main)), main],
+            "share": share,
             "seen": [in_words(of_gene, self.names, self._alike) for of_gene in r],
         }
         columns = {f"programme_{i}": column for i, column in enumerate(loadings.T, 1)}
@@ -167,7 +170,7 @@ def common_programmes(folds: Sequence[FoldFit]) -> tuple[list[str], list[FoldFit
             " train with a panel that the folds share (data/panel=list)"
         )
     same = [fold.of_genes(genes) for fold in folds]
-    found = factors(np.mean([fold.covariance for fold in same], axis=0))
+    found = factors(reduce(operator.add, [fold.covariance for fold in same]).normed())
     if not len(found.share):
         raise InputError("the model predicts every gene constant: there are no programmes")
     return genes, same, found

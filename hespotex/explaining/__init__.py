@@ -1,0 +1,1 @@
+"""What a model saw: the few programmes behind the predictions of a finished sweep."""
