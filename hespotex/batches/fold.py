@@ -248,7 +248,7 @@ class Fold:
         encoder = self.recipe.encoder
         section = self.sections[self.section_ids[0]].section
         rows = embed_section(section, encoder, self.recipe.store).parts
-        widths = iter([int(own.rows.shape[1]) for own in rows])
+        widths = iter([own.width for own in rows])
         return [
             (part.name, tuple(next(widths) for _ in part.patch_um)) for part in parts_of(encoder)
         ]

@@ -215,7 +215,7 @@ def file_fingerprint(path: Path) -> str:
     return _fingerprint(path, facts.st_size, facts.st_mtime_ns)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=65_536)  # files of a data set are asked for in turn: fewer would not help
 def _fingerprint(path: Path, size: int, _modified: int) -> str:
     content = hashlib.blake2b(str(size).encode(), digest_size=8)
     last = max(size - CHUNK, 0)

@@ -90,7 +90,7 @@ def read_anndata(path: Path) -> "ad.AnnData":
     return ad.read_h5ad(path)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=65_536)
 def check_heaps(path: Path, size: int, changed: int, looked_at: int) -> None:  # noqa: ARG001
     """Refuse a file whose words lie in a collection that the HDF5 library would walk for ever.
 

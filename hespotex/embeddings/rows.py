@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from copy import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hespotex.common.errors import InputError
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.embeddings.levels import Scale
 
@@ -21,20 +23,45 @@ class StoredRows:
     """Rows of one file of the store, in the order of `barcodes`: a read-only memory map that
     processes share.
 
+    The file is open only while rows are looked at: a data set may have more sections than a process
+    may have open files (by default 1,024).
+
     Args:
         path: HDF5 file with `embedding` (n, d) and `barcode` (n,).
         barcodes: the spots that are wanted; all must be in the file.
+
+    `width`: d.
     """
 
     def __init__(self, path: Path, barcodes: Sequence[str]) -> None:
+        self.path = path
         with open_hdf5(path, in_parts=True) as file:
             names = [name.decode() for name in file["barcode"][:]]
             data = file["embedding"]
-            offset = file["embedding"].id.get_offset()
-            whole = offset is None  # compressed or in chunks: a file of an older version
-            self.rows = data[:] if whole else np.memmap(path, data.dtype, "r", offset, data.shape)
+            self._layout = data.dtype, data.id.get_offset(), data.shape
+            whole = data.id.get_offset() is None  # compressed or in chunks: of an older version
+            self._whole = data[:] if whole else None
+        self.width = int(self._layout[2][1])
         place = {name: i for i, name in enumerate(names)}
         self.order = np.array([place[barcode] for barcode in barcodes], dtype=np.int64)
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """All rows as they lie in the file, (n, d).
+
+        Raises:
+            InputError: the file was removed meanwhile.
+        """
+        if self._whole is not None:
+            return self._whole
+        dtype, offset, shape = self._layout
+        try:
+            return np.memmap(self.path, dtype, "r", offset, shape)
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: taken out of the store while it was in use ({error}); give the same"
+                " command again"
+            ) from error
 
     def __getitem__(self, spots: Spots) -> Array:
         return np.asarray(self.rows[self.order[spots]], dtype=np.float32)
@@ -53,7 +80,7 @@ class Embeddings:
         self.parts = parts
         self.shape = (
             len(parts[0].order),
-            sum(rows_of_size.rows.shape[1] for rows_of_size in parts),
+            sum(rows_of_size.width for rows_of_size in parts),
         )
 
     def __len__(self) -> int:

@@ -22,6 +22,7 @@ from hespotex.embeddings.embed import embed_section
 from hespotex.embeddings.store import EmbeddingStore, Request
 
 Rows = NDArray[np.float32]
+OPEN_FILES = Path("/proc/self/fd")
 BARCODES = ["a", "b", "c"]
 ROWS = np.arange(6, dtype=np.float32).reshape(3, 2)
 
@@ -90,6 +91,24 @@ def test_rows_are_mapped_and_cannot_be_changed(tmp_path: Path) -> None:
         del file["embedding"]
         file.create_dataset("embedding", data=values, chunks=(2, values.shape[1]))
     np.testing.assert_array_equal(store.load(wanted, fail)[:], ROWS)
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="no /proc/self/fd")
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    """A data set may have more sections than a process may have open files."""
+    store = EmbeddingStore(str(tmp_path))
+    before = len(list(OPEN_FILES.iterdir()))
+    held = [store.load(request(f"S{i}"), Counted()) for i in range(9)]
+    assert all(np.array_equal(rows[:], ROWS) for rows in held)
+    assert len(list(OPEN_FILES.iterdir())) == before
+
+
+def test_a_file_that_is_taken_away_meanwhile(tmp_path: Path) -> None:
+    store = EmbeddingStore(str(tmp_path))
+    rows = store.load(request(), Counted())
+    store.path(request()).unlink()
+    with pytest.raises(InputError, match=r"taken out of the store .* give the same command again"):
+        rows[:]
 
 
 def test_half_precision_unless_the_numbers_are_too_large(tmp_path: Path) -> None:
