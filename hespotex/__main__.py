@@ -22,6 +22,7 @@ VERBS = {
     "bundle": "one folder to share a cross-validated model",
     "info": "what a trained model is, and how far to believe it",
     "cohort": "tables of a cohort out of predicted slides",
+    "write_back": "predictions as tables of the SpatialData objects they are of",
     "store": "list and clean the embedding store",
     "hest_benchmark": "score an encoder by HEST-Benchmark's protocol",
 }

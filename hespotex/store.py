@@ -10,10 +10,10 @@ from hespotex.common.errors import InputError
 from hespotex.embeddings.store_files import StoredFile, remove, stored_files, why_unusable
 
 log = logging.getLogger("hespotex.store")
-ABOUT = """What is in the store, and what of it may go: embeddings, nuclei, and of data sets that do
-not fit in memory counts and expression. Nothing in it is ever stale: a change of image, weights,
-patches or counts makes a new table, and the old one stays until it is cleaned away. What is
-gone is made again when needed."""
+ABOUT = """What is in the store, and what of it may go: embeddings, nuclei, of data sets that do
+not fit in memory counts and expression, and of SpatialData objects images as TIFF. Nothing in it
+is ever stale: a change of image, weights, patches or counts makes a new table, and the old one
+stays until it is cleaned away. What is gone is made again when needed."""
 EXAMPLES = {
     "list": "every table: section, what made it, patch, size, age",
     "check --repair": "read every table and remove what is damaged: embed and train make it anew",

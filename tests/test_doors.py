@@ -33,7 +33,7 @@ DOORS = {  # last names of a call, and the modules where it may stand
     "anndata.read_h5ad": [],
     "read_hdf": [],
     "read_pickle": [],
-    "read_zarr": ["sections/readers/spatialdata.py"],  # looks for pickled values
+    "read_zarr": ["sections/readers/zarr_object.py"],  # looks for pickled values
     "pickle.load": [],
     "pickle.loads": [],
     "Unpickler": [],

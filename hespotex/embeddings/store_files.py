@@ -12,15 +12,17 @@ from filelock import FileLock, Timeout
 from hespotex.common.errors import InputError
 from hespotex.common.hdf5 import open_hdf5
 from hespotex.common.store_check import why_damaged
+from hespotex.sections.images import open_image
 
+COPY = ".tif"  # of an image that lies in another kind of store
 DAMAGED = "damaged"  # in place of the patch
 DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One table of the store. `patch`: its geometry, such as "112 um, 224 px"; empty for counts of
-    nuclei or of genes.
+    """One table of the store, or the copy of an image, whose shape is its width and height.
+    `patch`: its geometry, such as "112 um, 224 px"; empty for what has none.
 
     An unfinished one is the folder of blocks that an interrupted run left.
     """
@@ -36,8 +38,9 @@ class StoredFile:
 
 
 def stored_files(root: Path) -> Iterator[StoredFile]:
-    """All tables below a store's folder, by section and name."""
-    for path in sorted([*root.glob("*/*.h5"), *root.glob("*/*.part")]):
+    """All tables and copied images below a store's folder, by section and name."""
+    copies = [path for path in root.glob(f"*/*{COPY}") if not path.name.startswith(".")]
+    for path in sorted([*root.glob("*/*.h5"), *root.glob("*/*.part"), *copies]):
         yield _finished(path) if path.is_file() else _unfinished(path)
 
 
@@ -55,6 +58,8 @@ def _finished(path: Path) -> StoredFile:
 
 def _content(path: Path) -> tuple[tuple[int, int], str]:
     """Shape, and the patch in words."""
+    if path.suffix == COPY:
+        return open_image(path).size, ""
     with open_hdf5(path) as file:
         identity = json.loads(file.attrs.get("identity", "{}"))
         shape = file.attrs["shape"] if "values" in file else file["embedding"].shape
@@ -73,7 +78,8 @@ def why_unusable(entry: StoredFile) -> str | None:
     if not entry.finished:
         return None
     try:
-        return DAMAGED if entry.patch == DAMAGED else why_damaged(entry.path)
+        whole = entry.patch != DAMAGED and entry.path.suffix == COPY
+        return None if whole else DAMAGED if entry.patch == DAMAGED else why_damaged(entry.path)
     except InputError as error:
         return str(error)
 
@@ -86,7 +92,7 @@ def _unfinished(path: Path) -> StoredFile:
 
 
 def _name(path: Path) -> str:
-    return path.stem.rpartition("-")[0]
+    return path.stem.rpartition("-")[0] or path.stem
 
 
 def _days(modified: float) -> float:

@@ -17,7 +17,10 @@ from hespotex.cli.typos import known_keys, near
 from hespotex.common import progress as module
 from hespotex.common.progress import progress, progress_bar
 
-VERBS = ("summary", "store", "audit", "compare", "bundle", "cohort", "explain", "finalize", "info")
+VERBS = (
+    *("summary", "store", "audit", "compare", "bundle", "cohort", "explain", "finalize", "info"),
+    "write_back",
+)
 HYDRA_VERBS = ("embed", "doctor", "statistics", "hest_benchmark")
 WIDTH = 150
 

@@ -1,6 +1,7 @@
 """Listing and cleaning the store."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from hespotex.embeddings.store import EmbeddingStore, Request
 from hespotex.embeddings.store_files import remove, stored_files
+from hespotex.sections.images.copies import copy_of
 from hespotex.store import main
 
 ROWS = np.ones((3, 4), dtype=np.float32)
@@ -46,6 +48,29 @@ def test_what_is_in_the_store(root: Path) -> None:
         ("S2", "nuclei-qupath", "", (3, 1), True, 10),
         ("S2", "vit-b", "", (0, 0), False, 0),
     ]
+
+
+def test_copied_images_are_listed_checked_and_removed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those in a folder of all, of before, too; a copy that is being written is not."""
+    pixels = np.zeros((3, 20, 30), dtype=np.uint8)
+    image = copy_of(tmp_path / "S.zarr", tmp_path / "store" / "S1" / "image-he", [pixels])
+    old = Path(shutil.copy(image, image.parents[1] / "images.tif"))
+    old.parent.joinpath("images").mkdir()
+    old = old.rename(old.parent / "images" / "S2_he.tif")
+    (image.parent / ".image-he.1-machine.part.tif").touch()
+    listed = [(e.section_id, e.name, e.shape) for e in stored_files(tmp_path / "store")]
+    assert listed == [("S1", "image-he", (30, 20)), ("images", "S2_he", (30, 20))]
+    caplog.set_level("INFO")
+    words = ["store", "check", "--repair", "--root", str(tmp_path / "store")]
+    old.write_bytes(image.read_bytes()[:100])
+    monkeypatch.setattr(sys, "argv", words)
+    main()
+    assert "1 damaged" in caplog.text and not old.exists() and image.exists()
+    monkeypatch.setattr(sys, "argv", [*words[:1], "clean", "--yes", *words[3:]])
+    main()
+    assert not image.exists()
 
 
 def test_what_is_being_made_stays(root: Path) -> None:

@@ -27,7 +27,7 @@ def copy_of(source: Path, target: Path, levels: Sequence[Any]) -> Path:
         levels: its pyramid, arrays (c, y, x) of RGB in 8 bits, full resolution first; parts are
           computed when they are asked for.
     """
-    name = f"{safe_name(target.name)}_{_fingerprint(source)}.tif"
+    name = f"{safe_name(target.name)}-{_fingerprint(source)}.tif"
     path = target.with_name(name)
     if path.is_file():
         return path

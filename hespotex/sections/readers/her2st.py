@@ -36,6 +36,7 @@ from hespotex.sections.section import (
     make_adata,
     place_on_array,
 )
+from hespotex.sections.stored import Origin
 
 COUNTS = re.compile(r"(.+)\.tsv(\.gz)?$")
 UNLABELLED = "undetermined"
@@ -83,6 +84,14 @@ class Her2stReader:
         """What is known of its genes without the counts."""
         path = self._counts[section_id]
         return genes_of(first_line(path) or _gene_names(path))
+
+    def made_from(self, section_id: str) -> Origin:
+        """What a section is made from."""
+        files = [self._counts[section_id], self._spot_file(section_id)]
+        files += [path for path in [self._label_file(section_id)] if path.is_file()]
+        lengths = self.mpp, self.pitch_um, self.spot_diameter_um
+        how = f"her2st {lengths} {self.check_frame}"
+        return Origin((*files, self._image_file(section_id)), how)
 
     def read(self, section_id: str) -> Section:
         """Spots with counts and a position that was selected; labels where a pathologist gave them.
@@ -146,14 +155,14 @@ class Her2stReader:
         check_counts(section_id, matrix, spots)
         adata = make_adata(matrix, spots, [str(gene) for gene in counts.columns], pos)
         place_on_array(adata, array)
-        labels = self.root / "ST-pat" / "lbl" / f"{section_id}_labeled_coordinates.tsv"
+        labels = self._label_file(section_id)
         if labels.is_file():
             adata.obs["label"] = _labels(labels).reindex(spots).to_numpy()
         return adata
 
     def _image(self, section_id: str, pos: Numbers, array: Numbers) -> Path:
         """The microscope image, and whether the spots lie on its tissue."""
-        image = only(self.root / "ST-imgs" / section_id[0] / section_id, IMAGES)
+        image = self._image_file(section_id)
         if self.check_frame:
             places = pd.DataFrame(array, columns=list(ARRAY))
             frame = Frame(section_id, pos, places, {}, OVERRIDE)
@@ -169,6 +178,12 @@ class Her2stReader:
         if not tables:
             raise InputError(f"no counts such as A1.tsv.gz in {folder}: is data.reader.root right?")
         return chosen(tables, sections, folder)
+
+    def _image_file(self, section_id: str) -> Path:
+        return only(self.root / "ST-imgs" / section_id[0] / section_id, IMAGES)
+
+    def _label_file(self, section_id: str) -> Path:
+        return self.root / "ST-pat" / "lbl" / f"{section_id}_labeled_coordinates.tsv"
 
     def _spot_file(self, section_id: str) -> Path:
         return self.root / "ST-spotfiles" / f"{section_id}_selection.tsv"

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hespotex.common.errors import InputError, full_cause
+from hespotex.common.errors import InputError
+from hespotex.common.files import safe_name
 from hespotex.sections.ids import by_id, check_unique, name_of, plain_id
 from hespotex.sections.images import image_facts
 from hespotex.sections.images.copies import copy_of
@@ -22,6 +22,13 @@ from hespotex.sections.readers.common import check_counts, chosen, existing_fold
 from hespotex.sections.readers.groups import Groups, read_groups
 from hespotex.sections.readers.obs import one_patient
 from hespotex.sections.readers.pictures import KEY, Images, configured_image
+from hespotex.sections.readers.zarr_object import (
+    is_rgb,
+    levels_of,
+    pixels_of,
+    read_object,
+    systems_of,
+)
 from hespotex.sections.scale import believable, choose_mpp, pitch_px
 from hespotex.sections.section import (
     Section,
@@ -31,10 +38,13 @@ from hespotex.sections.section import (
     make_adata,
     place_on_array,
 )
+from hespotex.sections.stored import Origin
 
 log = logging.getLogger(__name__)
+PREDICTED = "hespotex"  # in the uns of a table of predictions
 SMALL = ("hires", "lowres", "thumbnail", "downscaled")  # names of reduced pictures
-METADATA = (".zarray", "zarr.json", ".zmetadata")
+ELEMENTS = ("shapes", "points", "labels")
+ATTRIBUTES = (".zattrs", "zarr.json")  # of an image: its place
 Positions = NDArray[np.float64]
 
 
@@ -57,7 +67,8 @@ class SpatialDataReader:
           system with the spots and is no thumbnail.
         images: image files in its place, see `H5adReader`; with the px of the image element, or of
           the coordinate system where there is none.
-        copies: folder into which images are copied as TIFF, once: patches are cut from files.
+        copies: folder into which images are copied as TIFF, once: patches are cut from files. The
+          embedding store lists them where it is that folder.
         table: name of the table; by default the only one.
         groups, group_key, mpp, pitch_um, spot_diameter_um, layer, sections: see `H5adReader`.
         check_frame: refuse spots that miss the tissue of the image.
@@ -87,7 +98,9 @@ class SpatialDataReader:
         self.spot_diameter_um = spot_diameter_um
         self.layer = layer
         self.check_frame = check_frame
-        self._entries = chosen(_find(Path(root), table), sections, root)
+        available = _find(Path(root), table)
+        self._all = list(available.values())
+        self._entries = chosen(available, sections, root)
         if group_key and not groups:
             groups = {
                 name: one_patient(entry.path, _rows(entry).obs, group_key)
@@ -99,9 +112,36 @@ class SpatialDataReader:
         """A section for each annotated element; the group is as `groups` or `group_key` says."""
         return [SectionKey(name, self._groups[name]) for name in self._entries]
 
+    def entry(self, section_id: str) -> Entry:
+        """Where a section lies.
+
+        Raises:
+            InputError: there is no such section.
+        """
+        if section_id not in self._entries:
+            raise InputError(f"no section {section_id}, found {sorted(self._entries)[:20]}")
+        return self._entries[section_id]
+
+    def n_elements(self, entry: Entry) -> int:
+        """How many sections its table has."""
+        return sum((one.path, one.table) == (entry.path, entry.table) for one in self._all)
+
     def genes(self, section_id: str) -> Genes:
         """What is known of its genes without the counts."""
         return genes_of_table(_rows(self._entries[section_id]).var)
+
+    def made_from(self, section_id: str) -> Origin:
+        """What a section is made from: all files of its table and element, and the image."""
+        entry = self._entries[section_id]
+        element = self._image_name(section_id, entry)
+        image = self._image_file(section_id, entry, element)
+        parts = [entry.path / kind / entry.region for kind in ELEMENTS]
+        files = [path for part in parts for path in part.rglob("*")]
+        files += (entry.path / "tables" / entry.table).rglob("*")
+        files += [entry.path / "images" / str(element) / name for name in ATTRIBUTES]
+        how = f"{self.image} {self.mpp} {self.pitch_um} {self.spot_diameter_um} {self.layer}"
+        there = sorted(path for path in files if path.is_file())
+        return Origin((*there, image), f"spatialdata {how} {self.check_frame} {entry}")
 
     def read(self, section_id: str) -> Section:
         """The table's rows that have a place, in px of the image element, which is copied to a TIFF
@@ -140,7 +180,7 @@ class SpatialDataReader:
         Raises:
             InputError: no image at all, or no such element.
         """
-        content = _read(entry.path)
+        content = read_object(entry.path)
         if self.image and self.image not in content.images:
             raise InputError(
                 f"{section_id}: no image {self.image!r} in {entry.path}, found"
@@ -148,9 +188,9 @@ class SpatialDataReader:
             )
         if self.image:
             return self.image
-        shared = _systems(content[entry.region])
-        fits = {n: _pixels(x) for n, x in content.images.items() if shared & _systems(x)}
-        full = {n: x for n, x in fits.items() if _is_rgb(x) and not n.lower().endswith(SMALL)}
+        shared = systems_of(_element(section_id, entry))
+        fits = {n: pixels_of(x) for n, x in content.images.items() if shared & systems_of(x)}
+        full = {n: x for n, x in fits.items() if is_rgb(x) and not n.lower().endswith(SMALL)}
         if not full and not self.images:
             raise InputError(
                 f"{section_id}: no full-resolution RGB image shares a coordinate system with"
@@ -168,20 +208,21 @@ class SpatialDataReader:
                 raise InputError(f"{section_id}: no image; set {KEY}")
             self._check_size(section_id, entry, element, file)
             return file
-        levels = _levels(_read(entry.path).images[element])
-        if not all(map(_is_rgb, levels)):
+        levels = levels_of(read_object(entry.path).images[element])
+        if not all(map(is_rgb, levels)):
             raise InputError(
                 f"{section_id}: image {element!r} of {entry.path}: expected RGB of 8 bits, found"
                 f" {levels[0].shape} of {levels[0].dtype}; set {KEY}, or data.reader.image"
             )
         folder = entry.path / "images" / element
-        return copy_of(folder, self.copies / f"{section_id}_{element}", levels)
+        target = self.copies / safe_name(section_id) / f"image-{element}"
+        return copy_of(folder, target, levels)
 
     def _check_size(self, section_id: str, entry: Entry, element: str | None, file: Path) -> None:
         """Refuse a file of other px than the element in whose px the spots are."""
         if element is None:
             return
-        _, height, width = _pixels(_read(entry.path).images[element]).shape
+        _, height, width = pixels_of(read_object(entry.path).images[element]).shape
         size = image_facts(file)[0]
         if size != (width, height):
             raise InputError(
@@ -210,8 +251,9 @@ def _find(root: Path, table: str | None) -> dict[str, Entry]:
 
 
 def _entries(path: Path, table: str | None) -> Iterator[Entry]:
-    """What the table annotates."""
-    tables = _read(path).tables
+    """What the table annotates; tables of predictions are not looked at, see `write_back`."""
+    stored = read_object(path).tables
+    tables = {name: one for name, one in stored.items() if PREDICTED not in one.uns}
     if table is None and len(tables) != 1:
         raise InputError(
             f"{path}: expected one table, found {sorted(tables)}; set data.reader.table"
@@ -234,9 +276,20 @@ def _entries(path: Path, table: str | None) -> Iterator[Entry]:
 
 def _rows(entry: Entry) -> Any:
     """The rows of the table that annotate the section's element."""
-    table = _read(entry.path).tables[entry.table]
+    table = read_object(entry.path).tables[entry.table]
     column = table.uns["spatialdata_attrs"]["region_key"]
     return table[np.array([str(value) == entry.region for value in table.obs[column]])]
+
+
+def _element(section_id: str, entry: Entry) -> Any:
+    """What the section's rows of the table are of."""
+    content = read_object(entry.path)
+    if entry.region not in content:
+        raise InputError(
+            f"{section_id}: the table {entry.table!r} of {entry.path} annotates"
+            f" {entry.region!r}, which is not there"
+        )
+    return content[entry.region]
 
 
 def _places(
@@ -245,12 +298,6 @@ def _places(
     """Rows of the table that have a place, and their centres (n, 2) in px of the image element, or
     of the coordinate system.
     """
-    content = _read(entry.path)
-    if entry.region not in content:
-        raise InputError(
-            f"{section_id}: the table {entry.table!r} of {entry.path} annotates"
-            f" {entry.region!r}, which is not there"
-        )
     places = _centres(section_id, entry, image)
     names = [plain_id(v) for v in table.obs[table.uns["spatialdata_attrs"]["instance_key"]]]
     check_unique(names, f"{section_id}: instances of {entry.table}", "one row for each spot")
@@ -266,10 +313,10 @@ def _centres(section_id: str, entry: Entry, image: str | None) -> pd.DataFrame:
     from spatialdata import get_centroids
     from spatialdata.transformations import get_transformation_between_coordinate_systems
 
-    content = _read(entry.path)
-    element = content[entry.region]
-    shared = _systems(element)
-    shared = shared & _systems(content.images[image]) if image else shared
+    content = read_object(entry.path)
+    element = _element(section_id, entry)
+    shared = systems_of(element)
+    shared = shared & systems_of(content.images[image]) if image else shared
     if not shared:
         raise InputError(
             f"{section_id}: image {image!r} and {entry.region!r} of {entry.path} share no"
@@ -293,66 +340,3 @@ def _centres(section_id: str, entry: Entry, image: str | None) -> pd.DataFrame:
     names = [plain_id(name) for name in table.index]
     check_unique(names, f"{entry.region} of {entry.path}", "each spot needs a name of its own")
     return pd.DataFrame(pos, index=pd.Index(names, dtype=object))
-
-
-def _read(path: Path) -> Any:
-    """The object; its images stay on disk.
-
-    Raises:
-        InputError: the package is not installed, or the folder cannot be read.
-    """
-    if not path.is_dir():
-        raise InputError(f"folder not found: {path}; set data.reader.root=PATH")
-    return _opened(path, max(file.stat().st_mtime_ns for file in (path, *path.iterdir())))
-
-
-@lru_cache(maxsize=2)
-def _opened(path: Path, _changed: int) -> Any:
-    try:
-        from spatialdata import read_zarr
-    except ImportError as error:
-        raise InputError(
-            f"data=spatialdata needs the package spatialdata ({error}); run `pip install"
-            " spatialdata`"
-        ) from error
-    _check_codecs(path)
-    try:
-        return read_zarr(path)
-    except Exception as error:  # zarr and spatialdata raise many kinds
-        raise InputError(
-            f"{path}: cannot be read as SpatialData ({full_cause(error)}); is the folder whole?"
-        ) from error
-
-
-def _check_codecs(path: Path) -> None:
-    """Refuse arrays that are stored as Python objects: to read them is to run what is in them."""
-    for name in METADATA:
-        for file in path.rglob(name):
-            if b"pickle" in file.read_bytes().lower():
-                raise InputError(
-                    f"{file}: values are stored as pickled Python objects, which are not read;"
-                    " write the object anew with spatialdata"
-                )
-
-
-def _systems(element: Any) -> set[str]:
-    """The coordinate systems in which an element has a place."""
-    from spatialdata.transformations import get_transformation
-
-    return set(get_transformation(element, get_all=True))
-
-
-def _levels(image: Any) -> list[Any]:
-    """The pyramid of an image element, full resolution first: arrays (c, y, x)."""
-    if hasattr(image, "transpose"):  # no pyramid
-        return [image.transpose("c", "y", "x")]
-    scales = sorted(image.keys(), key=lambda name: int(str(name).removeprefix("scale")))
-    return [next(iter(image[name].values())).transpose("c", "y", "x") for name in scales]
-
-
-def _pixels(image: Any) -> Any:
-    return _levels(image)[0]
-
-
-def _is_rgb(pixels: Any) -> bool:
-    return pixels.shape[0] in (3, 4) and pixels.dtype == np.uint8

@@ -1,5 +1,6 @@
 """SpatialData: what a table annotates, on the px of its image, whatever lies between them."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,12 +13,14 @@ import pandas as pd
 import pytest
 from builders import picture
 from builders.visium import HEIGHT, WIDTH, Truth, truth, write_image
+from conftest import Run
 
 from hespotex.common.errors import InputError
 from hespotex.sections.images import open_image
 from hespotex.sections.layouts import layout_of
 from hespotex.sections.readers.spatialdata import SpatialDataReader
 from hespotex.testing import check_reader
+from hespotex.write_back import write_back
 
 SCALE = 0.4  # units of the coordinate system per px of the image
 
@@ -253,3 +256,54 @@ def test_broken_objects(tmp_path: Path, change: Callable[[Path], None], message:
 def test_layout(tmp_path: Path) -> None:
     (tmp_path / "S.zarr" / "tables").mkdir(parents=True)
     assert layout_of(tmp_path) == layout_of(tmp_path / "S.zarr") == "spatialdata"
+
+
+def test_every_file_counts(tmp_path: Path) -> None:
+    """Counts, places and image, and how they are read."""
+    write(tmp_path / "S.zarr")
+    reader = reader_of(tmp_path)
+    origin = reader.made_from("S")
+    assert origin.files[-1] == reader.read("S").pixels
+    kinds = {path.relative_to(tmp_path / "S.zarr").parts[0] for path in origin.files[:-1]}
+    assert kinds == {"tables", "shapes", "images"}
+    assert origin.settings != reader_of(tmp_path, mpp=2.0).made_from("S").settings
+    before = origin.identity()
+    assert reader.made_from("S").identity() == before
+    table = next(path for path in origin.files if "X" in path.parts)
+    table.write_bytes(table.read_bytes())
+    assert reader.made_from("S").identity() != before
+
+
+def test_predictions_go_back_into_the_object(train: Run, tmp_path: Path) -> None:
+    """As tables that the package reads, which are no sections; nothing is written over."""
+    spatialdata = pytest.importorskip("spatialdata")
+    for name in ("S1", "S2", "S3"):
+        write(tmp_path / "data" / f"{name}.zarr", regions=("spots", "other"))
+    run = train(
+        "data=spatialdata",
+        f"data.reader.root={tmp_path / 'data'}",
+        f"data.reader.copies={tmp_path / 'copies'}",
+        "data.reader.pitch_um=100",
+        "data.reader.group_key=donor",
+        "data.min_counts=1",
+        "data.detect_duplicates=false",
+        "model=ridge",
+        "encoder=random_vit",
+    )
+    tested = json.loads((run / "metrics.json").read_text())["split"]["test"]
+    paths = write_back(run)
+    assert len(paths) == len(tested)
+    pairs = zip(paths, tested, strict=True)
+    regions = {path.name: section_id.rsplit("_", 1)[1] for path, section_id in pairs}
+    for path in paths:
+        table = spatialdata.read_zarr(path.parents[1]).tables[path.name]
+        assert table.uns["spatialdata_attrs"]["region"] == regions[path.name]
+        assert path.name == f"predicted_ridge_{regions[path.name]}"
+        assert np.isfinite(table.X).all() and "measured" in table.layers
+    with pytest.raises(InputError, match="already; choose another name with --table"):
+        write_back(run)
+    again = write_back(run, table="again", root=tmp_path / "data")
+    assert [path.parent for path in again] == [path.parent for path in paths]
+    assert len(reader_of(tmp_path / "data").section_keys()) == 6
+    with pytest.raises(InputError, match="no finished run of the model 'strict'"):
+        write_back(run, "strict")

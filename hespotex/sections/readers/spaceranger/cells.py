@@ -14,7 +14,7 @@ from hespotex.common.errors import InputError
 from hespotex.sections.ids import check_unique, plain_id
 from hespotex.sections.readers.common import check_counts, read_json, read_parquet, rows_with_places
 from hespotex.sections.readers.spaceranger.files import Spots, read_positions
-from hespotex.sections.readers.spaceranger.find import find_file
+from hespotex.sections.readers.spaceranger.find import files_of, find_file
 from hespotex.sections.readers.spaceranger.matrix import read_matrix
 from hespotex.sections.section import check_positions
 
@@ -23,11 +23,23 @@ FOLDER = "segmented_outputs"
 MATRIX = "filtered_feature_cell_matrix"
 OUTLINES = "cell_segmentations.geojson"
 MAPPING = "barcode_mappings.parquet"  # squares of 2 um, and the cell that each lies in
+POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv")
+SQUARES_UM = (2, 8, 16)
 
 
 def cells_matrix(section_id: str, folder: Path) -> Path:
     """The counts of `segmented_outputs/`."""
     return _needed(section_id, folder, f"{MATRIX}.h5", MATRIX)
+
+
+def cells_files(section_id: str, folder: Path) -> list[Path]:
+    """All that counts, places and pixel size of cells may be read from."""
+    outs = folder.parent
+    squares = [outs / "binned_outputs" / f"square_{side:03d}um" for side in SQUARES_UM]
+    files = [find_file(folder, OUTLINES), find_file(outs, MAPPING), find_file(folder, MAPPING)]
+    files += [find_file(one, *POSITIONS) for one in squares]
+    matrix = files_of(cells_matrix(section_id, folder))
+    return [*matrix, *(path for path in files if path)]
 
 
 def read_cells(section_id: str, folder: Path) -> Spots:
@@ -77,9 +89,9 @@ def _middles(section_id: str, mapping: Path, outs: Path) -> pd.DataFrame:
 
 def _squares(section_id: str, outs: Path) -> tuple[int, pd.DataFrame]:
     """The smallest squares whose positions were kept, in um, and their centres (n, 2) by name."""
-    for side in (2, 8, 16):
+    for side in SQUARES_UM:
         binned = outs / "binned_outputs" / f"square_{side:03d}um"
-        if file := find_file(binned, "tissue_positions.parquet", "tissue_positions.csv"):
+        if file := find_file(binned, *POSITIONS):
             table = read_positions(file)[["pxl_col_in_fullres", "pxl_row_in_fullres"]]
             return side, table.set_axis([name.removesuffix("-1") for name in table.index])
     raise InputError(

@@ -19,7 +19,7 @@ from hespotex.sections.readers.common import (
     read_table,
     rows_with_places,
 )
-from hespotex.sections.readers.spaceranger.find import need_file
+from hespotex.sections.readers.spaceranger.find import files_of, need_file
 from hespotex.sections.readers.spaceranger.matrix import matrix_genes, read_matrix
 from hespotex.sections.section import check_positions
 
@@ -51,11 +51,7 @@ def read_spots(section_id: str, outs: Path) -> Spots:
     """Counts and positions of the spots under tissue, joined by barcode."""
     counts, barcodes, genes = read_matrix(need_file(outs, f"{MATRIX}.h5", MATRIX))
     check_counts(section_id, counts, barcodes)
-    positions = read_positions(
-        need_file(
-            outs, "tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv"
-        )
-    )
+    positions = read_positions(_positions_file(outs))
     inside = positions[positions["in_tissue"]]
     lacks = f"is among the spots under tissue in {outs}"
     rows = rows_with_places(section_id, barcodes, inside.index, "barcode", lacks)
@@ -69,6 +65,16 @@ def read_spots(section_id: str, outs: Path) -> Spots:
         pos,
         spots[["array_col", "array_row"]].to_numpy(float),
     )
+
+
+def spots_files(outs: Path) -> list[Path]:
+    """The files of `read_spots`."""
+    return [*files_of(need_file(outs, f"{MATRIX}.h5", MATRIX)), _positions_file(outs)]
+
+
+def _positions_file(outs: Path) -> Path:
+    names = "tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv"
+    return need_file(outs, *names)
 
 
 def spots_genes(outs: Path) -> Genes:

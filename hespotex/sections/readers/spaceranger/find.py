@@ -41,3 +41,8 @@ def need_file(outs: Path, *names: str) -> Path:
             " right?"
         )
     return path
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself; of a folder those in it."""
+    return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]

@@ -20,10 +20,19 @@ from hespotex.sections.readers.pictures import (
     images_of,
     one_image,
 )
-from hespotex.sections.readers.spaceranger.files import MATRIX, Spots, read_spots, spots_genes
+from hespotex.sections.readers.spaceranger.files import (
+    MATRIX,
+    Spots,
+    read_spots,
+    spots_files,
+    spots_genes,
+)
 from hespotex.sections.readers.spaceranger.find import find_file, need_file
 from hespotex.sections.scale import believable, choose_mpp, pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
+from hespotex.sections.stored import Origin
+
+SCALE = "scalefactors_json.json"
 
 
 class VisiumReader:
@@ -66,6 +75,25 @@ class VisiumReader:
         """What is known of its genes without the counts."""
         return spots_genes(self._counts_folder(section_id, self._outs[section_id]))
 
+    def made_from(self, section_id: str) -> Origin:
+        """What a section is made from."""
+        outs = self._outs[section_id]
+        files = *self._files(section_id, outs), self._image(section_id, outs)
+        return Origin(files, f"{type(self).__name__} {self.mpp} {self.check_frame} {self._how()}")
+
+    def _files(self, section_id: str, outs: Path) -> list[Path]:
+        """Those of `outs/` that are read."""
+        folder = self._counts_folder(section_id, outs)
+        return [*spots_files(folder), need_file(folder, SCALE)]
+
+    def _how(self) -> str:
+        """Settings by which they are read, beyond those of every such reader."""
+        return ""
+
+    def _image(self, section_id: str, outs: Path) -> Path:
+        path = configured_image(section_id, self.images, self._outs)
+        return path or self._beside(section_id, outs)
+
     def read(self, section_id: str) -> Section:
         """Spots under tissue and their counts from `outs/`, on the full-resolution image.
 
@@ -75,10 +103,8 @@ class VisiumReader:
         """
         outs = self._outs[section_id]
         folder, spots = self._spots(section_id, outs)
-        scale = read_json(need_file(folder, "scalefactors_json.json"))
-        image = configured_image(section_id, self.images, self._outs) or self._beside(
-            section_id, outs
-        )
+        scale = read_json(need_file(folder, SCALE))
+        image = self._image(section_id, outs)
         size, embedded = image_facts(image)
         check_full_resolution(section_id, image, size, folder, scale, spots.pos_px)
         stored_mpp = as_number(scale.get("microns_per_pixel"))  # Visium HD has it

@@ -14,16 +14,20 @@ from hespotex.sections.readers.common import read_json
 from hespotex.sections.readers.groups import Groups
 from hespotex.sections.readers.pictures import Images
 from hespotex.sections.readers.spaceranger.cells import FOLDER as CELLS
-from hespotex.sections.readers.spaceranger.cells import cells_matrix, read_cells
+from hespotex.sections.readers.spaceranger.cells import (
+    POSITIONS,
+    cells_files,
+    cells_matrix,
+    read_cells,
+)
 from hespotex.sections.readers.spaceranger.files import Spots, read_positions, read_spots
 from hespotex.sections.readers.spaceranger.find import find_file, need_file
 from hespotex.sections.readers.spaceranger.matrix import matrix_genes
-from hespotex.sections.readers.spaceranger.visium import VisiumReader
+from hespotex.sections.readers.spaceranger.visium import SCALE, VisiumReader
 from hespotex.sections.scale import pitch_px
 
 log = logging.getLogger(__name__)
 UNITS = ("bins", "cells")
-POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv")
 
 
 class VisiumHDReader(VisiumReader):
@@ -70,6 +74,16 @@ class VisiumHDReader(VisiumReader):
         cells = self._cells(section_id, self._outs[section_id], say=False)
         return matrix_genes(cells_matrix(section_id, cells)) if cells else super().genes(section_id)
 
+    def _files(self, section_id: str, outs: Path) -> list[Path]:
+        """Those of the bins, or of the cells and of whatever tells where these are."""
+        cells = self._cells(section_id, outs, say=False)
+        if cells is None:
+            return super()._files(section_id, outs)
+        return [*cells_files(section_id, cells), need_file(cells, SCALE)]
+
+    def _how(self) -> str:
+        return f"{self.unit} {self.bin_um} {self.pool}"
+
     def _cells(self, section_id: str, outs: Path, say: bool = True) -> Path | None:
         """`segmented_outputs/`, where cells are asked for and there; says where they are not."""
         if self.unit == "bins":
@@ -106,9 +120,7 @@ class VisiumHDReader(VisiumReader):
             raise InputError(
                 f"{section_id}: no {folder.name} in {binned}, found {bins}; set data.reader.bin_um"
             )
-        bin_um = read_json(need_file(folder, "scalefactors_json.json")).get(
-            "bin_size_um", self.bin_um
-        )
+        bin_um = read_json(need_file(folder, SCALE)).get("bin_size_um", self.bin_um)
         if bin_um != self.bin_um:
             raise InputError(
                 f"{folder}: expected bins of {self.bin_um} um, but the scale factors say"

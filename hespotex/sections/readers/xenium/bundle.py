@@ -74,7 +74,7 @@ def read_cells(
     counts, barcodes, genes = read_matrix(matrix_of(bundle))
     names = [plain_id(name) for name in barcodes]
     check_counts(section_id, counts, names)
-    path = _table_file(bundle, "cells")
+    path = table_file(bundle, "cells")
     places = _places(path)
     rows = rows_with_places(section_id, names, places.index, "cell", f"has a place in {path}")
     cells = [names[row] for row in rows]
@@ -106,7 +106,7 @@ def transcripts(bundle: Path, min_quality: float) -> Iterator[tuple[pd.Series, F
     Raises:
         InputError: no such file, or a broken one.
     """
-    path = _table_file(bundle, "transcripts", "; or set data.reader.counts=cells")
+    path = table_file(bundle, "transcripts")
     columns = ["feature_name", "x_location", "y_location", "qv"]
     try:
         for table in _parts(path, columns):
@@ -133,11 +133,20 @@ def _parts(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
             yield batch.to_pandas()
 
 
-def _table_file(bundle: Path, name: str, way_out: str = "") -> Path:
-    """`name.parquet`, `name.csv` or `name.csv.gz`."""
+def table_file(bundle: Path, name: str) -> Path:
+    """`name.parquet`, `name.csv` or `name.csv.gz`.
+
+    Args:
+        bundle: its folder.
+        name: cells or transcripts.
+
+    Raises:
+        InputError: there is none.
+    """
     match = find_file(bundle, f"{name}.parquet", f"{name}.csv")
     if match is None:
         here = sorted(path.name for path in bundle.iterdir())[:20]
+        way_out = "; or set data.reader.counts=cells" if name == "transcripts" else ""
         raise InputError(f"no {name}.parquet or {name}.csv.gz in {bundle}, found {here}{way_out}")
     return match
 

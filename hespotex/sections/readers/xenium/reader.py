@@ -22,6 +22,7 @@ from hespotex.sections.readers.pictures import (
     images_of,
     one_image,
 )
+from hespotex.sections.readers.spaceranger.find import files_of
 from hespotex.sections.readers.spaceranger.matrix import matrix_genes
 from hespotex.sections.readers.xenium.alignment import (
     Alignment,
@@ -34,11 +35,13 @@ from hespotex.sections.readers.xenium.bundle import (
     matrix_of,
     pixel_um,
     read_cells,
+    table_file,
     transcripts,
 )
 from hespotex.sections.readers.xenium.squares import Squares, pool_rows, pool_transcripts
 from hespotex.sections.scale import pitch_px
 from hespotex.sections.section import Section, SectionKey, check_spots, make_adata, place_on_array
+from hespotex.sections.stored import Origin
 
 log = logging.getLogger(__name__)
 UNITS = ("spots", "cells")
@@ -115,6 +118,18 @@ class XeniumReader:
         """What is known of its genes without the counts."""
         return matrix_genes(matrix_of(self._bundles[section_id]))
 
+    def made_from(self, section_id: str) -> Origin:
+        """What a section is made from."""
+        bundle = self._bundles[section_id]
+        image = self._image(section_id, bundle)
+        files = [bundle / EXPERIMENT, *files_of(matrix_of(bundle)), table_file(bundle, self.counts)]
+        files += [self._alignment(section_id, bundle, image), image]
+        how = f"{self.unit} {self.spot_um} {self.counts} {self.min_quality} {self.check_frame}"
+        return Origin(tuple(files), f"xenium {how}")
+
+    def _alignment(self, section_id: str, bundle: Path, image: Path) -> Path:
+        return alignment_file(section_id, self.alignments, self._bundles, bundle, image)
+
     def read(self, section_id: str) -> Section:
         """Cells, or squares of `spot_um`, moved onto the H&E by the alignment, which also gives the
         pixel size.
@@ -125,7 +140,7 @@ class XeniumReader:
         bundle = self._bundles[section_id]
         image = self._image(section_id, bundle)
         size, embedded = image_facts(image)
-        file = alignment_file(section_id, self.alignments, self._bundles, bundle, image)
+        file = self._alignment(section_id, bundle, image)
         alignment = read_alignment(section_id, file, pixel_um(bundle))
         if self.check_frame:
             alignment.check(section_id, embedded)
