@@ -44,13 +44,15 @@ class Made:
     by_id: bool
 
 
-def write_folder(folder: Path, n_sections: int, seed: int = 0) -> Path:
-    """The folder; sections that are there already are kept, so that it can grow."""
+def write_folder(folder: Path, n_sections: int, seed: int = 0, spots: int = SPOTS) -> Path:
+    """The folder, `spots` a section on average; sections that are there already are kept, so that
+    it can grow.
+    """
     for part in ("st", "metadata", "patches"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     symbols, ids = gene_table()
     rates = gene_rates(N_GENES, 0.10, seed)
-    for made in sections(n_sections, seed):
+    for made in sections(n_sections, seed, spots):
         if not (folder / "metadata" / f"{made.name}.json").is_file():
             _write(folder, made, symbols, ids, rates)
     return folder
@@ -63,14 +65,14 @@ def gene_table() -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     return np.array(symbols), np.array(ids)
 
 
-def sections(n_sections: int, seed: int) -> list[Made]:
+def sections(n_sections: int, seed: int, spots: int) -> list[Made]:
     """What each is like, whatever the number of them."""
-    return [_section(number, seed) for number in range(n_sections)]
+    return [_section(number, seed, spots) for number in range(n_sections)]
 
 
-def _section(number: int, seed: int) -> Made:
+def _section(number: int, seed: int, spots: int) -> Made:
     rng = np.random.default_rng([seed, number])
-    n_spots = int(SPOTS * rng.lognormal(-(SPREAD**2) / 2, SPREAD))
+    n_spots = int(spots * rng.lognormal(-(SPREAD**2) / 2, SPREAD))
     xenium = number % XENIUM_EVERY == XENIUM_EVERY // 2
     genes = _design(number // XENIUM_EVERY % DESIGNS, seed) if xenium else np.arange(N_GENES)
     size = min(MOST_SPOTS, max(FEWEST_SPOTS, n_spots))

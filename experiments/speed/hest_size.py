@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import torch
-from hest_like import write_folder
+from hest_like import SPOTS, write_folder
 from measuring import STATUS, peak_gib, reset_peak
 from stages import VISIUM_PATCH_UM, drawn, make_config
 
@@ -96,7 +96,7 @@ def config_of(root: Path, run: Path, model: str, fold: int, overrides: list[str]
 
 def measure(options: argparse.Namespace) -> None:
     """All stages, each after the other in one process."""
-    root = write_folder(options.data, options.sections)
+    root = write_folder(options.data, options.sections, spots=options.spots)
     embedding.encode_spots = drawn  # type: ignore[assignment]
     run = options.data / "run"
     names = ",".join(f"S{i:04d}" for i in range(options.sections))
@@ -148,6 +148,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Time, memory and disk for many sections.")
     parser.add_argument("--sections", type=int, required=True)
+    parser.add_argument("--spots", type=int, default=SPOTS, help="of a section (%(default)s)")
     parser.add_argument("--data", type=Path, default=Path("data/hest_size"), help="(%(default)s)")
     parser.add_argument("--models", nargs="+", default=["ridge", "strict", "mlp"])
     parser.add_argument("--overrides", nargs="*", default=[], help="of the config")
