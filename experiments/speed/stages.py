@@ -96,25 +96,7 @@ def drawn(
 
 def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) -> None:
     """All stages of one run but the encoder: the embeddings come from a cheap one."""
-    overrides = [
-        f"data.n_genes_at_most={stages.genes}",
-        f"model={options.model}",
-        *options.overrides,
-    ]
-    overrides += [
-        "fold=files",
-        f"fold.path={root / 'split.csv'}",
-        f"model.max_epochs={options.epochs}",
-    ]
-    overrides += ["model.select_on=validation"]
-    if options.model == "dual_stream":
-        overrides += ["model.teacher.max_epochs=1"]
-    encoder = {
-        "_target_": "stand_in.PixelEncoder",
-        "name": "pixels",
-        "patch_um": patch_um(assay_of(stages.spots)),
-    }
-    config = make_config(root, run, overrides, encoder)
+    config = stage_config(stages, root, run, ["model=strict", *options.overrides])
     reader = build(config["data"]["reader"])
     with stages.stage("read", stages.spots):
         reader.read("TRAIN")
@@ -130,9 +112,27 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
             fill(sections[section_id], build(config["encoder"]), None, build(config["store"]))
     with stages.stage("set up (panel, targets, graph)", every):
         fold = build_fold(config, sections)
-    if config["model"]["teacher"]:
-        fold = teach(stages, config, fold, options.epochs)
-    fit_and_score(stages, config, fold, run, options.test)
+    closed_form(stages, config, fold, run, options.test)
+    epochs = [f"model.max_epochs={options.epochs}", "model.teacher.max_epochs=1"]
+    network = ["model=dual_stream", "nuclei=none", "model.module.nuclei=none", *epochs]
+    config = stage_config(stages, root, run, [*network, *options.overrides])
+    fit(stages, config, teach(stages, config, fold, options.epochs))
+
+
+def stage_config(stages: Stages, root: Path, run: Path, overrides: list[str]) -> Config:
+    """Of one model on the three sections, with the cheap encoder."""
+    fixed = [
+        f"data.n_genes_at_most={stages.genes}",
+        "fold=files",
+        f"fold.path={root / 'split.csv'}",
+        "model.select_on=validation",
+    ]
+    encoder = {
+        "_target_": "stand_in.PixelEncoder",
+        "name": "pixels",
+        "patch_um": patch_um(assay_of(stages.spots)),
+    }
+    return make_config(root, run, [*fixed, *overrides], encoder)
 
 
 def teach(stages: Stages, config: Config, fold: Fold, epochs: int) -> Fold:
@@ -173,23 +173,30 @@ class Clock(pl.Callback):
         self.validate.append(process_time() - self.started)
 
 
-def fit_and_score(stages: Stages, config: Config, fold: Fold, run: Path, test: int) -> None:
-    """Stage 2 and the evaluation of the test section, as `hespotex.training.fit` does them."""
-    with stages.stage("closed form part", stages.spots):
-        module = prepared_module(config, fold)
+def fit(stages: Stages, config: Config, fold: Fold) -> None:
+    """Stage 2, as `hespotex.training.fit` does it."""
+    module = prepared_module(config, fold)
     clock = Clock()
     quiet = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = build_trainer(config, callbacks=[clock], **quiet)
     with stages.stage("fit, an epoch", stages.spots):
         trainer.fit(module, datamodule=SectionDataModule(fold, module.n_hops, config["seed"]))
-    fit = replace(stages.rows[-1], seconds=median(clock.train))
+    epoch = replace(stages.rows[-1], seconds=median(clock.train))
     validated = replace(
-        fit,
+        epoch,
         stage="validate",
         unit_spots=min(stages.spots, HELD_OUT),
         seconds=median(clock.validate),
     )
-    stages.rows[-1:] = [fit, validated]
+    stages.rows[-1:] = [epoch, validated]
+
+
+def closed_form(stages: Stages, config: Config, fold: Fold, run: Path, test: int) -> None:
+    """The default model, and the evaluation of the test section."""
+    with stages.stage("strict: closed form", stages.spots):
+        module = prepared_module(config, fold)
+    quiet = {"logger": False, "enable_checkpointing": False}
+    trainer = build_trainer(config, **quiet)
     predictions: dict[str, torch.Tensor] = {}
     with stages.stage("predict", test):
         predictions |= predict_test(trainer, module, fold)
@@ -223,7 +230,6 @@ def main() -> None:
     parser.add_argument("--spots", type=int, required=True)
     parser.add_argument("--genes", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder for synthetic sections")
-    parser.add_argument("--model", default="strict")
     parser.add_argument("--epochs", type=int, default=3, help="epochs that are averaged")
     parser.add_argument(
         "--test",
