@@ -19,13 +19,12 @@ from measuring import Row
 from synthetic import assay_of
 
 log = logging.getLogger("speed")
-# of model=strict
+# of model=dual_stream
 D_IMAGE = 512
 D_HIDDEN = 256
 D_LATENT = 64
 N_LAYERS = 2
 K = 18
-RANK = 12
 # k = 8 made undirected, with self loops
 TEACHER_HIDDEN = 512
 TEACHER_EDGES = 11
@@ -59,14 +58,15 @@ class Work:
 
 
 def stage2(genes: int, density: float) -> Work:
-    """Latent head, graph layers, and how strong the programmes are in what was measured: one
-    product with the non-zero y.
+    """Latent head, graph layers, and what the loss needs of the measurement: the product of the
+    non-zero y with the features that expression is linear in, and its gradient.
     """
     head = 2 * (2 * D_IMAGE * D_HIDDEN + 3 * D_HIDDEN * D_LATENT)
     layers = N_LAYERS * 2 * 3 * 2 * D_LATENT**2
     neighbours = N_LAYERS * 2 * 2 * K * D_LATENT
-    programmes = 2 * RANK * genes * density
-    return Work(head + layers, neighbours + programmes, 2 * D_IMAGE + 8 * genes * density + 8 * K)
+    measured = 2 * 2 * (2 * D_LATENT) * genes * density
+    moved = 2 * D_IMAGE + 2 * 8 * genes * density + 8 * K
+    return Work(head + layers, neighbours + measured, moved)
 
 
 def stage1(width: int) -> Work:

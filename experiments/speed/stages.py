@@ -44,6 +44,12 @@ MEASURED_GENES = 6000
 HELD_OUT = 10_000
 HD_PATCH_UM = 32.0
 VISIUM_PATCH_UM = 112.0
+NETWORK = (
+    "model=dual_stream",
+    "nuclei=none",
+    "model.module.nuclei=none",
+    "model.teacher.max_epochs=1",
+)
 SPLIT = "fold,section_id,split\n0,TRAIN,train\n0,VAL,val\n0,TEST,test\n"
 
 
@@ -94,6 +100,13 @@ def drawn(
         yield rng.standard_normal((min(encoder.batch_size, n - first), D_IMAGE), dtype=np.float32)
 
 
+def draw_beyond(most: int, spots: int) -> bool:
+    """Of more spots than `most` no image is read, and embeddings are drawn; whether that is so."""
+    if spots > most:
+        embedding.encode_spots = drawn  # type: ignore[assignment]
+    return spots > most
+
+
 def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) -> None:
     """All stages of one run but the encoder: the embeddings come from a cheap one."""
     config = stage_config(stages, root, run, ["model=strict", *options.overrides])
@@ -101,9 +114,7 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
     with stages.stage("read", stages.spots):
         reader.read("TRAIN")
     every = stages.spots + min(stages.spots, HELD_OUT) + options.test
-    large = max(stages.spots, options.test) > HELD_OUT
-    if large:
-        embedding.encode_spots = drawn  # type: ignore[assignment]
+    large = draw_beyond(HELD_OUT, max(stages.spots, options.test))
     sections = build_sections(config)
     with stages.stage(
         "read and fill the store", every, note="drawn embeddings" if large else "cheap encoder"
@@ -113,9 +124,8 @@ def measure(stages: Stages, root: Path, run: Path, options: argparse.Namespace) 
     with stages.stage("set up (panel, targets, graph)", every):
         fold = build_fold(config, sections)
     closed_form(stages, config, fold, run, options.test)
-    epochs = [f"model.max_epochs={options.epochs}", "model.teacher.max_epochs=1"]
-    network = ["model=dual_stream", "nuclei=none", "model.module.nuclei=none", *epochs]
-    config = stage_config(stages, root, run, [*network, *options.overrides])
+    epochs = [f"model.max_epochs={options.epochs}"]
+    config = stage_config(stages, root, run, [*NETWORK, *epochs, *options.overrides])
     fit(stages, config, teach(stages, config, fold, options.epochs))
 
 
