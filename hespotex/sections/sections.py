@@ -99,14 +99,14 @@ class Sections:
         return section
 
     def origins(self) -> list[list[Any]] | None:
-        """What each section is made from; None where that is not known of all."""
+        """What each section is made from, as it is now; None where that is not known of all."""
         tell = getattr(self.reader, "made_from", None)
         if tell is None:
             return None
         try:
             origins = [tell(section_id) for section_id in self.keys]
-            return [one.identity() for one in origins] if all(origins) else None
-        except (InputError, OSError):  # said where the section is read
+            return [one.stamp() for one in origins] if all(origins) else None
+        except Exception:  # whatever is wrong is said where the section is read
             return None
 
     def of(self, section_ids: Sequence[str]) -> "SectionList":

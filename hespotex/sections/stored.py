@@ -40,13 +40,16 @@ class Origin:
 
     def identity(self) -> list[Any]:
         """What changes whenever a file does: its name, size, times and content."""
-        return [self.settings, *map(_file_identity, self.files)]
+        return [self.settings, *([*_stamp(path), file_fingerprint(path)] for path in self.files)]
+
+    def stamp(self) -> list[Any]:
+        """The same without the content, which is enough within one process."""
+        return [self.settings, *map(_stamp, self.files)]
 
 
-def _file_identity(path: Path) -> list[Any]:
+def _stamp(path: Path) -> list[Any]:
     facts = path.stat()
-    times = [facts.st_mtime_ns, facts.st_ctime_ns]
-    return [str(path.absolute()), facts.st_size, *times, file_fingerprint(path)]
+    return [str(path.absolute()), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
 
 
 class SectionStore:
