@@ -76,7 +76,7 @@ def with_measured(
     genes = shared_genes(path, spots, predictor.genes)
     spots = _with_counts(predictor, spots)
     measured = _measured(predictor, spots, home.side, genes)
-    _say_agreement(path, measured)
+    check_agreement(path, measured, config["check_frame"])
     carried: dict[str, Any] = {}
     if home.serial:
         pos, agreement = places_on(slide, spots.without_counts(), predictor)
@@ -149,17 +149,23 @@ def _measured(
     return MeasuredSpots(spots.pos, expression, depth, predicted.double().numpy()[:, genes])
 
 
-def _say_agreement(path: Path, spots: MeasuredSpots) -> None:
-    """Warn where image and spots have nothing in common."""
+def check_agreement(path: Path, spots: MeasuredSpots, refuse: bool) -> None:
+    """Refuse spots that have nothing in common with the image, or warn of them.
+
+    Raises:
+        InputError: the image's prediction does not agree with them.
+    """
     pcc = gene_pearson(torch.from_numpy(spots.predicted), torch.from_numpy(spots.expression))
     mean = float(pcc.nanmean())
-    if not mean > DISAGREE:
-        log.warning(
-            "measured=%s: the image's prediction does not agree with these spots (mean r = %.2f"
-            " over genes): are they of this slide, and in px of its full-resolution image?",
-            path,
-            mean,
-        )
+    if mean > DISAGREE:
+        return
+    message = (
+        f"measured={path}: the image's prediction does not agree with these spots (mean r ="
+        f" {mean:.2f} over genes): are they of this slide, and in px of its full-resolution image?"
+    )
+    if refuse:
+        raise InputError(f"{message} If they are, check_frame=false takes them all the same")
+    log.warning(message)
 
 
 def facts_of(

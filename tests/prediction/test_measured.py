@@ -117,6 +117,19 @@ def test_genes_that_were_not_measured_stay_the_images(go: Predict, tmp_path: Pat
     assert np.isnan(error[:, 20:]).all() and np.isfinite(error[:, :20]).all()
 
 
+def test_spots_that_the_image_knows_nothing_of(
+    go: Predict, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = ad.read_h5ad(go.spots)
+    order = np.random.default_rng(0).permutation(len(table))
+    table.X = sparse.csr_matrix(sparse.csr_matrix(table.X).toarray()[order])
+    table.write_h5ad(tmp_path / "other.h5ad")
+    words = [f"positions={go.spots}", f"measured={tmp_path}/other.h5ad"]
+    assert "does not agree with these spots" in go.refused(*words)
+    go(*words, "check_frame=false")
+    assert "does not agree with these spots" in caplog.text
+
+
 def test_another_file_is_another_request(go: Predict, tmp_path: Path) -> None:
     planted(go, tmp_path / "spots.h5ad")
     words = [f"positions={go.spots}"]
