@@ -53,7 +53,7 @@ def write_partial(folder: Path, rows: pd.DataFrame) -> None:
     with atomic_path(folder / "partial_table.csv") as partial:
         write_csv(table, partial, index=False, float_format="%.6g")
     with atomic_path(folder / "partial.md") as partial:
-        partial.write_text(text(table) + "\n", encoding="utf-8")
+        partial.write_text(text(table) + halves(rows) + "\n", encoding="utf-8")
     save(curves(table), folder / "partial.png")
 
 
@@ -109,6 +109,24 @@ def text(table: pd.DataFrame) -> str:
     for (model, strategy), rows in table.groupby(["model", "fold_strategy"], sort=False):
         paragraphs += [f"### {model}, {strategy}", markdown(HEADER, table_rows(rows))]
     return "\n\n".join(paragraphs)
+
+
+def halves(rows: pd.DataFrame) -> str:
+    """Each section and the half of it that was given, at the largest share, as Markdown; empty
+    where no halves were given.
+    """
+    given = rows[rows["way"] == "half"]
+    if given.empty or "given" not in given:
+        return ""
+    most = given[given["share"] == given["share"].max()]
+    place = ["model", "fold_strategy", "section_id", "given"]
+    table = most.pivot_table("pcc", place, "method")[list(METHODS)].reset_index()
+    cells = [
+        [str(row[k]) for k in place] + [number(row[m]) for m in METHODS]
+        for _, row in table.iterrows()
+    ]
+    header = ["model", "fold", "section", "given half", *METHODS]
+    return f"\n\n### From one half of the tissue to the other\n\n{markdown(header, cells)}"
 
 
 def table_rows(table: pd.DataFrame) -> list[list[str]]:

@@ -145,7 +145,7 @@ def _rows(
     rows = []
     for way, share, draw in request.draws():
         rng = np.random.default_rng([seed, draw, crc32(section.section_id.encode())])
-        measured, scored = drawn(way, share, section.pos, rng)
+        measured, scored = drawn(way, share, section.pos, rng, draw)
         if len(scored) < FEWEST:
             log.warning("%s: %d spots are too few to score", section.section_id, len(scored))
             continue
@@ -155,6 +155,7 @@ def _rows(
             "way": way,
         }
         place |= {"share": share, "draw": draw, "n_given": len(measured), "n_scored": len(scored)}
+        place |= {"given": side(section.pos, scored) if way == "half" else ""}
         given = given_of(section, measured)
         results = scores(section, given, scored, spread, request.settings, prior)
         rows += [place | {"method": name} | row for name, row in results.items()]
@@ -200,20 +201,29 @@ def _section(
     return section, genes
 
 
-def drawn(way: str, share: float, pos: Array, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+def drawn(
+    way: str, share: float, pos: Array, rng: np.random.Generator, draw: int = 0
+) -> tuple[Numbers, Numbers]:
     """Numbers of the spots that are given, and of those that are scored: all others, or, of `half`,
-    the other half.
+    the other half; each half is given in every second draw.
     """
     n = len(pos)
-    return WAYS[way](pos, max(1, round(share * n)), rng)
+    return WAYS[way](pos, max(1, round(share * n)), rng, draw)
 
 
-def _random(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+def side(pos: Array, scored: Numbers) -> str:
+    """Where the half lies that is given, by the other one: left, right, upper or lower."""
+    away = pos.mean(axis=0) - pos[scored].mean(axis=0)
+    axis = int(np.abs(away).argmax())
+    return (("left", "right"), ("upper", "lower"))[axis][int(away[axis] > 0)]
+
+
+def _random(pos: Array, m: int, rng: np.random.Generator, _: int) -> tuple[Numbers, Numbers]:
     order = rng.permutation(len(pos))
     return np.sort(order[:m]), np.sort(order[m:])
 
 
-def _blocks(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+def _blocks(pos: Array, m: int, rng: np.random.Generator, _: int) -> tuple[Numbers, Numbers]:
     n = len(pos)
     size = max(1, round(m / PATCHES))
     patches = split(pos, np.arange(n), max(2, round(n / size)))
@@ -221,10 +231,10 @@ def _blocks(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numb
     return np.sort(order[:m]), np.sort(order[m:])
 
 
-def _half(pos: Array, m: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+def _half(pos: Array, m: int, rng: np.random.Generator, draw: int) -> tuple[Numbers, Numbers]:
     halves = split(pos, np.arange(len(pos)), 2)
-    first, second = (halves[i] for i in rng.permutation(2))
-    return np.sort(rng.permutation(first)[:m]), second
+    given = halves[draw % 2]
+    return np.sort(rng.permutation(given)[:m]), halves[1 - draw % 2]
 
 
 SERIAL = "serial"

@@ -34,6 +34,7 @@ from hespotex.training.partial import (
     given_of,
     predicted_by,
     scores,
+    side,
 )
 
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
@@ -66,6 +67,15 @@ def test_given_and_scored_spots_do_not_overlap(way: str, share: float) -> None:
         assert abs(len(scored) - len(pos) / 2) < 1
     else:
         assert len(given) + len(scored) == len(pos)
+
+
+def test_each_half_is_given_in_turn() -> None:
+    pos = np.stack([np.arange(20.0), np.arange(20.0) % 3], axis=1)
+    for draw, name in enumerate(["left", "right", "left"]):
+        given, scored = drawn("half", 0.5, pos, np.random.default_rng(0), draw)
+        assert side(pos, scored) == name
+        assert (pos[given, 0].mean() < pos[scored, 0].mean()) == (name == "left")
+        assert side(pos[:, ::-1], scored) == {"left": "upper", "right": "lower"}[name]
 
 
 def test_hidden_values_reach_no_method() -> None:
@@ -134,8 +144,12 @@ def test_a_run_and_its_summary(train: Run, tmp_path: Path) -> None:
     assert image["n_given"].gt(0).all()
     one, other = (read_json(folder / "metrics.json", "") for folder in (plain, run))
     assert one["test/pcc_gene"] == other["test/pcc_gene"]
+    half = rows[(rows["way"] == "half")]
+    assert half.groupby("section_id")["given"].nunique().eq(2).all()
     summarise(sweep)
     assert LABEL in (sweep / "summary.md").read_text()
+    said = (sweep / "summary.md").read_text().split("From one half of the tissue to the other")[1]
+    assert said.count("| ridge ") >= 4, "two sections, each with either half given"
     assert LABEL in (sweep / "report" / "index.html").read_text()
     assert (sweep / "partial.png").is_file()
     assert "partial.md" in (sweep / "run.txt").read_text()
