@@ -42,7 +42,7 @@ MEASURED = [
     "experiment=measured",
     "hydra.mode=RUN",
     "fold.index=0",
-    "partial.shares=[0.2,0.5]",
+    "partial.shares=[0.5]",
     "partial.repeats=2",
     "partial.ways=[random,blocks,half,serial]",
 ]
@@ -137,7 +137,7 @@ def test_a_run_and_its_summary(train: Run, tmp_path: Path) -> None:
     rows = read_partial([run])
     assert rows is not None and set(rows["method"]) == set(METHODS)
     serial = rows["way"] == SERIAL
-    assert (~serial).sum() == 2 * 3 * 2 * 2 * 4  # sections, ways, shares, draws, methods
+    assert (~serial).sum() == 2 * 3 * 2 * 4  # sections, ways, draws, methods
     assert serial.sum() == 2 * 4  # each section from the other one of its patient, methods
     assert rows[["pcc", "rmse"]].notna().all().all()
     image = rows[(rows["method"] == IMAGE) & (rows["way"] == "random")]
