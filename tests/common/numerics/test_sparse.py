@@ -5,7 +5,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from hespotex.common.numerics.sparse import Edges, FixedProduct, from_scipy
+from hespotex.common.numerics.sparse import STRIP, Edges, FixedProduct, from_scipy
 
 X = torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
 EDGES = torch.tensor([[0, 1, 0, 1], [2, 2, 1, 2]])  # 0 and twice 1 into 2, 0 into 1, nothing into 0
@@ -72,3 +72,10 @@ def test_fixed_product() -> None:
     (product * weights).sum().backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
     torch.testing.assert_close(x.grad, torch.from_numpy(matrix.toarray()).float().T @ weights)
+
+
+def test_strips_of_a_wide_input_change_no_digit() -> None:
+    matrix = sparse.random(40, 300, 0.2, format="csr", random_state=0)
+    a = from_scipy(matrix)
+    x = torch.randn(300, 3 * STRIP + 5)
+    assert torch.equal(FixedProduct.apply(x, a, from_scipy(matrix.T.tocsr())), a @ x)
