@@ -16,11 +16,11 @@ from hespotex.nn.committee import (
     Chosen,
     Committee,
     Fitted,
+    Principal,
     Source,
     committee_inputs,
     members_of,
     part_names,
-    programmes,
     quarters,
     standardised,
 )
@@ -129,7 +129,8 @@ def test_programmes_are_singular_vectors_of_what_is_fitted(d: int, n: int) -> No
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(n, d, generator=draw).double()
     weights = torch.randn(d, N_GENES, generator=draw).double()
-    directions, strengths = programmes(weights, x.T @ x, 3)
+    along = Principal.of(Centred(x.T @ x, x.T @ x @ weights, torch.zeros(N_GENES).double()))
+    directions, strengths = along.strongest(along.axes.T @ weights, 3)
     _, s, v = torch.linalg.svd(x @ weights, full_matrices=False)
     torch.testing.assert_close(strengths, s[:3], rtol=1e-6, atol=1e-6)
     torch.testing.assert_close((directions * v[:3]).sum(1).abs(), torch.ones(3).double())
@@ -143,8 +144,9 @@ def test_scores_are_those_of_the_spots(penalty: float) -> None:
     weights = torch.from_numpy(ridge.coef_.T)
     centred = x - x.mean(0)
     _, s, v = torch.linalg.svd(centred @ weights, full_matrices=False)
-    train = Centred.of(sums_of(x, y))
-    found = train.scores(penalty, (2, 3, None), Centred.of(sums_of(*new)))
+    train = Principal.of(Centred.of(sums_of(x, y)))
+    left_out = Centred.of(sums_of(*new)).along(train.axes)
+    found = train.scores(penalty, (2, 3, None), left_out)
     expected = gene_pearson(new[0] @ weights, new[1]).mean()
     assert found[None] == pytest.approx(float(expected), abs=1e-9)
     for rank in (2, 3):
@@ -262,7 +264,7 @@ def test_it_is_about_as_good_as_its_best_member(noise: float, seed: int) -> None
     total = Centred.of(sums_of(x, y))
     alone = []
     for member, choice in zip(members_of(sources), model.members, strict=True):
-        weights = total.of_columns(member.columns).weights(choice)
+        weights = Principal.of(total.of_columns(member.columns)).weights(choice)
         alone.append(float(gene_pearson(test[0][:, member.columns] @ weights, test[1]).mean()))
     assert score(model, test) > max(alone) - 0.02
 

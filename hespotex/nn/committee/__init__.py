@@ -13,7 +13,7 @@ the inputs and targets. How a model uses it::
     expression = gene_mean + committee_inputs(...) @ fitted.weight + fitted.bias
 """
 
-from hespotex.nn.committee.centred import Centred, programmes, standardised
+from hespotex.nn.committee.centred import Centred, Principal, standardised
 from hespotex.nn.committee.fit import PENALTIES, Committee, Fitted
 from hespotex.nn.committee.members import (
     MOST_PARTS,
@@ -38,11 +38,11 @@ __all__ = [
     "Fitted",
     "Forms",
     "Member",
+    "Principal",
     "Source",
     "committee_inputs",
     "members_of",
     "part_names",
-    "programmes",
     "quarters",
     "shares_of",
     "standardised",

@@ -30,39 +30,10 @@ class Centred:
         """The same for some of the inputs."""
         return Centred(self.gram[columns][:, columns], self.cross[columns], self.squares)
 
-    def ridge(self, penalty: float) -> Tensor:
-        """W minimising |X W - Y|^2 + penalty * d * |W|^2, (d, g)."""
-        ridge = penalty * len(self.gram) * torch.eye(len(self.gram), dtype=torch.float64)
-        return torch.cholesky_solve(self.cross, torch.linalg.cholesky(self.gram + ridge))
-
     def pearson(self, weights: Tensor) -> Tensor:
         """Of X W with Y for each gene, (g,); NaN for a gene that is constant on either side."""
         spread = (weights * (self.gram @ weights)).sum(0)
         return pearson((weights * self.cross).sum(0), spread, self.squares)
-
-    def weights(self, choice: Chosen) -> Tensor:
-        """Of a regression with this penalty and rank, (d, g)."""
-        full = self.ridge(choice.penalty)
-        if choice.rank is None:
-            return full
-        directions, strengths = programmes(full, self.gram, choice.rank + 1)
-        kept = kept_parts(strengths, choice.rank)
-        return (full @ directions[: len(kept)].T * kept) @ directions[: len(kept)]
-
-    def scores(self, penalty: float, ranks: Ranks, left_out: "Centred") -> Scores:
-        """Mean gene-wise Pearson on the left-out spots, for each rank."""
-        full = self.ridge(penalty)
-        found: Scores = {}
-        if None in ranks:
-            found[None] = float(left_out.pearson(full).nanmean())
-        low = [rank for rank in ranks if rank is not None]
-        if low:
-            directions, strengths = programmes(full, self.gram, max(low) + 1)
-            axes = left_out.along(full @ directions.T)
-            for rank in low:
-                weights = kept_parts(strengths, rank)[:, None] * directions[:rank]
-                found[rank] = float(axes.first(len(weights)).pearson(weights).nanmean())
-        return found
 
     def along(self, axes: Tensor) -> "Centred":
         """The same with inputs times the axes (d, k) for inputs."""
@@ -71,6 +42,60 @@ class Centred:
     def first(self, k: int) -> "Centred":
         """The same for the first k inputs."""
         return Centred(self.gram[:k, :k], self.cross[:k], self.squares)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Centred sums of spots that train, their inputs in principal axes, so that a regression with
+    one more penalty costs next to nothing.
+
+    Args:
+        axes: (d, d), an axis a column.
+        variation: sum of squares of the spots along each axis, (d,).
+        cross: products of the spots along each axis with genes, (d, g).
+    """
+
+    axes: Tensor
+    variation: Tensor
+    cross: Tensor
+
+    @classmethod
+    def of(cls, spots: Centred) -> "Principal":
+        """The same spots."""
+        variation, axes = torch.linalg.eigh(spots.gram)
+        return cls(axes, variation.clamp(min=0), axes.T @ spots.cross)
+
+    def ridge(self, penalty: float) -> Tensor:
+        """W minimising |X W - Y|^2 + penalty * d * |W|^2, for inputs along the axes, (d, g)."""
+        return self.cross / (self.variation + penalty * len(self.variation))[:, None]
+
+    def strongest(self, weights: Tensor, most: int) -> tuple[Tensor, Tensor]:
+        """The `programmes` of what the weights (d, g) fit."""
+        return programmes(self.variation.sqrt()[:, None] * weights, most)
+
+    def weights(self, choice: Chosen) -> Tensor:
+        """Of a regression with this penalty and rank, for the inputs themselves, (d, g)."""
+        full = self.ridge(choice.penalty)
+        if choice.rank is None:
+            return self.axes @ full
+        directions, strengths = self.strongest(full, choice.rank + 1)
+        kept = kept_parts(strengths, choice.rank)
+        return self.axes @ (full @ directions[: len(kept)].T * kept) @ directions[: len(kept)]
+
+    def scores(self, penalty: float, ranks: Ranks, left_out: Centred) -> Scores:
+        """Mean gene-wise Pearson on left-out spots, their inputs along the axes, for each rank."""
+        full = self.ridge(penalty)
+        found: Scores = {}
+        if None in ranks:
+            found[None] = float(left_out.pearson(full).nanmean())
+        low = [rank for rank in ranks if rank is not None]
+        if low:
+            directions, strengths = self.strongest(full, max(low) + 1)
+            left_out = left_out.along(full @ directions.T)
+            for rank in low:
+                weights = kept_parts(strengths, rank)[:, None] * directions[:rank]
+                found[rank] = float(left_out.first(len(weights)).pearson(weights).nanmean())
+        return found
 
 
 def standardised(sums: RidgeSums, mean_x: Tensor, mean_y: Tensor, spread: Tensor) -> RidgeSums:
@@ -84,17 +109,15 @@ def standardised(sums: RidgeSums, mean_x: Tensor, mean_y: Tensor, spread: Tensor
     return RidgeSums(n, x, y / spread, yy / spread.square(), xx, xy / spread)
 
 
-def programmes(weights: Tensor, gram: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Strongest directions over genes of what the weights fit, (k, g), and their strengths, (k,).
+def programmes(fitted: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Strongest directions over genes of what a regression fits, (k, g), and their strengths, (k,).
 
-    With X the inputs, gram = X^T X (d, d) and weights W (d, g), these are the first k <= most right
-    singular vectors and the singular values of X W, read off the smaller of the products of X W.
+    These are the first k <= most right singular vectors and the singular values of `fitted` (d, g),
+    read off the smaller of its two products with itself.
     """
-    if len(gram) >= weights.shape[1]:
-        strengths, vectors = largest(weights.T @ gram @ weights, most)
+    if len(fitted) >= fitted.shape[1]:
+        strengths, vectors = largest(fitted.T @ fitted, most)
         return vectors.T, strengths
-    values, axes = torch.linalg.eigh(gram)
-    fitted = values.clamp(min=0).sqrt()[:, None] * (axes.T @ weights)
     strengths, vectors = largest(fitted @ fitted.T, most)
     return vectors.T @ fitted / strengths.clamp(min=TINY)[:, None], strengths
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hespotex.common.numerics.correlation import TINY
-from hespotex.nn.committee.centred import Centred, standardised
+from hespotex.nn.committee.centred import Centred, Principal, standardised
 from hespotex.nn.committee.members import RANKS, Chosen, Member, Ranks, Source, members_of
 from hespotex.nn.committee.shares import Forms, shares_of, slope_of
 from hespotex.nn.ridge import RidgeSums
@@ -124,7 +124,7 @@ class Committee:
         chosen, score, slope = self._choose()
         weight = torch.zeros_like(spots.cross)
         for member, choice in zip(self.members, chosen, strict=True):
-            own = spots.of_columns(member.columns).weights(choice)
+            own = Principal.of(spots.of_columns(member.columns)).weights(choice)
             weight[member.columns] += choice.share * own
         weight = weight * slope * self.spread / self.measured.clamp(min=1)
         return Fitted(weight, -(self.total_x / self.n_spots) @ weight, chosen, score, slope)
@@ -153,7 +153,7 @@ class Committee:
         """With which the others predict each part best; without parts the middle penalty."""
         middle = self.penalties[len(self.penalties) // 2]
         best = Chosen(member.name, middle, member.ranks[-1], math.nan)
-        own = [tuple(spots.of_columns(member.columns) for spots in pair) for pair in pairs]
+        own = [_principal(member, *pair) for pair in pairs]
         for penalty in self.penalties if pairs else ():
             each = [train.scores(penalty, member.ranks, test) for train, test in own]
             for rank in member.ranks:
@@ -166,8 +166,14 @@ class Committee:
         """Of the members' predictions for the left-out spots."""
         weights = train.cross.new_zeros(len(chosen), *train.cross.shape)
         for own, member, choice in zip(weights, self.members, chosen, strict=True):
-            own[member.columns] = train.of_columns(member.columns).weights(choice)
+            own[member.columns] = Principal.of(train.of_columns(member.columns)).weights(choice)
         return Forms.of(weights, test)
+
+
+def _principal(member: Member, train: Centred, test: Centred) -> tuple[Principal, Centred]:
+    """What the member sees of both, in the principal axes of the spots that train."""
+    own = Principal.of(train.of_columns(member.columns))
+    return own, test.of_columns(member.columns).along(own.axes)
 
 
 def some_genes(n_genes: int) -> Tensor:
