@@ -132,8 +132,12 @@ class Committee:
     def _choose(self) -> tuple[tuple[Chosen, ...], float, float]:
         """Settings and share of each member; score and slope of the whole on left-out parts."""
         pairs = self._left_out()
-        chosen = [self._settings(member, pairs) for member in self.members]
-        forms = [self._forms(chosen, train, test) for train, test in pairs]
+        tried = [self._settings(member, pairs) for member in self.members]
+        chosen = [choice for choice, _ in tried]
+        forms = [
+            self._forms([weights[number] for _, weights in tried], test)
+            for number, (_, test) in enumerate(pairs)
+        ]
         shares = shares_of(forms, len(chosen))
         pairwise = zip(chosen, shares.tolist(), strict=True)
         members = tuple(replace(choice, share=share) for choice, share in pairwise)
@@ -149,8 +153,10 @@ class Committee:
             return []
         return [(Centred.of(total - part, genes), Centred.of(part, genes)) for part in large]
 
-    def _settings(self, member: Member, pairs: Sequence[Pair]) -> Chosen:
-        """With which the others predict each part best; without parts the middle penalty."""
+    def _settings(self, member: Member, pairs: Sequence[Pair]) -> tuple[Chosen, list[Tensor]]:
+        """With which the others predict each part best, and the weights of each pair then; without
+        parts the middle penalty.
+        """
         middle = self.penalties[len(self.penalties) // 2]
         best = Chosen(member.name, middle, member.ranks[-1], math.nan)
         own = [_principal(member, *pair) for pair in pairs]
@@ -160,14 +166,14 @@ class Committee:
                 score = mean_score(scores[rank] for scores in each)
                 if _above(score, best.score):
                     best = Chosen(member.name, penalty, rank, score)
-        return best
+        return best, [train.weights(best) for train, _ in own]
 
-    def _forms(self, chosen: Sequence[Chosen], train: Centred, test: Centred) -> Forms:
-        """Of the members' predictions for the left-out spots."""
-        weights = train.cross.new_zeros(len(chosen), *train.cross.shape)
-        for own, member, choice in zip(weights, self.members, chosen, strict=True):
-            own[member.columns] = Principal.of(train.of_columns(member.columns)).weights(choice)
-        return Forms.of(weights, test)
+    def _forms(self, weights: Sequence[Tensor], test: Centred) -> Forms:
+        """Of the predictions for left-out spots, by the weights of each member."""
+        whole = test.cross.new_zeros(len(weights), *test.cross.shape)
+        for own, member, its in zip(whole, self.members, weights, strict=True):
+            own[member.columns] = its
+        return Forms.of(whole, test)
 
 
 def _principal(member: Member, train: Centred, test: Centred) -> tuple[Principal, Centred]:
