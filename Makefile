@@ -15,8 +15,9 @@ demo: $(VENV)/.demo-ready
 	@echo "The model on all sections: outputs/demo/final/strict (python -m hespotex.info outputs/demo tells of it)."
 	@echo "What it predicts on a slide without expression: open outputs/demo/bare_slide/bare.html."
 
+# one thread a worker: the workers share the cores
 test: $(VENV)/.test-ready
-	$(BIN)/python -m pytest -n $(WORKERS) tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests
 
 # Nightly: 10,000 mutations of every kind of image, mask and file of nuclei; `make test` tries 60 of each.
 fuzz: $(VENV)/.test-ready
