@@ -10,6 +10,7 @@ from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.common.progress import progress
 from hespotex.genes.candidates import MEASURED_IN
+from hespotex.genes.target import Numbers
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.linear import parts_of
 
@@ -39,9 +40,13 @@ class ClosedFormModule(ExpressionModule):
             return
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
         for genes, training in progress(parts, "set of genes", "sets of genes"):
-            own = self.of_genes(len(genes))
-            own.fit_genes(fold.of_genes(genes, training))
-            self.take(own, torch.from_numpy(genes))
+            self.fit_set(fold, genes, training)
+
+    def fit_set(self, fold: Fold, genes: Numbers, training: list[str]) -> None:
+        """Fit some genes, given by their numbers, on the training sections that measured them."""
+        own = self.of_genes(len(genes))
+        own.fit_genes(fold.of_genes(genes, training))
+        self.take(own, torch.from_numpy(genes))
 
     def fit_genes(self, fold: Fold) -> None:
         """Fit on training sections that measured all genes, unless it `fits_missing`."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
+from hespotex.common.progress import progress
 from hespotex.genes.block_target import BlockTarget
 from hespotex.modules.base import blocks, weights
 from hespotex.modules.closed_form import ClosedFormModule
@@ -26,6 +27,7 @@ from hespotex.nn.committee import (
 from hespotex.nn.ridge import RidgeSums
 
 log = logging.getLogger(__name__)
+MOST_BYTES = 2 * 2**30  # of sums that are held together, see `StrictModule.fit`
 
 
 class StrictModule(ClosedFormModule):
@@ -73,14 +75,31 @@ class StrictModule(ClosedFormModule):
         self.weight[:, genes] = own.weight
         self.bias[genes] = own.bias
 
+    def fit(self, fold: Fold) -> None:
+        """As the parent; where sets of genes were measured by different sections, the spots are
+        gone through once for all sets, if their sums are not too large.
+        """
+        parts = part_names({i: fold.group(i) for i in fold.split.train})
+        kinds = kinds_of(fold)
+        if parts is None or not _at_once(fold, parts, kinds, 3 * self.d_image):
+            super().fit(fold)
+            return
+        self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
+        train = fold.loader(fold.split.train, self.n_hops)
+        committee = self.gathered(train, sources_of(fold), parts, kinds)
+        for genes, training in progress(fold.by_measured(), "set of genes", "sets of genes"):
+            if not _as_many_parts(fold, training, parts):
+                self.fit_set(fold, genes, training)
+                continue
+            own = torch.from_numpy(genes)
+            self._take_fitted(committee.select(own, {kinds[i] for i in training}).fit(), own)
+
     def fit_genes(self, fold: Fold) -> None:
         """Choose and fit on the training sections; the choice goes to the log."""
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
-        sources = [Source(name, widths) for name, widths in fold.sources()]
         groups = {i: fold.group(i) for i in fold.split.train}
-        self.fit_committee(fold.loader(fold.split.train, self.n_hops), sources, groups)
+        self.fit_committee(fold.loader(fold.split.train, self.n_hops), sources_of(fold), groups)
 
-    @torch.no_grad()
     def fit_committee(
         self, train: Iterable[Batch], sources: Sequence[Source], groups: Mapping[str, str]
     ) -> Fitted:
@@ -91,24 +110,72 @@ class StrictModule(ClosedFormModule):
             sources: encoders, in the order of the embedding's columns.
             groups: patient of each section.
         """
+        fitted = self.gathered(train, sources, part_names(groups), {}).fit()
+        self._take_fitted(fitted, slice(None))
+        return fitted
+
+    @torch.no_grad()
+    def gathered(
+        self,
+        train: Iterable[Batch],
+        sources: Sequence[Source],
+        parts: Mapping[str, str] | None,
+        kinds: Mapping[str, bytes],
+    ) -> Committee:
+        """A committee to which these sections were added.
+
+        Args:
+            train, sources: see `fit_committee`.
+            parts: of the sections, see `part_names`.
+            kinds: of the sections, see `kinds_of`; none where all measured the same genes.
+        """
         committee = Committee(sources, self.gene_std, self.penalties, self.ranks)
-        parts = part_names(groups)
         for batch in train:
             for section_id, part, sums in sums_of(batch, parts):
-                committee.add(section_id, part, sums)
-        fitted = committee.fit()
-        self.weight.copy_(fitted.weight)
-        self.bias.copy_(fitted.bias)
+                committee.add(section_id, part, sums, kinds.get(section_id))
+        return committee
+
+    def _take_fitted(self, fitted: Fitted, genes: Tensor | slice) -> None:
+        """For these genes; what was chosen goes to the log."""
+        self.weight[:, genes] = fitted.weight.to(self.weight)
+        self.bias[genes] = fitted.bias.to(self.bias)
         for member in fitted.members:
             rank = "every gene by itself" if member.rank is None else f"{member.rank} programmes"
             facts = (member.share, member.name, member.penalty, rank, member.score)
             log.info("%.2f of %s: penalty %g, %s, r = %.3f on training parts left out", *facts)
-        return fitted
 
     def expression(self, batch: Batch) -> Tensor:
         """All regressions as one product, (n_inner, n_genes)."""
         x = committee_inputs(batch.image_embedding, batch.edge_index)[batch.inner]
         return x @ self.weight + self.bias + self.gene_mean
+
+
+def sources_of(fold: Fold) -> list[Source]:
+    """The encoders, in the order of the embedding's columns."""
+    return [Source(name, widths) for name, widths in fold.sources()]
+
+
+def kinds_of(fold: Fold) -> dict[str, bytes]:
+    """Of each training section; alike for those that measured the same genes of the panel."""
+    return {i: fold.sections[i].target.known.tobytes() for i in fold.split.train}
+
+
+def _at_once(fold: Fold, parts: Mapping[str, str], kinds: Mapping[str, bytes], d: int) -> bool:
+    """Whether the sums of each kind and part, of `d` inputs, are there to be had together: in
+    memory, and with weights that do not depend on which sections measured a gene.
+    """
+    n_sums = len({(kinds[i], parts[i]) for i in fold.split.train})
+    n_bytes = 8 * n_sums * d * (d + len(fold.panel.genes))
+    several = len(set(kinds.values())) > 1
+    return several and n_bytes <= MOST_BYTES and fold.spot_weights() is None
+
+
+def _as_many_parts(fold: Fold, training: Sequence[str], parts: Mapping[str, str]) -> bool:
+    """Whether these sections are left out inside in as many `parts` as they would be by
+    themselves.
+    """
+    own = part_names({i: fold.group(i) for i in training})
+    return own is not None and len({parts[i] for i in training}) == len(set(own.values()))
 
 
 def sums_of(batch: Batch, parts: Mapping[str, str] | None) -> Iterator[tuple[str, str, RidgeSums]]:

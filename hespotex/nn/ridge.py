@@ -57,6 +57,10 @@ class RidgeSums:
         xx = self.xx[columns][:, columns]
         return RidgeSums(self.n, self.x[columns], self.y, self.yy, xx, self.xy[columns])
 
+    def of_genes(self, genes: Tensor) -> "RidgeSums":
+        """The same for some of the targets, given by their numbers."""
+        return RidgeSums(self.n, self.x, self.y[genes], self.yy[genes], self.xx, self.xy[:, genes])
+
     def times(self, weight: float) -> "RidgeSums":
         """Of the same spots, each of which counts so many times."""
         return RidgeSums(weight * self.n, *(weight * own for own in self._sums()))

@@ -1,6 +1,6 @@
 """Panels of genes that some training sections did not measure: missing there, never zero."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,8 @@ from hespotex.modules.closed_form import ClosedFormModule, GeneMeanModule
 from hespotex.modules.dual_stream import DualStreamModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, RidgeModule
-from hespotex.modules.strict import StrictModule
+from hespotex.modules.strict import StrictModule, sums_of
+from hespotex.nn.ridge import RidgeSums
 from hespotex.results.scores import measured_counts
 from hespotex.sections.section import Section, SectionKey
 from hespotex.sections.sections import Sections
@@ -185,6 +186,32 @@ def test_each_gene_is_fitted_on_the_sections_that_measured_it(
         expected = predicted(make(**alone.widths()), alone)
         torch.testing.assert_close(found[:, columns], expected, rtol=1e-4, atol=1e-4)
     assert found.isfinite().all()
+
+
+def test_strict_goes_through_the_spots_once_for_all_sets_of_genes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And fits what it fits set by set, within rounding."""
+    monkeypatch.setitem(MEASURED, "E", (GENES[:35], "P2"))
+    # of A, B, C and E; of A and E; of A, whose quarters are left out inside
+    fold = fold_of(tmp_path, "ABCE", ["G003", "G008", "G021", "G031", "G033", "G036", "G038"])
+    seen: list[str] = []
+
+    def told(*arguments: Any) -> Iterator[tuple[str, str, RidgeSums]]:
+        for section_id, part, sums in sums_of(*arguments):
+            seen.append(section_id)
+            yield section_id, part, sums
+
+    monkeypatch.setattr("hespotex.modules.strict.sums_of", told)
+    widths = fold.widths()
+    at_once, by_sets = (StrictModule(widths["d_image"], widths["n_genes"]) for _ in range(2))
+    at_once.fit(fold)
+    assert seen == [*"ABCE", *"AAAA"]
+    monkeypatch.setattr("hespotex.modules.strict.MOST_BYTES", 0)
+    by_sets.fit(fold)
+    assert sorted(seen[8:]) == sorted("ABCE" + "AE" + "AAAA")
+    torch.testing.assert_close(at_once.weight, by_sets.weight)
+    torch.testing.assert_close(at_once.bias, by_sets.bias)
 
 
 class Simple(ClosedFormModule):

@@ -2,7 +2,8 @@
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -19,6 +20,7 @@ PENALTIES = (0.1, 0.35, 1.0, 3.5, 10.0, 35.0, 100.0)  # for each input, for inpu
 MOST_GENES = 512  # that choices are read off; the fit is of all genes
 FEWEST_SPOTS = 8  # of a part whose scores say anything
 LEAST_SPREAD = 0.2  # of a gene within a section, in units of its spread over all
+Kind = Hashable
 Pair = tuple[Centred, Centred]  # spots that train, and spots that were left out
 
 
@@ -66,22 +68,22 @@ class Committee:
         self.members = members_of(sources, ranks)
         self.penalties = tuple(sorted(penalties))
         self.least = LEAST_SPREAD * gene_std.double()
-        self.parts: dict[str, RidgeSums] = {}
+        self.parts: dict[tuple[Kind, str], RidgeSums] = {}
         self.closed: set[str] = set()
         self.section = ""
-        self.pending: dict[str, RidgeSums] = {}
+        self.pending: dict[tuple[Kind, str], RidgeSums] = {}
         self.spread = torch.zeros_like(self.least)
         self.measured = torch.zeros_like(self.least)
-        self.n_spots = 0.0
-        self.total_x: Tensor | None = None
+        self.inputs: dict[Kind, tuple[float, Tensor]] = {}  # spots, and sum of their inputs
 
-    def add(self, section_id: str, part: str, sums: RidgeSums) -> None:
+    def add(self, section_id: str, part: str, sums: RidgeSums, kind: Kind = None) -> None:
         """Add some spots of a section, which are left out together with all others of `part`.
 
         Args:
             section_id: whose blocks follow one another.
             part: see `part_names`.
             sums: of `committee_inputs` and targets.
+            kind: of the section, for `select`: alike for those that measured the same genes.
 
         Raises:
             ValueError: a section comes back after another one began.
@@ -91,7 +93,8 @@ class Committee:
             self.section = section_id
         if section_id in self.closed:
             raise ValueError(f"section {section_id}: its blocks must follow one another")
-        self.pending[part] = self.pending[part] + sums if part in self.pending else sums
+        place = kind, part
+        self.pending[place] = self.pending[place] + sums if place in self.pending else sums
 
     def _close(self) -> None:
         """Put the section that is complete into its units, and into its parts."""
@@ -100,16 +103,33 @@ class Committee:
         whole = _total(self.pending.values())
         variance = whole.variance()
         spread = torch.maximum(variance.sqrt(), self.least).clamp(min=TINY)
-        for part, sums in self.pending.items():
+        for place, sums in self.pending.items():
             unit = standardised(sums, whole.x / whole.n, whole.y / whole.n, spread)
-            self.parts[part] = self.parts[part] + unit if part in self.parts else unit
+            self.parts[place] = self.parts[place] + unit if place in self.parts else unit
         varies = (variance > TINY).double()
         self.spread += varies * spread
         self.measured += varies
-        self.n_spots += whole.n
-        self.total_x = whole.x if self.total_x is None else self.total_x + whole.x
+        kind = next(iter(self.pending))[0]
+        n, x = self.inputs.get(kind, (0.0, torch.zeros_like(whole.x)))
+        self.inputs[kind] = n + whole.n, x + whole.x
         self.closed.add(self.section)
         self.pending = {}
+
+    def select(self, genes: Tensor, kinds: Collection[Kind]) -> "Committee":
+        """Of some genes, given by their numbers, and the sections of these kinds, which measured
+        them; as if no other had been added.
+        """
+        self._close()
+        own = copy(self)
+        whole = self.least, self.spread, self.measured
+        own.least, own.spread, own.measured = (each[genes] for each in whole)
+        own.inputs = {kind: self.inputs[kind] for kind in kinds}
+        parts: dict[str, list[RidgeSums]] = {}
+        for (kind, part), sums in self.parts.items():
+            if kind in kinds:
+                parts.setdefault(part, []).append(sums.of_genes(genes))
+        own.parts = {(None, part): _total(each) for part, each in parts.items()}
+        return own
 
     def fit(self) -> Fitted:
         """Choose on the left-out parts, fit on all spots.
@@ -118,7 +138,7 @@ class Committee:
             ValueError: nothing was added.
         """
         self._close()
-        if self.total_x is None:
+        if not self.inputs:
             raise ValueError("no section was added")
         spots = Centred.of(_total(self.parts.values()))
         chosen, score, slope = self._choose()
@@ -127,7 +147,12 @@ class Committee:
             own = Principal.of(spots.of_columns(member.columns)).weights(choice)
             weight[member.columns] += choice.share * own
         weight = weight * slope * self.spread / self.measured.clamp(min=1)
-        return Fitted(weight, -(self.total_x / self.n_spots) @ weight, chosen, score, slope)
+        return Fitted(weight, -self._mean_inputs() @ weight, chosen, score, slope)
+
+    def _mean_inputs(self) -> Tensor:
+        """Over all spots, (d,)."""
+        each = self.inputs.values()
+        return torch.stack([x for _, x in each]).sum(0) / sum(n for n, _ in each)
 
     def _choose(self) -> tuple[tuple[Chosen, ...], float, float]:
         """Settings and share of each member; score and slope of the whole on left-out parts."""
