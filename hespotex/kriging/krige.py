@@ -1,6 +1,6 @@
 """The image's prediction, put right by what measured spots say of its error around them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -166,11 +166,22 @@ def evenly(image: Array) -> Array:
     return image[:: -(-len(image) // MOST)]
 
 
-def learn(sections: Sequence[MeasuredSpots], spread: Array, settings: Settings) -> Prior:
+def learn(sections: Iterable[MeasuredSpots], spread: Array, settings: Settings) -> Prior:
     """The prior of sections that were measured all over, and predicted by a model that had not seen
     them.
+
+    Args:
+        sections: one or more; they may come one at a time, as only what each says is kept.
+        spread: see `Kriging`.
+        settings: see there.
     """
     own = replace(settings, error_programmes=0, cautious=False)
-    each = [Kriging(spots, spread, own).trials for spots in sections]
-    squares = [trials.squares.sum(axis=1) for trials in each]
-    return Prior.of(squares, [trials.noise for trials in each], [len(spots) for spots in sections])
+    squares: list[Array] = []
+    noise: list[Array] = []
+    n_spots: list[int] = []
+    for spots in sections:
+        trials = Kriging(spots, spread, own).trials
+        squares.append(trials.squares.sum(axis=1))
+        noise.append(trials.noise)
+        n_spots.append(len(spots))
+    return Prior.of(squares, noise, n_spots)

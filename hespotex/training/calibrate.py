@@ -1,18 +1,16 @@
 """Calibration of a model in closed form: its training groups are left out in turn and predicted."""
 
 import logging
-from collections.abc import Iterator
 
-import numpy as np
 import torch
 
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
-from hespotex.common.progress import progress
 from hespotex.metrics import GeneMoments
 from hespotex.modules.base import ExpressionModule
 from hespotex.nn.committee import part_names
-from hespotex.records.build import Config, build_module
+from hespotex.records.build import Config
+from hespotex.training.left_out import LeftOut, leave_out
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +42,10 @@ def calibrate(config: Config, fold: Fold, module: ExpressionModule) -> None:
     if groups is None:
         log.warning("model.calibrate wants two training sections: nothing is calibrated")
         return
-    left_out = {}
-    for group in progress(sorted(set(groups.values())), "left-out group", "calibration"):
-        ids = [
-            section_id
-            for section_id, group_of_section in groups.items()
-            if group_of_section == group
-        ]
-        left_out[group] = list(_predicted(config, fold.leaving_out(ids)))
+    left_out: dict[str, list[GeneMoments]] = {}
+    for section in leave_out(config, fold, groups, "calibration"):
+        moments = _moments(section, len(fold.panel.genes))
+        left_out.setdefault(section.group, []).append(moments)
     module.calibration.fit(left_out, module.gene_mean)
     log.info(
         "calibrated on %d left-out groups: slopes of %.2f to %.2f",
@@ -60,15 +54,7 @@ def calibrate(config: Config, fold: Fold, module: ExpressionModule) -> None:
     )
 
 
-def _predicted(config: Config, fold: Fold) -> Iterator[GeneMoments]:
-    """Of each test section, predicted by a model that the training sections fitted; NaN for a gene
-    that none of these measured.
-    """
-    places = np.flatnonzero(fold.measured_in(fold.split.train)["sections"])
-    subset = fold.of_genes(places, fold.split.train)
-    module = build_module(config, subset.widths())
-    module.fit(subset)
-    batches = subset.loader(subset.split.test, module.n_hops)
-    for section_id, predicted in module.eval().predict(batches).items():
-        moments = GeneMoments.of(predicted, subset.sections[section_id].target.dense())
-        yield moments.among(torch.from_numpy(places), len(fold.panel.genes))
+def _moments(section: LeftOut, n_genes: int) -> GeneMoments:
+    """Among all genes of the panel; NaN for a gene that no other section measured."""
+    moments = GeneMoments.of(section.predicted, section.measured)
+    return moments.among(torch.from_numpy(section.genes), n_genes)
