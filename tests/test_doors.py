@@ -62,8 +62,8 @@ BUILDERS = [  # they build what the user's own command names, and nothing of a f
     "prediction/predictor.py",
     "training/fill.py",
     "training/fit.py",
+    "training/given.py",
     "training/left_out.py",
-    "training/partial.py",
     "training/run.py",
     "training/teacher.py",
 ]

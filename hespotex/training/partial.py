@@ -5,9 +5,7 @@ No figure of this is a prediction without measurement, and everything written sa
 """
 
 import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -19,9 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from hespotex.batches.cut import split
 from hespotex.batches.fold import Fold
-from hespotex.common.errors import InputError
 from hespotex.common.files import atomic_path
 from hespotex.common.numerics.correlation import TINY
 from hespotex.common.progress import progress
@@ -29,15 +25,15 @@ from hespotex.common.spreadsheet import write_csv
 from hespotex.kriging import Kriging, MeasuredSpots, Prior, Settings
 from hespotex.metrics.genes import gene_pearson
 from hespotex.modules.base import ExpressionModule
-from hespotex.records.build import Config, build
+from hespotex.records.build import Config
 from hespotex.results.partial import BOTH, FILE, IMAGE, NEAREST, SPOTS, write_partial
 from hespotex.training.errors import learn_prior
+from hespotex.training.given import SERIAL, Given, Numbers, drawn, side
 from hespotex.training.serial import carried
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
-Numbers = NDArray[np.int64]
-PATCHES = 4  # compact parts in which the measured spots lie, of `blocks`
+Rows = list[dict[str, Any]]
 FEWEST = 10  # spots to score
 Z95 = 1.96
 
@@ -55,45 +51,23 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Given:
-    """Which spots are given.
+class Processes:
+    """What the Gaussian processes of all sections share.
 
-    Args:
-        shares: of the section's spots.
-        ways: of `WAYS`, or `SERIAL`: all spots of a serial section of the same group, carried over.
-        repeats: draws of each.
+    Attributes:
+        spread: of each gene over training spots, (n_genes,).
         settings: of the processes.
+        prior: of the errors; None where there is no model.
     """
 
-    shares: Sequence[float]
-    ways: Sequence[str]
-    repeats: int
+    spread: Array
     settings: Settings
+    prior: Prior | None
 
-    @classmethod
-    def of(cls, config: Config) -> "Given | None":
-        """What the config asks for; None where it asks for nothing.
-
-        Raises:
-            InputError: words or numbers that mean nothing.
-        """
-        request = config.get("partial")
-        if not request:
-            return None
-        ways = [*WAYS, SERIAL]
-        if unknown := [way for way in request["ways"] if way not in ways]:
-            raise InputError(
-                f"partial.ways: expected some of {', '.join(ways)}, got {', '.join(unknown)}"
-            )
-        if wrong := [share for share in request["shares"] if not 0 < share < 1]:
-            raise InputError(f"partial.shares: expected numbers between 0 and 1, got {wrong[0]}")
-        settings = build(request["kriging"])
-        return cls(request["shares"], request["ways"], request["repeats"], settings)
-
-    def draws(self) -> Iterator[tuple[str, float, int]]:
-        """Way, share and number of the draw."""
-        ways = [way for way in self.ways if way in WAYS]
-        return product(ways, self.shares, range(self.repeats))
+    def of_genes(self, genes: NDArray[np.bool_]) -> "Processes":
+        """Of some genes of the panel, (n_genes,)."""
+        prior = self.prior.of_genes(np.flatnonzero(genes)) if self.prior else None
+        return Processes(self.spread[genes], self.settings, prior)
 
 
 def score_partial(
@@ -117,13 +91,12 @@ def score_partial(
           no model.
     """
     prior = learn_prior(config, module, fold, request.settings) if module else None
-    spread = fold.gene_scaling[1].double().numpy()
-    rows: list[dict[str, Any]] = []
+    processes = Processes(fold.gene_scaling[1].double().numpy(), request.settings, prior)
+    rows: Rows = []
     for section_id in progress(list(predictions), "section", "spots given and hidden"):
-        section, genes = _section(fold, section_id, predictions[section_id])
-        rows += _rows(section, request, spread[genes], config["seed"], _of_genes(prior, genes))
+        rows += _rows(fold, section_id, predictions[section_id], request, processes, config["seed"])
         if SERIAL in request.ways:
-            rows += _serial_rows(fold, section_id, predictions, spread, request.settings, prior)
+            rows += _serial_rows(fold, section_id, predictions, processes)
     if not rows:
         return
     table = pd.DataFrame(rows).assign(
@@ -134,111 +107,76 @@ def score_partial(
     write_partial(folder, table)
 
 
-def _of_genes(prior: Prior | None, genes: NDArray[np.bool_]) -> Prior | None:
-    return prior.of_genes(np.flatnonzero(genes)) if prior else None
-
-
 def _rows(
-    section: Section, request: Given, spread: Array, seed: int, prior: Prior | None
-) -> list[dict[str, Any]]:
+    fold: Fold, section_id: str, predicted: Tensor, request: Given, processes: Processes, seed: int
+) -> Rows:
     """Of every draw and method."""
+    genes = fold.sections[section_id].target.known
+    section = _section(fold, section_id, predicted, genes)
+    processes = processes.of_genes(genes)
     rows = []
     for way, share, draw in request.draws():
-        rng = np.random.default_rng([seed, draw, crc32(section.section_id.encode())])
-        measured, scored = drawn(way, share, section.pos, rng, draw)
+        rng = np.random.default_rng([seed, draw, crc32(section_id.encode())])
+        places, scored = drawn(way, share, section.pos, rng, draw)
         if len(scored) < FEWEST:
-            log.warning("%s: %d spots are too few to score", section.section_id, len(scored))
+            log.warning("%s: %d spots are too few to score", section_id, len(scored))
             continue
-        place: dict[str, Any] = {
-            "section_id": section.section_id,
-            "group": section.group,
-            "way": way,
-        }
-        place |= {"share": share, "draw": draw, "n_given": len(measured), "n_scored": len(scored)}
-        place |= {"given": side(section.pos, scored) if way == "half" else ""}
-        given = given_of(section, measured)
-        results = scores(section, given, scored, spread, request.settings, prior)
-        rows += [place | {"method": name} | row for name, row in results.items()]
+        spots = given_of(section, places)
+        given = side(section.pos, scored) if way == "half" else ""
+        place = {"way": way, "share": share, "draw": draw}
+        rows += _of_methods(section, spots, scored, processes, place, given)
     return rows
 
 
 def _serial_rows(
-    fold: Fold,
-    section_id: str,
-    predictions: dict[str, Tensor],
-    spread: Array,
-    settings: Settings,
-    prior: Prior | None,
-) -> list[dict[str, Any]]:
+    fold: Fold, section_id: str, predictions: dict[str, Tensor], processes: Processes
+) -> Rows:
     """Every serial section of the group in turn as the spots that are given."""
     rows = []
     for number, one in enumerate(carried(fold, section_id, predictions)):
-        section, _ = _section(fold, section_id, predictions[section_id], one.genes)
+        section = _section(fold, section_id, predictions[section_id], one.genes)
         scored = np.arange(len(section.pos))
-        place: dict[str, Any] = {"section_id": section_id, "group": section.group, "way": SERIAL}
-        place |= {"share": 1.0, "draw": number, "n_given": len(one.spots), "n_scored": len(scored)}
-        own = _of_genes(prior, one.genes)
-        results = scores(section, one.spots, scored, spread[one.genes], settings, own)
-        rows += [place | {"method": name} | row for name, row in results.items()]
+        place = {"way": SERIAL, "share": 1.0, "draw": number}
+        own = processes.of_genes(one.genes)
+        rows += _of_methods(section, one.spots, scored, own, place, one.section_id)
     return rows
 
 
-def _section(
-    fold: Fold, section_id: str, predicted: Tensor, some: NDArray[np.bool_] | None = None
-) -> tuple[Section, NDArray[np.bool_]]:
-    """A section's measured genes, or some of them, and which of the panel they are."""
+def _of_methods(
+    section: Section,
+    spots: MeasuredSpots,
+    scored: Numbers,
+    processes: Processes,
+    place: dict[str, Any],
+    given: str,
+) -> Rows:
+    """A row for each method.
+
+    Args:
+        section: with the genes that are scored.
+        spots: that are given.
+        scored: numbers of the spots that are scored.
+        processes: of the same genes.
+        place: way, share and number of the draw.
+        given: which half of the section, or which serial section; empty for spots anywhere.
+    """
+    results = scores(section, spots, scored, processes.spread, processes.settings, processes.prior)
+    own = {"section_id": section.section_id, "group": section.group, **place}
+    own |= {"n_given": len(spots), "n_scored": len(scored), "given": given}
+    return [own | {"method": name} | row for name, row in results.items()]
+
+
+def _section(fold: Fold, section_id: str, predicted: Tensor, genes: NDArray[np.bool_]) -> Section:
+    """A section with some of its measured genes, (n_genes,) of the panel."""
     prepared = fold.sections[section_id]
-    genes = prepared.target.known if some is None else some
-    measured = prepared.target.dense().double().numpy()[:, genes]
-    section = Section(
+    return Section(
         section_id,
         fold.group(section_id),
         prepared.section.pos,
-        measured,
+        prepared.target.dense().double().numpy()[:, genes],
         predicted.double().numpy()[:, genes],
         prepared.depth,
     )
-    return section, genes
-
-
-def drawn(
-    way: str, share: float, pos: Array, rng: np.random.Generator, draw: int = 0
-) -> tuple[Numbers, Numbers]:
-    """Numbers of the spots that are given, and of those that are scored: all others, or, of `half`,
-    the other half; each half is given in every second draw.
-    """
-    n = len(pos)
-    return WAYS[way](pos, max(1, round(share * n)), rng, draw)
-
-
-def side(pos: Array, scored: Numbers) -> str:
-    """Where the half lies that is given, by the other one: left, right, upper or lower."""
-    away = pos.mean(axis=0) - pos[scored].mean(axis=0)
-    axis = int(np.abs(away).argmax())
-    return (("left", "right"), ("upper", "lower"))[axis][int(away[axis] > 0)]
-
-
-def _random(pos: Array, m: int, rng: np.random.Generator, _: int) -> tuple[Numbers, Numbers]:
-    order = rng.permutation(len(pos))
-    return np.sort(order[:m]), np.sort(order[m:])
-
-
-def _blocks(pos: Array, m: int, rng: np.random.Generator, _: int) -> tuple[Numbers, Numbers]:
-    n = len(pos)
-    size = max(1, round(m / PATCHES))
-    patches = split(pos, np.arange(n), max(2, round(n / size)))
-    order = np.concatenate([patches[i] for i in rng.permutation(len(patches))])
-    return np.sort(order[:m]), np.sort(order[m:])
-
-
-def _half(pos: Array, m: int, rng: np.random.Generator, draw: int) -> tuple[Numbers, Numbers]:
-    halves = split(pos, np.arange(len(pos)), 2)
-    given = halves[draw % 2]
-    return np.sort(rng.permutation(given)[:m]), halves[1 - draw % 2]
-
-
-SERIAL = "serial"
-WAYS = {"random": _random, "blocks": _blocks, "half": _half}
 
 
 def scores(

@@ -42,7 +42,8 @@ from hespotex.results.scores import write_scores
 from hespotex.sections.sections import Sections
 from hespotex.splits.strategies import ALL
 from hespotex.training.fit import fit, predict_test, prepared_module
-from hespotex.training.partial import Given, score_partial
+from hespotex.training.given import Given
+from hespotex.training.partial import score_partial
 from hespotex.training.replicates import LEAK as CEILING
 from hespotex.training.replicates import write_facts
 from hespotex.training.run_folder import RunFolder

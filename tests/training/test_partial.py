@@ -26,16 +26,8 @@ from hespotex.results.partial import (
     write_partial,
 )
 from hespotex.summary import summarise
-from hespotex.training.partial import (
-    SERIAL,
-    WAYS,
-    Section,
-    drawn,
-    given_of,
-    predicted_by,
-    scores,
-    side,
-)
+from hespotex.training.given import SERIAL, WAYS, drawn, side
+from hespotex.training.partial import Section, given_of, predicted_by, scores
 
 RIDGE = ["model=ridge", "data.panel.n_top=40"]
 MEASURED = [
@@ -146,6 +138,9 @@ def test_a_run_and_its_summary(train: Run, tmp_path: Path) -> None:
     assert one["test/pcc_gene"] == other["test/pcc_gene"]
     half = rows[(rows["way"] == "half")]
     assert half.groupby("section_id")["given"].nunique().eq(2).all()
+    sources = rows[serial].groupby("section_id")["given"].unique().map(list).to_dict()
+    one_id, other_id = sources
+    assert sources == {one_id: [other_id], other_id: [one_id]}, "each from the other"
     summarise(sweep)
     assert LABEL in (sweep / "summary.md").read_text()
     said = (sweep / "summary.md").read_text().split("From one half of the tissue to the other")[1]
