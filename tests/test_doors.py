@@ -58,7 +58,7 @@ BUILDERS = [  # they build what the user's own command names, and nothing of a f
     "hest_benchmark.py",
     "named_statistics/run.py",
     "prediction/external.py",
-    "prediction/informed.py",
+    "prediction/measured/informed.py",
     "prediction/predictor.py",
     "training/fill.py",
     "training/fit.py",

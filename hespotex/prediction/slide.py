@@ -18,7 +18,7 @@ from hespotex.batches.nuclear_size import check_by_nuclei
 from hespotex.common.errors import InputError
 from hespotex.embeddings.embed import count_nuclei, embed_section
 from hespotex.prediction.image_side import ImageSide, check_context
-from hespotex.prediction.informed import Informed, as_text, with_measured
+from hespotex.prediction.measured.informed import Informed, as_text, with_measured
 from hespotex.prediction.predictor import Predictor
 from hespotex.prediction.seen import programmes_in, slide_programmes
 from hespotex.prediction.slide_list import SlideFile

@@ -15,7 +15,7 @@ from scipy import sparse
 from hespotex.common.errors import InputError
 from hespotex.common.failures import read_failed
 from hespotex.prediction.inference import predict
-from hespotex.prediction.informed import LABEL, LABEL_SERIAL
+from hespotex.prediction.measured.informed import LABEL, LABEL_SERIAL
 
 BARE = ["viewer_mb=null", "flat=null", "qupath=false"]
 SLIDE = "DEMO1"

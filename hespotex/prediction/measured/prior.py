@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,13 @@ def prior_of(predictor: Predictor, genes: NDArray[np.int64], settings: Settings)
         settings: of the processes.
     """
     names = [predictor.genes[i] for i in genes]
-    sections = [spots for folder in _runs(predictor) for spots in _sections(folder, names)]
-    if not sections:
+    sections = (spots for folder in _runs(predictor) for spots in _sections(folder, names))
+    first = next(sections, None)
+    if first is None:
         log.info("no predictions of left-out sections lie with the model: the errors have no prior")
         return None
-    log.info("the errors' prior is of %d left-out sections", len(sections))
-    return learn(sections, predictor.gene_spread[genes], settings)
+    log.info("the errors' prior is of the sections that the model's runs have left out")
+    return learn(chain([first], sections), predictor.gene_spread[genes], settings)
 
 
 def _runs(predictor: Predictor) -> list[Path]:

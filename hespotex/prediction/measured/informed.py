@@ -17,9 +17,9 @@ from hespotex.genes.panel import GenePanel
 from hespotex.kriging import Kriged, Kriging, MeasuredSpots, Settings
 from hespotex.metrics.genes import gene_pearson
 from hespotex.prediction.image_side import ImageSide
+from hespotex.prediction.measured.prior import prior_of
+from hespotex.prediction.measured.serial import home_of_spots, places_on
 from hespotex.prediction.predictor import Predictor
-from hespotex.prediction.prior import prior_of
-from hespotex.prediction.serial import home_of_spots, places_on
 from hespotex.records.build import Config, build
 from hespotex.records.checkpoint import restored_target
 from hespotex.records.facts import facts_in_use
