@@ -213,7 +213,7 @@ class SlideWriter:
         """What the model saw, by the image alone; None where it is not asked for."""
         if not self.config["programmes"]:
             return None
-        return slide_programmes(self.predictor, section, predicted.double().numpy())
+        return slide_programmes(self.predictor, section, predicted.numpy())
 
 
 def _facts(section: Section, tissue: Tissue, trust: Trust) -> dict[str, Any]:

@@ -115,13 +115,18 @@ def title_of(row: Mapping[Any, Any]) -> str:
 
 
 def about(row: Mapping[Any, Any]) -> list[str]:
-    """Its genes, what the image is like, its gene sets, and why to doubt it, a sentence each."""
+    """What is `described`, and why to doubt it, a sentence each."""
+    doubt = _doubt(row)
+    return [*described(row), *([f"Not to be relied on: {doubt}."] if doubt else [])]
+
+
+def described(row: Mapping[Any, Any]) -> list[str]:
+    """Its genes, what the image is like, and its gene sets, a sentence each."""
     sentences = {
         "Genes up": row["genes_up"].replace(" ", ", "),
         "Genes down": row["genes_down"].replace(" ", ", "),
         "High where there are": row["seen"],
         "Gene sets": row["gene_sets"],
-        "Not to be relied on": _doubt(row),
     }
     return [f"{heading}: {words}." for heading, words in sentences.items() if words]
 

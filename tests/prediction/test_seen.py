@@ -1,5 +1,6 @@
 """The programmes of a slide's predictions: the sweep's where they are known, else its own."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,17 +10,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hespotex.encoders.histology import HistologyEncoder
+from hespotex.histology.names import statistic_names
+from hespotex.prediction import seen as seen_module
 from hespotex.prediction.predictor import Predictor
-from hespotex.prediction.seen import Statistics, programmes_in, slide_programmes
+from hespotex.prediction.seen import (
+    AT_ONCE,
+    MOST_SPOTS,
+    Predictions,
+    Statistics,
+    programmes_in,
+    slide_programmes,
+)
 from hespotex.results.programmes import COLUMNS, FILE, GENES
 
 N = 200
 NAMES = [f"G{i}" for i in range(24)]
 
 
-def predicted() -> Any:
+def predicted(n: int = N) -> Any:
     """Two programmes of twelve genes each, the first three times as strong."""
-    scores = np.random.default_rng(0).normal(size=(N, 2))
+    scores = np.random.default_rng(0).normal(size=(n, 2))
     return np.repeat(scores * [3.0, 1.0], 12, axis=1) + 5
 
 
@@ -108,13 +119,72 @@ def test_none_and_why(predictor: Predictor, values: Any, reason: str) -> None:
 
 def test_words_come_from_the_statistics(predictor: Predictor) -> None:
     """A score that is one of the statistics says so."""
-    statistics = Statistics(predictor, cast(Any, None))
+    statistics = Statistics(predictor, cast(Any, None), np.arange(N))
     assert statistics.words(np.ones((5, 2))) == ["", ""]
-    from hespotex.histology.names import statistic_names
-
     statistics.names = statistic_names([150.0])
     statistics.values = np.random.default_rng(1).normal(size=(N, len(statistics.names)))
     statistics.alike = np.eye(len(statistics.names))
     column = list(statistics.names["statistic"]).index("nuclei_density")
     words = statistics.words(-statistics.values[:, [column]])
     assert words == ["few nuclei (r = 1.00)"]
+
+
+class TestALargeSlide:
+    """Of more spots than programmes are found on."""
+
+    strength = np.r_[np.linspace(1.2, 0.9, 12), np.linspace(1.2, 0.9, 12)]  # no two genes alike
+    values = (predicted(3 * MOST_SPOTS + 7) * strength).astype(np.float32)
+
+    def test_its_programmes_are_those_of_the_spots_looked_at(self, predictor: Predictor) -> None:
+        spots = Predictions(self.values, predictor.gene_spread).spots
+        assert len(spots) == len(set(spots)) == MOST_SPOTS
+        part = slide_programmes(predictor, cast(Any, None), self.values[spots])
+        whole = slide_programmes(predictor, cast(Any, None), self.values)
+        assert (whole.titles, whole.sentences) == (part.titles, part.sentences)
+        for k, gene in enumerate((0, 12)):
+            r = np.corrcoef(whole.scores[spots, k], part.scores[:, k])[0, 1]
+            assert r == pytest.approx(1, abs=1e-4)
+            of_all = np.corrcoef(whole.scores[:, k], self.values[:, gene])[0, 1]
+            assert of_all == pytest.approx(1, abs=1e-3)
+        np.testing.assert_allclose(whole.scores.std(axis=0), 1, rtol=1e-5)
+
+    @pytest.mark.parametrize("n", [AT_ONCE, AT_ONCE + 1, 3 * MOST_SPOTS + 7])
+    def test_scores_and_shares_are_of_all_spots(self, predictor: Predictor, n: int) -> None:
+        predictions = Predictions(self.values[:n], predictor.gene_spread * 2)
+        weights = np.random.default_rng(1).normal(size=(24, 3))
+        exact = self.values[:n].astype(np.float64)
+        centred = (exact - exact.mean(axis=0)) / 2
+        expected = centred @ weights
+        np.testing.assert_allclose(predictions.scores(weights), expected, atol=1e-9)
+        np.testing.assert_allclose(predictions.values @ weights, expected[predictions.spots])
+        cov = centred[:, 3:9].T @ expected / n
+        share = (cov**2).sum(axis=0) / centred[:, 3:9].var(axis=0).sum()
+        np.testing.assert_allclose(predictions.shares(expected, range(3, 9)), share)
+
+    def test_those_of_the_sweep(
+        self, predictor: Predictor, explained: Callable[[str], None]
+    ) -> None:
+        explained("ridge")
+        seen = slide_programmes(predictor, cast(Any, None), self.values)
+        assert np.corrcoef(seen.scores[:, 0], -self.values[:, 12])[0, 1] == pytest.approx(1)
+        assert seen.sentences[0][-1] == "On this slide: 10% of the predictions' variance."
+
+    def test_words_are_of_the_same_spots(
+        self, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        names = list(statistic_names([150.0])["statistic"])
+        rows = np.random.default_rng(1).normal(size=(len(self.values), len(names)))
+        rows[:, names.index("nuclei_density")] = self.values[:, 0]
+        monkeypatch.setattr(seen_module, "embed_section", lambda *_: rows)
+        predictor.encoder = HistologyEncoder("histology", [150.0])
+        seen = slide_programmes(predictor, cast(Any, None), self.values)
+        assert seen.sentences[0][-1] == "High where there are: many nuclei (r = 1.00)."
+        assert seen.because["G0"].startswith("many nuclei (r = 1.00); programme 1 (100%")
+
+    def test_no_copy_of_it_is_made(self, predictor: Predictor) -> None:
+        values = np.tile(self.values, (10, 1))
+        tracemalloc.start()
+        slide_programmes(predictor, cast(Any, None), values)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < values.nbytes
