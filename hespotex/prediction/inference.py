@@ -42,16 +42,7 @@ def predict(cfg: DictConfig) -> None:
         )
     output = Path(config["output"])
     slides = find_slides(config["slides"], config["recursive"], output)[own_share(config)]
-    if config["measured_image"] and not config["measured"]:
-        raise InputError(
-            f"measured_image={config['measured_image']} is the image of a serial section: give its"
-            " measured spots too, by measured=FILE"
-        )
-    if config["measured"] and len(slides) > 1:
-        raise InputError(
-            f"measured={config['measured']} holds spots of one slide, but slides={config['slides']}"
-            f" are {len(slides)}; predict each with its own measured=FILE"
-        )
+    _check_measured(config, len(slides))
     _check_regions(config, len(slides))
     write = SlideWriter(config, Predictor(config))
     failures = Failures("slide", output)
@@ -65,6 +56,20 @@ def predict(cfg: DictConfig) -> None:
     write_index(output)
     guide_slides(output, config["checkpoint"])
     failures.check()
+
+
+def _check_measured(config: Config, n_slides: int) -> None:
+    """Refuse the measured spots of one slide for several, and a serial section without any."""
+    if config["measured_image"] and not config["measured"]:
+        raise InputError(
+            f"measured_image={config['measured_image']} is the image of a serial section: give its"
+            " measured spots too, by measured=FILE"
+        )
+    if config["measured"] and n_slides > 1:
+        raise InputError(
+            f"measured={config['measured']} holds spots of one slide, but slides={config['slides']}"
+            f" are {n_slides}; predict each with its own measured=FILE"
+        )
 
 
 def _check_regions(config: Config, n_slides: int) -> None:

@@ -175,10 +175,40 @@ class SlideWriter:
         side = ImageSide(self.config, predictor, section)
         if self.config["check_mpp"]:
             check_by_nuclei(side.tissue, predictor.about.get("nuclear_size_um"), predictor.store)
+        mean, spread = self._mean_and_spread(section, side)
+        spots = self._told_of_spots(section, trust)
+        seen = self._seen(section, mean)
+        informed: Informed | None = None
+        if self.config["measured"]:
+            informed = with_measured(self.config, predictor, section, side, mean)
+            mean = torch.from_numpy(informed.expression)
+            spots["informed"] = informed.informed
+        provenance = predictor.provenance | side.facts()
+        table = slide_table(section, predictor.genes, mean.numpy(), provenance, spread, spots)
+        if informed:
+            _add_measured(table, informed)
+        self._tell_of_genes(table)
+        if seen:
+            add_programmes(table, seen)
+        return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
+
+    def _mean_and_spread(
+        self, section: Section, side: ImageSide
+    ) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
+        """By the image, (n_spots, n_genes) each; the spread over the folds where they are asked
+        for, else over the checkpoints, of which there may be one.
+        """
         batches = side.batches(section)
-        mean, spread = predictor.ensemble.with_spread(batches)[section.section_id]
-        if predictor.folds:
-            spread = predictor.folds(batches)[section.section_id]
+        mean, spread = self.predictor.ensemble.with_spread(batches)[section.section_id]
+        if self.predictor.folds:
+            spread = self.predictor.folds(batches)[section.section_id]
+        return mean, None if spread is None else spread.numpy()
+
+    def _told_of_spots(self, section: Section, trust: Trust) -> dict[str, NDArray[np.float32]]:
+        """The nuclei of each spot, and how strange it looks, as far as the model tells, (n_spots,)
+        each.
+        """
+        predictor = self.predictor
         spots: dict[str, NDArray[np.float32]] = {}
         if predictor.nuclei:
             spots["nuclei"] = count_nuclei(section, predictor.nuclei, predictor.store)[:, 0]
@@ -188,32 +218,28 @@ class SlideWriter:
         if strange is not None:
             spots["strangeness"] = strange
             trust.look_at(section.section_id, strange)
-        seen = self._seen(section, mean)
-        informed: Informed | None = None
-        if self.config["measured"]:
-            informed = with_measured(self.config, predictor, section, side, mean)
-            mean = torch.from_numpy(informed.expression)
-            spots["informed"] = informed.informed
-        spreads = None if spread is None else spread.numpy()
-        provenance = predictor.provenance | side.facts()
-        table = slide_table(section, predictor.genes, mean.numpy(), provenance, spreads, spots)
-        if informed:
-            table.layers[STANDARD_ERROR] = informed.error
-            about = {"measured": as_text(informed.facts), "given": informed.facts["in_words"]}
-            table.uns["hespotex"] = table.uns["hespotex"] | about
+        return spots
+
+    def _tell_of_genes(self, table: ad.AnnData) -> None:
+        """How the genes were picked, and what each has earned on left-out sections."""
+        predictor = self.predictor
         if predictor.folds:
             table.var["fold_std_folds"] = predictor.folds.n_folds.numpy()
         table.var["panel"] = pd.Categorical([panel_rule(predictor.about["config"])] * table.n_vars)
         table.var = table.var.join(predictor.evidence)
-        if seen:
-            add_programmes(table, seen)
-        return table[:, self.genes].copy() if len(self.genes) < table.n_vars else table
 
     def _seen(self, section: Section, predicted: torch.Tensor) -> SlideProgrammes | None:
         """What the model saw, by the image alone; None where it is not asked for."""
         if not self.config["programmes"]:
             return None
         return slide_programmes(self.predictor, section, predicted.numpy())
+
+
+def _add_measured(table: ad.AnnData, informed: Informed) -> None:
+    """The standard error, and what was given."""
+    table.layers[STANDARD_ERROR] = informed.error
+    about = {"measured": as_text(informed.facts), "given": informed.facts["in_words"]}
+    table.uns["hespotex"] = table.uns["hespotex"] | about
 
 
 def _facts(section: Section, tissue: Tissue, trust: Trust) -> dict[str, Any]:

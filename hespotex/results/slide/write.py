@@ -64,11 +64,7 @@ def write_slide(
     if qupath:
         told = genes or first_genes(table, asked or [])
         write_spots(table, told, folder / f"{slide}_spots.geojson", origin)
-    # of an earlier call, with regions
-    (folder / f"{slide}{REGIONS}").unlink(missing_ok=True)
-    if regions:
-        means = region_table(table, regions, section.section_id)
-        write_regions(means, folder / f"{slide}{REGIONS}")
+    _write_regions(table, section.section_id, regions, folder / f"{slide}{REGIONS}")
     if viewer_mb:
         page = folder / f"{slide}.html"
         tiles = _tiles(section, tissue, folder / f"{slide}{FOLDER}", zoom_mb)
@@ -76,6 +72,12 @@ def write_slide(
     if spatialdata:
         write_spatialdata(table, folder / f"{slide}.zarr")
     write_h5ad(table, folder / f"{slide}.h5ad")
+
+
+def _write_regions(table: ad.AnnData, slide: str, regions: Sequence[Region], path: Path) -> None:
+    path.unlink(missing_ok=True)  # of an earlier call, with regions
+    if regions:
+        write_regions(region_table(table, regions, slide), path)
 
 
 def _tiles(

@@ -62,20 +62,15 @@ def read_slide(
     Raises:
         InputError: no tissue, or positions outside the image.
     """
-    image = open_image(path)
+    size = open_image(path).size
     if positions:
-        names, frame = _frame_of(positions, check_frame)
-        pos = frame.pos
-        check_positions(path.stem, pos)
-        if check_frame and len(pos) >= FEW and not frame.settled():
-            check_on_tissue(frame, tissue.mask, tissue.scale, image.size)
+        names, pos = _given(path, positions, tissue, size, check_frame)
     else:
-        names, pos = lay_grid(grid, image.size, pitch_um / mpp)
-        names, pos = _on_tissue(
-            path, names, pos, tissue.fraction(pos, pitch_um / mpp) >= min_tissue, min_tissue
-        )
+        names, pos = lay_grid(grid, size, pitch_um / mpp)
+        keep = tissue.fraction(pos, pitch_um / mpp) >= min_tissue
+        names, pos = _on_tissue(path, names, pos, keep, min_tissue)
     section = _section(path, (mpp, mpp_source), names, pos, pitch_um, spot_diameter_um)
-    check_spots(section, *image.size)
+    check_spots(section, *size)
     if trained_um is not None:
         _say_pitch(section, trained_um, at_positions=positions is not None)
     section.adata.obs["tissue_fraction"] = tissue.fraction(pos, pitch_um / mpp)
@@ -183,6 +178,19 @@ def _frame_of(path: Path, check_frame: bool) -> tuple[list[str], Frame]:
     pos = np.stack([numbers_of(table, name, str(path)) for name in pair], axis=1)
     names = _names(table, path)
     return names, Frame(path.name, pos, pd.DataFrame(index=names), {}, OVERRIDE)
+
+
+def _given(
+    path: Path, positions: Path, tissue: Tissue, size: tuple[int, int], check_frame: bool
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Names and centres (n_spots, 2) px of the positions of a file, refused where they miss the
+    tissue.
+    """
+    names, frame = _frame_of(positions, check_frame)
+    check_positions(path.stem, frame.pos)
+    if check_frame and len(frame.pos) >= FEW and not frame.settled():
+        check_on_tissue(frame, tissue.mask, tissue.scale, size)
+    return names, frame.pos
 
 
 def _table(path: Path) -> pd.DataFrame:
