@@ -88,19 +88,23 @@ def build_sections(config: Config) -> Sections:
     """The sections of the data set; numbers of the config that are out of bounds are refused.
 
     Those that this process built last, where all that makes them is the same: jobs of a sweep
-    follow one another, and each would read the whole data set.
+    follow one another, and each would read the whole data set. Where the reader does not tell what
+    makes them, no other job gets them.
     """
     check_numbers(config)
     data = config["data"]
     rules = build(data["genes"]), data["min_counts"], data["keep_gib"]
     sections = Sections(build(data["reader"]), *rules, SectionStore(config["store"]["root"]))
     origins = sections.origins()
-    settings = [data["reader"], data["genes"], *rules[1:], str(config["store"]["root"])]
-    key = None if origins is None else digest([settings, origins])
-    if key is None or key not in LAST:
+    if origins is None:
         LAST.clear()
-        LAST[key or ""] = sections
-    return LAST[key or ""]
+        return sections
+    settings = [data["reader"], data["genes"], *rules[1:], str(config["store"]["root"])]
+    key = digest([settings, origins])
+    if key not in LAST:
+        LAST.clear()
+        LAST[key] = sections
+    return LAST[key]
 
 
 def build_recipe(config: Config) -> Recipe:

@@ -104,9 +104,9 @@ def _rows(entry: Entry) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def _write(path: Path, table: ad.AnnData, zarr_format: Format) -> None:
-    ad.settings.allow_write_nullable_strings = False  # as older readers know them
     group: Any = zarr.open_group(path, mode="w", zarr_format=zarr_format)
-    ad.io.write_elem(group, "/", table)
+    with ad.settings.override(allow_write_nullable_strings=False):  # as older readers know them
+        ad.io.write_elem(group, "/", table)
     group.attrs.update(
         {"spatialdata-encoding-type": "ngff:regions_table", **table.uns[ATTRS]}
         | {"version": VERSIONS[zarr_format]}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import compose_config
 
-from hespotex.records.build import build_sections, resolved
+from hespotex.records.build import LAST, build_sections, resolved
 from hespotex.sections.readers.hest.folder import HestReader
 from hespotex.sections.sections import Sections
 
@@ -35,6 +35,7 @@ def test_a_reader_that_does_not_tell_is_asked_again(
 ) -> None:
     monkeypatch.delattr(HestReader, "made_from")
     assert sections_of(small_demo, tmp_path) is not sections_of(small_demo, tmp_path)
+    assert not LAST, "nobody else would get them"
 
 
 def test_a_file_that_is_not_there_is_said_where_it_is_read(broken: Path, tmp_path: Path) -> None:

@@ -82,6 +82,13 @@ def test_a_table_is_tied_to_the_same_element(
     assert sorted(root["tables"].group_keys()) == ["counts", "predicted_strict"]
 
 
+def test_settings_of_anndata_stay(tmp_path: Path) -> None:
+    entry = write_object(tmp_path / "S.zarr", 3)
+    with ad.settings.override(allow_write_nullable_strings=True):
+        add_table(entry, predictions(), "mine")
+        assert ad.settings.allow_write_nullable_strings
+
+
 def test_what_is_there_stays_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
     entry = write_object(tmp_path / "S.zarr", 3)
     path = add_table(entry, predictions(), "mine")

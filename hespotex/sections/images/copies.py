@@ -17,18 +17,26 @@ log = logging.getLogger(__name__)
 TILE = 512  # px
 
 
-def copy_of(source: Path, target: Path, levels: Sequence[Any]) -> Path:
-    """The copy of an image, made where it is missing.
+def place_of(source: Path, target: Path) -> Path:
+    """Where the copy of an image lies, or will lie.
 
     Args:
         source: folder of the original's chunks; the copy's name holds a hash of their names, sizes
           and times, so that another image never passes for it.
         target: path of the copy, without that hash and ending.
+    """
+    return target.with_name(f"{safe_name(target.name)}-{_fingerprint(source)}.tif")
+
+
+def copy_of(source: Path, target: Path, levels: Sequence[Any]) -> Path:
+    """The copy of an image, made where it is missing.
+
+    Args:
+        source, target: see `place_of`.
         levels: its pyramid, arrays (c, y, x) of RGB in 8 bits, full resolution first; parts are
           computed when they are asked for.
     """
-    name = f"{safe_name(target.name)}-{_fingerprint(source)}.tif"
-    path = target.with_name(name)
+    path = place_of(source, target)
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.files import safe_name
 from hespotex.sections.ids import by_id, check_unique, name_of, plain_id
 from hespotex.sections.images import image_facts
-from hespotex.sections.images.copies import copy_of
+from hespotex.sections.images.copies import copy_of, place_of
 from hespotex.sections.names.genes import Genes, genes_of_table
 from hespotex.sections.readers.checks.counts import raw_counts
 from hespotex.sections.readers.checks.frame import OVERRIDE, Frame
@@ -131,10 +131,14 @@ class SpatialDataReader:
         return genes_of_table(_rows(self._entries[section_id]).var)
 
     def made_from(self, section_id: str) -> Origin:
-        """What a section is made from: all files of its table and element, and the image."""
+        """What a section is made from: all files of its table and element, and the image, whose
+        copy is there only once the section was read.
+        """
         entry = self._entries[section_id]
         element = self._image_name(section_id, entry)
-        image = self._image_file(section_id, entry, element)
+        image = self._configured(section_id, entry, element) or place_of(
+            *self._copy_places(section_id, entry, str(element))
+        )
         parts = [entry.path / kind / entry.region for kind in ELEMENTS]
         files = [path for part in parts for path in part.rglob("*")]
         files += (entry.path / "tables" / entry.table).rglob("*")
@@ -157,7 +161,9 @@ class SpatialDataReader:
         check_counts(section_id, counts, barcodes)
         element = self._image_name(section_id, entry)
         rows, pos = _places(section_id, entry, table, element)
-        image = self._image_file(section_id, entry, element)
+        image = self._configured(section_id, entry, element) or self._copied(
+            section_id, entry, str(element)
+        )
         size, embedded = image_facts(image)
         choices = [
             (self.mpp, "data.reader.mpp"),
@@ -200,23 +206,37 @@ class SpatialDataReader:
             )
         return max(full, key=lambda name: (full[name].size, name), default=None)
 
-    def _image_file(self, section_id: str, entry: Entry, element: str | None) -> Path:
-        """The file that is configured, or a copy of the element."""
+    def _configured(self, section_id: str, entry: Entry, element: str | None) -> Path | None:
+        """The file that is configured; None where a copy of the element takes its place.
+
+        Raises:
+            InputError: neither a file nor an element, or a file of another size than the element.
+        """
         file = configured_image(section_id, self.images, self._entries)
-        if element is None or file:
-            if file is None:
-                raise InputError(f"{section_id}: no image; set {KEY}")
+        if file is None and element is None:
+            raise InputError(f"{section_id}: no image; set {KEY}")
+        if file:
             self._check_size(section_id, entry, element, file)
-            return file
+        return file
+
+    def _copied(self, section_id: str, entry: Entry, element: str) -> Path:
+        """The copy of the element, made where it is missing.
+
+        Raises:
+            InputError: the element is no picture in colours.
+        """
         levels = levels_of(read_object(entry.path).images[element])
         if not all(map(is_rgb, levels)):
             raise InputError(
                 f"{section_id}: image {element!r} of {entry.path}: expected RGB of 8 bits, found"
                 f" {levels[0].shape} of {levels[0].dtype}; set {KEY}, or data.reader.image"
             )
-        folder = entry.path / "images" / element
+        return copy_of(*self._copy_places(section_id, entry, element), levels)
+
+    def _copy_places(self, section_id: str, entry: Entry, element: str) -> tuple[Path, Path]:
+        """Of an element: its folder, and where its copy lies; see `place_of`."""
         target = self.copies / safe_name(section_id) / f"image-{element}"
-        return copy_of(folder, target, levels)
+        return entry.path / "images" / element, target
 
     def _check_size(self, section_id: str, entry: Entry, element: str | None, file: Path) -> None:
         """Refuse a file of other px than the element in whose px the spots are."""

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anndata as ad
@@ -18,7 +19,10 @@ from conftest import Run
 from hespotex.common.errors import InputError
 from hespotex.sections.images import open_image
 from hespotex.sections.layouts import layout_of
+from hespotex.sections.readers import spatialdata as spatialdata_reader
 from hespotex.sections.readers.spatialdata import SpatialDataReader
+from hespotex.sections.sections import Sections
+from hespotex.sections.stored import SectionStore
 from hespotex.testing import check_reader
 from hespotex.write_back import write_back
 
@@ -272,6 +276,45 @@ def test_every_file_counts(tmp_path: Path) -> None:
     table = next(path for path in origin.files if "X" in path.parts)
     table.write_bytes(table.read_bytes())
     assert reader.made_from("S").identity() != before
+
+
+def test_what_it_is_made_from_is_told_without_a_copy(tmp_path: Path) -> None:
+    """It names the file that reading makes."""
+    write(tmp_path / "S.zarr")
+    reader = reader_of(tmp_path)
+    origin = reader.made_from("S")
+    assert not (tmp_path / "copies").exists()
+    assert origin.files[-1] == reader.read("S").pixels
+
+
+class Pixels(np.ndarray[Any, np.dtype[np.uint8]]):
+    """An image element (c, y, x), as far as the reader asks it."""
+
+    def transpose(self, *axes: Any) -> Any:
+        """They are in this order already."""
+        return self
+
+
+def test_the_same_of_a_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package; what is made from an image that is not copied yet is not known."""
+    for name in ("tables/table/X", "shapes/spots/places", "images/he/zarr.json", "images/he/0"):
+        path = tmp_path / "S.zarr" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    table = ad.AnnData(np.ones((2, 1), dtype=np.float32))
+    table.uns["spatialdata_attrs"] = {"region": "spots", "region_key": "region"}
+    picture_of_it = np.zeros((3, HEIGHT, WIDTH), dtype=np.uint8).view(Pixels)
+    content = SimpleNamespace(tables={"table": table}, images={"he": picture_of_it})
+    monkeypatch.setattr(spatialdata_reader, "read_object", lambda _: content)
+    reader = reader_of(tmp_path, image="he")
+    sections = Sections(reader, store=SectionStore(tmp_path / "store"))
+    origin = reader.made_from("S")
+    assert not (tmp_path / "copies").exists() and sections.origins() is None
+    image = reader._copied("S", reader.entry("S"), "he")
+    assert origin.files[-1] == image and open_image(image).size == (WIDTH, HEIGHT)
+    assert reader.made_from("S") == origin and sections.origins() is not None
+    (tmp_path / "S.zarr" / "images" / "he" / "0").write_text("another image")
+    assert reader.made_from("S").files[-1] != image
 
 
 def test_predictions_go_back_into_the_object(train: Run, tmp_path: Path) -> None:
