@@ -63,6 +63,14 @@ def test_fewer_programmes_and_genes() -> None:
     assert prior.of_programmes(5).noise.tolist() == [0, 1, 2, 2, 2, 3, 4, 5, 6, 7]
 
 
+def test_sections_may_come_one_at_a_time() -> None:
+    sections = [simulate(seed, 1.0).spots(np.arange(60)) for seed in (20, 21)]
+    one, other = (learn(given, np.ones(40), SETTINGS) for given in (sections, iter(sections)))
+    np.testing.assert_array_equal(one.squares, other.squares)
+    np.testing.assert_array_equal(one.noise, other.noise)
+    assert one.n_spots == other.n_spots == 60
+
+
 @pytest.mark.parametrize("m", [1, 2])
 def test_one_or_two_spots_do(m: int) -> None:
     section = simulate(34, 1.0)
