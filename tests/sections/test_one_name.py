@@ -1,5 +1,6 @@
 """Genes that sections name differently: one name for a gene, and never one name for two genes."""
 
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from scipy import sparse
 from hespotex.common.errors import InputError
 from hespotex.genes.panel import HighlyVariableGenes
 from hespotex.sections.gene_names import GeneNames, called_as
-from hespotex.sections.names.genes import Genes
+from hespotex.sections.names.genes import Genes, genes_of
 from hespotex.sections.names.hgnc import hgnc
 from hespotex.sections.names.one_name import common_names
 from hespotex.sections.readers.h5ad import H5adReader
@@ -146,6 +147,25 @@ def test_where_a_file_speaks_the_table_is_silent() -> None:
 def test_names_of_a_model_come_first() -> None:
     sections = {"A": plain("SEPTIN4"), "B": plain("SEPTIN4")}
     assert renamed(sections, ["SEPT4"]) == {i: {"SEPTIN4": "SEPT4"} for i in "AB"}
+
+
+def test_many_different_lists_are_cheap() -> None:
+    """Each more list costs its numbers, not texts and tables of its own."""
+    known = [(symbol, ensembl) for symbol, ensembl in hgnc().ids.items() if ensembl][:2000]
+    sections = {
+        f"S{number:02d}": genes_of(
+            [pair[number % 2] for pair in known[number:]], [pair[1] for pair in known[number:]]
+        )
+        for number in range(30)
+    }
+    assert sections["S00"].names[4] is sections["S02"].names[2]
+    tracemalloc.start()
+    changes = common_names(sections)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sorted(changes) == [f"S{number:02d}" for number in range(1, 30, 2)]
+    assert all(changes["S01"][ensembl] == symbol for symbol, ensembl in known[1:])
+    assert peak < 8e6  # bytes; 22e6 with a table for each gene of each list
 
 
 def h5ad(path: Path, names: Sequence[str], ids: Sequence[str] | None, seed: int) -> None:

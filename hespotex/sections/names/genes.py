@@ -1,6 +1,7 @@
 """The genes of a section as a file has them, without the counts."""
 
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,8 +24,9 @@ class Genes:
     ids: tuple[str, ...]
 
     def called(self, names: Iterable[str]) -> "Genes":
-        """The same genes under other names."""
-        return replace(self, names=tuple(names))
+        """The same genes under other names; this object where these are the names that it has."""
+        new = tuple(names)
+        return self if new == self.names else replace(self, names=new)
 
     def id_of_name(self) -> dict[str, str]:
         """The one Ensembl id of each name; "" where there is none, or where there are several."""
@@ -36,8 +38,11 @@ class Genes:
 
 
 def genes_of(names: Iterable[str], ids: Iterable[object] | None = None) -> Genes:
-    """Names and the ids beside them; what is no Ensembl id counts as none."""
-    gene_names = tuple(str(name) for name in names)
+    """Names and the ids beside them; what is no Ensembl id counts as none.
+
+    A name is one text in memory, however many files hold it.
+    """
+    gene_names = tuple(sys.intern(str(name)) for name in names)
     gene_ids = [""] * len(gene_names) if ids is None else [ensembl_id(value) for value in ids]
     return Genes(gene_names, tuple(gene_ids))
 

@@ -9,8 +9,10 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hespotex.common.errors import InputError
 from hespotex.sections.names.genes import Genes
@@ -19,6 +21,8 @@ from hespotex.sections.naming import ENSEMBL, species
 
 log = logging.getLogger(__name__)
 Names = dict[str, str]
+Numbers = NDArray[np.int32]
+Pair = tuple[str, str]  # a name, and the Ensembl id that a list gives it, or ""
 # names with an id that HGNC knows, of which this share has another one in HGNC: not of these names
 ENOUGH = 50
 WRONG = 0.5
@@ -26,20 +30,23 @@ WRONG = 0.5
 
 @dataclass(frozen=True)
 class Listing:
-    """A list of genes, `{name: Ensembl id or ""}`, and the sections that have exactly it."""
+    """A list of genes, as numbers of pairs, and how many sections have exactly it."""
 
-    genes: Names
+    held: Numbers
     sections: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Family:
-    """Names that may be of one gene, and those of them that each listing, given by its number, has,
-    where it has some.
+    """Names that may be of one gene.
+
+    `pairs`: these names with the ids that lists give them; `together`: those of them that stand
+    side by side in some list.
     """
 
     names: tuple[str, ...]
-    held: list[tuple[int, Names]] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    together: set[tuple[Pair, ...]] = field(default_factory=set)
 
 
 def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -> dict[str, Names]:
@@ -52,20 +59,16 @@ def common_names(sections: Mapping[str, Genes], reference: Sequence[str] = ()) -
         sections: their genes.
         reference: names that come before all others, such as those of a model's genes.
     """
-    names = _Naming(_listings(sections), reference)
-    changed: list[Names] = [{} for _ in names.listings]
-    joined: list[str] = []
+    names = _Naming(*_listings(sections), reference)
+    called: dict[Pair, str] = {}
     n_apart = 0
     for family in names.families():
-        changes = names.one_for_all(family) or names.by_id(family)
+        changes = names.one_for_all(family)
+        changes = names.by_id(family) if changes is None else changes
         n_apart += changes is None
-        for (number, _), change in zip(family.held, changes or [], strict=False):
-            changed[number].update(change)
-            joined += [f"{new} for {old}" for old, new in change.items()]
-    _say(sorted(set(joined)), n_apart)
-    # sections of one listing share what is to be renamed
-    pairs = zip(names.listings, changed, strict=True)
-    changes_by_id = {i: change for listing, change in pairs if change for i in listing.sections}
+        called.update(changes or {})
+    _say(sorted({f"{new} for {old}" for (old, _), new in called.items()}), n_apart)
+    changes_by_id = dict(names.changed(called))
     return dict(sorted(changes_by_id.items()))
 
 
@@ -92,26 +95,36 @@ def check_ids(section_id: str, genes: Genes) -> None:
         )
 
 
-def _listings(sections: Mapping[str, Genes]) -> list[Listing]:
-    """The different lists of genes; most sections of one reference share theirs."""
+def _listings(sections: Mapping[str, Genes]) -> tuple[list[Pair], list[Listing]]:
+    """The different pairs of name and id, and the different lists of genes; most sections of one
+    reference share theirs.
+    """
     same: defaultdict[Genes, list[str]] = defaultdict(list)
     for section_id in sorted(sections):
         same[sections[section_id]].append(section_id)
-    return [Listing(genes.id_of_name(), tuple(ids)) for genes, ids in same.items()]
+    number: defaultdict[Pair, int] = defaultdict(count().__next__)
+    listings = []
+    for genes, ids in same.items():
+        numbers = (number[pair] for pair in genes.id_of_name().items())
+        listings.append(Listing(np.fromiter(numbers, np.int32), tuple(ids)))
+    return list(number), listings
 
 
 class _Naming:
     """Which names are of one gene, and what it is to be called."""
 
-    def __init__(self, listings: Sequence[Listing], reference: Sequence[str]) -> None:
+    def __init__(
+        self, pairs: Sequence[Pair], listings: Sequence[Listing], reference: Sequence[str]
+    ) -> None:
+        self.pairs = pairs
         self.listings = listings
         self.reference = dict.fromkeys(reference, "")
+        self.votes = dict(zip(pairs, self._sections_with().tolist(), strict=True))
         self.often: Counter[str] = Counter()
         self.genes: defaultdict[str, set[str]] = defaultdict(set)
-        for listing in listings:
-            self.often.update(dict.fromkeys(listing.genes, len(listing.sections)))
-            for name, ensembl in listing.genes.items():
-                self.genes[name] |= {ensembl} - {""}
+        for (name, ensembl), n_sections in self.votes.items():
+            self.often[name] += n_sections
+            self.genes[name] |= {ensembl} - {""}
         for name in [*self.genes, *self.reference]:
             if not self.genes[name] and (gene := hgnc().gene(name)):
                 self.genes[name] = {gene}
@@ -120,17 +133,35 @@ class _Naming:
             for gene in genes:
                 self.names[gene].add(name)
 
+    def _sections_with(self) -> Numbers:
+        """How many sections have each pair, (n_pairs,)."""
+        n_sections = np.zeros(len(self.pairs), dtype=np.int32)
+        for listing in self.listings:
+            n_sections[listing.held] += len(listing.sections)
+        return n_sections
+
     def families(self) -> list[Family]:
         """Names that are connected by genes that they mean; of two or more."""
         families = [Family(tuple(sorted(names))) for names in self._connected()]
         number = {name: i for i, family in enumerate(families) for name in family.names}
-        for place, listing in enumerate(self.listings):
-            members: defaultdict[int, Names] = defaultdict(dict)
-            for name in sorted(listing.genes.keys() & number.keys()):
-                members[number[name]][name] = listing.genes[name]
-            for i, held in members.items():
-                families[i].held.append((place, held))
+        family_of = np.array([number.get(name, -1) for name, _ in self.pairs], dtype=np.int32)
+        for place in np.flatnonzero(family_of >= 0).tolist():
+            families[family_of[place]].pairs.append(self.pairs[place])
+        for listing in self.listings:
+            for held in side_by_side(listing.held, family_of):
+                pairs = tuple(sorted(self.pairs[place] for place in held))
+                families[family_of[held[0]]].together.add(pairs)
         return families
+
+    def changed(self, called: Mapping[Pair, str]) -> Iterator[tuple[str, Names]]:
+        """Sections, and what is to be renamed in them; those of one listing share it."""
+        new = [called.get(pair) for pair in self.pairs]
+        changes = np.array([name is not None for name in new], dtype=bool)
+        for listing in self.listings:
+            held = listing.held[changes[listing.held]].tolist()
+            change = {self.pairs[place][0]: str(new[place]) for place in held}
+            if change:
+                yield from ((section_id, change) for section_id in listing.sections)
 
     def _connected(self) -> Iterator[set[str]]:
         visited: set[str] = set()
@@ -145,33 +176,29 @@ class _Naming:
                 new = {one for name in family for one in self.genes[name]} - visited
             yield family
 
-    def one_for_all(self, family: Family) -> list[Names] | None:
+    def one_for_all(self, family: Family) -> dict[Pair, str] | None:
         """All names of the family become one; None where a section tells two of them apart."""
-        preferred = {name: "" for name in family.names if name in self.reference}
-        if any(_apart(names) for names in [preferred, *(names for _, names in family.held)]):
+        preferred = [(name, "") for name in family.names if name in self.reference]
+        if any(_apart(pairs) for pairs in [preferred, *family.together]):
             return None
         best = self.best(family.names, self.often)
-        return [{name: best for name in names if name != best} for _, names in family.held]
+        return {pair: best for pair in family.pairs if pair[0] != best}
 
-    def by_id(self, family: Family) -> list[Names] | None:
+    def by_id(self, family: Family) -> dict[Pair, str] | None:
         """Names with an Ensembl id become the name of that id; None where two genes of a section
         would then have one name.
         """
-        called = self._name_ids(family)
-        changes = []
-        for _, ids in family.held:
-            new = {name: called.get(ensembl, name) for name, ensembl in ids.items()}
-            if _share_a_name(ids, new):
-                return None
-            changes.append({name: best for name, best in new.items() if best != name})
-        return changes
+        name_of = self._name_ids(family)
+        called = {pair: name_of.get(pair[1], pair[0]) for pair in family.pairs}
+        if any(_share_a_name(pairs, called) for pairs in family.together):
+            return None
+        return {pair: best for pair, best in called.items() if best != pair[0]}
 
     def _name_ids(self, family: Family) -> Names:
         """A name for each Ensembl id, each name once; the id itself where others have its names."""
         votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for place, ids in family.held:
-            for name, ensembl in ids.items():
-                votes[ensembl][name] += len(self.listings[place].sections)
+        for name, ensembl in family.pairs:
+            votes[ensembl][name] = self.votes[name, ensembl]
         votes.pop("", None)
         called: Names = {}
         for ensembl in sorted(votes, key=lambda i: (-max(votes[i].values()), i)):
@@ -193,17 +220,35 @@ class _Naming:
         )
 
 
-def _apart(ids: Names) -> bool:
+def side_by_side(held: Numbers, family_of: Numbers) -> list[list[int]]:
+    """Those pairs of a list that share their family with another one, family by family.
+
+    Args:
+        held: numbers of pairs, each once.
+        family_of: number of the family of each pair, (n_pairs,); -1 for none.
+    """
+    pairs = held[family_of[held] >= 0]
+    pairs = pairs[np.argsort(family_of[pairs], kind="stable")]
+    families = family_of[pairs]
+    starts = np.flatnonzero(np.diff(families, prepend=-1))
+    sizes = np.diff(starts, append=len(pairs))
+    several = sizes > 1
+    places = zip(starts[several].tolist(), sizes[several].tolist(), strict=True)
+    return [pairs[start : start + size].tolist() for start, size in places]
+
+
+def _apart(pairs: Sequence[Pair]) -> bool:
     """Whether these names of one list are several genes."""
-    return len(ids) > 1 and (len(set(ids.values())) > 1 or "" in ids.values())
+    ids = {ensembl for _, ensembl in pairs}
+    return len(pairs) > 1 and (len(ids) > 1 or "" in ids)
 
 
-def _share_a_name(ids: Names, called: Names) -> bool:
+def _share_a_name(pairs: Iterable[Pair], called: Mapping[Pair, str]) -> bool:
     """Whether two genes of one list are called alike."""
     first: Names = {}
-    for name, new in called.items():
-        ensembl = ids[name] or name
-        if first.setdefault(new, ensembl) != ensembl:
+    for name, ensembl in pairs:
+        gene = ensembl or name
+        if first.setdefault(called[name, ensembl], gene) != gene:
             return True
     return False
 
