@@ -3,6 +3,7 @@ one.
 """
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -35,9 +36,9 @@ def prepare_fold(sections: Sections, split: Split, recipe: Recipe) -> Fold:
           see `label_duplicates`.
         recipe: how sections become what a model is given.
     """
-    embed_sections(sections, split, recipe)
     names = gene_names(sections, section_ids(split))
-    check_names(names)
+    check_names(names)  # before hours of encoding
+    embed_sections(sections, split, recipe)
     log_overlap(names, split.train)
     panel = fit_panel(sections, split, recipe.panel)
     training = sections.of(sorted(split.train))
@@ -79,11 +80,13 @@ def training_scale(sections: Sections, split: Split, recipe: Recipe) -> Training
 
 
 def gene_names(sections: Sections, ids: Sequence[str]) -> dict[str, list[str]]:
-    """The genes that each of these sections measured, by its id; equal lists are one object."""
+    """The genes that each of these sections measured, by its id; equal lists are one object, and
+    equal names one text.
+    """
     lists: dict[tuple[str, ...], list[str]] = {}
     found: dict[str, list[str]] = {}
     for section_id in ids:
-        own = tuple(map(str, sections[section_id].adata.var_names))
+        own = tuple(sys.intern(str(name)) for name in sections[section_id].adata.var_names)
         found[section_id] = lists.setdefault(own, list(own))
     return found
 

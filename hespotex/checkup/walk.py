@@ -1,6 +1,7 @@
 """The check-up of a data set, from the config that training would get."""
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -139,7 +140,7 @@ class Walk:
                 section, line = check(key, self.findings)
                 rows.append(line)
                 if section is not None:
-                    genes = tuple(map(str, section.adata.var_names))
+                    genes = tuple(sys.intern(str(name)) for name in section.adata.var_names)
                     names[key.section_id] = lists.setdefault(genes, genes)
                 bar.update()
         groups = len({key.group for key in keys})

@@ -5,6 +5,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +53,8 @@ def candidates(sections: Sequence[Section], measured_in: str | float) -> list[st
     if str(measured_in).strip().lower() == ALL:
         return shared_genes(sections)
     least, unit = _least(measured_in)
-    count = _groups_with if unit == "groups" else _sections_with
-    n_units, measured = count(sections)
+    units_with = _groups_with if unit == "groups" else _sections_with
+    n_units, measured = units_with(sections)
     n_needed = least if least >= 1 else max(1, math.ceil(least * n_units - 1e-9))
     genes = sorted(gene for gene, n in measured.items() if n >= n_needed)
     if not genes:
@@ -76,10 +77,16 @@ def _sections_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
 
 def _groups_with(sections: Sequence[Section]) -> tuple[int, Counter[str]]:
     """Number of groups, and of those that measured each gene."""
-    genes: dict[str, set[str]] = defaultdict(set)
+    number: defaultdict[str, int] = defaultdict(count().__next__)
+    genes: dict[str, NDArray[np.int32]] = {}
     for section in sections:
-        genes[section.key.group].update(section.adata.var_names)
-    return len(genes), Counter(gene for names in genes.values() for gene in names)
+        own = np.fromiter((number[str(gene)] for gene in section.adata.var_names), np.int32)
+        group = section.key.group
+        genes[group] = np.union1d(genes.get(group, own[:0]), own)
+    measured = np.zeros(len(number), dtype=np.int64)
+    for held in genes.values():
+        measured[held] += 1
+    return len(genes), Counter(dict(zip(number, measured.tolist(), strict=True)))
 
 
 def _least(measured_in: str | float) -> tuple[float, str]:
