@@ -186,6 +186,7 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for noise in (
         ".*torch.jit.script.*",
+        ".*ariable names are not unique.*",  # their counts are summed, and the log says so
         ".*LeafSpec.*",
         ".*does not have many workers.*",
         ".*sync_dist=True.*",

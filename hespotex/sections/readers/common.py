@@ -193,8 +193,10 @@ def rows_with_places(
         lacks: what none of them does where the two do not fit, such as "has a place in FILE".
 
     Raises:
-        InputError: none has a place.
+        InputError: none has a place, or there are no places at all.
     """
+    if not len(places):
+        raise InputError(f"{section_id}: no {kind} {lacks}: none is there; is the file whole?")
     rows = np.flatnonzero(pd.Index(names).isin(places))
     log_join(section_id, len(names), len(places), len(rows))
     if not len(rows):

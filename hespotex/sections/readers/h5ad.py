@@ -122,7 +122,7 @@ class H5adReader:
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
-        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
+        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos, section_id)
         place_on_array(table, spots.obs)
         pitch_um = self.pitch_um or pitch_px(pos) * mpp
         key = SectionKey(section_id, self._groups[section_id])

@@ -153,7 +153,7 @@ class Her2stReader:
         matrix = sparse.csr_matrix(counts.to_numpy(np.float32))
         spots = list(counts.index)
         check_counts(section_id, matrix, spots)
-        adata = make_adata(matrix, spots, [str(gene) for gene in counts.columns], pos)
+        adata = make_adata(matrix, spots, [str(gene) for gene in counts.columns], pos, section_id)
         place_on_array(adata, array)
         labels = self._label_file(section_id)
         if labels.is_file():

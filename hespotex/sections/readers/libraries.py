@@ -1,7 +1,7 @@
 """Several sections in one h5ad: `uns["spatial"]` with a key for each, and a column of `obs`."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,27 @@ def libraries_in(path: Path, column: str | None = None) -> list[Library]:
     if column is not None and column not in obs:
         columns = [str(name) for name in obs]
         raise InputError(f"{path}: no column {column!r} in obs, found {columns[:20]}; set {KEY}")
+    keys = _keys(path)
     if column is None:
-        column, names = library_column(_keys(path), obs)
+        column, names = library_column(keys, obs)
     else:
         names = _values(obs, column)
     if column is None or len(names) < 2:
         return []
+    _say_left_out(path, column, keys, names, obs)
+    return [Library(column, name) for name in names]
+
+
+def _say_left_out(
+    path: Path, column: str, keys: Sequence[str], names: Sequence[str], obs: pd.DataFrame
+) -> None:
+    """Tell of spots without a library, and of libraries without spots."""
     if blank := sum(not plain_id(value) for value in obs[column]):
         log.warning("%s: %d spots name no library in %s: left out", path, blank, column)
-    return [Library(column, name) for name in names]
+    empty = sorted(set(keys) - set(names))
+    if empty and len(empty) < len(keys):  # else the column names something else
+        message = '%s: uns["spatial"] names %s, of which obs[%r] has no spot: left out'
+        log.warning(message, path, ", ".join(empty[:8]), column)
 
 
 def library_column(libraries: Collection[str], obs: pd.DataFrame) -> tuple[str | None, list[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -234,6 +235,39 @@ def test_broken_files(tmp_path: Path, kind: str) -> None:
     write_flat(tmp_path, "A", table=make(as_adata(truth())))
     with pytest.raises(InputError, match=message):
         H5adReader(str(tmp_path), **{"mpp": MPP, **options}).read("A")
+
+
+def test_genes_that_are_named_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = as_adata(truth())
+    table.var_names = ["AAA", "BBB", "AAA", "AAA"]
+    write_flat(tmp_path, "A", table=table)
+    with caplog.at_level(logging.INFO):
+        section = H5adReader(str(tmp_path), mpp=MPP).read("A")
+    assert "A: 1 gene names stand more than once, such as AAA: their counts" in caplog.text
+    assert list(section.adata.var_names) == ["AAA", "BBB"]
+    summed = section.adata[:, "AAA"].X.toarray().ravel()
+    np.testing.assert_array_equal(summed, truth().counts[:, [0, 2, 3]].sum(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("place", "change_file", "message"),
+    [
+        ("var/_index", lambda names: names[:3], r"cannot be read as h5ad .*3 rows"),
+        ("X/indices", lambda numbers: numbers + 2, r"indices lie outside 0 to 3"),
+    ],
+)
+def test_tables_of_genes_that_are_not_of_the_counts(
+    tmp_path: Path, place: str, change_file: Callable[[Any], Any], message: str
+) -> None:
+    path = write_flat(tmp_path, "A")
+    with h5py.File(path, "r+") as file:
+        values = change_file(file[place][:])
+        facts = dict(file[place].attrs)
+        del file[place]
+        file[place] = values
+        file[place].attrs.update(facts)
+    with pytest.raises(InputError, match=f"A.h5ad.*{message}"):
+        H5adReader(str(tmp_path), mpp=MPP).read("A")
 
 
 def test_counts_in_a_layer(tmp_path: Path) -> None:

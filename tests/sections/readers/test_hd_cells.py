@@ -143,7 +143,14 @@ def torn(outs: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no outlines": (no_outlines, r"no cell_segmentations.geojson .*data.reader.unit=bins"),
+    "no outlines": (
+        no_outlines,
+        r"neither cell_segmentations.geojson .* nor barcode_mappings.parquet .*unit=bins",
+    ),
+    "no cells": (
+        changed(lambda c: c.update(features=[])),
+        r"no cell has a place in .*cell_segmentations.geojson: none is there; is the file whole",
+    ),
     "no matrix": (no_matrix, r"no filtered_feature_cell_matrix.h5 .*data.reader.unit=bins"),
     "torn": (torn, r"cell_segmentations.geojson: not valid JSON"),
     "no features": (changed(lambda c: c.pop("features")), r"expected a GeoJSON FeatureCollection"),

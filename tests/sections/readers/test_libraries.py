@@ -97,6 +97,14 @@ def test_spots_without_a_library(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert len(reader.read("both_L1").adata) == 31
 
 
+def test_a_library_without_spots(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = merged()
+    table.uns["spatial"]["L3"] = {"scalefactors": {}}
+    reader = H5adReader(str(write(tmp_path, table)))
+    assert [key.section_id for key in reader.section_keys()] == ["both_L1", "both_L2"]
+    assert """names L3, of which obs['library_id'] has no spot: left out""" in caplog.text
+
+
 def test_all_as_one_section(tmp_path: Path) -> None:
     table = merged()
     table.obs_names_make_unique()

@@ -156,6 +156,11 @@ def other_cells(bundle: Path) -> None:
     table.to_parquet(path)
 
 
+def empty_table(bundle: Path) -> None:
+    path = bundle / "cells.parquet"
+    pd.read_parquet(path)[:0].to_parquet(path)
+
+
 def other_columns(bundle: Path) -> None:
     path = bundle / "cells.parquet"
     pd.read_parquet(path).rename(columns={"x_centroid": "x"}).to_parquet(path)
@@ -193,11 +198,15 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "flat": (matrix("4,0,0", "4,0,0", "0,0,1"), r"H&E px of 0 um|squeezes"),
     "squeezed": (matrix("4,0,0", "0,2,0", "0,0,1"), r"squeezes"),
     "inverted": (inverted, r"alignment.*other direction|lie outside the image"),
-    "no image": (no_image, r"no image|no H&E"),
+    "no image": (no_image, r"no H&E .*_he_image.ome.tif or S1.tif.*Set data.reader.images"),
     "no cells": (no_cells, r"no cells.parquet or cells.csv"),
     "no experiment": (no_experiment, r"no Xenium bundle|experiment.xenium"),
     "zarr": (zipped_zarr_only, r"cell_feature_matrix.h5.*zarr"),
     "torn": (torn_table, r"cells.parquet: cannot be read as Parquet"),
+    "empty table": (
+        empty_table,
+        r"no cell has a place in .*cells.parquet: none is there; is the file whole",
+    ),
     "other cells": (other_cells, r"no cell with counts .* has a place in .*cells.parquet"),
     "other columns": (other_columns, r"columns missing: \['x_centroid'\]"),
     "no places": (no_places, r"positions are not numbers"),

@@ -93,7 +93,7 @@ class HestBenchmarkReader:
             (patches_mpp(patches), f"attributes of {patches}"),
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
-        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
+        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos, section_id)
         place_on_array(table, spots.obs)
         key = SectionKey(section_id, self._groups[section_id])
         return with_patches(

@@ -156,7 +156,7 @@ class HestReader:
         found_px = pitch_px(pos, *array_coordinates(spots.obs, text(meta.get("st_technology"))))
         pitch_um, diameter_um = spots_um(meta, found_px * mpp)
         check_mpp(section_id, mpp, source, found_px, pitch_um)
-        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos)
+        table = make_adata(spots.counts, spots.barcodes, spots.genes, pos, section_id)
         place_on_array(table, spots.obs)
         section = Section(
             key=self._keys[section_id],

@@ -25,6 +25,7 @@ OUTLINES = "cell_segmentations.geojson"
 MAPPING = "barcode_mappings.parquet"  # squares of 2 um, and the cell that each lies in
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv")
 SQUARES_UM = (2, 8, 16)
+BINS = "data.reader.unit=bins"
 
 
 def cells_matrix(section_id: str, folder: Path) -> Path:
@@ -67,8 +68,12 @@ def _places_in(section_id: str, folder: Path) -> tuple[Path, pd.DataFrame]:
         log.warning("%s: no %s in %s: cells lie in the middle of their squares",
                     section_id, OUTLINES, folder)  # fmt: skip
         return mapping, _middles(section_id, mapping, folder.parent)
-    path = _needed(section_id, folder, OUTLINES)
-    return path, _places(path)
+    if outlines is None:
+        raise InputError(
+            f"{section_id}: nothing tells where the cells are: neither {OUTLINES} in {folder} nor"
+            f" {MAPPING} in {folder.parent}; copy one of them, or read the bins with {BINS}"
+        )
+    return outlines, _places(outlines)
 
 
 def _middles(section_id: str, mapping: Path, outs: Path) -> pd.DataFrame:
@@ -142,6 +147,6 @@ def _needed(section_id: str, folder: Path, *names: str) -> Path:
         here = sorted(path.name for path in folder.iterdir())[:20]
         raise InputError(
             f"{section_id}: no {' or '.join(names)} in {folder}, found {here}; copy the whole"
-            " folder, or read the bins with data.reader.unit=bins"
+            f" folder, or read the bins with {BINS}"
         )
     return match

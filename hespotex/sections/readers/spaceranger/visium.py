@@ -114,7 +114,7 @@ class VisiumReader:
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         mpp, source = choose_mpp(section_id, choices, *self._ruler(outs, spots))
-        adata = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos_px)
+        adata = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos_px, section_id)
         key = SectionKey(section_id, self._groups[section_id])
         pitch_um = self.pitch_um
         diameter_um = self.spot_diameter_um

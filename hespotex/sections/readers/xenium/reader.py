@@ -15,6 +15,7 @@ from hespotex.sections.names.genes import Genes
 from hespotex.sections.readers.checks.frame import OVERRIDE, Frame
 from hespotex.sections.readers.common import chosen, existing_folder
 from hespotex.sections.readers.groups import Groups, read_groups
+from hespotex.sections.readers.pictures import KEY as IMAGES
 from hespotex.sections.readers.pictures import (
     Images,
     configured_image,
@@ -24,6 +25,7 @@ from hespotex.sections.readers.pictures import (
 )
 from hespotex.sections.readers.spaceranger.find import files_of
 from hespotex.sections.readers.spaceranger.matrix import matrix_genes
+from hespotex.sections.readers.xenium.alignment import KEY as ALIGNMENTS
 from hespotex.sections.readers.xenium.alignment import (
     Alignment,
     Alignments,
@@ -146,7 +148,7 @@ class XeniumReader:
             alignment.check(section_id, embedded)
         spots = self._spots(section_id, bundle, alignment, size)
         pitch_um = self.spot_um if self.unit == "spots" else pitch_px(spots.pos) * alignment.mpp
-        table = make_adata(spots.counts, spots.names, spots.genes, spots.pos)
+        table = make_adata(spots.counts, spots.names, spots.genes, spots.pos, section_id)
         key = SectionKey(section_id, self._groups[section_id])
         source = f"alignment {file.name}"
         section = Section(key, table, alignment.mpp, source, pitch_um, pitch_um, image)
@@ -192,7 +194,11 @@ class XeniumReader:
         return _as_spots(genes, pooled, numbers, squares)
 
     def _image(self, section_id: str, bundle: Path) -> Path:
-        """The H&E: none of the bundle's own pictures of fluorescence."""
+        """The H&E: none of the bundle's own pictures of fluorescence.
+
+        Raises:
+            InputError: there is none, or there are several.
+        """
         configured = configured_image(section_id, self.images, self._bundles)
         if configured:
             return configured
@@ -200,6 +206,12 @@ class XeniumReader:
         images = [path for path in images_in(bundle) if not path.name.startswith(MORPHOLOGY)]
         images = images or (images_in(around) if around != bundle else [])
         images = images or images_of(around.parent, section_id, self._bundles)
+        if not images:
+            raise InputError(
+                f"{section_id}: no H&E in {bundle} or beside it: expected *_he_image.ome.tif or"
+                f" {section_id}.tif; the {MORPHOLOGY} images of the bundle are fluorescence. Set"
+                f" {IMAGES}"
+            )
         he_images = [path for path in images if "he_image" in path.name.lower()]
         return one_image(section_id, he_images or images, bundle)
 
@@ -228,7 +240,7 @@ def _check_outside(
         raise InputError(
             f"{section_id}: {n_outside} of {n_all} {label} lie outside the image by the alignment"
             f" {alignment.file}: is it of this image, from H&E to Xenium? The other direction puts"
-            " cells far away, too"
+            f" cells far away, too; set {ALIGNMENTS} or {IMAGES} to those that belong together"
         )
     if n_outside:
         message = "%s: %d of %d %s lie outside the image: left out"
