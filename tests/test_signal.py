@@ -33,7 +33,8 @@ def settings(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def by_gene(folder: Path, demo: Path) -> pd.DataFrame:
     """Mean PCC over the test sections and driver of each gene, the best first."""
-    scores = pd.read_csv(folder / "per_gene.csv").groupby("gene")["pcc"].mean().reset_index()
+    columns = ["pcc", "trained_sections"]
+    scores = pd.read_csv(folder / "per_gene.csv").groupby("gene")[columns].mean().reset_index()
     return scores.merge(pd.read_csv(demo / "planted.csv"), on="gene").sort_values(
         "pcc", ascending=False
     )
@@ -52,6 +53,29 @@ def test_planted_genes_come_out_on_top_and_noise_at_zero(
     assert abs(found["none"]) < 0.12
     assert (genes["driver"].head(50) != "none").all()
     assert (genes["driver"].tail(50) == "none").mean() > 0.8
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Patients measured by Visium, a panel of a third of the genes, legacy ST and Visium."""
+    folder = tmp_path_factory.mktemp("signal") / "mixed"
+    return make_demo(folder, n_patients=4, sections_per_patient=1, spots_per_side=12, mixed=True)
+
+
+def test_planted_genes_are_found_wherever_they_were_measured(
+    train: Run, settings: list[str], mixed: Path
+) -> None:
+    """On a patient left out: also those genes that one section alone could teach."""
+    words = [f"data.reader.root={mixed}", "data.panel.measured_in=1", "model=ridge"]
+    genes = by_gene(train(*settings, *words), mixed)
+    assert sorted(genes["trained_sections"].unique()) == [1, 2, 3]
+    for _, alike in genes.groupby("trained_sections"):
+        planted = alike["driver"] != "none"
+        noise = alike.loc[~planted, "pcc"]
+        found = alike.loc[planted, "pcc"] > noise.quantile(0.95)
+        assert found.mean() > 0.6
+        assert alike.loc[planted, "pcc"].mean() > 0.25
+        assert abs(noise.mean()) < 0.12
 
 
 def test_the_gene_mean_has_no_value(train: Run, settings: list[str]) -> None:
