@@ -19,10 +19,12 @@ TRUTH = [
     ("moran_measured", "Moran's I, measured", ".3f"),
     ("mean_measured", "mean, measured", ".3f"),
 ]
-GENE = [("pcc", "mean PCC", ".3f"), ("n_sections", "sections", ".0f"), ("q", "q", ".2g")]
+GENE = [("pcc", "mean PCC", ".3f"), ("n_sections", "sections scored", ".0f"), ("q", "q", ".2g")]
 PARTLY = [
-    ("measured_sections", "measured in", ".0f"),
-    ("trained_sections", "trained on, at least", ".0f"),
+    ("measured_sections", "sections that measured it", ".0f"),
+    ("measured_groups", "groups that did", ".0f"),
+    ("trained_sections", "sections that trained it, at least", ".0f"),
+    ("trained_groups", "groups that did, at least", ".0f"),
 ]
 GAIN = [("gain", "gain over ridge", "+.3f"), ("gain_q", "q of the gain", ".2g")]
 BECAUSE = "predicted because of"
