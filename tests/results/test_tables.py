@@ -15,6 +15,7 @@ from hespotex.records.layout import PER_GENE
 from hespotex.records.record import Runs
 from hespotex.records.runs import read_genes, read_runs
 from hespotex.results.cost import cost
+from hespotex.results.html import cells
 from hespotex.results.report import COST, across, headline, notes, render, title
 from hespotex.results.tables.schema import MODELS
 from hespotex.results.tables.sweep import Tables
@@ -214,6 +215,23 @@ def test_genes_with_their_false_discovery_rate(folder: Path) -> None:
     )
     assert (genes["q"].dropna() >= genes["p"][genes["q"].notna()]).all()
     assert not genes.loc["gene_mean", "found"].any() and genes.loc["gene_mean", "q"].isna().all()
+
+
+def test_the_page_says_where_a_gene_was_measured(folder: Path) -> None:
+    """In sections and groups, and only where that differs between genes."""
+    assert "groups that did" not in cells.genes(Tables.read(folder), "strict").header
+    counts = {"measured_sections": [3, 3, 2], "measured_groups": [2, 2, 1]}
+    counts |= {"trained_sections": [2, 2, 1], "trained_groups": [1, 1, 1]}
+    for home in folder.glob("*_strict_*"):
+        table = pd.read_csv(home / PER_GENE)
+        n_sections = len(table) // len(GENES)
+        more = {name: values * n_sections for name, values in counts.items()}
+        table.assign(**more).to_csv(home / PER_GENE, index=False)
+    page = cells.genes(Tables.read(folder), "strict")
+    rows = {row[0]: dict(zip(page.header, row, strict=True)) for row in page.rows}
+    assert rows["G3"]["sections that measured it"] == "2"
+    assert rows["G3"]["sections that trained it, at least"] == "1"
+    assert (rows["G1"]["groups that did"], rows["G3"]["groups that did"]) == ("2", "1")
 
 
 def test_several_encoders_are_not_mixed(folder: Path) -> None:
