@@ -209,6 +209,8 @@ def test_genes_with_their_false_discovery_rate(folder: Path) -> None:
     genes: Any = Tables.read(folder).genes.set_index(["model", "gene"])
     assert genes.loc[("strict", "G1"), "pcc"] == pytest.approx(0.5)
     assert genes.loc[("strict", "G3"), "n_sections"] == 2
+    assert genes.loc[("strict", "G3"), "n_groups"] == 1
+    assert genes.loc[("strict", "G1"), "n_groups"] == 2
     assert genes.loc[("strict", "G1"), "gain"] == pytest.approx(0.1)
     assert genes.loc[("strict", "G1"), "p"] == pytest.approx(
         genes.loc[("strict", "G2"), "p"], abs=0.05

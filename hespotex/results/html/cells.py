@@ -25,6 +25,7 @@ PARTLY = [
     ("measured_groups", "groups that did", ".0f"),
     ("trained_sections", "sections that trained it, at least", ".0f"),
     ("trained_groups", "groups that did, at least", ".0f"),
+    ("n_groups", "groups scored", ".0f"),
 ]
 GAIN = [("gain", "gain over ridge", "+.3f"), ("gain_q", "q of the gain", ".2g")]
 BECAUSE = "predicted because of"

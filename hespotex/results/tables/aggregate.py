@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hespotex.records.record import Runs
+from hespotex.records.record import RunRecord, Runs
 from hespotex.records.runs import RESIDUALS, ROLES, read_genes
 from hespotex.results.tables.statistics import bootstrap_interval, sign_flip
 
@@ -167,13 +167,14 @@ def _about(runs: Runs) -> dict[str, Any]:
 
 
 def gene_scores(runs: Runs) -> pd.DataFrame:
-    """A row per run, test section and gene: what `per_gene.csv` holds, with fold strategy, model
-    and seed.
+    """A row per run, test section and gene: what `per_gene.csv` holds, with fold strategy, model,
+    seed and group.
     """
+    return pd.concat([_gene_scores_of(run) for run in runs])
+
+
+def _gene_scores_of(run: RunRecord) -> pd.DataFrame:
     names = ("fold_strategy", "model", "seed")
-    return pd.concat(
-        [
-            read_genes(run.folder).assign(**{name: getattr(run, name) for name in names})
-            for run in runs
-        ]
-    )
+    groups = {section["section_id"]: section["group"] for section in run.sections}
+    table = read_genes(run.folder).assign(**{name: getattr(run, name) for name in names})
+    return table.assign(group=table["section_id"].map(groups))

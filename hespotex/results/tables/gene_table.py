@@ -20,12 +20,12 @@ GENE = ["fold_strategy", "model", "gene"]
 def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per fold strategy, model and gene.
 
-    `pcc`: mean over test sections, `n_sections` of them have one. `p`: one-sided t-test over
-    sections of "its PCC is above 0", `q`: the same by Benjamini-Hochberg over the genes of the
-    model, `found`: q at most 5 %. `gain`, `gain_p`, `gain_q`: the paired difference to ridge,
-    two-sided. The section is the unit: sections of one patient are no independent witnesses, so
-    with few patients these claims are about these patients. `r2`, `noise_ceiling`: means over test
-    sections; with an R2 below 0 the section's own mean is the better guess.
+    `pcc`: mean over test sections, `n_sections` of them, of `n_groups`, have one. `p`: one-sided
+    t-test over sections of "its PCC is above 0", `q`: the same by Benjamini-Hochberg over the genes
+    of the model, `found`: q at most 5 %. `gain`, `gain_p`, `gain_q`: the paired difference to
+    ridge, two-sided. The section is the unit: sections of one patient are no independent witnesses,
+    so with few patients these claims are about these patients. `r2`, `noise_ceiling`: means over
+    test sections; with an R2 below 0 the section's own mean is the better guess.
 
     `measured_sections`, `measured_groups`: how many measured the gene; `trained_sections`,
     `trained_groups`: how many of those that train, in the fold with the fewest.
@@ -44,7 +44,9 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
     pcc = wide.to_numpy()
     gain = pcc - wide.reindex(others).to_numpy()
     table = wide.index.to_frame(index=False).assign(
-        pcc=_mean(pcc), n_sections=np.isfinite(pcc).sum(axis=1), p=t_test(pcc, "greater"),
+        pcc=_mean(pcc), n_sections=np.isfinite(pcc).sum(axis=1),
+        n_groups=_n_groups(scores).reindex(wide.index, fill_value=0).to_numpy(),
+        p=t_test(pcc, "greater"),
         gain=_mean(gain), gain_p=t_test(gain, "two-sided"),
     )  # fmt: skip
     for p, q in (("p", "q"), ("gain_p", "gain_q")):
@@ -52,6 +54,11 @@ def gene_table(scores: pd.DataFrame) -> pd.DataFrame:
             lambda values: benjamini_hochberg(values.to_numpy())
         )
     return table.assign(found=table["q"] <= FDR, **_means(scores), **_counts(scores))
+
+
+def _n_groups(scores: pd.DataFrame) -> "pd.Series[int]":
+    """Groups where the gene has a PCC, by `GENE`; a gene without any is not there."""
+    return scores.dropna(subset="pcc").groupby(GENE)["group"].nunique()
 
 
 def _means(scores: pd.DataFrame) -> dict[str, Array]:

@@ -40,6 +40,7 @@ GENES = ORIGIN | {
     "gene": "name",
     "pcc": "Pearson correlation over spots, seeds averaged in a section, mean over sections",
     "n_sections": "test sections where the gene has one",
+    "n_groups": "groups with such a section",
     "p": "one-sided t-test over sections of pcc above 0",
     "q": "the same by Benjamini-Hochberg over the genes of the model",
     "found": "q at most 0.05",
