@@ -49,7 +49,8 @@ EXPLANATION = (
     " bootstrap over groups. Gains are paired, section by section, on genes that all models share;"
     " p is a sign-flip test over sections. Genes found: PCC above 0 over sections at a false"
     " discovery rate of 5 %; the section is the unit, so few patients make it a statement about"
-    " these patients. Of the ceiling: PCC over the highest that the noise of counting leaves, each"
+    " these patients. Genes scored: of a section, on average. Of the ceiling: PCC over the highest"
+    " that the noise of counting leaves, each"
     " count split in two at random; it bounds that noise only, not what an image can tell. Given"
     " depth: PCC of what is left when each spot's number of counts is taken out of both sides."
 )
@@ -195,7 +196,7 @@ def notes(models: pd.DataFrame) -> list[str]:
     found += [_own_panels(row) for row in models.to_dict("records") if _has_own_panels(row)]
     found += [
         f"**{row['model']}: {row['genes_partly']} genes** were not measured in some sections: they"
-        " are trained and scored where they were (`genes.csv`, measured_ and trained_)."
+        " are trained and scored where they were; genes.csv says in how many sections and groups."
         for row in models.to_dict("records")
         if row["genes_partly"]
     ]
