@@ -1,5 +1,6 @@
 """Base of the predictors that are fitted at once, without epochs."""
 
+import logging
 from typing import Self
 
 import torch
@@ -13,6 +14,13 @@ from hespotex.genes.candidates import MEASURED_IN
 from hespotex.genes.target import Numbers
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.linear import parts_of
+
+log = logging.getLogger(__name__)
+MANY_SETS = 20
+MANY_WORDS = (
+    "%d sets of genes were measured by different training sections, and each is fitted by itself,"
+    " on all spots of its sections; %s=all, or a larger share, leaves fewer"
+)
 
 
 class ClosedFormModule(ExpressionModule):
@@ -38,6 +46,8 @@ class ClosedFormModule(ExpressionModule):
         if len(parts) == 1 or self.fits_missing:
             self.fit_genes(fold)
             return
+        if len(parts) > MANY_SETS:
+            log.warning(MANY_WORDS, len(parts), MEASURED_IN)
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
         for genes, training in progress(parts, "set of genes", "sets of genes"):
             self.fit_set(fold, genes, training)

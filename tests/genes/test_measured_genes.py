@@ -189,7 +189,7 @@ def test_each_gene_is_fitted_on_the_sections_that_measured_it(
 
 
 def test_strict_goes_through_the_spots_once_for_all_sets_of_genes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And fits what it fits set by set, within rounding."""
     monkeypatch.setitem(MEASURED, "E", (GENES[:35], "P2"))
@@ -206,9 +206,12 @@ def test_strict_goes_through_the_spots_once_for_all_sets_of_genes(
     widths = fold.widths()
     at_once, by_sets = (StrictModule(widths["d_image"], widths["n_genes"]) for _ in range(2))
     at_once.fit(fold)
+    assert not caplog.text
     assert seen == [*"ABCE", *"AAAA"]
     monkeypatch.setattr("hespotex.modules.strict.MOST_BYTES", 0)
+    monkeypatch.setattr("hespotex.modules.closed_form.MANY_SETS", 2)
     by_sets.fit(fold)
+    assert "3 sets of genes were measured by different training sections" in caplog.text
     assert sorted(seen[8:]) == sorted("ABCE" + "AE" + "AAAA")
     torch.testing.assert_close(at_once.weight, by_sets.weight)
     torch.testing.assert_close(at_once.bias, by_sets.bias)
