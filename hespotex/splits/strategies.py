@@ -48,9 +48,9 @@ class FoldStrategy:
         Raises:
             InputError: no such fold, an empty side, or a leak that was not asked for.
         """
-        folds = [_checked(fold, keys, type(self).__name__) for fold in self.folds(keys)]
+        folds = list(self.folds(keys))
         self._check_index(len(folds))
-        rest, test = folds[self.index]
+        rest, test = _checked(folds[self.index], keys, type(self).__name__)
         if not rest or not test:
             raise InputError(
                 f"fold {self.index}: {len(rest)} training and {len(test)} test sections; it needs"
@@ -193,7 +193,9 @@ def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
 
 
 def _partition(keys: Sequence[SectionKey], test: set[SectionKey]) -> Fold:
-    return [k for k in keys if k not in test], [k for k in keys if k in test]
+    names = {key.section_id for key in test}  # hashes of texts are kept, those of keys are not
+    rest = [key for key in keys if key.section_id not in names]
+    return rest, [key for key in keys if key.section_id in names]
 
 
 def section_ids(keys: Sequence[SectionKey]) -> list[str]:
