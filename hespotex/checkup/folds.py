@@ -8,7 +8,7 @@ from hespotex.checkup.findings import Findings
 from hespotex.common.errors import InputError
 from hespotex.sections.section import SectionKey
 from hespotex.splits.split import Split, selected
-from hespotex.splits.strategies import ALL, FoldStrategy
+from hespotex.splits.strategies import ALL, Fold, FoldStrategy
 
 SHOWN = 12  # ids in one list
 
@@ -30,13 +30,15 @@ def check_folds(
     )
     every = str(fold.index) == ALL
     indexes = (findings.attempt(lambda: _possible(fold, keys)) or []) if every else [fold.index]
+    folds = findings.attempt(lambda: fold.checked(keys)) if indexes else None
+    split_of = partial(_split, fold, folds or [], select_on)
     splits = [
         split
-        for index in indexes
-        if (split := findings.attempt(partial(_split, fold, index, keys, select_on)))
+        for index in (indexes if folds else [])
+        if (split := findings.attempt(partial(split_of, index)))
     ]
     for index in range(splits[0].n_folds if splits and not every else 0):
-        findings.attempt(partial(_split, fold, index, keys, select_on))
+        findings.attempt(partial(split_of, index))
     leaks = dict.fromkeys(leak for split in splits for leak in split.leaks)
     findings.notes += [f"this split is labelled: {leak}" for leak in leaks]
     if select_on == "validation" and any(not split.val for split in splits):
@@ -46,10 +48,8 @@ def check_folds(
     return splits, "\n".join([first, *(_line(fold.name, split, select_on) for split in splits)])
 
 
-def _split(
-    fold: FoldStrategy, index: int, keys: Sequence[SectionKey], select_on: str | None
-) -> Split:
-    return selected(replace(fold, index=index).split(keys), select_on)
+def _split(fold: FoldStrategy, folds: Sequence[Fold], select_on: str | None, index: int) -> Split:
+    return selected(replace(fold, index=index).one_of(folds), select_on)
 
 
 def _possible(fold: FoldStrategy, keys: Sequence[SectionKey]) -> list[int]:

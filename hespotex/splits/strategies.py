@@ -42,23 +42,38 @@ class FoldStrategy:
         """Numbers of the folds that leave something on both sides."""
         return [index for index, (rest, test) in enumerate(self.folds(keys)) if rest and test]
 
+    def checked(self, keys: Sequence[SectionKey]) -> list[Fold]:
+        """All folds.
+
+        Raises:
+            InputError: one that is no pair of lists of these keys, or has a key on both sides.
+        """
+        known = set(keys)
+        return [_checked(fold, known, type(self).__name__) for fold in self.folds(keys)]
+
     def split(self, keys: Sequence[SectionKey]) -> Split:
         """The split of this fold.
 
         Raises:
+            InputError: see `checked` and `one_of`.
+        """
+        return self.one_of(self.checked(keys))
+
+    def one_of(self, folds: Sequence[Fold]) -> Split:
+        """The split of this fold, all folds being known.
+
+        Raises:
             InputError: no such fold, an empty side, or a leak that was not asked for.
         """
-        folds = list(self.folds(keys))
         self._check_index(len(folds))
-        rest, test = _checked(folds[self.index], keys, type(self).__name__)
+        rest, test = folds[self.index]
         if not rest or not test:
             raise InputError(
                 f"fold {self.index}: {len(rest)} training and {len(test)} test sections; it needs"
                 " more groups, or another fold"
             )
         leaks = self._leaks(rest, test)
-        val = self._validation(rest)
-        train = [k for k in rest if k not in val]
+        train, val = _partition(rest, set(self._validation(rest)))
         ids = [section_ids(side) for side in (train, val, test)]
         return Split(self.index, len(folds), ids[0], ids[1], ids[2], leaks)
 
@@ -159,7 +174,7 @@ class AllSections(FoldStrategy):
         """The one fold, though it tests nothing; none without sections."""
         return [0] if keys else []
 
-    def split(self, keys: Sequence[SectionKey]) -> Split:
+    def one_of(self, folds: Sequence[Fold]) -> Split:
         """All sections train.
 
         Raises:
@@ -170,16 +185,17 @@ class AllSections(FoldStrategy):
                 f"fold.index={self.index!r}, but the model on all sections is one fold; leave it"
                 " at 0"
             )
-        if not keys:
+        (every, _), *_ = folds
+        if not every:
             raise InputError("the data set has no section to train on")
-        return Split(0, 1, section_ids(keys), [], [])
+        return Split(0, 1, section_ids(every), [], [])
 
 
-def _checked(fold: Fold, keys: Sequence[SectionKey], name: str) -> Fold:
+def _checked(fold: Fold, known: set[SectionKey], name: str) -> Fold:
     """A fold, if its two sides are sections of the data set that do not meet."""
     try:
         rest, test = map(list, fold)
-        strangers = {*rest, *test} - set(keys)
+        strangers = {*rest, *test} - known
         both = set(rest) & set(test)
     except (TypeError, ValueError) as error:
         raise InputError(

@@ -1,5 +1,6 @@
 """Splits: nothing on two sides, everything tested once, and every leak refused or labelled."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hespotex.checkup.findings import Findings
+from hespotex.checkup.folds import check_folds
 from hespotex.common.errors import InputError
 from hespotex.sections.section import SectionKey
 from hespotex.splits.split import Split, selected
 from hespotex.splits.split_file import FileSplit
 from hespotex.splits.strategies import (
     LEAK,
+    Fold,
     FoldStrategy,
     GroupKFold,
     LeaveOneGroupOut,
@@ -109,6 +113,33 @@ def test_one_group_cannot_be_split() -> None:
         InputError, match=r"0 training and 2 test sections.* it needs more groups, or another fold"
     ):
         LeaveOneGroupOut().split(keys("A", "A"))
+
+
+def test_the_doctor_asks_once_for_all_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are folds would take minutes with a thousand sections."""
+    asked = []
+
+    def folds(self: LeaveOneGroupOut, among: list[SectionKey]) -> list[Fold]:
+        asked.append(self)
+        return LeaveOneSectionOut().folds(among)
+
+    monkeypatch.setattr(LeaveOneGroupOut, "folds", folds)
+    splits, _ = check_folds(LeaveOneGroupOut(), keys(*"ABCDEF"), None, findings := Findings())
+    assert len(asked) == len(splits) == 1
+    assert not findings.problems
+
+
+def test_a_fault_of_any_fold_is_told_by_every_fold() -> None:
+    """Not only by the fold that has it."""
+    among = keys("A", "B", "C")
+
+    class Faulty(LeaveOneGroupOut):
+        def folds(self, keys: Sequence[SectionKey]) -> list[Fold]:
+            first, *rest = super().folds(keys)
+            return [first, *((among, test) for _, test in rest)]
+
+    with pytest.raises(InputError, match="on both sides of the split"):
+        Faulty(index=0).split(among)
 
 
 def test_more_folds_than_groups() -> None:
