@@ -162,13 +162,13 @@ def make_adata(
     section_id: str | None = None,
 ) -> ad.AnnData:
     """Raw counts and spot centres (px, x then y) as AnnData; counts of genes named twice are
-    summed, which the log says where it is told the section.
+    summed, which the log says, of this section where it is given.
     """
     counts, unique = sum_columns(counts, [str(gene) for gene in genes])
-    if section_id and len(unique) < len(genes):
+    if len(unique) < len(genes):
         twice = pd.Index(genes)[pd.Index(genes).duplicated()].unique()
-        message = "%s: %d gene names stand more than once, such as %s: their counts are summed"
-        log.info(message, section_id, len(twice), twice[0])
+        message = "%s%d gene names stand more than once, such as %s: their counts are summed"
+        log.info(message, f"{section_id}: " if section_id else "", len(twice), twice[0])
     adata = ad.AnnData(X=sparse.csr_matrix(counts, dtype=np.float32))
     adata.obs_names = [str(b) for b in barcodes]
     adata.var_names = unique

@@ -94,7 +94,7 @@ def _from_folder(
     check_full_resolution(where, slide.pixels, size, outs, scale, spots.pos_px)
     file = find_file(outs, "tissue_hires_image.png")
     picture: Any = cv2.imread(str(file)) if file else None
-    table = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos_px)
+    table = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos_px, where)
     return slide.with_adata(table), picture
 
 
@@ -107,7 +107,7 @@ def _from_h5ad(
     if check_frame:
         spots.frame.check_turn()
         spots.frame.check_image(slide.pixels, image_facts(slide.pixels)[0])
-    table = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos)
+    table = make_adata(spots.counts, spots.barcodes, spots.genes, spots.pos, path.name)
     libraries = libraries_of(read_h5ad(path).uns.get("spatial"))
     pictures = [picture for one in libraries.values() if (picture := _hires(one)) is not None]
     return slide.with_adata(table), pictures[0] if len(pictures) == 1 else None

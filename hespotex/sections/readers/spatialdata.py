@@ -170,7 +170,8 @@ class SpatialDataReader:
             (embedded if believable(embedded) else None, "embedded in the image"),
         ]
         mpp, source = choose_mpp(section_id, choices, pitch_px(pos), self.pitch_um)
-        adata = make_adata(counts[rows], [barcodes[row] for row in rows], genes, pos)
+        names = [barcodes[row] for row in rows]
+        adata = make_adata(counts[rows], names, genes, pos, section_id)
         key = SectionKey(section_id, self._groups[section_id])
         pitch_um = self.pitch_um or pitch_px(pos) * mpp
         section = Section(key, adata, mpp, source, pitch_um, self.spot_diameter_um, image)

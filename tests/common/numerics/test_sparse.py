@@ -75,7 +75,14 @@ def test_fixed_product() -> None:
 
 
 def test_strips_of_a_wide_input_change_no_digit() -> None:
+    """Neither of the product nor of its gradient."""
     matrix = sparse.random(40, 300, 0.2, format="csr", random_state=0)
     a = from_scipy(matrix)
-    x = torch.randn(300, 3 * STRIP + 5)
-    assert torch.equal(FixedProduct.apply(x, a, from_scipy(matrix.T.tocsr())), a @ x)
+    back = from_scipy(matrix.T.tocsr())
+    x = torch.randn(300, 3 * STRIP + 5, requires_grad=True)
+    product: Tensor = FixedProduct.apply(x, a, back)
+    assert torch.equal(product, a @ x.detach())
+    weights = torch.randn_like(product)
+    product.backward(weights)  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    assert torch.equal(x.grad, back @ weights)
