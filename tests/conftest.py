@@ -2,16 +2,19 @@
 process.
 """
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from forks import Forks
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -188,8 +191,10 @@ def command(
     *arguments: str, cwd: Path = CHECKOUT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python command line as a user would, and wait for it."""
-    env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    env = os.environ | ONE_THREAD | environment
     env = {name: value for name, value in env.items() if value}  # "" takes one away
+    if loads_libraries(arguments) and environment.keys() <= AFTER_LOADING:
+        return forks().run(arguments, cwd, env)
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
@@ -199,6 +204,28 @@ def command(
         check=False,
         timeout=600,
     )
+
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+AFTER_LOADING = {"PYTHONPATH", "HYDRA_FULL_ERROR"}  # read once the libraries are loaded
+LIGHT = {"--help", "--cfg", "--hlep", "--shell-completion"}
+
+
+def loads_libraries(arguments: Sequence[str]) -> bool:
+    """Whether a command is one that goes on to work, so that it may be a fork; one that answers
+    at once is quicker by itself.
+    """
+    first, *rest = arguments
+    script = first.endswith(".py") or (first == "-m" and rest[0].startswith("hespotex."))
+    return script and not LIGHT & set(rest)
+
+
+@cache
+def forks() -> Forks:
+    """Of this test worker."""
+    started = Forks(os.environ | ONE_THREAD)
+    atexit.register(started.end)
+    return started
 
 
 @pytest.fixture

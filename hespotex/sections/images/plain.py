@@ -18,6 +18,7 @@ FORMATS = ("JPEG", "PNG", "BMP")  # whatever the ending says
 OPAQUE = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
 TRANSPARENT = ("LA", "PA", "RGBA")
 PNG_DEPTH = slice(24, 25)  # of the file: bits a sample
+STRIP = 128  # rows
 
 
 class PlainImage:
@@ -113,4 +114,17 @@ def _rgb(file: Any, path: Path) -> NDArray[np.uint8]:
         raise InputError(
             f"{path}: expected RGB or grey, found Pillow's mode {file.mode}; {CONVERT}"
         )
-    return np.asarray(file.convert("RGB"))
+    return _opaque(file)
+
+
+def _opaque(file: Any) -> NDArray[np.uint8]:
+    """Strip by strip: `np.asarray` of a whole image holds it three times, which for a section of
+    90 million pixels takes longer than to decode it.
+    """
+    file.load()
+    width, height = file.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, STRIP):
+        strip = file.crop((0, top, width, min(top + STRIP, height)))
+        pixels[top : top + STRIP] = np.asarray(strip.convert("RGB"))
+    return pixels
