@@ -27,11 +27,14 @@ def _job_folder(number: int, *, _root_: DictConfig) -> str:
         number: of the job.
         _root_: its config, by which name OmegaConf hands it over.
     """
+    folder = Path(_root_.hydra.sweep.dir)
+    if not (folder / str(number)).is_dir():  # nothing to look at: Lightning is not loaded for it
+        return str(number)
     quiet()  # this is before the job's own start
     from hespotex.training.job_folder import job_folder
 
     try:
-        return job_folder(Path(_root_.hydra.sweep.dir), str(number), _root_)
+        return job_folder(folder, str(number), _root_)
     except (InputError, MissingMandatoryValue, InterpolationResolutionError) as error:
         log.debug("no other folder for job %s: %s", number, error)
         return str(number)
