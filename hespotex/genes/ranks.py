@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.genes.panel import RankedGenes
-from hespotex.genes.residuals import THETA, gene_blocks, residual_variance
-from hespotex.metrics import Centred, Neighbours, morans_i
+from hespotex.genes.residuals import THETA, residual_variance
+from hespotex.metrics import Neighbours, sparse_morans_i
 from hespotex.sections.graph import knn_edges
 from hespotex.sections.section import Section, library_size
 
@@ -74,11 +74,8 @@ class SpatialGenes(RankedGenes):
     def score(self, section: Section, genes: list[str]) -> NDArray[np.float64]:
         """Moran's I over the nearest spots, (n_genes,); 0 for a gene that is constant."""
         neighbours = Neighbours(knn_edges(section.pos, self.n_neighbours), len(section.pos))
-        scores = [
-            morans_i(Centred.of(values.T), neighbours)
-            for _, values in gene_blocks(log_normalised(section, genes))
-        ]
-        return np.nan_to_num(np.concatenate(scores))  # a constant gene has no pattern
+        scores = sparse_morans_i(log_normalised(section, genes), neighbours)
+        return np.nan_to_num(scores)  # a constant gene has no pattern
 
 
 def log_normalised(section: Section, genes: list[str]) -> sparse.csr_matrix:

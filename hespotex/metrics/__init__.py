@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hespotex.metrics.autocorrelation import Neighbours, morans_i
+    from hespotex.metrics.autocorrelation import Neighbours, morans_i, sparse_morans_i
     from hespotex.metrics.genes import Centred, gene_pearson
     from hespotex.metrics.given import pearson_given
     from hespotex.metrics.maps import Raster
@@ -36,6 +36,7 @@ __all__ = [
     "own_metrics",
     "pearson_given",
     "section_metrics",
+    "sparse_morans_i",
 ]
 
 

@@ -11,7 +11,7 @@ from hespotex.common.errors import InputError
 from hespotex.genes.panel import RankedGenes
 from hespotex.genes.ranks import HighestMeanGenes, PearsonVariableGenes, SpatialGenes
 from hespotex.genes.residuals import residual_variance
-from hespotex.metrics import Centred, Neighbours, morans_i
+from hespotex.metrics import Centred, Neighbours, autocorrelation, morans_i, sparse_morans_i
 from hespotex.sections.graph import knn_edges
 
 from .test_genes import N_GENES, tissue, tissue_in_another_order
@@ -44,10 +44,21 @@ def test_morans_i_gene_by_gene() -> None:
         cross = sum(z[j] * z[i] for j, i in edges.T)
         expected.append(len(x) / edges.shape[1] * cross / (z**2).sum() if z.any() else np.nan)
     genes = Centred.of(values.T)
-    found = morans_i(genes, Neighbours(edges, len(values)))
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    table = sparse.csr_matrix(values)
+    neighbours = Neighbours(edges, len(values))
+    for found in (morans_i(genes, neighbours), sparse_morans_i(table, neighbours)):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     alone = Neighbours(np.empty((2, 0), dtype=np.int64), len(values))
     assert np.isnan(morans_i(genes, alone)).all()
+    assert np.isnan(sparse_morans_i(table, alone)).all()
+
+
+def test_morans_i_of_sparse_values_some_spots_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = tissue(0)
+    neighbours = Neighbours(knn_edges(one.pos, 6), len(one.pos))
+    whole = sparse_morans_i(one.adata.X, neighbours)
+    monkeypatch.setattr(autocorrelation, "SPOTS", 7)
+    np.testing.assert_allclose(sparse_morans_i(one.adata.X, neighbours), whole, rtol=1e-12)
 
 
 def test_each_rule_finds_what_it_looks_for() -> None:
