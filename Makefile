@@ -17,7 +17,7 @@ demo: $(VENV)/.demo-ready
 
 # one thread a worker: the workers share the cores
 test: $(VENV)/.test-ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
 
 # Nightly: 10,000 mutations of every kind of image, mask and file of nuclei; `make test` tries 60 of each.
 fuzz: $(VENV)/.test-ready
