@@ -71,7 +71,7 @@ class LogRaw:
     def __call__(self, section: Section, panel: GenePanel) -> Target:
         """log(1 + counts), natural logarithm; spots are not scaled to one depth."""
         counts, measured = panel_counts(section, panel)
-        return Target(counts.log1p(), measured)
+        return Target(counts.log1p(), measured, np.ones(counts.shape[0]))
 
 
 class LogNormalised(LogRaw):
@@ -95,10 +95,9 @@ class LogNormalised(LogRaw):
         """log(1 + scaled counts), natural logarithm; a spot without counts stays 0."""
         counts, measured = panel_counts(section, panel)
         library = library_size(section.adata.X if self.library == "all" else counts)
-        scaled = sparse.csr_matrix(
-            counts.multiply((self.target_sum / np.maximum(library, 1))[:, None])
-        )
-        return Target(scaled.log1p(), measured)
+        scale = self.target_sum / np.maximum(library, 1)
+        scaled = sparse.csr_matrix(counts.multiply(scale[:, None]))
+        return Target(scaled.log1p(), measured, scale)
 
 
 class PearsonResiduals:

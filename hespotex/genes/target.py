@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from hespotex.common.errors import InputError
 from hespotex.common.files import digest
 from hespotex.embeddings.rows import CHUNK
 from hespotex.genes.block_target import BlockTarget
@@ -18,6 +19,14 @@ from hespotex.genes.residuals import pearson_residuals
 from hespotex.genes.stored_values import StoredValues, store_values
 
 Numbers = NDArray[np.int64]
+ROUNDING = 1e-3  # of a count that is read off float32 values, relative
+NO_LOG = (
+    "data/expression: this model learns from counts, and this target is not log1p of counts or of"
+    " scaled counts: set data/expression=log_normalised or log_raw, or take model=strict"
+)
+NO_COUNTS = (
+    "this model learns from counts, and this data has other numbers, such as {}: take model=strict"
+)
 
 
 class Expressed(Protocol):
@@ -64,11 +73,18 @@ class Target:
     Args:
         values: (n_spots, n_genes), whose zeros are zeros of the target.
         known: (n_genes,), which genes the section measured.
+        scale: (n_spots,) where the values are log1p(scale * counts); None where they are not.
     """
 
-    def __init__(self, values: sparse.csr_matrix | StoredValues, known: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        values: sparse.csr_matrix | StoredValues,
+        known: NDArray[np.bool_],
+        scale: NDArray[np.float64] | None = None,
+    ) -> None:
         self._values = values if isinstance(values, StoredValues) else _sorted(values)
         self.known = known
+        self._scale = scale
 
     def __len__(self) -> int:
         return int(self._values.shape[0])
@@ -83,6 +99,32 @@ class Target:
         """(n_spots, n_genes), whose zeros are zeros of the target."""
         stored = isinstance(self._values, StoredValues)
         return self._values.table() if stored else self._values
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """What the counts of each spot were multiplied by before log1p, (n_spots,).
+
+        Raises:
+            InputError: the values are not log1p of scaled counts.
+        """
+        if self._scale is None:
+            raise InputError(NO_LOG)
+        return self._scale
+
+    def counts(self) -> sparse.csr_matrix:
+        """Counts (n_spots, n_genes) that the values were made of; 0 where a gene was not measured.
+
+        Raises:
+            InputError: the values are not log1p of scaled counts, or these are no whole numbers.
+        """
+        counts = self.values.astype(np.float64)
+        counts.data = np.expm1(counts.data) / np.repeat(self.scale, np.diff(counts.indptr))
+        whole = np.rint(counts.data)
+        broken = np.abs(counts.data - whole) > ROUNDING * np.maximum(whole, 1)
+        if broken.any():
+            raise InputError(NO_COUNTS.format(f"{counts.data[broken][0]:.3g}"))
+        counts.data = whole
+        return counts
 
     def move_to(self, folder: Path) -> None:
         """From now on the values are read from a file in this folder."""
@@ -117,7 +159,7 @@ class Target:
 
     def select(self, genes: Numbers) -> "Target":
         """Some of the genes, in this order."""
-        return Target(self._values[:, genes], self.known[genes])
+        return Target(self._values[:, genes], self.known[genes], self._scale)
 
     @cached_property
     def _by_gene(self) -> sparse.csc_matrix:

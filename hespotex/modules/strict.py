@@ -121,6 +121,7 @@ class StrictModule(ClosedFormModule):
         sources: Sequence[Source],
         parts: Mapping[str, str] | None,
         kinds: Mapping[str, bytes],
+        left_out: str | None = None,
     ) -> Committee:
         """A committee to which these sections were added.
 
@@ -128,11 +129,13 @@ class StrictModule(ClosedFormModule):
             train, sources: see `fit_committee`.
             parts: of the sections, see `part_names`.
             kinds: of the sections, see `kinds_of`; none where all measured the same genes.
+            left_out: the part whose spots are not added.
         """
         committee = Committee(sources, self.gene_std, self.penalties, self.ranks)
         for batch in train:
             for section_id, part, sums in sums_of(batch, parts):
-                committee.add(section_id, part, sums, kinds.get(section_id))
+                if part != left_out:
+                    committee.add(section_id, part, sums, kinds.get(section_id))
         return committee
 
     def _take_fitted(self, fitted: Fitted, genes: Tensor | slice) -> None:

@@ -26,6 +26,7 @@ from hespotex.modules.closed_form import GeneMeanModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, RidgeModule
 from hespotex.modules.strict import StrictModule
+from hespotex.modules.strict_taught import StrictTaughtModule
 from hespotex.nuclei import NucleiPerSpot
 from hespotex.nuclei.haematoxylin import HaematoxylinNuclei
 from hespotex.sections.readers.her2st import Her2stReader
@@ -224,6 +225,7 @@ def test_wrong_strategies(strategy: FoldStrategy) -> None:
         HestRidgeModule,
         partial(RetrievalModule, k=5),
         StrictModule,
+        StrictTaughtModule,
     ],
 )
 def test_modules(make: Callable[..., ExpressionModule], fold: Fold) -> None:

@@ -31,6 +31,7 @@ from hespotex.modules.dual_stream import DualStreamModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, RidgeModule
 from hespotex.modules.strict import StrictModule, sums_of
+from hespotex.modules.strict_taught import StrictTaughtModule
 from hespotex.nn.ridge import RidgeSums
 from hespotex.results.scores import measured_counts
 from hespotex.sections.section import Section, SectionKey
@@ -166,6 +167,7 @@ def predicted(module: ExpressionModule, fold: Fold) -> torch.Tensor:
     "make",
     [
         StrictModule,
+        StrictTaughtModule,
         partial(RidgeModule, alphas=[1.0, 10.0, 100.0]),
         partial(RidgeModule, alphas=[1.0, 10.0, 100.0], neighbours=True),
         partial(CoordinatesModule, alphas=[1.0, 10.0, 100.0]),

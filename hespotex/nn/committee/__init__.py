@@ -26,6 +26,7 @@ from hespotex.nn.committee.members import (
     part_names,
     quarters,
 )
+from hespotex.nn.committee.mixture import mixed, second_share
 from hespotex.nn.committee.shares import Forms, shares_of
 
 __all__ = [
@@ -42,8 +43,10 @@ __all__ = [
     "Source",
     "committee_inputs",
     "members_of",
+    "mixed",
     "part_names",
     "quarters",
+    "second_share",
     "shares_of",
     "standardised",
 ]

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -140,14 +140,42 @@ class Committee:
         self._close()
         if not self.inputs:
             raise ValueError("no section was added")
-        spots = Centred.of(_total(self.parts.values()))
-        chosen, score, slope = self._choose()
+        return self.fit_as(*self._choose())
+
+    def fit_as(
+        self, chosen: Sequence[Chosen], score: float = math.nan, slope: float = 1.0
+    ) -> Fitted:
+        """Fit on all spots, as it was chosen elsewhere; see `Fitted`."""
+        self._close()
+        weight = self._joined(Centred.of(_total(self.parts.values())), chosen)
+        weight = weight * slope * self.spread / self.measured.clamp(min=1)
+        return Fitted(weight, -self._mean_inputs() @ weight, tuple(chosen), score, slope)
+
+    def left_out(self, chosen: Sequence[Chosen]) -> Iterator[tuple[str, Tensor, Centred]]:
+        """Each part that is left out to choose: its name, weights (d, g) of a fit on all others,
+        and its spots; of `choosing`, all in their `unit`.
+        """
+        self._close()
+        for (_, name), (train, test) in self._left_out().items():
+            yield name, self._joined(train, chosen), test
+
+    @property
+    def choosing(self) -> Tensor:
+        """Numbers of the genes that choices are read off."""
+        return some_genes(len(self.least))
+
+    @property
+    def unit(self) -> Tensor:
+        """Mean spread of each gene within a section, (g,)."""
+        return self.spread / self.measured.clamp(min=1)
+
+    def _joined(self, spots: Centred, chosen: Sequence[Chosen]) -> Tensor:
+        """Weights of all members together, (d, g), in the `unit` of each gene."""
         weight = torch.zeros_like(spots.cross)
         for member, choice in zip(self.members, chosen, strict=True):
             own = Principal.of(spots.of_columns(member.columns)).weights(choice)
             weight[member.columns] += choice.share * own
-        weight = weight * slope * self.spread / self.measured.clamp(min=1)
-        return Fitted(weight, -self._mean_inputs() @ weight, chosen, score, slope)
+        return weight
 
     def _mean_inputs(self) -> Tensor:
         """Over all spots, (d,)."""
@@ -156,7 +184,7 @@ class Committee:
 
     def _choose(self) -> tuple[tuple[Chosen, ...], float, float]:
         """Settings and share of each member; score and slope of the whole on left-out parts."""
-        pairs = self._left_out()
+        pairs = list(self._left_out().values())
         tried = [self._settings(member, pairs) for member in self.members]
         chosen = [choice for choice, _ in tried]
         forms = [
@@ -169,14 +197,17 @@ class Committee:
         score = mean_score(float(form.pearson(shares).nanmean()) for form in forms)
         return members, score, slope_of(forms, shares)
 
-    def _left_out(self) -> list[Pair]:
-        """The spots without each part, and the part; none where no two parts are large enough."""
+    def _left_out(self) -> dict[tuple[Kind, str], Pair]:
+        """By part: the spots without it, and its own; none where no two parts are large enough."""
         total = _total(self.parts.values())
-        genes = some_genes(len(self.least))
-        large = [part for part in self.parts.values() if part.n >= FEWEST_SPOTS]
+        genes = self.choosing
+        large = {place: part for place, part in self.parts.items() if part.n >= FEWEST_SPOTS}
         if len(large) < 2:
-            return []
-        return [(Centred.of(total - part, genes), Centred.of(part, genes)) for part in large]
+            return {}
+        return {
+            place: (Centred.of(total - part, genes), Centred.of(part, genes))
+            for place, part in large.items()
+        }
 
     def _settings(self, member: Member, pairs: Sequence[Pair]) -> tuple[Chosen, list[Tensor]]:
         """With which the others predict each part best, and the weights of each pair then; without
