@@ -1,5 +1,5 @@
-"""The committee on what a teacher says of the counts, scored on what was measured, with everything
-fitted anew on each set of training sections.
+"""The committee, and ridge, on what a teacher says of the counts, scored on what was measured, with
+everything fitted anew on each set of training sections.
 
 python experiments/committee/taught.py data=her2st data.reader.root=PATH
 """
@@ -18,18 +18,19 @@ from hydra import initialize_config_dir
 from measure import CONF, composed
 from numpy.typing import NDArray
 from scipy import sparse
-from teachers import TEACHERS, expected, of_latents
+from teachers import TEACHERS, denoised, of_latents
 
 from hespotex.batches.fold import Fold
 from hespotex.batches.prepare import prepare_fold
 from hespotex.genes.expression import panel_counts
 from hespotex.genes.target import Target
 from hespotex.metrics import gene_pearson
-from hespotex.modules.strict import StrictModule, sums_of
-from hespotex.nn.committee import Committee, Fitted, Source, part_names
+from hespotex.modules.strict import StrictModule, sources_of
+from hespotex.nn.committee import Fitted, part_names
 from hespotex.records.build import build_recipe, build_sections
 from hespotex.sections.sections import Sections
 from hespotex.splits.split import Split
+from hespotex.training.fit import prepared_module
 
 log = logging.getLogger("taught")
 Floats = NDArray[np.float64]
@@ -60,7 +61,7 @@ def targets(
         taught = TEACHERS[name](counts, depth, section)
         log.info("%s: %d programmes of %s", name, taught.latents.shape[1], names)
         programmes = of_latents(measured, taught.latents, section)
-        for kind, table in (("programmes", programmes), ("denoised", expected(taught, depth))):
+        for kind, table in (("programmes", programmes), ("denoised", denoised(taught, depth))):
             yield f"{name}, {kind}", {i: table[section == n] for n, i in enumerate(names)}
 
 
@@ -76,43 +77,55 @@ def taught_fold(fold: Fold, tables: Mapping[str, Floats]) -> Fold:
 
 
 @torch.no_grad()
-def predictions(fold: Fold, fitted: Fitted | None = None) -> tuple[Values, Fitted]:
+def committee(fold: Fold, fitted: Fitted | None = None) -> tuple[Values, Fitted]:
     """Of the test sections, and the committee; with all choices of another one if it is given."""
     module = StrictModule(**fold.widths())
     module.set_scaling(*fold.gene_scaling, fold.expression.lowest)
-    committee = Committee([Source(*one) for one in fold.sources()], module.gene_std)
-    if fitted:
-        committee._choose = lambda: (fitted.members, fitted.score, fitted.slope)  # type: ignore[method-assign]
     parts = part_names({i: fold.group(i) for i in fold.split.train})
-    for batch in fold.loader(fold.split.train, module.n_hops):
-        for section_id, part, sums in sums_of(batch, parts):
-            committee.add(section_id, part, sums)
-    own = committee.fit()
+    train = fold.loader(fold.split.train, module.n_hops)
+    sums = module.gathered(train, sources_of(fold), parts, {})
+    own = sums.fit_as(fitted.members, fitted.score, fitted.slope) if fitted else sums.fit()
     module.weight.copy_(own.weight)
     module.bias.copy_(own.bias)
     return dict(module.predict(fold.loader(fold.split.test, module.n_hops))), own
 
 
+def ridge(config: dict[str, Any], fold: Fold) -> Values:
+    """Of the test sections, by `model=ridge`, its penalty chosen on what it learns."""
+    module = prepared_module(config, fold)
+    return dict(module.predict(fold.loader(fold.split.test, module.n_hops)))
+
+
 def learned(
-    fold: Fold, sections: Sections, teachers: Sequence[str]
+    fold: Fold, sections: Sections, teachers: Sequence[str], baseline: dict[str, Any]
 ) -> Iterator[tuple[str, Values]]:
-    """Predictions by what was learned; the measured expression decides all settings."""
-    base, fitted = predictions(fold)
+    """Predictions by what was learned; the measured expression decides all settings of the
+    committee.
+    """
+    base, fitted = committee(fold)
+    plain = ridge(baseline, fold)
     yield MEASURED, base
+    yield f"ridge, {MEASURED}", plain
     for name, tables in targets(fold, sections, teachers):
-        own, _ = predictions(taught_fold(fold, tables), fitted)
-        yield name, own
-        yield f"{name}, and measured", {i: base[i] + own[i] for i in base}
+        taught = taught_fold(fold, tables)
+        for first, before, own in (
+            ("", base, committee(taught, fitted)[0]),
+            ("ridge, ", plain, ridge(baseline, taught)),
+        ):
+            yield f"{first}{name}", own
+            yield f"{first}{name}, and measured", {i: before[i] + own[i] for i in own}
 
 
-def scores(config: dict[str, Any], teachers: Sequence[str]) -> Iterator[dict[str, Any]]:
+def scores(
+    config: dict[str, Any], teachers: Sequence[str], baseline: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """A row for each set of training sections, what was learned, and section left out."""
     sections = build_sections(config)
     groups = {i: key.group for i, key in sections.keys.items()}
     for train in training_sets(groups):
         test = [i for i in groups if i not in train]
         fold = prepare_fold(sections, Split(0, 1, train, [], test), build_recipe(config))
-        for name, values in learned(fold, sections, teachers):
+        for name, values in learned(fold, sections, teachers, baseline):
             for section_id, predicted in values.items():
                 target = fold.sections[section_id].target.dense()
                 score = float(gene_pearson(predicted, target).nanmean())
@@ -142,10 +155,10 @@ def main() -> None:
     parser.add_argument("words", nargs="+", help="overrides of train.py")
     parser.add_argument("--teachers", nargs="+", default=list(TEACHERS), choices=TEACHERS)
     told = parser.parse_args()
-    words = ["paths.run=null", "model=strict", *told.words]
+    words = ["paths.run=null", *told.words]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = composed(words)
-        rows = list(scores(config, told.teachers))
+        config = composed(["model=strict", *words])
+        rows = list(scores(config, told.teachers, composed(["model=ridge", *words])))
         groups = {i: key.group for i, key in build_sections(config).keys.items()}
     kinds = [
         {**row, "kind": kind}

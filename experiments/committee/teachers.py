@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.decomposition import NMF
+from scipy import sparse
 from torch import Tensor, nn
 
+from hespotex.genes.denoised import LEAST_RATE, MOST_COUNT, PROGRAMMES, Programmes, expected
+
 Floats = NDArray[np.float64]
-PROGRAMMES = (4, 8, 16)
 WIDEST = PROGRAMMES[-1]  # of the network
 MOST_STEPS = 100
 PATIENCE = 15
 WIDTH = 128
 TARGET_SUM = 1e4
-MOST_COUNT = 200
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,12 @@ def halves(counts: Floats) -> tuple[Floats, Floats]:
 
 
 def poisson(counts: Floats, depth: Floats) -> Taught:
-    """Poisson factorisation: counts are about W H, both non-negative, no network."""
-    one, other = halves(counts)
-    loss = {k: deviance(other, factorised(one, k)[0]) for k in PROGRAMMES}
-    rates, latents = factorised(counts, min(loss, key=loss.__getitem__))
-    return Taught(rates, latents / depth[:, None], np.full(counts.shape[1], np.inf))
-
-
-def factorised(counts: Floats, k: int) -> tuple[Floats, Floats]:
-    """Rates (n, g) and W (n, k)."""
-    model = NMF(k, init="nndsvda", solver="mu", beta_loss=1, max_iter=100, random_state=0)
-    w = model.fit_transform(counts)
-    return np.maximum(w @ model.components_, 1e-6), w
-
-
-def deviance(counts: Floats, rates: Floats) -> float:
-    """Mean Poisson loss, but for what does not depend on the rates."""
-    return float((rates - counts * np.log(rates)).mean())
+    """Poisson factorisation, as in the package."""
+    table = sparse.csr_matrix(counts)
+    programmes = Programmes.fit(table, PROGRAMMES, seed=0)
+    weights = programmes.weights(table)
+    rates = np.maximum(weights @ programmes.genes, LEAST_RATE)
+    return Taught(rates, weights / depth[:, None], np.full(counts.shape[1], np.inf))
 
 
 class Autoencoder(nn.Module):
@@ -141,20 +130,22 @@ def trained(
     return model, best, at
 
 
-def expected(taught: Taught, depth: Floats) -> Floats:
+def denoised(taught: Taught, depth: Floats) -> Floats:
     """The mean of log1p of the scaled counts that are drawn from the rates: what is measured, less
     its noise, with all that depth does to it. Added up to `MOST_COUNT`; beyond a curve's second
     order is enough.
     """
+    if np.isinf(taught.theta).all():
+        return expected(taught.rates, TARGET_SUM / depth)
     mu = taught.rates
     scale = (TARGET_SUM / depth)[:, None]
-    success = mu / (mu + taught.theta) if np.isfinite(taught.theta).all() else None
-    chance = np.exp(-mu) if success is None else (1 - success) ** taught.theta
-    variance = mu if success is None else mu + mu**2 / taught.theta
+    success = mu / (mu + taught.theta)
+    chance = (1 - success) ** taught.theta
+    variance = mu + mu**2 / taught.theta
     mean = np.zeros_like(mu)
     for count in range(MOST_COUNT):
         mean += chance * np.log1p(scale * count)
-        chance *= (mu if success is None else (count + taught.theta) * success) / (count + 1)
+        chance *= (count + taught.theta) * success / (count + 1)
     curve = np.log1p(scale * mu) - variance * (scale / (1 + scale * mu)) ** 2 / 2
     return np.where(mu + 6 * np.sqrt(variance) < MOST_COUNT, mean, curve)
 
