@@ -1,4 +1,4 @@
-"""The committee, and ridge, on what a teacher says of the counts, scored on what was measured, with
+"""The committee and ridges on what a teacher says of the counts, scored on what was measured, with
 everything fitted anew on each set of training sections.
 
 python experiments/committee/taught.py data=her2st data.reader.root=PATH
@@ -27,7 +27,7 @@ from hespotex.genes.target import Target
 from hespotex.metrics import gene_pearson
 from hespotex.modules.strict import StrictModule, sources_of
 from hespotex.nn.committee import Fitted, part_names
-from hespotex.records.build import build_recipe, build_sections
+from hespotex.records.build import Config, build_recipe, build_sections
 from hespotex.sections.sections import Sections
 from hespotex.splits.split import Split
 from hespotex.training.fit import prepared_module
@@ -36,6 +36,7 @@ log = logging.getLogger("taught")
 Floats = NDArray[np.float64]
 Values = dict[str, Any]  # predictions (n_spots, n_genes) by section
 MEASURED = "measured"
+BASELINES = ("ridge", "ridge_neighbours")
 
 
 def training_sets(groups: Mapping[str, str]) -> list[list[str]]:
@@ -90,34 +91,40 @@ def committee(fold: Fold, fitted: Fitted | None = None) -> tuple[Values, Fitted]
     return dict(module.predict(fold.loader(fold.split.test, module.n_hops))), own
 
 
-def ridge(config: dict[str, Any], fold: Fold) -> Values:
-    """Of the test sections, by `model=ridge`, its penalty chosen on what it learns."""
+def predictions(config: Config, fold: Fold) -> Values:
+    """Of the test sections, by the model of this config; all its choices are made on what it
+    learns.
+    """
     module = prepared_module(config, fold)
     return dict(module.predict(fold.loader(fold.split.test, module.n_hops)))
 
 
+def alone_and_mixed(name: str, measured: Values, taught: Values) -> Iterator[tuple[str, Values]]:
+    """What was taught, and its sum with what was measured."""
+    yield name, taught
+    yield f"{name}, and measured", {i: measured[i] + taught[i] for i in taught}
+
+
 def learned(
-    fold: Fold, sections: Sections, teachers: Sequence[str], baseline: dict[str, Any]
+    fold: Fold, sections: Sections, teachers: Sequence[str], baselines: Mapping[str, Config]
 ) -> Iterator[tuple[str, Values]]:
     """Predictions by what was learned; the measured expression decides all settings of the
     committee.
     """
     base, fitted = committee(fold)
-    plain = ridge(baseline, fold)
+    plain = {model: predictions(config, fold) for model, config in baselines.items()}
     yield MEASURED, base
-    yield f"ridge, {MEASURED}", plain
+    yield from ((f"{model}, {MEASURED}", values) for model, values in plain.items())
     for name, tables in targets(fold, sections, teachers):
         taught = taught_fold(fold, tables)
-        for first, before, own in (
-            ("", base, committee(taught, fitted)[0]),
-            ("ridge, ", plain, ridge(baseline, taught)),
-        ):
-            yield f"{first}{name}", own
-            yield f"{first}{name}, and measured", {i: before[i] + own[i] for i in own}
+        yield from alone_and_mixed(name, base, committee(taught, fitted)[0])
+        for model, config in baselines.items():
+            own = predictions(config, taught)
+            yield from alone_and_mixed(f"{model}, {name}", plain[model], own)
 
 
 def scores(
-    config: dict[str, Any], teachers: Sequence[str], baseline: dict[str, Any]
+    config: Config, teachers: Sequence[str], baselines: Mapping[str, Config]
 ) -> Iterator[dict[str, Any]]:
     """A row for each set of training sections, what was learned, and section left out."""
     sections = build_sections(config)
@@ -125,7 +132,7 @@ def scores(
     for train in training_sets(groups):
         test = [i for i in groups if i not in train]
         fold = prepare_fold(sections, Split(0, 1, train, [], test), build_recipe(config))
-        for name, values in learned(fold, sections, teachers, baseline):
+        for name, values in learned(fold, sections, teachers, baselines):
             for section_id, predicted in values.items():
                 target = fold.sections[section_id].target.dense()
                 score = float(gene_pearson(predicted, target).nanmean())
@@ -158,7 +165,8 @@ def main() -> None:
     words = ["paths.run=null", *told.words]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = composed(["model=strict", *words])
-        rows = list(scores(config, told.teachers, composed(["model=ridge", *words])))
+        baselines = {name: composed([f"model={name}", *words]) for name in BASELINES}
+        rows = list(scores(config, told.teachers, baselines))
         groups = {i: key.group for i, key in build_sections(config).keys.items()}
     kinds = [
         {**row, "kind": kind}
