@@ -21,7 +21,6 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from hespotex.common.files import digest
-from hespotex.embeddings.rows import CHUNK
 from hespotex.genes.block_target import BlockTarget
 from hespotex.genes.target import Target
 from hespotex.metrics.thinning import split_counts
@@ -31,8 +30,9 @@ Floats = NDArray[np.float64]
 PROGRAMMES = (4, 8, 16)
 STEPS = 100  # of a factorisation
 LEAST_RATE = 1e-6  # expected counts
-MOST_SPOTS = 20_000  # that programmes are learned from
-MOST_NUMBERS = 5_000_000  # of the table of counts that programmes are learned from
+# of a table of counts or rates that is made at once
+MOST_SPOTS = 20_000
+MOST_NUMBERS = 5_000_000
 MOST_COUNT = 200  # that is added up over; beyond, the second order of the curve is enough
 SAFE = 6.0  # standard deviations within which all counts of a rate are taken to lie
 FURTHER = 10  # counts, for rates near 0
@@ -66,7 +66,8 @@ class Programmes:
 
     def weights(self, counts: sparse.csr_matrix) -> Floats:
         """How much of each programme every spot has, (n, k), from its counts (n, g)."""
-        pieces = (counts[at : at + CHUNK] for at in range(0, counts.shape[0], CHUNK))
+        each = most_spots(counts.shape[1])
+        pieces = (counts[at : at + each] for at in range(0, counts.shape[0], each))
         return np.concatenate([self._weights(piece.toarray()) for piece in pieces])
 
     def _weights(self, counts: Floats) -> Floats:
@@ -133,6 +134,10 @@ class DenoisedTarget:
 
     def __getitem__(self, spots: Tensor) -> Tensor:
         """(len(spots), n_genes)"""
+        each = most_spots(self.programmes.genes.shape[1])
+        return torch.cat([self._rows(few) for few in spots.split(each)])
+
+    def _rows(self, spots: Tensor) -> Tensor:
         numbers = spots.numpy()
         rates = np.maximum(self.weights[numbers] @ self.programmes.genes, LEAST_RATE)
         return torch.from_numpy(expected(rates, self.scale[numbers]).astype(np.float32))
@@ -172,5 +177,5 @@ def _counts(rates: Floats) -> int:
 
 
 def most_spots(n_genes: int) -> int:
-    """That programmes of so many genes are learned from."""
+    """That programmes of so many genes are learned from, and that are looked at together."""
     return max(1, min(MOST_SPOTS, MOST_NUMBERS // n_genes))

@@ -83,16 +83,16 @@ class StrictTaughtModule(StrictModule):
     def fit(self, fold: Fold) -> None:
         """One set of genes that the same sections measured after the other, each with a teacher of
         its own.
+
+        Raises:
+            InputError: a training section whose target is not made of counts.
         """
+        check_counts(fold)
         ClosedFormModule.fit(self, fold)
 
     @torch.no_grad()
     def fit_genes(self, fold: Fold) -> None:
-        """Choose and fit on the training sections; the choices go to the log.
-
-        Raises:
-            InputError: no counts can be read off the target; see `Target.counts`.
-        """
+        """Choose and fit on the training sections; the choices go to the log."""
         self.set_scaling(*fold.gene_scaling, fold.expression.lowest)
         parts = part_names({i: fold.group(i) for i in fold.split.train})
         train = fold.loader(fold.split.train, self.n_hops)
@@ -135,6 +135,19 @@ def _check(programmes: Sequence[int], shares: Sequence[float]) -> None:
         raise InputError(f"model.module.programmes: expected numbers from 1, got {programmes}")
     if not shares or min(shares) < 0 or max(shares) > 1:
         raise InputError(f"model.module.taught_shares: expected numbers from 0 to 1, got {shares}")
+
+
+def check_counts(fold: Fold) -> None:
+    """Counts can be read off the target of each training section.
+
+    Raises:
+        InputError: not of this one; see `Target.counts`.
+    """
+    for section_id in fold.split.train:
+        try:
+            fold.sections[section_id].target.counts()
+        except InputError as error:
+            raise InputError(f"section {section_id}: {error}") from None
 
 
 def teaching(

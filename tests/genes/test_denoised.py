@@ -98,10 +98,14 @@ def test_other_targets_and_other_numbers_are_refused() -> None:
 def test_a_denoised_target_is_made_where_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = planted(n=50)[1]
     measured = Target(counts.log1p(), np.ones(60, dtype=bool), np.ones(50))
-    monkeypatch.setattr(denoised, "CHUNK", 20)
-    target = DenoisedTarget.of(measured, Programmes.fit(counts, (2,), seed=0))
+    programmes = Programmes.fit(counts, (2,), seed=0)
+    whole = DenoisedTarget.of(measured, programmes)
+    monkeypatch.setattr(denoised, "MOST_NUMBERS", 20 * 60)
+    target = DenoisedTarget.of(measured, programmes)
+    every = torch.arange(50)
+    torch.testing.assert_close(target[every], whole[every], rtol=0.02, atol=0.02)
     spots = torch.tensor([7, 3])
     assert target[spots].shape == (2, 60)
-    assert torch.equal(target[spots], target[torch.arange(50)][spots])
+    assert torch.equal(target[spots], target[every][spots])
     torch.testing.assert_close(target.block(spots).dense(), target[spots])
     assert target.fingerprint() == target.fingerprint()

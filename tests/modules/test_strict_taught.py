@@ -186,7 +186,7 @@ def test_a_target_that_is_no_log_of_counts_is_refused() -> None:
     fold = fold_of()
     own = fold.sections["A"]
     other = replace(own, target=Target(own.target.values, own.target.known))
-    with pytest.raises(InputError, match="data/expression=log_normalised"):
+    with pytest.raises(InputError, match=r"section A: .*data/expression=log_normalised"):
         StrictTaughtModule(D, G).fit(replace(fold, sections={**fold.sections, "A": other}))
 
 
