@@ -135,7 +135,7 @@ class DenoisedTarget:
     def __getitem__(self, spots: Tensor) -> Tensor:
         """(len(spots), n_genes)"""
         each = most_spots(self.programmes.genes.shape[1])
-        return torch.cat([self._rows(few) for few in spots.split(each)])
+        return torch.cat([self._rows(few) for few in torch.split(spots, each)])
 
     def _rows(self, spots: Tensor) -> Tensor:
         numbers = spots.numpy()
