@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+import numpy as np
 import torch
 from measuring import peak_gib, processor_name, reset_peak
 from stages import MEASURED_GENES, VISIUM_PATCH_UM, drawn, make_config
@@ -24,8 +25,11 @@ from synthetic import VISIUM, write_sections
 
 from hespotex.embeddings import embed as embedding
 from hespotex.embeddings.embed import fill, is_filled
+from hespotex.embeddings.encoder import Encoder
 from hespotex.embeddings.pipeline import encode_spots
 from hespotex.records.build import Config, build, build_sections
+from hespotex.sections.patches import PatchSpec
+from hespotex.sections.section import Section
 from hespotex.sections.sections import Sections
 from hespotex.training.run import train_fold
 
@@ -123,10 +127,18 @@ def fill_store(
             with table.stage(encoder, "", f"{name} {len(encoded)} sections, {spots:,} spots"):
                 for section_id in encoded:
                     fill(sections[section_id], built, nuclei, store)
-        embedding.encode_spots = drawn if not nuclei else encode_spots
+        embedding.encode_spots = drawn_as_wide if not nuclei else encode_spots
         for section_id in missing[len(encoded) :]:
             fill(sections[section_id], built, nuclei, store)
         embedding.encode_spots = encode_spots
+
+
+def drawn_as_wide(
+    section: Section, spec: PatchSpec, encoder: Encoder, start: int = 0, **_: Any
+) -> Iterator[np.ndarray]:
+    """Drawn embeddings as wide as those that the encoder makes of the first patches."""
+    width = next(encode_spots(section, spec, encoder)).shape[1]
+    return drawn(section, spec, encoder, start, width)
 
 
 def train(table: Table, config: Config, sections: Sections, encoder: str, fold: int) -> None:

@@ -91,13 +91,18 @@ def data_set(folder: Path, spots: int, test: int) -> Path:
 
 
 def drawn(
-    section: Section, _: PatchSpec, encoder: PixelEncoder, start: int = 0, **__: Any
+    section: Section,
+    _: PatchSpec,
+    encoder: PixelEncoder,
+    start: int = 0,
+    width: int = D_IMAGE,
+    **__: Any,
 ) -> Iterator[np.ndarray]:
-    """Embeddings as wide as the encoder's, without an image."""
+    """Embeddings without an image, as wide as those of `stand_in` where no width is given."""
     rng = np.random.default_rng(0)
     n = len(section.adata)
     for first in range(start, n, encoder.batch_size):
-        yield rng.standard_normal((min(encoder.batch_size, n - first), D_IMAGE), dtype=np.float32)
+        yield rng.standard_normal((min(encoder.batch_size, n - first), width), dtype=np.float32)
 
 
 def draw_beyond(most: int, spots: int) -> bool:

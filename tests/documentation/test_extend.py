@@ -44,7 +44,8 @@ def test_what_the_pages_add_trains(small_demo: Path, store: Path, tmp_path: Path
             CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "local")
         )
     (tmp_path / "tests").mkdir()
-    shutil.copy(CHECKOUT / "tests" / "conftest.py", tmp_path / "tests")
+    for name in ("conftest.py", "forks.py"):
+        shutil.copy(CHECKOUT / "tests" / name, tmp_path / "tests")
     for page in PAGES:
         _apply(page, tmp_path)
     folders = {
