@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from hespotex.common.numerics.sparse import FixedProduct, from_scipy
+from hespotex.common.numerics.sparse import FixedProduct, from_scipy, to_scipy
 
 
 class BlockTarget:
@@ -79,6 +79,12 @@ class BlockTarget:
         """(n, n_genes), NaN for a gene that is not known."""
         y = self.by_spot.to_dense() if self.by_spot.layout == torch.sparse_csr else self.by_spot
         return y if self.known.all() else torch.where(self.known, y, torch.nan)
+
+    def rows(self, spots: Tensor) -> "BlockTarget":
+        """Of some of the spots, given by their numbers."""
+        if self.by_spot.layout != torch.sparse_csr:
+            return BlockTarget.of_table(self.dense()[spots])
+        return BlockTarget.of_counts(to_scipy(self.by_spot)[spots.numpy()], self.known.numpy())
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "BlockTarget":
         """The same on another device."""

@@ -11,7 +11,6 @@ from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
 from hespotex.common.progress import progress
-from hespotex.genes.block_target import BlockTarget
 from hespotex.modules.base import blocks, weights
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.nn.committee import (
@@ -198,6 +197,6 @@ def sums_of(batch: Batch, parts: Mapping[str, str] | None) -> Iterator[tuple[str
             inside = torch.nonzero(quarter[spots] == number)[:, 0]
             if len(inside):
                 own = x[spots][inside]
-                few = BlockTarget.of_table(target.dense()[inside])
+                few = target.rows(inside)
                 sums = RidgeSums.of(own, few.mean, few.variance, few.times(own))
                 yield section_id, f"quarter {number}", sums

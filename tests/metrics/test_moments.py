@@ -141,3 +141,9 @@ def test_a_target_is_the_same_sparse_and_dense(known: np.ndarray) -> None:
         torch.testing.assert_close(
             target.variance, table.var(0, correction=0), equal_nan=True, rtol=1e-4, atol=1e-6
         )
+        few = torch.tensor([4, 0, 7])
+        part = target.rows(few)
+        assert part.by_spot.layout == target.by_spot.layout
+        torch.testing.assert_close(part.dense(), table[few], equal_nan=True)
+        torch.testing.assert_close(part.times(x[few]), torch.nan_to_num(table[few]).T @ x[few])
+        torch.testing.assert_close(part.mean, table[few].mean(0), equal_nan=True)

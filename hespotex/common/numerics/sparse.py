@@ -24,6 +24,12 @@ def from_scipy(matrix: sparse.csr_matrix) -> Tensor:
     return torch.sparse_csr_tensor(starts, columns, values, matrix.shape, check_invariants=False)
 
 
+def to_scipy(matrix: Tensor) -> sparse.csr_matrix:
+    """The way back; both share their memory."""
+    parts = matrix.values(), matrix.col_indices(), matrix.crow_indices()
+    return sparse.csr_matrix(tuple(part.numpy() for part in parts), shape=tuple(matrix.shape))
+
+
 def row_starts(rows: Tensor, n: int) -> Tensor:
     """Where each of n rows begins among entries that are sorted by row, (n + 1,) int32."""
     starts = torch.zeros(n + 1, dtype=torch.int32, device=rows.device)
