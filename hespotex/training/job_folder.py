@@ -6,10 +6,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hespotex.common.files import safe_name, visible
-from hespotex.common.provenance import differing, settings
+from hespotex.common.provenance import differing, flat, settings
 from hespotex.records.layout import CONFIG, FINAL, SEARCH
 from hespotex.splits.strategies import ALL
 from hespotex.training.run import on_this_machine
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 INDEX = "fold.index"
 # what may differ from the runs that are there, so that a run is added to them
 ADDED = ("model.", INDEX, "seed")
+OF_MODEL = "${model."
 Settings = Mapping[str, Any]
 
 
@@ -43,7 +44,7 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
     for folder in _folders(sweep):
         if _same_run(job, list(_runs(folder))):
             return folder.name
-    keys = {key for run in runs for key in differing(job, run)}
+    keys = {key for run in runs for key in differing(job, run)} - _owned_by_model(cfg)
     if cfg.restart or not all(key.startswith(ADDED) for key in keys):
         return number
     name = safe_name(f"{cfg.model.name}_fold{cfg.fold.index}_seed{cfg.seed}")
@@ -58,6 +59,14 @@ def _settings(cfg: DictConfig) -> Settings:
         copy.pop("hydra", None)
         copy.paths.run = ""
     return settings(on_this_machine(copy))
+
+
+def _owned_by_model(cfg: DictConfig) -> set[str]:
+    """Keys elsewhere that take their value from the model's part, such as the neighbours of a
+    spot.
+    """
+    raw = flat(OmegaConf.to_container(cfg, resolve=False))
+    return {key for key, value in raw.items() if isinstance(value, str) and OF_MODEL in value}
 
 
 def _folders(sweep: Path) -> list[Path]:

@@ -34,9 +34,9 @@ class ReplicateCeiling:
     (patient).
 
     The sections are laid over each other by their images alone (`register`); expression plays no
-    part in it. A section without another of its group gets the gene means, which have no
-    correlation: it is shown as "no value". Not an upper bound in the strict sense: the replicate
-    has noise of its own, which a prediction need not have.
+    part in it. A section without another of its group, and a gene that no other has measured,
+    get the gene means, which have no correlation: shown as "no value". Not an upper bound in
+    the strict sense: the replicate has noise of its own, which a prediction need not have.
 
     Args:
         n_spots: nearest spots of each replicate that are averaged: the region that is matched.
@@ -62,7 +62,8 @@ class ReplicateCeiling:
         values = [self._from(section, whole[i]) for i in others]
         if not values:
             return mean.expand(section.num_nodes, -1)
-        return torch.stack(values).nanmean(0)
+        found = torch.stack(values).nanmean(0)
+        return torch.where(found.isnan(), mean, found)  # of genes that none of them measured
 
     def _from(self, section: Data, replicate: Data) -> Tensor:
         pos, agreement = register(picture_of(section), picture_of(replicate), pitch_of(replicate))

@@ -291,3 +291,13 @@ class TestCeiling:
         before = ceiling.looked_up("A", data, groups, torch.zeros(4))
         data["A"].target = BlockTarget.of_table(torch.rand_like(data["A"].target.dense()))
         assert torch.equal(before, ceiling.looked_up("A", data, groups, torch.zeros(4)))
+
+    def test_a_gene_that_no_replicate_measured_has_its_mean(self) -> None:
+        data = self.pair(0.0)
+        table = data["B"].target.dense()
+        table[:, 2] = torch.nan
+        data["B"].target = BlockTarget.of_table(table)
+        groups = {"A": "P1", "B": "P1", "L": "P2"}
+        found = ReplicateCeiling().looked_up("A", data, groups, torch.full((4,), 3.0))
+        assert torch.equal(found[:, 2], torch.full((len(found),), 3.0))
+        assert found.isfinite().all() and (found[:, [0, 1, 3]].std(0) > 0).all()

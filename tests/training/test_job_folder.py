@@ -67,6 +67,15 @@ def test_other_seeds_and_folds_are_added_too(sweep: Sweep) -> None:
     assert sweep.folder(0, "model=strict", "fold.index=0", "seed=4") == "strict_fold0_seed4"
 
 
+def test_a_model_may_have_settings_elsewhere(sweep: Sweep) -> None:
+    """`data.inputs` takes what it is to shuffle, and how many neighbours there are, from it."""
+    assert sweep.folder(0, "model=shuffled", "fold.index=1") == "shuffled_fold1_seed0"
+    own = ["model=shuffled", "fold.index=0", "model.n_neighbours=5"]
+    assert sweep.folder(0, *own) == "shuffled_fold0_seed0"
+    typed = ["model=shuffled", "fold.index=0", "data.inputs.n_neighbours=5"]
+    assert sweep.folder(0, *typed) == "0"
+
+
 @pytest.mark.parametrize(
     "change", ["data.panel.n_top=7", "encoder=random_vit", "fold=leave_one_section_out"]
 )
