@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hespotex.batches.cut import Block, cut
 from hespotex.common.files import digest
+from hespotex.common.numerics.digests import array_digest
 from hespotex.genes.target import Expressed, Rows, in_chunks
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ class SpotGraph:
     def fingerprint(self) -> str:
         """Hash of all rows of all fields, of the target, of places and edges."""
         fields = {
-            name: [digest(part.contiguous().numpy().tobytes()) for part in in_chunks(rows)]
+            name: [array_digest(part.numpy()) for part in in_chunks(rows)]
             for name, rows in sorted((self.inputs | self.outcomes).items())
         }
         target = self.target.fingerprint() if self.target else None
-        return digest([fields, target, digest(self.pos.tobytes()), digest(self.edges.tobytes())])
+        return digest([fields, target, array_digest(self.pos), array_digest(self.edges)])
 
     def whole(self) -> Data:
         """All spots in one."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest, file_fingerprint
+from hespotex.common.numerics.digests import array_digest
 from hespotex.embeddings.encoder import Encoder, NucleiCounter, parts_of
 from hespotex.embeddings.pipeline import encode_spots
 from hespotex.embeddings.rows import Embeddings, StoredRows
@@ -124,6 +125,6 @@ def spots_identity(section: Section) -> dict[str, Any]:
     return {
         "image": file_fingerprint(section.pixels),
         "mpp": round(section.mpp, 6),
-        "positions": digest(np.round(section.pos_px, 2).tobytes()),
+        "positions": array_digest(np.round(section.pos_px, 2)),
         "barcodes": digest(section.barcodes),
     }

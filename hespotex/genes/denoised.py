@@ -21,6 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from hespotex.common.files import digest
+from hespotex.common.numerics.digests import array_digest
 from hespotex.genes.block_target import BlockTarget
 from hespotex.genes.target import Target
 from hespotex.metrics.thinning import split_counts
@@ -149,7 +150,7 @@ class DenoisedTarget:
     def fingerprint(self) -> str:
         """Hash of all that the values are made of."""
         arrays = (self.weights, self.programmes.genes, self.scale)
-        return digest([digest(np.ascontiguousarray(array).tobytes()) for array in arrays])
+        return digest([array_digest(array) for array in arrays])
 
 
 def expected(rates: Floats, scale: Floats) -> Floats:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from hespotex.common.files import digest
 from hespotex.common.hdf5 import new_hdf5, open_hdf5
+from hespotex.common.numerics.digests import array_digest
 from hespotex.common.sparse_file import SparseFile, write_sparse
 from hespotex.common.store_check import CHECKSUM, checksum, why_damaged
 
@@ -53,7 +54,7 @@ def store_values(folder: Path, table: sparse.csr_matrix) -> StoredValues:
     folds and processes that come to the same.
     """
     arrays = (table.data, table.indices, table.indptr)
-    identity = [*map(int, table.shape), *(digest(array.tobytes()) for array in arrays)]
+    identity = [*map(int, table.shape), *map(array_digest, arrays)]
     path = folder / f"{NAME}-{digest(identity)}.h5"
     if not path.is_file() or why_damaged(path):
         with new_hdf5(path) as file:

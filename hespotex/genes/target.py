@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest
+from hespotex.common.numerics.digests import array_digest
 from hespotex.embeddings.rows import CHUNK
 from hespotex.genes.block_target import BlockTarget
 from hespotex.genes.residuals import pearson_residuals
@@ -139,7 +140,7 @@ class Target:
         """Hash of the values, without making them dense."""
         values = self.values
         arrays = (values.data, values.indices, values.indptr, self.known)
-        return digest([*map(str, values.shape), *(digest(array.tobytes()) for array in arrays)])
+        return digest([*map(str, values.shape), *map(array_digest, arrays)])
 
     def block(self, spots: Tensor) -> BlockTarget:
         """What a model learns at these spots."""
@@ -219,7 +220,7 @@ class ResidualTarget(Target):
     def fingerprint(self) -> str:
         """Hash of the counts, library sizes, shares, `theta` and `limit`."""
         arrays = (self.library, self.share, np.array([self.theta, self.limit]))
-        return digest([super().fingerprint(), *(digest(array.tobytes()) for array in arrays)])
+        return digest([super().fingerprint(), *map(array_digest, arrays)])
 
     def _scaled(
         self, values: NDArray[np.float32], spots: Numbers, genes: Numbers

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest, file_fingerprint
+from hespotex.common.numerics.digests import array_digest
 
 log = logging.getLogger(__name__)
 ARRAY = ("array_col", "array_row")  # of obs, as Space Ranger names them
@@ -220,17 +221,15 @@ def section_facts(section: Section) -> dict[str, Any]:
     """What tells a section from another one, under whatever name: group, size, hashes of counts and
     of the image file.
     """
-    counts = sparse.csr_matrix(section.adata.X).sorted_indices()
+    counts = sparse.csr_matrix(section.adata.X)
+    if not counts.has_sorted_indices:
+        counts = counts.sorted_indices()
     names = [section.barcodes, [str(gene) for gene in section.adata.var_names]]
-    arrays = (
-        counts.indptr.astype(np.int64),
-        counts.indices.astype(np.int64),
-        counts.data.astype(np.float32),
-    )
+    places = [array_digest(array, np.int64) for array in (counts.indptr, counts.indices)]
     return {
         "group": section.key.group,
         "n_spots": len(section.adata),
-        "counts": digest([*names, *(digest(array.tobytes()) for array in arrays)]),
+        "counts": digest([*names, *places, array_digest(counts.data, np.float32)]),
         "image": file_fingerprint(section.pixels),
         "area_px": spots_area(section),
     }

@@ -2,7 +2,7 @@
 
 import torch
 
-from hespotex.common.files import digest
+from hespotex.common.numerics.digests import array_digest
 from hespotex.genes.block_target import BlockTarget
 
 
@@ -19,7 +19,7 @@ class Table:
         return self.values[spots]
 
     def fingerprint(self) -> str:
-        return digest(self.values.numpy().tobytes())
+        return array_digest(self.values.numpy())
 
     def block(self, spots: torch.Tensor) -> BlockTarget:
         return BlockTarget.of_table(self.values[spots])
