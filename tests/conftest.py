@@ -84,9 +84,11 @@ def small(small_demo: Path, store: Path) -> list[str]:
     ]
 
 
-def compose_config(name: str, overrides: list[str], folder: Path) -> DictConfig:
-    """The config of a command line, as Hydra hands it to `main`, with `folder` as the run's
-    folder.
+def compose_config(
+    name: str, overrides: list[str], folder: Path, with_hydra: bool = False
+) -> DictConfig:
+    """The config of a command line, as Hydra hands it to `main`, with `folder` as the run's folder;
+    or with Hydra's own part.
     """
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CHECKOUT / "conf"), version_base="1.3"):
@@ -94,8 +96,9 @@ def compose_config(name: str, overrides: list[str], folder: Path) -> DictConfig:
     with open_dict(config):
         config.hydra.runtime.output_dir = str(folder)
     HydraConfig.instance().set_config(config)
-    with open_dict(config):
-        config.pop("hydra")
+    if not with_hydra:
+        with open_dict(config):
+            config.pop("hydra")
     return config
 
 

@@ -1,11 +1,13 @@
 """Which folder of a sweep a job gets: its number, unless a run of another model is there."""
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hespotex.common.files import safe_name, visible
@@ -20,6 +22,7 @@ INDEX = "fold.index"
 # what may differ from the runs that are there, so that a run is added to them
 ADDED = ("model.", INDEX, "seed")
 OF_MODEL = "${model."
+OVERRIDE = re.compile(r"override /([\w/]+)")
 Settings = Mapping[str, Any]
 
 
@@ -45,7 +48,7 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
         if _same_run(job, list(_runs(folder))):
             return folder.name
     keys = {key for run in runs for key in differing(job, run)} - _owned_by_model(cfg)
-    if cfg.restart or not all(key.startswith(ADDED) for key in keys):
+    if cfg.restart or not all(key.startswith((*ADDED, *_brought_by_model(cfg))) for key in keys):
         return number
     name = safe_name(f"{cfg.model.name}_fold{cfg.fold.index}_seed{cfg.seed}")
     log.info("%s holds another run: this one is added as %s", sweep / number, name)
@@ -67,6 +70,31 @@ def _owned_by_model(cfg: DictConfig) -> set[str]:
     """
     raw = flat(OmegaConf.to_container(cfg, resolve=False))
     return {key for key, value in raw.items() if isinstance(value, str) and OF_MODEL in value}
+
+
+def _brought_by_model(cfg: DictConfig) -> list[str]:
+    """Parts of the config that the model's file chooses, such as the encoder of `strict_random`: as
+    beginnings of dotted keys.
+    """
+    if "hydra" not in cfg:
+        return []
+    hydra = cfg.hydra.runtime
+    places = [Path(one.path) for one in hydra.config_sources if one.schema == "file"]
+    return [
+        f"{group.replace('/', '.')}."
+        for group in _overridden(str(hydra.choices.get("model")), places)
+    ]
+
+
+def _overridden(model: str, places: Sequence[Path]) -> Iterator[str]:
+    """Groups that the file of a model overrides in its defaults, or one that it builds on."""
+    files = [place / "model" / f"{model}.yaml" for place in places]
+    for file in [path for path in files if path.is_file()][:1]:
+        for entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", []):
+            if isinstance(entry, str):
+                yield from _overridden(entry, places)
+            else:
+                yield from (word[1] for key in entry if (word := OVERRIDE.match(key)))
 
 
 def _folders(sweep: Path) -> list[Path]:

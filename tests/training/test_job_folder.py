@@ -20,8 +20,9 @@ class Sweep:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def config(self, *words: str) -> DictConfig:
-        return compose_config("train", ["name=mine", "trainer=cpu", *words], self.path)
+    def config(self, *words: str, with_hydra: bool = False) -> DictConfig:
+        given = ["name=mine", "trainer=cpu", *words]
+        return compose_config("train", given, self.path, with_hydra)
 
     def done(self, folder: str, *words: str, work: bool = True) -> None:
         home = self.path / folder
@@ -33,7 +34,7 @@ class Sweep:
             (home / "metrics.json").write_text("{}")
 
     def folder(self, number: int, *words: str) -> str:
-        return job_folder(self.path, str(number), self.config(*words))
+        return job_folder(self.path, str(number), self.config(*words, with_hydra=True))
 
 
 @pytest.fixture
@@ -73,6 +74,13 @@ def test_a_model_may_have_settings_elsewhere(sweep: Sweep) -> None:
     own = ["model=shuffled", "fold.index=0", "model.n_neighbours=5"]
     assert sweep.folder(0, *own) == "shuffled_fold0_seed0"
     typed = ["model=shuffled", "fold.index=0", "data.inputs.n_neighbours=5"]
+    assert sweep.folder(0, *typed) == "0"
+
+
+@pytest.mark.parametrize("model", ["strict_random", "strict_residuals", "nuclei", "published"])
+def test_a_model_may_bring_an_encoder_nuclei_or_a_target(sweep: Sweep, model: str) -> None:
+    assert sweep.folder(0, f"model={model}", "fold.index=1") == f"{model}_fold1_seed0"
+    typed = [f"model={model}", "fold.index=1", "data.min_counts=7"]
     assert sweep.folder(0, *typed) == "0"
 
 
