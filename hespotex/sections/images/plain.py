@@ -118,9 +118,7 @@ def _rgb(file: Any, path: Path) -> NDArray[np.uint8]:
 
 
 def _opaque(file: Any) -> NDArray[np.uint8]:
-    """Strip by strip: `np.asarray` of a whole image holds it three times, which for a section of
-    90 million pixels takes longer than to decode it.
-    """
+    """Strip by strip: `np.asarray` of a whole image holds it three times."""
     file.load()
     width, height = file.size
     pixels = np.empty((height, width, 3), np.uint8)
