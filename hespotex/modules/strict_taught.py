@@ -1,21 +1,18 @@
 """The strict form with a teacher: what is systematic in the training counts is learned as well."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-import numpy as np
 import torch
-from scipy import sparse
 
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.common.numerics.correlation import TINY
 from hespotex.common.progress import progress
-from hespotex.genes.denoised import PROGRAMMES, DenoisedTarget, Programmes, most_spots
-from hespotex.genes.target import Numbers
+from hespotex.genes.denoised import PROGRAMMES
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.strict import StrictModule, sources_of
+from hespotex.modules.teaching import Parts, check_counts, check_programmes, taught_fold, teaching
 from hespotex.nn.committee import (
     PENALTIES,
     RANKS,
@@ -24,13 +21,11 @@ from hespotex.nn.committee import (
     Forms,
     mixed,
     part_names,
-    quarters,
     second_share,
 )
 
 log = logging.getLogger(__name__)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-Parts = Mapping[str, str] | None
 
 
 class StrictTaughtModule(StrictModule):
@@ -66,7 +61,8 @@ class StrictTaughtModule(StrictModule):
         self.programmes = tuple(programmes)
         self.taught_shares = tuple(taught_shares)
         self.seed = seed
-        _check(self.programmes, self.taught_shares)
+        check_programmes(self.programmes)
+        _check(self.taught_shares)
 
     def of_genes(self, n_genes: int) -> "StrictTaughtModule":
         """The same settings, not fitted."""
@@ -130,62 +126,6 @@ class StrictTaughtModule(StrictModule):
         return self.gathered(train, sources_of(fold), parts, {}, left_out)
 
 
-def _check(programmes: Sequence[int], shares: Sequence[float]) -> None:
-    if not programmes or min(programmes) < 1:
-        raise InputError(f"model.module.programmes: expected numbers from 1, got {programmes}")
+def _check(shares: Sequence[float]) -> None:
     if not shares or min(shares) < 0 or max(shares) > 1:
         raise InputError(f"model.module.taught_shares: expected numbers from 0 to 1, got {shares}")
-
-
-def check_counts(fold: Fold) -> None:
-    """Counts can be read off the target of each training section.
-
-    Raises:
-        InputError: not of this one; see `Target.counts`.
-    """
-    for section_id in fold.split.train:
-        try:
-            fold.sections[section_id].target.counts()
-        except InputError as error:
-            raise InputError(f"section {section_id}: {error}") from None
-
-
-def teaching(
-    fold: Fold, ids: Sequence[str], parts: Parts, left_out: str | None
-) -> dict[str, Numbers]:
-    """Numbers of the spots of each of these sections that a teacher may see: all, or without
-    `parts` those of the other quarters.
-    """
-    every = {i: np.arange(len(fold.graph(i))) for i in ids}
-    if parts is not None or left_out is None:
-        return every
-    place = {i: fold.graph(i).inputs["place"][torch.from_numpy(own)] for i, own in every.items()}
-    names = {i: [f"quarter {number}" for number in quarters(own)] for i, own in place.items()}
-    return {i: np.flatnonzero(np.array(own) != left_out) for i, own in names.items()}
-
-
-def taught_fold(
-    fold: Fold, spots: Mapping[str, Numbers], programmes: Sequence[int], seed: int
-) -> Fold:
-    """The same fold, where these sections learn what a teacher says of their counts.
-
-    Args:
-        spots: of each section, that the teacher learns from.
-        programmes, seed: see `StrictTaughtModule`.
-    """
-    teacher = Programmes.fit(teaching_counts(fold, spots, seed), programmes, seed)
-    sections = dict(fold.sections)
-    for section_id in spots:
-        own = sections[section_id]
-        target = DenoisedTarget.of(own.target, teacher)
-        sections[section_id] = replace(own, graph=replace(own.graph, target=target))
-    return replace(fold, sections=sections)
-
-
-def teaching_counts(fold: Fold, spots: Mapping[str, Numbers], seed: int) -> sparse.csr_matrix:
-    """Counts (n, n_genes) of these spots, or of as many of each section as `most_spots` allows."""
-    rng = np.random.default_rng(seed)
-    each = max(1, most_spots(len(fold.panel.genes)) // len(spots))
-    drawn = {i: np.sort(rng.permutation(own)[:each]) for i, own in spots.items()}
-    tables = [fold.sections[i].target.counts()[own] for i, own in drawn.items()]
-    return sparse.csr_matrix(sparse.vstack(tables))

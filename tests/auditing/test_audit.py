@@ -29,11 +29,20 @@ Patch = pytest.MonkeyPatch
         SHORT,
         STRICT,
         [*STRICT, "model=strict_taught"],
+        [*RIDGE, "model=ridge_taught"],
         [*STRICT, "model.calibrate=true"],
         [*RIDGE, "data/expression=pearson_residuals"],
         [*SHORT, "fold.validation=0"],
     ],
-    ids=["dual_stream", "strict", "strict_taught", "calibrated", "residuals", "no validation"],
+    ids=[
+        "dual_stream",
+        "strict",
+        "strict_taught",
+        "ridge_taught",
+        "calibrated",
+        "residuals",
+        "no validation",
+    ],
 )
 def test_a_clean_run_passes_every_rule(train: Run, words: list[str]) -> None:
     folder = train(*words)

@@ -25,6 +25,7 @@ from hespotex.modules.base import ExpressionModule
 from hespotex.modules.closed_form import GeneMeanModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, RidgeModule
+from hespotex.modules.ridge_taught import RidgeTaughtModule
 from hespotex.modules.strict import StrictModule
 from hespotex.modules.strict_taught import StrictTaughtModule
 from hespotex.nuclei import NucleiPerSpot
@@ -226,6 +227,7 @@ def test_wrong_strategies(strategy: FoldStrategy) -> None:
         partial(RetrievalModule, k=5),
         StrictModule,
         StrictTaughtModule,
+        partial(RidgeTaughtModule, alphas=[1.0, 100.0]),
     ],
 )
 def test_modules(make: Callable[..., ExpressionModule], fold: Fold) -> None:

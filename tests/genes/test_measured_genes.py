@@ -30,6 +30,7 @@ from hespotex.modules.closed_form import ClosedFormModule, GeneMeanModule
 from hespotex.modules.dual_stream import DualStreamModule
 from hespotex.modules.retrieval import RetrievalModule
 from hespotex.modules.ridge import CoordinatesModule, HestRidgeModule, RidgeModule
+from hespotex.modules.ridge_taught import RidgeTaughtModule
 from hespotex.modules.strict import StrictModule, sums_of
 from hespotex.modules.strict_taught import StrictTaughtModule
 from hespotex.nn.ridge import RidgeSums
@@ -168,6 +169,7 @@ def predicted(module: ExpressionModule, fold: Fold) -> torch.Tensor:
     [
         StrictModule,
         StrictTaughtModule,
+        partial(RidgeTaughtModule, alphas=[1.0, 100.0]),
         partial(RidgeModule, alphas=[1.0, 10.0, 100.0]),
         partial(RidgeModule, alphas=[1.0, 10.0, 100.0], neighbours=True),
         partial(CoordinatesModule, alphas=[1.0, 10.0, 100.0]),

@@ -1,69 +1,32 @@
-"""Strict with a teacher: it learns from it where it helps, and is strict where it does not."""
+"""With a teacher: strict learns from it where it helps, and is strict where it does not; a ridge
+gets the same.
+"""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from scipy import sparse
 from torch import Tensor
 
-from hespotex.batches.fold import Fold, PreparedSection
-from hespotex.batches.loader import Batching
-from hespotex.batches.spot_graph import SpotGraph
+from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.genes.denoised import DenoisedTarget
-from hespotex.genes.expression import LogRaw
-from hespotex.genes.panel import GenePanel
 from hespotex.genes.target import Target
-from hespotex.metrics import gene_pearson
+from hespotex.modules.closed_form import ClosedFormModule
+from hespotex.modules.ridge import RidgeModule
+from hespotex.modules.ridge_taught import RidgeTaughtModule
 from hespotex.modules.strict import StrictModule
-from hespotex.modules.strict_taught import StrictTaughtModule, teaching, teaching_counts
+from hespotex.modules.strict_taught import StrictTaughtModule
+from hespotex.modules.teaching import taught_fold, teaching, teaching_counts
 from hespotex.nn.committee import part_names
-from hespotex.sections.graph import knn_edges
-from hespotex.sections.section import SectionKey
-from hespotex.splits.split import Split
 
-D = 6
-G = 40
-N = 150  # spots
-TRAIN = ["A", "B", "C"]
-PATIENTS = {"A": "P1", "B": "P2", "C": "P3", "T": "P4"}
+from .counted import PATIENTS, TRAIN, D, G, N, fold_of, prepared, score
+
 Patch = pytest.MonkeyPatch
-
-
-def prepared(name: str, counts: NDArray[np.int64] | None = None) -> PreparedSection:
-    """Three programmes that follow the image, in counts of about .4 each."""
-    rng = np.random.default_rng(ord(name))
-    shared = np.random.default_rng(0)
-    image = rng.normal(size=(N, D)).astype(np.float32)
-    amount = np.exp(image @ shared.normal(size=(D, 3)) / 3 + 0.3 * rng.normal(size=(N, 3)))
-    drawn = rng.poisson(amount @ shared.gamma(0.4, 0.3, (3, G)))
-    values = np.log1p(drawn if counts is None else counts)
-    target = Target(sparse.csr_matrix(values), np.ones(G, dtype=bool), np.ones(N))
-    pos = rng.uniform(0, 1000, (N, 2))
-    place = torch.from_numpy((pos - 500).astype(np.float32))
-    inputs: Any = {"image_embedding": torch.from_numpy(image), "place": place}
-    graph = SpotGraph(name, pos, knn_edges(pos, 6), inputs, target)
-    missing: Any = None
-    return PreparedSection(missing, graph, target, {}, np.ones(N))
-
-
-def fold_of(train: list[str] = TRAIN) -> Fold:
-    """Sections in memory; T tests."""
-    names = [*train, "T"]
-    missing: Any = None
-    recipe: Any = type("Told", (), {"expression": LogRaw(), "batching": Batching()})()
-    return Fold(
-        Split(0, 1, list(train), [], ["T"]),
-        {i: SectionKey(i, PATIENTS[i]) for i in names},
-        {i: prepared(i) for i in names},
-        GenePanel([f"G{i}" for i in range(G)], list(train)),
-        missing,
-        recipe,
-    ).of_training()
+ALPHAS = [10.0, 100.0]
+M = TypeVar("M", bound=ClosedFormModule)
 
 
 @pytest.fixture(autouse=True)
@@ -71,14 +34,9 @@ def one_encoder(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Fold, "sources", lambda _: [("drawn", (D,))])
 
 
-def fitted(module: StrictModule, fold: Fold) -> StrictModule:
+def fitted(module: M, fold: Fold) -> M:
     module.fit(fold)
     return module.eval()
-
-
-def score(module: StrictModule, fold: Fold) -> float:
-    predicted = module.predict(fold.loader(["T"], module.n_hops))["T"]
-    return float(gene_pearson(predicted, fold.sections["T"].target.dense()).nanmean())
 
 
 def share(caplog: pytest.LogCaptureFixture) -> float:
@@ -186,8 +144,10 @@ def test_a_target_that_is_no_log_of_counts_is_refused() -> None:
     fold = fold_of()
     own = fold.sections["A"]
     other = replace(own, target=Target(own.target.values, own.target.known))
-    with pytest.raises(InputError, match=r"section A: .*data/expression=log_normalised"):
-        StrictTaughtModule(D, G).fit(replace(fold, sections={**fold.sections, "A": other}))
+    broken = replace(fold, sections={**fold.sections, "A": other})
+    for module in (StrictTaughtModule(D, G), RidgeTaughtModule(D, G, ALPHAS)):
+        with pytest.raises(InputError, match=r"section A: .*data/expression=log_normalised"):
+            module.fit(broken)
 
 
 def test_genes_of_its_own_keep_the_settings() -> None:
@@ -195,3 +155,35 @@ def test_genes_of_its_own_keep_the_settings() -> None:
     few = StrictTaughtModule(D, G, [1.0], [4], **settings).of_genes(5)
     assert (few.n_genes, few.penalties, few.ranks) == (5, (1.0,), (4,))
     assert (few.programmes, few.taught_shares, few.seed) == ((3,), (0.5,), 7)
+
+
+def test_a_ridge_is_the_mean_of_both() -> None:
+    fold = fold_of()
+    spots = teaching(fold, TRAIN, {}, None)
+    denoised = taught_fold(fold, spots, [4], 3)
+    one, two = (fitted(RidgeModule(D, G, ALPHAS, True), own) for own in (fold, denoised))
+    both = fitted(RidgeTaughtModule(D, G, ALPHAS, programmes=[4], seed=3), fold)
+    assert not torch.allclose(one.linear.weight, two.linear.weight, rtol=0.01)
+    torch.testing.assert_close(both.linear.weight, (one.linear.weight + two.linear.weight) / 2)
+    assert torch.equal(both.gene_mean, one.gene_mean)
+
+
+def test_a_ridge_learns_from_the_teacher() -> None:
+    fold = fold_of()
+    taught = fitted(RidgeTaughtModule(D, G, ALPHAS), fold)
+    assert score(taught, fold) > score(fitted(RidgeModule(D, G, ALPHAS, True), fold), fold)
+
+
+def test_a_ridge_reads_no_held_out_counts() -> None:
+    fold = fold_of()
+    changed = replace(fold, sections={**fold.sections, "T": prepared("T", np.full((N, G), 7))})
+    one, other = (fitted(RidgeTaughtModule(D, G, ALPHAS), own) for own in (fold, changed))
+    assert torch.equal(one.linear.weight, other.linear.weight)
+
+
+def test_a_ridge_of_genes_of_its_own_keeps_the_settings() -> None:
+    few = RidgeTaughtModule(D, G, ALPHAS, False, [3], 7).of_genes(5)
+    assert (few.n_genes, few.alphas, few.neighbours) == (5, ALPHAS, False)
+    assert (few.programmes, few.seed) == ((3,), 7)
+    with pytest.raises(InputError, match=r"model\.module\.programmes"):
+        RidgeTaughtModule(D, G, ALPHAS, programmes=[])
