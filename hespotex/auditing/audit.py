@@ -1,7 +1,7 @@
 """All rules on a run, and the audits of many runs in one summary."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from hespotex.auditing import fitted, splits, trained
@@ -11,7 +11,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.failures import failure_of
 from hespotex.common.progress import progress
 from hespotex.records.manifest import check_files
-from hespotex.records.record import Runs, read_record
+from hespotex.records.record import RunRecord, Runs, read_record
 from hespotex.results.findings import FAIL, UNCHECKED, Finding, count, write_audit
 
 log = logging.getLogger(__name__)
@@ -82,30 +82,51 @@ def _finding(name: str, case: Case) -> Finding:
 
 
 def audit_runs(runs: Runs) -> list[str]:
-    """One Markdown line a run, for the summary: counts of verdicts, and each failure with its
-    reason.
+    """Markdown lines for the summary, one for the runs of a model that came out alike: counts of
+    verdicts, and each failure with its reason.
 
-    Data are read again where the runs are small together; else the line says that the recorded
-    facts speak alone.
+    Data are read again where the runs are small together; else a line says that the recorded facts
+    speak alone.
     """
     spots = sum(facts["n_spots"] for run in runs for facts in run.section_facts.values())
     data_sets = DataSets() if spots <= SMALL else None
-    lines = []
-    for run in progress(
-        sorted(runs, key=lambda run: (run.model, run.fold, run.seed)),
-        "run",
-        "audit",
-    ):
-        try:
-            lines.append(f"- {run.title}: audit: {_verdict_line(audit_run(run.folder, data_sets))}")
-        except Exception as error:
-            lines.append(f"- {run.title}: not audited: {failure_of(error).reason}")
+    alike: dict[tuple[str, str], list[RunRecord]] = {}
+    in_order = sorted(runs, key=lambda run: (run.model, run.fold, run.seed))
+    for run in progress(in_order, "run", "audit"):
+        alike.setdefault((run.model, _outcome(run, data_sets)), []).append(run)
+    lines = [f"- {_titles(own)}: {outcome}" for (_, outcome), own in alike.items()]
     if data_sets is None:
         lines.append(
             f"- {spots} spots are many: recorded facts only; `python -m hespotex.audit RUN_DIR`"
             " derives them anew."
         )
     return lines
+
+
+def _outcome(run: RunRecord, data_sets: DataSets | None) -> str:
+    try:
+        return f"audit: {_verdict_line(audit_run(run.folder, data_sets))}"
+    except Exception as error:
+        return f"not audited: {failure_of(error).reason}"
+
+
+def _titles(runs: list[RunRecord]) -> str:
+    """What tells these runs of one model apart from its others."""
+    if len(runs) == 1:
+        return runs[0].title
+    seeds: dict[int, list[int]] = {}
+    for run in runs:
+        seeds.setdefault(run.fold, []).append(run.seed)
+    folds: dict[tuple[int, ...], list[int]] = {}
+    for fold, own in seeds.items():
+        folds.setdefault(tuple(sorted(set(own))), []).append(fold)
+    parts = [f"{_several('fold', own)}, {_several('seed', of)}" for of, own in folds.items()]
+    return f"{runs[0].model}, {'; '.join(parts)}"
+
+
+def _several(noun: str, numbers: Sequence[int]) -> str:
+    ending = "s" if len(numbers) > 1 else ""
+    return f"{noun}{ending} {', '.join(map(str, numbers))}"
 
 
 def _verdict_line(findings: list[Finding]) -> str:

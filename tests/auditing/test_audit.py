@@ -162,6 +162,21 @@ def test_the_summary_audits_every_run(
     )
 
 
+def test_runs_that_came_out_alike_are_one_line(clean: Path) -> None:
+    metrics = json.loads((clean / "metrics.json").read_text())
+
+    def run(model: str, fold: int, seed: int) -> RunRecord:
+        split = {**metrics["split"], "index": fold}
+        return RunRecord(clean, {**metrics, "model": model, "split": split, "seed": seed})
+
+    runs = [run("ridge", *place) for place in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]]
+    lines = audit_runs([run("strict", 3, 0), *runs])
+    assert lines == [
+        f"- {which}: audit: 14 pass, 0 fail"
+        for which in ("ridge, folds 0, 1, seeds 0, 1; fold 2, seed 0", "strict, fold 3, seed 0")
+    ]
+
+
 def test_the_command(
     clean: Path,
     monkeypatch: Patch,
