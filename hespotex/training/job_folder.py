@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 INDEX = "fold.index"
 # what may differ from the runs that are there, so that a run is added to them
 ADDED = ("model.", INDEX, "seed")
+SPLITS = "fold."
+STRATEGY = "fold.name"
 OF_MODEL = "${model."
 OVERRIDE = re.compile(r"override /([\w/]+)")
 Settings = Mapping[str, Any]
@@ -31,7 +33,8 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
 
     Its number; where a run that differs in model, fold or seed only is there, that of the same
     run if it was added before, else a new one with the names of these. So models are added to a
-    finished sweep. A run that differs in more is refused there, as ever.
+    finished sweep, for each of the strategies of folds that it has. A run that differs in more is
+    refused there, as ever.
 
     Args:
         sweep: its folder.
@@ -44,15 +47,30 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
     runs = list(_runs(sweep / number))
     if not runs or _same_run(job, runs):
         return number
-    for folder in _folders(sweep):
-        if _same_run(job, list(_runs(folder))):
-            return folder.name
+    there = {folder.name: list(_runs(folder)) for folder in _folders(sweep)}
+    for folder, own in there.items():
+        if _same_run(job, own):
+            return folder
+    every = [run for own in there.values() for run in own]
+    allowed = (*ADDED, *_brought_by_model(cfg), *([SPLITS] if _is_split_so(job, every) else []))
     keys = {key for run in runs for key in differing(job, run)} - _owned_by_model(cfg)
-    if cfg.restart or not all(key.startswith((*ADDED, *_brought_by_model(cfg))) for key in keys):
+    if cfg.restart or not all(key.startswith(allowed) for key in keys):
         return number
-    name = safe_name(f"{cfg.model.name}_fold{cfg.fold.index}_seed{cfg.seed}")
+    name = _name(cfg, several=len({run.get(STRATEGY) for run in every}) > 1)
     log.info("%s holds another run: this one is added as %s", sweep / number, name)
     return name
+
+
+def _is_split_so(job: Settings, runs: Sequence[Settings]) -> bool:
+    """Whether some run of the sweep has the folds that this job has."""
+    changed = ({*differing(job, run)} - {INDEX} for run in runs)
+    return any(not any(key.startswith(SPLITS) for key in keys) for keys in changed)
+
+
+def _name(cfg: DictConfig, several: bool) -> str:
+    """Of the folder of a run that is added; with its strategy where the sweep has several."""
+    strategy = f"_{cfg.fold.name}" if several else ""
+    return safe_name(f"{cfg.model.name}{strategy}_fold{cfg.fold.index}_seed{cfg.seed}")
 
 
 def _settings(cfg: DictConfig) -> Settings:

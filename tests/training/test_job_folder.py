@@ -110,6 +110,31 @@ def test_jobs_of_all_folds(tmp_path: Path) -> None:
     assert made.folder(0, "model=ridge", "fold.index=all") == "ridge_foldall_seed0"
 
 
+@pytest.mark.parametrize("held", ["sections,sections", "sections,groups"])
+def test_models_of_a_benchmark_of_two_strategies(tmp_path: Path, held: str) -> None:
+    """Whatever the run is that has the number: as with more seeds or models than are added."""
+    strategies = {"sections": "leave_one_section_out", "groups": "leave_one_group_out"}
+    made = Sweep(tmp_path / "mine")
+    for i, kind in enumerate([*held.split(","), "groups"]):
+        words = [f"fold={strategies[kind]}", f"seed={i}"]
+        made.done(f"{i}/fold0", "model=strict", "fold.index=0", *words)
+    found = []
+    for i, strategy in enumerate(strategies.values()):
+        words = ["model=ridge", "fold.index=all", f"fold={strategy}"]
+        found.append(made.folder(i, *words))
+        made.done(f"{found[-1]}/fold0", "model=ridge", "fold.index=0", f"fold={strategy}")
+        assert made.folder(i, *words) == found[-1]
+    assert found == [f"ridge_{strategy}_foldall_seed0" for strategy in strategies.values()]
+
+
+def test_a_strategy_that_the_sweep_has_not_is_refused(tmp_path: Path) -> None:
+    made = Sweep(tmp_path / "mine")
+    for i, fold in enumerate(["leave_one_section_out", "leave_one_group_out"]):
+        made.done(f"{i}", "model=strict", "fold.index=0", f"fold={fold}")
+    words = ["model=ridge", "fold.index=0", "fold=leave_one_group_out", "fold.validation=3"]
+    assert made.folder(0, *words) == "0"
+
+
 def test_trials_of_a_search_have_their_numbers(sweep: Sweep) -> None:
     (sweep.path / SEARCH).write_text("{}")
     assert sweep.folder(0, "model=ridge", "fold.index=0") == "0"
