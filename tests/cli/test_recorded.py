@@ -1,17 +1,15 @@
 """Recorded commands, run once more as they stand in `run.txt`: the same results come out."""
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pytest
-from conftest import CHECKOUT
+from conftest import CHECKOUT, command
 
 from hespotex.records.runs import read_genes
 
@@ -28,15 +26,14 @@ def place(small_demo: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shell(line: str, cwd: Path) -> str:
-    """What a line says that is typed into a shell."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = os.environ | {"PATH": path, "PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=cwd, env=env, capture_output=True, text=True, check=False
-    )
+def shell(line: str, cwd: Path) -> None:
+    """Run a command as a shell takes it apart: names in quotes, spaces, `$HOME`."""
+    typed = ["bash", "-c", f"printf '%s\\0' {line}"]
+    taken = subprocess.run(typed, cwd=cwd, capture_output=True, text=True, check=True).stdout
+    python, *words = taken.split("\0")[:-1]
+    assert python == "python"
+    done = command(*words, cwd=cwd, PYTHONPATH=str(CHECKOUT))
     assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def recorded(folder: Path) -> str:
