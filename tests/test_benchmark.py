@@ -14,6 +14,7 @@ import yaml
 from conftest import CHECKOUT, Run, command, compose_config
 
 from hespotex.common.errors import InputError
+from hespotex.common.failures import failed_below
 
 MODELS = sorted(path.stem for path in (CHECKOUT / "conf" / "model").glob("*.yaml"))
 ROLES = {"model", "baseline", "control", "ceiling"}
@@ -56,6 +57,17 @@ def test_all_folds_in_one_run_are_the_folds_one_by_one(train: Run, tmp_path: Pat
     train(*few, "fold.index=all", folder=folder)
     assert (folder / "fold0" / "metrics.json").stat().st_mtime_ns == before
     assert (folder / "fold1" / "metrics.json").is_file()
+
+
+def test_folds_of_another_run_are_refused_and_not_called_failed(train: Run) -> None:
+    few = ["fold.index=all", "data.reader.sections=[DEMO1,DEMO3,DEMO5]"]
+    folder = train("model=ridge", *few)
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(InputError, match=r"fold0 holds another run .*choose name=NEW"):
+        train("model=gene_mean", *few)
+    assert failed_below(folder) == [] and sorted(folder.rglob("*")) == before
+    train("model=gene_mean", *few, "restart=true")
+    assert json.loads((folder / "fold2" / "metrics.json").read_text())["model"] == "gene_mean"
 
 
 def test_a_strategy_without_folds_is_nothing_to_do(

@@ -79,21 +79,29 @@ def every_fold(cfg: DictConfig) -> float:
     """Each fold into a folder of its own below `paths.run`; the mean of their validation scores.
 
     Raises:
-        InputError: at the end, where folds failed; the others are finished by then.
+        InputError: one of the folders holds another run, and nothing was done; or at the end, where
+          folds failed, and the others are finished.
     """
     scores = []
     folder = Path(cfg.paths.run)
-    failures = Failures("fold", folder)
     config = on_this_machine(cfg)
     sections = build_sections(config)
-    for index in _possible_folds(config, sections):
-        one = cfg.copy()
-        one.fold.index = index
-        one.paths.run = str(folder / f"fold{index}")
+    folds = {index: _one_fold(cfg, folder, index) for index in _possible_folds(config, sections)}
+    for one in folds.values():
+        RunFolder(Path(one["paths"]["run"])).check(one)
+    failures = Failures("fold", folder)
+    for index, one in folds.items():
         with failures.of(str(index)):
-            scores.append(train_fold(on_this_machine(one), sections))
+            scores.append(train_fold(one, sections))
     failures.check()
     return float(torch.tensor(scores).nanmean())
+
+
+def _one_fold(cfg: DictConfig, folder: Path, index: int) -> Config:
+    one = cfg.copy()
+    one.fold.index = index
+    one.paths.run = str(folder / f"fold{index}")
+    return on_this_machine(one)
 
 
 def on_this_machine(cfg: DictConfig) -> Config:

@@ -33,26 +33,35 @@ class RunFolder:
         """Take the folder for this config, or go on where the same config was interrupted.
 
         Raises:
-            InputError: the folder holds a run of another config; the message names what differs.
+            InputError: see `check`.
         """
-        current = settings(config)
-        file = self.path / "config.json"
-        if file.is_file() and self.holds_work() and not config["restart"]:
-            recorded = self.recorded()
-            if keys := differing(current, recorded):
-                changes = ", ".join(
-                    f"{key}: {recorded.get(key)} there, {current.get(key)} now" for key in keys[:6]
-                )
-                raise InputError(
-                    f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true"
-                    " to replace it"
-                )
-        elif config["restart"]:
+        self.check(config)
+        if config["restart"]:
             for old in [self.metrics_file, *self.checkpoints.glob("*.ckpt")]:
                 old.unlink(missing_ok=True)
         if not self.metrics_file.is_file():  # a finished run keeps what it was made with
             (self.path / MANIFEST).unlink(missing_ok=True)
-            write_json(file, config)
+            write_json(self.path / "config.json", config)
+
+    def check(self, config: Config) -> None:
+        """That the folder is free for this config, or for its restart.
+
+        Raises:
+            InputError: the folder holds a run of another config; the message names what differs.
+        """
+        is_there = (self.path / "config.json").is_file() and self.holds_work()
+        if config["restart"] or not is_there:
+            return
+        recorded = self.recorded()
+        current = settings(config)
+        if keys := differing(current, recorded):
+            changes = ", ".join(
+                f"{key}: {recorded.get(key)} there, {current.get(key)} now" for key in keys[:6]
+            )
+            raise InputError(
+                f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true to"
+                " replace it"
+            )
 
     def recorded(self) -> dict[str, Any]:
         """The settings of the run that is there, as dotted keys."""
