@@ -134,6 +134,11 @@ class BlockLoader:
     def __len__(self) -> int:
         return -(-len(self.blocks) // self.batch_blocks)
 
+    def let_go(self) -> None:
+        """Hold no section and no block any more."""
+        self.blocks.clear()
+        self._kept.clear()
+
     def __iter__(self) -> Iterator[Batch]:
         yield from read_ahead(self._batch, self._steps(), workers=1)
 

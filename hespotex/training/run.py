@@ -20,6 +20,7 @@ from hespotex.common.errors import InputError
 from hespotex.common.failures import Failures
 from hespotex.common.files import write_json
 from hespotex.common.locks import alone_in
+from hespotex.common.numerics.heap import return_freed_memory
 from hespotex.embeddings.probe import ReadOff, probe, unless_it_fails
 from hespotex.modules.base import ExpressionModule
 from hespotex.records.about import About
@@ -130,8 +131,11 @@ def train_fold(
     """
     folder = RunFolder(Path(config["paths"]["run"]))
     first = rank_zero_only.rank == 0
-    with alone_in(folder.path, "choose name=NEW") if first else nullcontext():
-        return _train_alone(config, folder, sections, first, leaks)
+    try:
+        with alone_in(folder.path, "choose name=NEW") if first else nullcontext():
+            return _train_alone(config, folder, sections, first, leaks)
+    finally:
+        return_freed_memory()
 
 
 def _train_alone(

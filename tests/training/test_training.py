@@ -1,10 +1,13 @@
 """What a run promises: nothing held out is seen, the same numbers again, and no work lost."""
 
+import gc
 import json
 import os
 import shutil
 import signal
+import weakref
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -13,8 +16,10 @@ import pytest
 import torch
 from conftest import Run, compose_config
 
+from hespotex.batches.fold import Fold
 from hespotex.cli.endings import stoppable
 from hespotex.common.errors import InputError
+from hespotex.records.build import build_fold
 
 TAUGHT = [
     "model=dual_stream",
@@ -264,3 +269,44 @@ def test_a_search_that_gets_no_validation_section_is_refused(
         train(
             "model=ridge", "model.select_on=validation", "data.reader.sections=[DEMO1,DEMO3,DEMO5]"
         )
+
+
+def test_freed_memory_goes_back_after_each_fold(
+    train: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the folds of a sweep grow by the gaps of one another; also of one that fails."""
+    times: list[int] = []
+    monkeypatch.setattr("hespotex.training.run.return_freed_memory", lambda: times.append(1))
+    train("model=ridge", "fold.index=all")
+    assert len(times) == 3
+    with pytest.raises(InputError):
+        train("model=ridge", "fold.index=99")
+    assert len(times) == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["model=ridge"], ["model=strict"], ["model=mlp", "model.max_epochs=2"], SHORT],
+    ids=["ridge", "strict", "mlp", "with a teacher"],
+)
+def test_a_fold_is_let_go_at_once(
+    train: Run, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Not when Python next looks for objects that know one another: folds would pile up."""
+    folds: list[weakref.ref[Fold]] = []
+
+    def watched(*arguments: Any) -> Fold:
+        fold = build_fold(*arguments)
+        targets.extend(weakref.ref(own.target) for own in fold.sections.values())
+        folds.append(weakref.ref(fold))
+        return fold
+
+    targets: list[weakref.ref[Any]] = []
+    monkeypatch.setattr("hespotex.training.run.build_fold", watched)
+    gc.disable()
+    try:
+        train(*words)
+        assert folds and folds[0]() is None
+        assert targets and all(target() is None for target in targets)
+    finally:
+        gc.enable()
