@@ -150,5 +150,7 @@ def _train(
         config, **schedule, **quiet, strategy="auto", devices=1, num_nodes=1, callbacks=[bar]
     )
     order = Order(config["seed"], lambda: int(trainer.current_epoch))
-    trainer.fit(module, loader(order=order, epochs=True))
+    blocks = loader(order=order, epochs=True)
+    trainer.fit(module, blocks)
+    blocks.let_go()  # see `SectionDataModule.teardown`
     module.cpu()
