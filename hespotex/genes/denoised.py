@@ -73,6 +73,8 @@ class Programmes:
 
     def _weights(self, counts: Floats) -> Floats:
         k = len(self.genes)
+        if not (counts.any() and self.genes.any()):  # scikit-learn refuses zeros alone
+            return np.zeros((len(counts), k))
         settings = {"n_components": k, "solver": "mu", "beta_loss": 1, "max_iter": STEPS}
         with _unended():
             found = non_negative_factorization(counts, H=self.genes, update_H=False, **settings)
@@ -80,18 +82,26 @@ class Programmes:
 
 
 def _factorised(counts: sparse.csr_matrix, k: int, seed: int) -> tuple[Floats, Floats]:
-    """W (n, k) and H (k, g)."""
-    settings = {"init": "nndsvda", "solver": "mu", "beta_loss": 1, "max_iter": STEPS}
-    model = NMF(k, random_state=seed, **settings)
-    with _unended():
-        w = model.fit_transform(counts.toarray().astype(np.float64))
+    """W (n, k) and H (k, g), finite; zeros where nothing was counted."""
+    table = counts.toarray().astype(np.float64)
+    if not table.any():
+        return np.zeros((len(table), k)), np.zeros((k, table.shape[1]))
+    for start in ("nndsvda", "random"):  # the first has no numbers for tables of a low rank
+        settings = {"init": start, "solver": "mu", "beta_loss": 1, "max_iter": STEPS}
+        model = NMF(k, random_state=seed, **settings)
+        with _unended():
+            w = model.fit_transform(table)
+        if np.isfinite(w).all() and np.isfinite(model.components_).all():
+            break
     return w, model.components_
 
 
 @contextmanager
 def _unended() -> Iterator[None]:
-    """Without scikit-learn's word that `STEPS` did not bring it to an end: none is needed."""
-    with warnings.catch_warnings():
+    """Without scikit-learn's word that `STEPS` did not bring it to an end: none is needed; nor
+    NumPy's of 0 / 0, see `_factorised`.
+    """
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
 

@@ -53,6 +53,23 @@ def test_the_same_seed_finds_the_same() -> None:
     assert (one == other).all()
 
 
+@pytest.mark.parametrize("seed", [0, 4, 34, 55])
+def test_genes_that_are_all_but_silent(seed: int) -> None:
+    """Scikit-learn's first guess has no numbers where a table's rank is below theirs."""
+    drawn = np.zeros((150, 40))
+    drawn[:, :2] = np.random.default_rng(seed).poisson(0.02, (150, 2))
+    counts = sparse.csr_matrix(drawn)
+    found = Programmes.fit(counts, (16,), seed=0)
+    assert np.isfinite(found.genes).all() and np.isfinite(found.weights(counts)).all()
+
+
+def test_a_teacher_that_saw_no_count_expects_none() -> None:
+    nothing = sparse.csr_matrix((30, 5))
+    found = Programmes.fit(nothing, (2, 4), seed=0)
+    assert not found.genes.any() and not found.weights(planted(30, 2, 5)[1]).any()
+    assert not Programmes(np.ones((2, 5))).weights(nothing).any()
+
+
 @pytest.mark.parametrize("shape", [(5, 40), (40, 3), (2, 1)])
 def test_fewer_spots_or_genes_than_programmes(shape: tuple[int, int]) -> None:
     counts = sparse.csr_matrix(random_counts(*shape))
