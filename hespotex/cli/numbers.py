@@ -5,6 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from hespotex.common.errors import InputError
 from hespotex.common.shapes import COUNT, PIXEL_SIZE, POSITIVE, Rule, check_shape, is_number
 
 SOME = Rule("a whole number from 1", lambda value: COUNT.holds(value) and value >= 1)
@@ -24,10 +25,13 @@ MODULE = {
     "n_components": SOME,
     "n_layers": COUNT,
     "penalties": POSITIVE,
+    "programmes": SOME,
     "ranks": SOME,
+    "taught_shares": SHARE,
     "warmup_epochs": COUNT,
     **{f"optimizer.{name}": rule for name, rule in OPTIMIZER.items()},
 }
+LISTS = ("alphas", "penalties", "programmes", "ranks", "taught_shares")
 FITTED = {"max_epochs": SOME, "gradient_clip": POSITIVE, "n_neighbours": SOME}
 RULES = {
     "seed": COUNT,
@@ -93,6 +97,10 @@ def check_numbers(config: Mapping[str, Any]) -> None:
         for one in value if _is_list(value) else [value]:
             if one is not None:
                 check_shape(one, rule, key)
+    for name in LISTS:
+        value = _at(config, f"model.module.{name}")
+        if value is not None and not _is_list(value):
+            raise InputError(f"model.module.{name}: expected a list, such as [{value}]")
 
 
 def _is_list(value: Any) -> bool:

@@ -33,7 +33,7 @@ class RidgeTaughtModule(RidgeModule):
         seed: int = 0,
     ) -> None:
         super().__init__(d_image, n_genes, alphas, neighbours)
-        self.programmes = tuple(programmes)
+        self.programmes = tuple(programmes or ())
         self.seed = seed
         check_programmes(self.programmes)
 

@@ -9,6 +9,7 @@ from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.common.numerics.correlation import TINY
 from hespotex.common.progress import progress
+from hespotex.common.shapes import is_number
 from hespotex.genes.denoised import PROGRAMMES
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.strict import StrictModule, sources_of
@@ -58,8 +59,8 @@ class StrictTaughtModule(StrictModule):
         seed: int = 0,
     ) -> None:
         super().__init__(d_image, n_genes, penalties, ranks)
-        self.programmes = tuple(programmes)
-        self.taught_shares = tuple(taught_shares)
+        self.programmes = tuple(programmes or ())
+        self.taught_shares = tuple(taught_shares or ())
         self.seed = seed
         check_programmes(self.programmes)
         _check(self.taught_shares)
@@ -127,5 +128,5 @@ class StrictTaughtModule(StrictModule):
 
 
 def _check(shares: Sequence[float]) -> None:
-    if not shares or min(shares) < 0 or max(shares) > 1:
+    if not shares or any(not is_number(share) or not 0 <= share <= 1 for share in shares):
         raise InputError(f"model.module.taught_shares: expected numbers from 0 to 1, got {shares}")

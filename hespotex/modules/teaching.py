@@ -24,7 +24,7 @@ def check_programmes(programmes: Sequence[int]) -> None:
     Raises:
         InputError: none, or one below 1.
     """
-    if not programmes or min(programmes) < 1:
+    if not programmes or any(not isinstance(k, int) or k < 1 for k in programmes):
         raise InputError(f"model.module.programmes: expected numbers from 1, got {programmes}")
 
 

@@ -6,7 +6,7 @@ import pytest
 from conftest import CHECKOUT
 from hydra import compose, initialize_config_dir
 
-from hespotex.cli.numbers import RULES, check_numbers
+from hespotex.cli.numbers import LISTS, RULES, check_numbers
 from hespotex.common.errors import InputError
 from hespotex.records.build import build_sections
 
@@ -44,6 +44,13 @@ def test_every_number_of_a_list_is_looked_at(key: str) -> None:
     check_numbers(nested(key, [1, 2.5]))
     with pytest.raises(InputError, match=rf"^{key}: expected a positive number, found 0"):
         check_numbers(nested(key, [1, 0]))
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_one_number_where_several_are_chosen_from(name: str) -> None:
+    check_numbers(nested(f"model.module.{name}", [1]))
+    with pytest.raises(InputError, match=rf"model.module.{name}: expected a list, such as \[1\]"):
+        check_numbers(nested(f"model.module.{name}", 1))
 
 
 @pytest.mark.parametrize("option", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))

@@ -131,6 +131,10 @@ def test_no_more_spots_teach_than_are_allowed(monkeypatch: Patch) -> None:
     [
         ({"programmes": []}, r"model\.module\.programmes"),
         ({"programmes": [0, 4]}, r"model\.module\.programmes"),
+        ({"programmes": [4.5]}, r"model\.module\.programmes"),
+        ({"programmes": None}, r"model\.module\.programmes"),
+        ({"programmes": [None]}, r"model\.module\.programmes"),
+        ({"taught_shares": [None]}, r"model\.module\.taught_shares"),
         ({"taught_shares": []}, r"model\.module\.taught_shares"),
         ({"taught_shares": [1.5]}, r"model\.module\.taught_shares"),
     ],
