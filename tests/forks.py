@@ -2,7 +2,8 @@
 the time of a short command: 8 s of 9.
 
 A test worker starts `python forks.py` at its first command, and asks it for one command after the
-other. Nothing of HESpotEx is loaded before the fork, so each command loads it anew.
+other. Nothing of HESpotEx is loaded before the fork, so each command loads it anew. What libraries
+say while they are loaded is not in a command's stderr.
 """
 
 import atexit
@@ -17,7 +18,6 @@ import sys
 import tempfile
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -72,9 +72,11 @@ class Forks:
 
 def serve() -> None:
     """In the process: a fork for each line that is asked; its exit code is the answer."""
-    with warnings.catch_warnings(action="ignore"):
-        for name in LIBRARIES:
-            importlib.import_module(name)
+    said = os.dup(2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what libraries say while they are loaded
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    os.dup2(said, 2)
     gc.freeze()
     for line in sys.stdin:
         child = os.fork()

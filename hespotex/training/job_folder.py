@@ -23,7 +23,8 @@ INDEX = "fold.index"
 ADDED = ("model.", INDEX, "seed")
 SPLITS = "fold."
 STRATEGY = "fold.name"
-OF_MODEL = "${model."
+MODEL = "model.name"
+OF_MODEL = re.compile(r"\$\{(model\.[\w.]+)\}")
 OVERRIDE = re.compile(r"override /([\w/]+)")
 Settings = Mapping[str, Any]
 
@@ -52,9 +53,9 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
         if _same_run(job, own):
             return folder
     every = [run for own in there.values() for run in own]
-    allowed = (*ADDED, *_brought_by_model(cfg), *([SPLITS] if _is_split_so(job, every) else []))
-    keys = {key for run in runs for key in differing(job, run)} - _owned_by_model(cfg)
-    if cfg.restart or not all(key.startswith(allowed) for key in keys):
+    splits = [SPLITS] if _is_split_so(job, every) else []
+    keys = [key for run in runs for key in _other_settings(cfg, job, run)]
+    if cfg.restart or not all(key.startswith((*ADDED, *splits)) for key in keys):
         return number
     name = _name(cfg, several=len({run.get(STRATEGY) for run in every}) > 1)
     log.info("%s holds another run: this one is added as %s", sweep / number, name)
@@ -82,26 +83,32 @@ def _settings(cfg: DictConfig) -> Settings:
     return settings(on_this_machine(copy))
 
 
-def _owned_by_model(cfg: DictConfig) -> set[str]:
-    """Keys elsewhere that take their value from the model's part, such as the neighbours of a
-    spot.
+def _other_settings(cfg: DictConfig, job: Settings, run: Settings) -> set[str]:
+    """Keys in which a job differs from a run, less what follows from their models."""
+    keys = {key for key in differing(job, run) if not _follows_model(cfg, key, job, run)}
+    models = (job[MODEL], run[MODEL])
+    brought = _brought_by_models(cfg, models) if models[0] != models[1] else ()
+    return {key for key in keys if not key.startswith(brought)}
+
+
+def _follows_model(cfg: DictConfig, key: str, *settings: Settings) -> bool:
+    """Whether a key, such as the neighbours of a spot, has its value from the model's part in all
+    these settings.
     """
     raw = flat(OmegaConf.to_container(cfg, resolve=False))
-    return {key for key, value in raw.items() if isinstance(value, str) and OF_MODEL in value}
+    source = OF_MODEL.fullmatch(str(raw.get(key)))
+    return source is not None and all(one.get(key) == one.get(source[1]) for one in settings)
 
 
-def _brought_by_model(cfg: DictConfig) -> list[str]:
-    """Parts of the config that the model's file chooses, such as the encoder of `strict_random`: as
-    beginnings of dotted keys.
+def _brought_by_models(cfg: DictConfig, models: Sequence[str]) -> tuple[str, ...]:
+    """Parts of the config that files of these models choose, such as the encoder of
+    `strict_random`: as beginnings of dotted keys.
     """
     if "hydra" not in cfg:
-        return []
-    hydra = cfg.hydra.runtime
-    places = [Path(one.path) for one in hydra.config_sources if one.schema == "file"]
-    return [
-        f"{group.replace('/', '.')}."
-        for group in _overridden(str(hydra.choices.get("model")), places)
-    ]
+        return ()
+    places = [Path(one.path) for one in cfg.hydra.runtime.config_sources if one.schema == "file"]
+    groups = {group for model in models for group in _overridden(model, places)}
+    return tuple(f"{group.replace('/', '.')}." for group in groups)
 
 
 def _overridden(model: str, places: Sequence[Path]) -> Iterator[str]:

@@ -84,6 +84,30 @@ def test_a_model_may_bring_an_encoder_nuclei_or_a_target(sweep: Sweep, model: st
     assert sweep.folder(0, *typed) == "0"
 
 
+def test_what_was_typed_for_the_runs_that_are_there_is_not_the_models(tmp_path: Path) -> None:
+    made = Sweep(tmp_path / "mine")
+    made.done("0", "model=ridge", "fold.index=0", "data.inputs.n_neighbours=12")
+    assert made.folder(0, "model=ridge", "fold.index=1") == "0"
+    assert made.folder(0, "model=strict", "fold.index=0") == "0"
+    same = ["data.inputs.n_neighbours=12", "model=strict"]
+    assert made.folder(0, *same, "fold.index=0") == "strict_fold0_seed0"
+
+
+@pytest.mark.parametrize("model", ["strict_random", "strict_residuals", "nuclei", "published"])
+def test_the_run_that_has_the_number_may_have_brought_them(tmp_path: Path, model: str) -> None:
+    made = Sweep(tmp_path / "mine")
+    made.done("0", f"model={model}", "fold.index=0")
+    assert made.folder(0, "model=strict", "fold.index=0") == "strict_fold0_seed0"
+    typed = ["model=strict", "fold.index=0", "data.min_counts=7"]
+    assert made.folder(0, *typed) == "0"
+    of_it = {
+        "strict_residuals": ["data.expression.theta=7"],
+        "strict_random": ["encoder=histology"],
+    }
+    for words in of_it.get(model, []):
+        assert made.folder(0, f"model={model}", "fold.index=1", words) == "0"
+
+
 @pytest.mark.parametrize(
     "change", ["data.panel.n_top=7", "encoder=random_vit", "fold=leave_one_section_out"]
 )
