@@ -155,6 +155,7 @@ def test_keys_of_a_users_folder_are_known(tmp_path: Path) -> None:
                 "model=ridge_hest_tuned",
                 "model=ridge_neighbours",
                 "model=ridge_residuals",
+                "model=ridge_taught",
             },
         ),
         ("python train.py fold.ind", {"fold.index="}),
