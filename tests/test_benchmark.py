@@ -70,6 +70,16 @@ def test_folds_of_another_run_are_refused_and_not_called_failed(train: Run) -> N
     assert json.loads((folder / "fold2" / "metrics.json").read_text())["model"] == "gene_mean"
 
 
+def test_a_fold_that_cannot_be_read_does_not_stop_the_others(train: Run) -> None:
+    words = ["model=ridge", "fold.index=all", "data.reader.sections=[DEMO1,DEMO3,DEMO5]"]
+    folder = train(*words)
+    (folder / "fold0" / "config.json").write_text("{")
+    (folder / "fold2" / "metrics.json").unlink()
+    with pytest.raises(InputError, match="1 of 3 folds failed: 0"):
+        train(*words)
+    assert (folder / "fold2" / "metrics.json").is_file()
+
+
 def test_a_strategy_without_folds_is_nothing_to_do(
     train: Run, caplog: pytest.LogCaptureFixture
 ) -> None:

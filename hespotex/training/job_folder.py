@@ -54,7 +54,8 @@ def job_folder(sweep: Path, number: str, cfg: DictConfig) -> str:
             return folder
     every = [run for own in there.values() for run in own]
     splits = [SPLITS] if _is_split_so(job, every) else []
-    keys = [key for run in runs for key in _other_settings(cfg, job, run)]
+    sources = _from_model(cfg)
+    keys = [key for run in runs for key in _other_settings(cfg, sources, job, run)]
     if cfg.restart or not all(key.startswith((*ADDED, *splits)) for key in keys):
         return number
     name = _name(cfg, several=len({run.get(STRATEGY) for run in every}) > 1)
@@ -83,21 +84,26 @@ def _settings(cfg: DictConfig) -> Settings:
     return settings(on_this_machine(copy))
 
 
-def _other_settings(cfg: DictConfig, job: Settings, run: Settings) -> set[str]:
+def _other_settings(
+    cfg: DictConfig, sources: Mapping[str, str], job: Settings, run: Settings
+) -> set[str]:
     """Keys in which a job differs from a run, less what follows from their models."""
-    keys = {key for key in differing(job, run) if not _follows_model(cfg, key, job, run)}
+    keys = set(differing(job, run))
+    for key in keys & sources.keys():
+        if all(one.get(key) == one.get(sources[key]) for one in (job, run)):
+            keys.remove(key)
     models = (job[MODEL], run[MODEL])
     brought = _brought_by_models(cfg, models) if models[0] != models[1] else ()
     return {key for key in keys if not key.startswith(brought)}
 
 
-def _follows_model(cfg: DictConfig, key: str, *settings: Settings) -> bool:
-    """Whether a key, such as the neighbours of a spot, has its value from the model's part in all
-    these settings.
+def _from_model(cfg: DictConfig) -> dict[str, str]:
+    """Of keys elsewhere that take their value from the model's part, such as the neighbours of a
+    spot: the key there.
     """
     raw = flat(OmegaConf.to_container(cfg, resolve=False))
-    source = OF_MODEL.fullmatch(str(raw.get(key)))
-    return source is not None and all(one.get(key) == one.get(source[1]) for one in settings)
+    found = {key: OF_MODEL.fullmatch(str(value)) for key, value in raw.items()}
+    return {key: match[1] for key, match in found.items() if match}
 
 
 def _brought_by_models(cfg: DictConfig, models: Sequence[str]) -> tuple[str, ...]:

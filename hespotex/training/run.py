@@ -47,7 +47,7 @@ from hespotex.training.given import Given
 from hespotex.training.partial import score_partial
 from hespotex.training.replicates import LEAK as CEILING
 from hespotex.training.replicates import write_facts
-from hespotex.training.run_folder import RunFolder
+from hespotex.training.run_folder import OtherRun, RunFolder
 from hespotex.training.teacher import LEAK as TAUGHT
 from hespotex.training.teacher import attach_latents
 
@@ -89,13 +89,23 @@ def every_fold(cfg: DictConfig) -> float:
     sections = build_sections(config)
     folds = {index: _one_fold(cfg, folder, index) for index in _possible_folds(config, sections)}
     for one in folds.values():
-        RunFolder(Path(one["paths"]["run"])).check(one)
+        _refuse_other_run(one)
     failures = Failures("fold", folder)
     for index, one in folds.items():
         with failures.of(str(index)):
             scores.append(train_fold(one, sections))
     failures.check()
     return float(torch.tensor(scores).nanmean())
+
+
+def _refuse_other_run(config: Config) -> None:
+    """Before any fold; what cannot be read is the failure of its own fold."""
+    try:
+        RunFolder(Path(config["paths"]["run"])).check(config)
+    except OtherRun:
+        raise
+    except InputError as error:
+        log.debug("%s", error)
 
 
 def _one_fold(cfg: DictConfig, folder: Path, index: int) -> Config:

@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 AGAIN = "restart=true runs it again"
 
 
+class OtherRun(InputError):
+    """A folder holds a run of another config."""
+
+
 class RunFolder:
     """`config.json` claims the folder for one config; `metrics.json` is written last and marks it
     finished.
@@ -47,7 +51,8 @@ class RunFolder:
         """That the folder is free for this config, or for its restart.
 
         Raises:
-            InputError: the folder holds a run of another config; the message names what differs.
+            OtherRun: it holds a run of another config; the message names what differs.
+            InputError: what it holds cannot be read.
         """
         is_there = (self.path / "config.json").is_file() and self.holds_work()
         if config["restart"] or not is_there:
@@ -58,7 +63,7 @@ class RunFolder:
             changes = ", ".join(
                 f"{key}: {recorded.get(key)} there, {current.get(key)} now" for key in keys[:6]
             )
-            raise InputError(
+            raise OtherRun(
                 f"{self.path} holds another run ({changes}); choose name=NEW, or restart=true to"
                 " replace it"
             )
