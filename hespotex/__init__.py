@@ -4,7 +4,14 @@ From Python: `load` a trained model and `predict`, `read` a section, `train` and
 `read_results`. The commands are in `hespotex --help`.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Threads of torch and OpenBLAS that have nothing to do sleep: as they come, they keep a core busy,
+# and beside another busy program a small fold took six times as long. Read when those libraries
+# are loaded; what is set already is kept.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if TYPE_CHECKING:
     from hespotex.api import (

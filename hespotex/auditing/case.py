@@ -5,6 +5,7 @@ itself.
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from hespotex.batches.fold import Fold, PreparedSection, Recipe
 from hespotex.batches.loader import Batching, BlockLoader
 from hespotex.batches.weights import spot_weights
 from hespotex.common.errors import InputError
+from hespotex.common.hdf5 import read_anndata
 from hespotex.embeddings.encoder import NucleiCounter
 from hespotex.embeddings.levels import TrainingScale
 from hespotex.embeddings.rows import StoredRows
@@ -30,6 +32,7 @@ from hespotex.modules.base import ExpressionModule, collect
 from hespotex.records.checkpoint import load_module, restored_target
 from hespotex.records.record import RunRecord
 from hespotex.records.trusted import rebuild
+from hespotex.results.predictions import prediction_file
 from hespotex.sections.patches import PatchSpec
 from hespotex.sections.section import library_size
 from hespotex.splits.split import Split
@@ -49,6 +52,7 @@ class Case:
         self._data_sets = data_sets
         self._prepared: dict[str, PreparedSection] = {}
         self._predicted: dict[str, Tensor] = {}
+        self._stored: dict[str, Tensor] = {}
 
     @cached_property
     def data_set(self) -> DataSet:
@@ -157,6 +161,13 @@ class Case:
         if section_id not in self._predicted:
             self._predicted |= self.module.predict(self.batches([section_id], self.module.n_hops))
         return self._predicted[section_id]
+
+    def stored(self, section_id: str) -> Tensor:
+        """Prediction (n_spots, n_genes) as the run's own file has it."""
+        if section_id not in self._stored:
+            table = read_anndata(prediction_file(self.record.folder, section_id))
+            self._stored[section_id] = torch.from_numpy(np.asarray(table.X, dtype=np.float32))
+        return self._stored[section_id]
 
     def measured(self, section_id: str) -> Tensor:
         """The target of a section, (n_spots, n_genes)."""

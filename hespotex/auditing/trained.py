@@ -5,16 +5,12 @@ scores come from.
 import math
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
 
 from hespotex.auditing.case import Case
 from hespotex.auditing.fitted import rederived
-from hespotex.common.hdf5 import read_anndata
 from hespotex.metrics import gene_pearson
 from hespotex.results.findings import FAIL, PASS, UNCHECKED, Finding
-from hespotex.results.predictions import prediction_file
 
 SHORTENED = ("limit_train_batches", "accumulate_grad_batches", "fast_dev_run", "max_steps")
 # of a Pearson; mixed precision rounds, and this is repeated in single precision
@@ -158,17 +154,12 @@ def _predicted_again(case: Case, section_id: str) -> bool:
     spots.
     """
     again = case.predicted(section_id)
-    stored = _stored(case, section_id)
+    stored = case.stored(section_id)
     if again.shape != stored.shape:
         return False
     error = (again - stored).square().mean().sqrt()
     spread = (stored - stored.mean(0)).square().mean().sqrt()
     return bool(error <= (1e-3 if case.precise else 0.1) * spread + 1e-6)
-
-
-def _stored(case: Case, section_id: str) -> torch.Tensor:
-    path = prediction_file(case.record.folder, section_id)
-    return torch.from_numpy(np.asarray(read_anndata(path).X, dtype=np.float32))
 
 
 def check_test(case: Case) -> Finding:
@@ -193,7 +184,7 @@ def check_test(case: Case) -> Finding:
     def compare() -> Finding:
         for section_id, score in rows.items():
             again = float(
-                gene_pearson(_stored(case, section_id), case.measured(section_id)).nanmean()
+                gene_pearson(case.stored(section_id), case.measured(section_id)).nanmean()
             )
             if not _equal(again, score, SCORE):
                 return Finding(

@@ -4,6 +4,8 @@ import json
 import logging
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +19,7 @@ from hespotex.demo.write import Value, metadata, write_expression, write_image, 
 VERSION = 1  # raise it whenever the generator's output changes
 RECORD = "demo.json"
 TABLE = "HEST_v1_1_0.csv"
+WORKERS = 2  # sections in the making: each takes some 200 MB
 logger = logging.getLogger(__name__)
 
 
@@ -62,19 +65,26 @@ def _write_bare(root: Path, seed: int, spots_per_side: int) -> None:
     )
 
 
+def _write_one(root: Path, settings: dict[str, int], number: int) -> dict[str, Value]:
+    """Write a section; returns its row of the table."""
+    patient = number // settings["sections_per_patient"]
+    made_by = technology(patient, bool(settings.get("mixed")))
+    simulated = simulate_section(settings["seed"], patient, number, settings["spots_per_side"])
+    section = made_by.measure(simulated)
+    record = metadata(f"DEMO{number + 1}", patient, number, section, made_by)
+    write_section(root, section, record)
+    logger.info("demo section %s written", record["id"])
+    return record
+
+
 def _write_all(root: Path, settings: dict[str, int]) -> None:
     for folder in ("st", "wsis", "metadata", "slides"):
         (root / folder).mkdir()
     seed = settings["seed"]
     side = settings["spots_per_side"]
-    records = []
-    for number in range(settings["n_patients"] * settings["sections_per_patient"]):
-        patient = number // settings["sections_per_patient"]
-        made_by = technology(patient, bool(settings.get("mixed")))
-        section = made_by.measure(simulate_section(seed, patient, number, side))
-        records.append(metadata(f"DEMO{number + 1}", patient, number, section, made_by))
-        write_section(root, section, records[-1])
-        logger.info("demo section %s written", records[-1]["id"])
+    numbers = range(settings["n_patients"] * settings["sections_per_patient"])
+    with ThreadPoolExecutor(WORKERS) as pool:  # NumPy and OpenCV let them work side by side
+        records = list(pool.map(partial(_write_one, root, settings), numbers))
     _write_tables(root, seed, records)
     _write_bare(root / "slides", seed, side)
     (root / RECORD).write_text(json.dumps(settings, indent=2), encoding="utf-8")

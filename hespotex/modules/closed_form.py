@@ -1,11 +1,12 @@
 """Base of the predictors that are fitted at once, without epochs."""
 
+from __future__ import annotations
+
 import logging
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
@@ -14,6 +15,9 @@ from hespotex.genes.candidates import MEASURED_IN
 from hespotex.genes.target import Numbers
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.linear import parts_of
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
 
 log = logging.getLogger(__name__)
 MANY_SETS = 20

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from hespotex.common.files import atomic_path
 
 DPI = 110
+QUICK = 1  # of zlib: a third of the time for 6 % more bytes
 SCALE_BARS_UM = (1000, 500, 200, 100, 50, 20, 10)
 
 
@@ -79,9 +81,17 @@ def halo() -> list[Any]:
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write atomically, and let go of the figure."""
+    """Write a PNG atomically, and let go of the figure."""
     from matplotlib import pyplot as plt
 
     with atomic_path(path) as partial:
-        figure.savefig(partial, dpi=DPI)
+        Image.fromarray(_drawn(figure)).save(partial, "PNG", compress_level=QUICK)
     plt.close(figure)
+
+
+def _drawn(figure: Any) -> NDArray[np.uint8]:
+    """Its pixels (rows, columns, 3): `savefig` would draw it twice for its layout."""
+    figure.set_dpi(DPI)
+    figure.canvas.draw()
+    rgba = np.asarray(figure.canvas.buffer_rgba())
+    return np.ascontiguousarray(rgba[..., :3])

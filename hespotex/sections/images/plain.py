@@ -18,7 +18,7 @@ FORMATS = ("JPEG", "PNG", "BMP")  # whatever the ending says
 OPAQUE = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
 TRANSPARENT = ("LA", "PA", "RGBA")
 PNG_DEPTH = slice(24, 25)  # of the file: bits a sample
-STRIP = 128  # rows
+STRIP = 32  # rows
 
 
 class PlainImage:
@@ -121,8 +121,9 @@ def _opaque(file: Any) -> NDArray[np.uint8]:
     """Strip by strip: `np.asarray` of a whole image holds it three times."""
     file.load()
     width, height = file.size
+    is_rgb = file.mode == "RGB"
     pixels = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, STRIP):
         strip = file.crop((0, top, width, min(top + STRIP, height)))
-        pixels[top : top + STRIP] = np.asarray(strip.convert("RGB"))
+        pixels[top : top + STRIP] = np.asarray(strip if is_rgb else strip.convert("RGB"))
     return pixels
