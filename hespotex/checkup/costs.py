@@ -50,7 +50,8 @@ def estimate(
     n_genes: int,
     keep_gib: float,
 ) -> Costs:
-    """Costs of embedding and training on these sections, from some spots of the first.
+    """Costs of embedding and training on these sections, from some spots of the last, whose image
+    is open.
 
     Args:
         sections: the sound ones, by id; each is looked at and let go.
@@ -65,13 +66,13 @@ def estimate(
     n_spots = sum(own.spots for own in sizes.values())
     encoded = sum(own.spots * (views if i in trained else 1) for i, own in sizes.items())
     specs = patch_specs(recipe.encoder)
-    first = next(iter(sections.values()))
+    last = sections[[*sections][-1]]
     widths: list[int] = []
 
     def encode(section: Section) -> None:
         widths[:] = [_width(encode_spots(section, spec, member)) for member, spec in specs]
 
-    encode_seconds = encoded * seconds_per_spot(encode, first)
+    encode_seconds = encoded * seconds_per_spot(encode, last)
     width = sum(widths)
     nuclei = recipe.nuclei
     numbers = encoded * width + (n_spots if nuclei else 0)
@@ -85,7 +86,7 @@ def estimate(
         encoded * len(specs),
         width,
         encode_seconds,
-        _nuclei_seconds(sections, n_spots, nuclei),
+        _nuclei_seconds(sections, n_spots, nuclei, last),
         disk=stored + overflow(counts, n_spots, n_genes, keep_gib),
         memory=max(memory),
     )
@@ -105,16 +106,16 @@ def _width(rows: Iterable[NDArray[np.float32]]) -> int:
 
 
 def _nuclei_seconds(
-    sections: Mapping[str, Section], n_spots: int, nuclei: NucleiCounter | None
+    sections: Mapping[str, Section], n_spots: int, nuclei: NucleiCounter | None, sample: Section
 ) -> float:
-    """Measured on some spots, unless the counter knows that this takes too long."""
+    """Measured on some spots of `sample`, unless the counter knows that this takes too long."""
     if nuclei is None:
         return 0.0
     if isinstance(nuclei, NucleiPerSpot):
         expected = [nuclei.expected_seconds(section) for section in sections.values()]
         if None not in expected:
             return sum(seconds or 0.0 for seconds in expected)
-    return n_spots * seconds_per_spot(nuclei, next(iter(sections.values())))
+    return n_spots * seconds_per_spot(nuclei, sample)
 
 
 def seconds_per_spot(work: Callable[[Section], Any], section: Section) -> float:

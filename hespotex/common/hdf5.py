@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import h5py
@@ -23,6 +24,8 @@ CURE = "it would bring in bytes of other files; write it anew with the data insi
 HEAP = b"GCOL\x01\0\0\0"
 HEAP_AT = 8  # bytes; collections begin at multiples of it
 HEAP_HEAD = 16  # bytes of a collection's and of an object's header
+LENGTH = Struct("<Q")
+OBJECT = Struct("<H6xQ")  # number, size of an object
 # bytes at each end of a file in which collections are looked for
 LOOKED_AT = 2**28
 LOOKED_AT_IN_PARTS = 2**20
@@ -126,19 +129,17 @@ def _endless(content: bytes) -> int | None:
 
 def _is_endless(content: bytes, start: int) -> bool:
     """Whether free space of no size lies in the collection that begins at `start`."""
-    end = min(start + _number(content, start + 8, 8), len(content))
+    if start + HEAP_HEAD > len(content):
+        return False
+    (length,) = LENGTH.unpack_from(content, start + 8)
+    end = min(start + length, len(content))
     place = start + HEAP_HEAD
     while place + HEAP_HEAD <= end:
-        index = _number(content, place, 2)
-        size = _number(content, place + 8, 8)
+        index, size = OBJECT.unpack_from(content, place)
         if index == 0:
-            return size == 0
-        place += HEAP_HEAD + -(-size // 8) * 8
+            return bool(size == 0)
+        place += HEAP_HEAD + (size + 7) // 8 * 8
     return False
-
-
-def _number(content: bytes, start: int, width: int) -> int:
-    return int.from_bytes(content[start : start + width], "little")
 
 
 def _foreign(file: h5py.File) -> Iterator[tuple[str, str]]:

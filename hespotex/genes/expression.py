@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.common.errors import InputError
+from hespotex.common.numerics.csr import scaled_rows
 from hespotex.genes.panel import GenePanel
 from hespotex.genes.residuals import THETA
 from hespotex.genes.target import ResidualTarget, Target
@@ -96,8 +97,7 @@ class LogNormalised(LogRaw):
         counts, measured = panel_counts(section, panel)
         library = library_size(section.adata.X if self.library == "all" else counts)
         scale = self.target_sum / np.maximum(library, 1)
-        scaled = sparse.csr_matrix(counts.multiply(scale[:, None]))
-        return Target(scaled.log1p(), measured, scale)
+        return Target(scaled_rows(counts, scale).log1p(), measured, scale)
 
 
 class PearsonResiduals:

@@ -8,6 +8,7 @@ from typing import Protocol
 import anndata as ad
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from hespotex.common.errors import InputError
 from hespotex.genes.candidates import ALL, candidates, check_markers, measured_of, shared_genes
@@ -204,7 +205,8 @@ class PanelRule(Protocol):
 
 
 def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:
-    return np.asarray((table.X > 0).sum(axis=0)).ravel()
+    counts = sparse.csr_matrix(table.X)
+    return np.bincount(counts.indices[counts.data > 0], minlength=table.n_vars)
 
 
 def _ranks(score: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hespotex.common.numerics.csr import scaled_rows
 from hespotex.genes.panel import RankedGenes
 from hespotex.genes.residuals import THETA, residual_variance
 from hespotex.metrics import Neighbours, sparse_morans_i
@@ -83,5 +84,5 @@ def log_normalised(section: Section, genes: list[str]) -> sparse.csr_matrix:
     sparse.
     """
     library = library_size(section.adata.X).astype(np.float64)
-    scale = sparse.diags(TARGET_SUM / np.maximum(library, 1))
-    return sparse.csr_matrix(scale @ section.adata[:, genes].X.astype(np.float64)).log1p()
+    counts = sparse.csr_matrix(section.adata[:, genes].X)
+    return scaled_rows(counts, TARGET_SUM / np.maximum(library, 1)).log1p()

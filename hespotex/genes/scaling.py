@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hespotex.common.numerics.moments import CONSTANT, moments
-from hespotex.genes.target import Expressed, in_chunks
+from hespotex.genes.target import Target
 
 Floats = NDArray[np.float64]
 
 
 def scaling(
-    expression: Iterable[Expressed], weights: Iterable[float] | None = None
+    expression: Iterable[Target], weights: Iterable[float] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each gene, (n_genes,), over all spots; 1 for a gene that does
     not vary.
@@ -29,11 +29,15 @@ def scaling(
     ).float()
 
 
-def _alike(expression: Iterable[Expressed]) -> tuple[Floats, Floats]:
-    return moments(rows.numpy() for target in expression for rows in in_chunks(target))
+def _alike(expression: Iterable[Target]) -> tuple[Floats, Floats]:
+    return moments(expression, _first_spot, lambda target, shift: target.sums(shift))
 
 
-def _weighted(expression: Iterable[Expressed], weights: Iterable[float]) -> tuple[Floats, Floats]:
+def _first_spot(target: Target) -> NDArray[np.float32]:
+    return target[torch.arange(1)][0].numpy()
+
+
+def _weighted(expression: Iterable[Target], weights: Iterable[float]) -> tuple[Floats, Floats]:
     """A section counts for the genes that it measured."""
     pairs = zip(expression, weights, strict=True)
     own = [(*_alike([target]), weight * len(target)) for target, weight in pairs]

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from hespotex.common.errors import InputError
 from hespotex.common.files import digest
+from hespotex.common.numerics.csr import column_sums
 from hespotex.common.numerics.digests import array_digest
+from hespotex.common.numerics.moments import Sums, distances
 from hespotex.embeddings.rows import CHUNK
 from hespotex.genes.block_target import BlockTarget
 from hespotex.genes.residuals import pearson_residuals
@@ -146,6 +148,16 @@ class Target:
         """What a model learns at these spots."""
         return BlockTarget.of_counts(self.values[spots.numpy()], self.known)
 
+    def sums(self, shift: NDArray[np.float64]) -> Sums:
+        """As `distances` has them, from what is not 0 alone; no spots of a gene that was not
+        measured.
+        """
+        values = self.values
+        n = np.where(self.known, float(len(self)), 0.0)
+        zeros = np.where(self.known, n - np.bincount(values.indices, minlength=len(n)), 0.0)
+        away, squares = column_sums(values, lambda own, genes: own - shift[genes])
+        return n, away - zeros * shift, squares + zeros * shift**2
+
     def genes(self, start: int, stop: int) -> Tensor:
         """All spots of the genes from `start` up to `stop`, (n_spots, n)."""
         return self._tensor(
@@ -212,6 +224,13 @@ class ResidualTarget(Target):
             self.theta,
             self.limit,
         )
+
+    def sums(self, shift: NDArray[np.float64]) -> Sums:
+        """The same of dense rows, some thousands at a time."""
+        total = np.zeros((3, self.n_genes))
+        for rows in in_chunks(self):
+            total += distances(rows.numpy(), shift)
+        return total[0], total[1], total[2]
 
     def block(self, spots: Tensor) -> BlockTarget:
         """Dense, as residuals are nowhere zero."""

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hespotex.common.numerics.csr import column_sums
+
 log = logging.getLogger(__name__)
-BLOCK = 2**20  # counts at a time that are not 0
-Floats = NDArray[np.float64]
 SPANS = (0.3, 0.5, 0.8, 1.0)  # loess is singular on small sparse sections: widen, then fall back
 
 
@@ -20,7 +20,9 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     """
     counts = sparse.csr_matrix(counts)
     n, n_genes = counts.shape
-    total, squares = _sums(counts)  # of integers: exact, so equal means stay equal
+    total, squares = column_sums(
+        counts, lambda values, _: values
+    )  # of integers: exact, so equal means stay equal
     mean = total / n
     variance = (squares - total**2 / n) / max(n - 1, 1)
     varies = variance > 1e-12
@@ -29,27 +31,10 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
         return result
     expected = np.ones_like(mean)
     expected[varies] = 10 ** (_trend(np.log10(mean[varies]), np.log10(variance[varies])) / 2)
-    values, squares = _sums(counts, ceiling=expected * np.sqrt(n) + mean)
+    ceiling = expected * np.sqrt(n) + mean
+    values, squares = column_sums(counts, lambda values, genes: np.minimum(values, ceiling[genes]))
     result[varies] = ((n * mean**2 + squares - 2 * values * mean) / ((n - 1) * expected**2))[varies]
     return result
-
-
-def _sums(
-    counts: sparse.csr_matrix, ceiling: NDArray[np.float64] | None = None
-) -> tuple[Floats, Floats]:
-    """Of the values of each column, cut at its ceiling, and of their squares: some of the values at
-    a time, in float64.
-    """
-    n = counts.shape[1]
-    sums = np.zeros((2, n))
-    for start in range(0, counts.nnz, BLOCK):
-        columns = counts.indices[start : start + BLOCK]
-        values = counts.data[start : start + BLOCK].astype(np.float64)
-        if ceiling is not None:
-            np.minimum(values, ceiling[columns], out=values)
-        sums[0] += np.bincount(columns, values, n)
-        sums[1] += np.bincount(columns, values * values, n)
-    return sums[0], sums[1]
 
 
 def _trend(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
