@@ -1,22 +1,17 @@
 """What every predictor shares: validation, test and prediction of whole sections."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
 from hespotex.metrics import GeneMoments, SectionScores
 from hespotex.modules.calibration import Calibration
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 

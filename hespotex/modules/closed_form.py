@@ -1,12 +1,11 @@
 """Base of the predictors that are fitted at once, without epochs."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
 from hespotex.common.errors import InputError
@@ -15,9 +14,6 @@ from hespotex.genes.candidates import MEASURED_IN
 from hespotex.genes.target import Numbers
 from hespotex.modules.base import ExpressionModule
 from hespotex.modules.linear import parts_of
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 log = logging.getLogger(__name__)
 MANY_SETS = 20

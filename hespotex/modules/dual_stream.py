@@ -1,11 +1,10 @@
 """LightningModule of the paper's design with its faults mended."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.common.errors import InputError
 from hespotex.metrics import GeneMoments
@@ -13,9 +12,6 @@ from hespotex.modules.base import ExpressionModule, Optimizer, blocks, counted
 from hespotex.modules.linear import Readout
 from hespotex.nn.dual_stream import DualStreamDecoder
 from hespotex.nn.losses import latent_alignment
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 NUCLEI = ("covariate", "factor", "none")
 

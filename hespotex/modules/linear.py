@@ -2,21 +2,17 @@
 spots by genes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.metrics import GeneMoments
 from hespotex.modules.base import blocks, weights
 from hespotex.nn.ridge import RidgeSums
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 MOST_PARTS = 40  # of training sections that are left out in turn
 

@@ -1,18 +1,14 @@
 """LightningModule of the published form."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.modules.base import ExpressionModule, Optimizer, blocks, counted
 from hespotex.nn.losses import latent_alignment, mean_squared_error
 from hespotex.nn.published import DualStreamOutput, PublishedDecoder, published_nuclei_factor
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 
 class PublishedModule(ExpressionModule):

@@ -1,19 +1,14 @@
 """Nearest-neighbour retrieval in the same harness."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.modules.base import measured
 from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.nn.retrieval import Retrieval
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 
 class RetrievalModule(ClosedFormModule):

@@ -1,18 +1,16 @@
 """Ridge regression in the same harness: on the embeddings, and on what is no image at all."""
 
-from __future__ import annotations
-
 import logging
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
 from hespotex.common.numerics.principal import principal_components
@@ -22,9 +20,6 @@ from hespotex.modules.closed_form import ClosedFormModule
 from hespotex.modules.linear import add_up
 from hespotex.nn.late_fusion import Pairs, columns_of, fusion_shares, side_by_side
 from hespotex.nn.ridge import Biased, NeighbourRidge, RidgeSums
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 log = logging.getLogger(__name__)
 Sums = Mapping[str, RidgeSums]  # by section
@@ -70,11 +65,11 @@ class RidgeModule(ClosedFormModule):
         """1 where the mean of the neighbours is appended, else 0."""
         return int(self.linear.neighbours)
 
-    def of_genes(self, n_genes: int) -> RidgeModule:
+    def of_genes(self, n_genes: int) -> "RidgeModule":
         """A ridge of the same class, penalties and inputs, not fitted."""
         return type(self)(self.d_image, n_genes, self.alphas, self.neighbours)
 
-    def take(self, own: RidgeModule, genes: Tensor) -> None:
+    def take(self, own: "RidgeModule", genes: Tensor) -> None:
         """The mean of the inputs that the other was fitted with goes into the bias."""
         self.linear.weight[:, genes] = own.linear.weight
         self.linear.bias[genes] = -own.linear.mean @ own.linear.weight
@@ -241,11 +236,11 @@ class HestRidgeModule(Biased, ClosedFormModule):
         self.register_buffer("weight", torch.zeros(d_image, n_genes))
         self.register_buffer("bias", torch.zeros(n_genes))
 
-    def of_genes(self, n_genes: int) -> HestRidgeModule:
+    def of_genes(self, n_genes: int) -> "HestRidgeModule":
         """The same settings, not fitted; with fewer genes the formula's penalty is larger."""
         return HestRidgeModule(self.d_image, n_genes, self.n_components, self.seed, self.alphas)
 
-    def take(self, own: HestRidgeModule, genes: Tensor) -> None:
+    def take(self, own: "HestRidgeModule", genes: Tensor) -> None:
         """The mean of the inputs that the other was fitted with goes into the bias."""
         self.weight[:, genes] = own.weight
         self.bias[genes] = -own.mean @ own.weight

@@ -2,14 +2,12 @@
 sections.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.batches.fold import Fold
 from hespotex.common.progress import progress
@@ -26,9 +24,6 @@ from hespotex.nn.committee import (
     quarters,
 )
 from hespotex.nn.ridge import RidgeSums
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 log = logging.getLogger(__name__)
 MOST_BYTES = 2 * 2**30  # of sums that are held together, see `StrictModule.fit`
@@ -70,11 +65,11 @@ class StrictModule(ClosedFormModule):
         """2, as the region is the mean of the neighbours' means."""
         return 2
 
-    def of_genes(self, n_genes: int) -> StrictModule:
+    def of_genes(self, n_genes: int) -> "StrictModule":
         """The same penalties and ranks to choose from, not fitted."""
         return StrictModule(self.d_image, n_genes, self.penalties, self.ranks)
 
-    def take(self, own: StrictModule, genes: Tensor) -> None:
+    def take(self, own: "StrictModule", genes: Tensor) -> None:
         """Its weights (3 d_image, n) and biases (n,) become the columns of these genes."""
         self.weight[:, genes] = own.weight
         self.bias[genes] = own.bias

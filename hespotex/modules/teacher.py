@@ -1,19 +1,15 @@
 """LightningModule of stage 1."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from hespotex.modules.base import Optimizer, collect
 from hespotex.nn.autoencoder import ExpressionAutoencoder
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch
 
 
 class ExpressionAutoencoderModule(pl.LightningModule):
