@@ -20,9 +20,8 @@ def normalised_variance(counts: sparse.csr_matrix) -> NDArray[np.float64]:
     """
     counts = sparse.csr_matrix(counts)
     n, n_genes = counts.shape
-    total, squares = column_sums(
-        counts, lambda values, _: values
-    )  # of integers: exact, so equal means stay equal
+    # of integers: exact, so equal means stay equal
+    total, squares = column_sums(counts, lambda values, _: values)
     mean = total / n
     variance = (squares - total**2 / n) / max(n - 1, 1)
     varies = variance > 1e-12

@@ -32,4 +32,4 @@ def column_sums(
 def scaled_rows(table: sparse.csr_matrix, scale: Floats) -> sparse.csr_matrix:
     """(n, d), each row times its number of `scale` (n,)."""
     data = table.data * np.repeat(scale, np.diff(table.indptr))
-    return sparse.csr_matrix((data, table.indices, table.indptr), table.shape)
+    return sparse.csr_matrix((data, table.indices, table.indptr), table.shape, copy=True)

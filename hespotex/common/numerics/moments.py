@@ -12,10 +12,20 @@ P = TypeVar("P", bound=Any)
 CONSTANT = 1e-6  # a standard deviation below this is none
 
 
+def distances(piece: NDArray[np.float32], shift: Floats) -> Sums:
+    """Of each column of (n, d): its numbers, the sum of their distances to `shift`, and that of the
+    squares, (d,) each.
+    """
+    away = piece.astype(np.float64)
+    away -= shift
+    n = _count_numbers(away)
+    return n, away.sum(axis=0), np.einsum("nd,nd->d", away, away)
+
+
 def moments(
     pieces: Iterable[P],
     first: Callable[[P], NDArray[np.float32]] = lambda piece: piece[0],
-    sums: Callable[[P, Floats], Sums] | None = None,
+    sums: Callable[[P, Floats], Sums] = distances,
 ) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each column over the rows of all pieces (n, d); NaN entries
     are left out.
@@ -33,21 +43,11 @@ def moments(
     for piece in pieces:
         if not shift.size and len(piece):
             shift = np.nan_to_num(first(piece).astype(np.float64))
-        own = (sums or distances)(piece, shift)
+        own = sums(piece, shift)
         n, total, squares = n + own[0], total + own[1], squares + own[2]
     with np.errstate(invalid="ignore"):
         mean = total / n
         return mean + shift, np.sqrt(np.maximum(squares / n - mean**2, 0))
-
-
-def distances(piece: NDArray[np.float32], shift: Floats) -> Sums:
-    """Of each column of (n, d): its numbers, the sum of their distances to `shift`, and that of the
-    squares, (d,) each.
-    """
-    away = piece.astype(np.float64)
-    away -= shift
-    n = _count_numbers(away)
-    return n, away.sum(axis=0), np.einsum("nd,nd->d", away, away)
 
 
 def _count_numbers(away: Floats) -> Floats:
