@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("store")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small(small_demo: Path, store: Path) -> list[str]:
     """Overrides that make any run cheap: the small demo, a random encoder, one store, no progress
     bar.
@@ -102,16 +103,23 @@ def compose_config(
     return config
 
 
-@pytest.fixture
-def train(
-    small: list[str],
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Run]:
-    """Train in this process; returns the run's folder. Maps, which take longer than all else, with
-    the mark `maps` only.
+@contextmanager
+def _small_runs(maps: bool = False) -> Iterator[None]:
+    """Without maps, which take longer than all else, and on one thread: test workers share the
+    cores.
     """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        if not maps:
+            patch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def train(small: list[str], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Train in this process; returns the run's folder. Maps with the mark `maps` only."""
     from hespotex.training.run import train as run_train
 
     def run(*overrides: str, folder: Path = tmp_path / "run") -> Path:
@@ -119,12 +127,25 @@ def train(
         run_train(compose_config("train", [*small, *overrides], folder))
         return folder
 
-    if not request.node.get_closest_marker("maps"):
-        monkeypatch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # test workers share the cores
-    yield run
-    torch.set_num_threads(threads)
+    with _small_runs(request.node.get_closest_marker("maps") is not None):
+        yield run
+
+
+@pytest.fixture(scope="session")
+def trained(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The folder of a run of these words, trained once in a session: it must not be changed, and
+    nothing may stand in place of the code that trains.
+    """
+    from hespotex.training.run import train as run_train
+
+    @cache
+    def run(*overrides: str) -> Path:
+        folder = tmp_path_factory.mktemp("trained")
+        with _small_runs():
+            run_train(compose_config("train", [*small, *overrides], folder))
+        return folder
+
+    return run
 
 
 BROWSER_FLAGS = (

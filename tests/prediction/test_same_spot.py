@@ -63,9 +63,9 @@ def bare(small_demo: Path) -> Path:
 
 @pytest.fixture(params=MODELS, ids=str)
 def slide(
-    request: pytest.FixtureRequest, train: Run, bare: Path, store: Path, tmp_path: Path
+    request: pytest.FixtureRequest, trained: Run, bare: Path, store: Path, tmp_path: Path
 ) -> Slide:
-    run = train(*MODELS[request.param], "data.panel.n_top=30")
+    run = trained(*MODELS[request.param], "data.panel.n_top=30")
     return Slide(run, bare, store, tmp_path)
 
 
