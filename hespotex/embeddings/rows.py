@@ -42,8 +42,7 @@ class StoredRows:
             whole = data.id.get_offset() is None  # compressed or in chunks: of an older version
             self._whole = data[:] if whole else None
         self.width = int(self._layout[2][1])
-        place = {name: i for i, name in enumerate(names)}
-        self.order = np.array([place[barcode] for barcode in barcodes], dtype=np.int64)
+        self.order = _places(names, list(barcodes))
 
     @property
     def rows(self) -> NDArray[Any]:
@@ -71,6 +70,14 @@ class StoredRows:
         subset = copy(self)
         subset.order = self.order[spots]
         return subset
+
+
+def _places(names: list[str], wanted: list[str]) -> NDArray[np.int64]:
+    """Where each of `wanted` is among the names, (n,)."""
+    if wanted == names:
+        return np.arange(len(names))
+    place = {name: i for i, name in enumerate(names)}
+    return np.array([place[name] for name in wanted], dtype=np.int64)
 
 
 class Embeddings:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hespotex.common.errors import InputError
+from hespotex.common.numerics.csr import column_sums
 from hespotex.genes.candidates import ALL, candidates, check_markers, measured_of, shared_genes
 from hespotex.genes.variability import normalised_variance
 from hespotex.sections.section import Section
@@ -205,8 +206,8 @@ class PanelRule(Protocol):
 
 
 def _spots_with_counts(table: ad.AnnData) -> NDArray[np.int64]:
-    counts = sparse.csr_matrix(table.X)
-    return np.bincount(counts.indices[counts.data > 0], minlength=table.n_vars)
+    n_above, _ = column_sums(sparse.csr_matrix(table.X), lambda x, _: (x > 0).astype(np.float64))
+    return n_above.astype(np.int64)
 
 
 def _ranks(score: Floats) -> Floats:
