@@ -110,22 +110,30 @@ def _small_runs(maps: bool = False) -> Iterator[None]:
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        if not maps:
-            patch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
-        yield
-    torch.set_num_threads(threads)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            if not maps:
+                patch.setattr("hespotex.results.scores.draw_pair", lambda *_: None)
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(folder: Path, words: Sequence[str]) -> Path:
+    """Train in this process into this folder."""
+    from hespotex.training.run import train as run_train
+
+    run_train(compose_config("train", list(words), folder))
+    return folder
 
 
 @pytest.fixture
 def train(small: list[str], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
     """Train in this process; returns the run's folder. Maps with the mark `maps` only."""
-    from hespotex.training.run import train as run_train
 
     def run(*overrides: str, folder: Path = tmp_path / "run") -> Path:
         folder.mkdir(exist_ok=True)
-        run_train(compose_config("train", [*small, *overrides], folder))
-        return folder
+        return _train(folder, [*small, *overrides])
 
     with _small_runs(request.node.get_closest_marker("maps") is not None):
         yield run
@@ -136,14 +144,11 @@ def trained(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The folder of a run of these words, trained once in a session: it must not be changed, and
     nothing may stand in place of the code that trains.
     """
-    from hespotex.training.run import train as run_train
 
     @cache
     def run(*overrides: str) -> Path:
-        folder = tmp_path_factory.mktemp("trained")
         with _small_runs():
-            run_train(compose_config("train", [*small, *overrides], folder))
-        return folder
+            return _train(tmp_path_factory.mktemp("trained"), [*small, *overrides])
 
     return run
 

@@ -19,7 +19,7 @@ from hespotex.demo.write import Value, metadata, write_expression, write_image, 
 VERSION = 1  # raise it whenever the generator's output changes
 RECORD = "demo.json"
 TABLE = "HEST_v1_1_0.csv"
-WORKERS = 2  # sections in the making: each takes some 200 MB
+WORKERS = 2  # sections in the making: the second takes 600 MB more
 logger = logging.getLogger(__name__)
 
 
