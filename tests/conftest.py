@@ -3,6 +3,7 @@ process.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
+from hespotex.cli.entry import GARBAGE
 from hespotex.demo import make_demo
 from hespotex.records.manifest import MANIFEST
 from hespotex.sections.section import Section
@@ -28,6 +30,7 @@ from hespotex.sections.section import Section
 CHECKOUT = Path(__file__).parents[1]
 Run = Callable[..., Path]
 
+gc.set_threshold(GARBAGE)
 os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="offline", WANDB_SILENT="true")
 
 

@@ -1,5 +1,9 @@
 """One section: is it whole, and do its parts fit together."""
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +54,33 @@ class SectionCheck:
         self.nuclei = nuclei
         self.folder = folder
 
-    def __call__(self, key: SectionKey, findings: Findings) -> tuple[Section | None, list[str]]:
-        """The section as training sees it, None if it is broken, and its line of the table."""
+    def each(
+        self, keys: Sequence[SectionKey], findings: Findings
+    ) -> Iterator[tuple[SectionKey, Section | None, list[str]]]:
+        """Of each section its key, the section as training sees it, None if it is broken, and its
+        line of the table. The next one is read while one is checked.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            reading = [pool.submit(self._read, key) for key in keys[:1]]
+            for key, after in zip_longest(keys, keys[1:]):
+                if after:
+                    reading.append(pool.submit(self._read, after))
+                yield key, *self._checked(key, reading.pop(0), findings)
+
+    def _read(self, key: SectionKey) -> Section:
+        """Its counts; the image is opened as well, and kept open for the check."""
+        section = self.sections.named(key.section_id)
+        if section.image:
+            with suppress(Exception):  # said by the check
+                open_image(section.image)
+        return section
+
+    def _checked(
+        self, key: SectionKey, reading: Future[Section], findings: Findings
+    ) -> tuple[Section | None, list[str]]:
         name = key.section_id
         before = len(findings.problems)
-        raw = findings.attempt(lambda: self.sections.named(name), name)
+        raw = findings.attempt(reading.result, name)
         if raw is None:
             return None, [name, key.group, *["-"] * (len(HEADER) - 3), "BROKEN"]
         section = findings.attempt(lambda: self.sections.measured(raw), name)

@@ -136,8 +136,7 @@ class Walk:
         names = {}
         rows = []
         with progress_bar(len(keys), "section", "sections") as bar:
-            for key in keys:
-                section, line = check(key, self.findings)
+            for key, section, line in check.each(keys, self.findings):
                 rows.append(line)
                 if section is not None:
                     genes = tuple(sys.intern(str(name)) for name in section.adata.var_names)

@@ -3,6 +3,7 @@ codes.
 """
 
 import argparse
+import gc
 import logging
 import re
 import sys
@@ -22,6 +23,9 @@ from hespotex.common.typed_paths import typed_options, typed_words
 NAMES = ("name", "output", "data.name", "model.name")  # values are names, whatever they look like
 PACKAGE = Path(hespotex.__file__).resolve().parent
 Main = Callable[..., Any]
+# New objects after which Python looks for circular references: after 700, as it does by itself,
+# they take a tenth of a short command.
+GARBAGE = 10_000
 
 
 def config_folder() -> Path:
@@ -42,6 +46,7 @@ def command(config_name: str, bare: str | None = None) -> Callable[[Main], Calla
     def decorate(task: Main) -> Callable[[], None]:
         @wraps(task)
         def main() -> None:
+            gc.set_threshold(GARBAGE)
             with stoppable():
                 _start(task, config_name, bare)
 
@@ -121,6 +126,7 @@ def plain_errors(main: Main) -> Main:
 
     @wraps(main)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        gc.set_threshold(GARBAGE)
         quiet()
         with stoppable():
             try:

@@ -26,7 +26,7 @@ def density_per_mm2(count: float, area_mm2: float) -> float:
 
 
 def _number(patch: Patch) -> dict[str, float]:
-    inside = float((patch.labels > 0).mean())
+    inside = float(patch.nuclear.mean())
     tissue = 1 - float(patch.white.mean())
     return {
         "nuclei_density": density_per_mm2(len(patch.nuclei), patch.area_mm2),
@@ -49,11 +49,12 @@ def _summary(values: Floats) -> list[float]:
     """Mean, standard deviation, 10th, 50th and 90th percentile; zeros for no values."""
     if not len(values):
         return [0.0] * 5
-    return [
-        float(values.mean()),
-        float(values.std()),
-        *np.percentile(values, [10, 50, 90]).tolist(),
-    ]
+    return [*_mean_and_std(values), *np.percentile(values, [10, 50, 90]).tolist()]
+
+
+def _mean_and_std(values: Floats) -> tuple[float, float]:
+    """Zeros for no values."""
+    return (float(values.mean()), float(values.std())) if len(values) else (0.0, 0.0)
 
 
 def _kinds(patch: Patch) -> dict[str, float]:
@@ -96,18 +97,18 @@ def _spacing(patch: Patch) -> dict[str, float]:
 
 
 def _stain(patch: Patch) -> dict[str, float]:
-    nuclear = patch.labels > 0
+    nuclear = patch.nuclear
     around = _around(nuclear, patch.mpp)
-    level = _summary(patch.nuclei.haematoxylin)
+    mean, std = _mean_and_std(patch.nuclei.haematoxylin)
     h_around = mean_where(patch.haematoxylin, around)
     return {
-        "nuclei_h_mean": level[0],
-        "nuclei_h_std": level[1],
-        "nuclei_h_texture": _summary(patch.nuclei.haematoxylin_std)[0],
+        "nuclei_h_mean": mean,
+        "nuclei_h_std": std,
+        "nuclei_h_texture": _mean_and_std(patch.nuclei.haematoxylin_std)[0],
         "nuclei_e": mean_where(patch.eosin, nuclear),
         "cytoplasm_h": h_around,
         "cytoplasm_e": mean_where(patch.eosin, around),
-        "nuclei_h_contrast": level[0] - h_around,
+        "nuclei_h_contrast": mean - h_around,
         "stroma_e": mean_where(patch.eosin, ~(nuclear | around | patch.white)),
     }
 

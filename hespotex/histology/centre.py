@@ -3,11 +3,11 @@
 No differences to the rim: the whole patch has the same quantities, so a linear model has those.
 """
 
-import cv2
+from functools import lru_cache
+
 import numpy as np
 
 from hespotex.histology.cells import density_per_mm2
-from hespotex.histology.colour import red_cells
 from hespotex.histology.patch import Floats, Mask, Patch, mean_where, ratio
 
 # A disc of half the side, as wide as a 100 um spot in a patch of 200 um.
@@ -17,19 +17,19 @@ CENTRE_DIAMETER = 0.5
 def centre_features(patch: Patch) -> dict[str, float]:
     """Key quantities in the central disc; see the catalogue."""
     centre = _disc(patch.white.shape)
-    saturation = cv2.extractChannel(cv2.cvtColor(patch.rgb, cv2.COLOR_RGB2HSV), 1)
     maps: dict[str, Floats] = {
         "h": patch.haematoxylin,
         "e": patch.eosin,
-        "saturation": saturation.astype(np.float32) / np.float32(255),
+        "saturation": patch.saturation.astype(np.float32) / np.float32(255),
         "white": patch.white.astype(np.float32),
-        "nuclear": (patch.labels > 0).astype(np.float32),
-        "blood": red_cells(patch).astype(np.float32),
+        "nuclear": patch.nuclear.astype(np.float32),
+        "blood": patch.red_cells.astype(np.float32),
     }
     means = {f"centre_{name}": mean_where(values, centre) for name, values in maps.items()}
     return {**means, **_nuclei(patch, centre)}
 
 
+@lru_cache(maxsize=4)  # patches of a section are of one size
 def _disc(shape: tuple[int, ...]) -> Mask:
     height, width = shape
     rows = np.arange(height)[:, None] - (height - 1) / 2

@@ -45,10 +45,9 @@ def _tissue(patch: Patch) -> dict[str, float]:
 
 def _spaces(patch: Patch) -> dict[str, float]:
     lab = cv2.cvtColor(patch.rgb, cv2.COLOR_RGB2LAB)
-    saturation = cv2.extractChannel(cv2.cvtColor(patch.rgb, cv2.COLOR_RGB2HSV), 1)
     images = {
         ("l", "a", "b"): lab,
-        ("saturation",): saturation,
+        ("saturation",): patch.saturation,
     }
     features: dict[str, float] = {}
     for names, image in images.items():
@@ -67,13 +66,7 @@ def _materials(patch: Patch) -> dict[str, float]:
     return {
         "white_fraction": float(white.mean()),
         "hole_fraction": float(np.sqrt(holes.mean())),
-        "blood_fraction": float(np.sqrt(red_cells(patch).mean())),
+        "blood_fraction": float(np.sqrt(patch.red_cells.mean())),
         "pink_fraction": float(((e > 0.2) & (h < 0.1)).mean()),
         "dark_fraction": float(np.sqrt((h > 0.5).mean())),
     }
-
-
-def red_cells(patch: Patch) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """(height, width) where red light passes and green and blue light do not: red blood cells."""
-    red, green, blue = cv2.split(patch.rgb)
-    return np.asarray((red > 150) & (green < 110) & (blue < 140) & (patch.haematoxylin < 0.15))

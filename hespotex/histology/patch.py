@@ -1,6 +1,7 @@
 """One patch with what several feature groups share, computed once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -36,6 +37,24 @@ class Patch:
     def area_mm2(self) -> float:
         """Area of the patch in mm2."""
         return self.white.size * self.mpp**2 / 1e6
+
+    @cached_property
+    def nuclear(self) -> Mask:
+        """Where a nucleus is."""
+        return np.asarray(self.labels > 0)
+
+    @cached_property
+    def saturation(self) -> NDArray[np.uint8]:
+        """Saturation of colour, 0 to 255."""
+        hsv = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2HSV)
+        return np.asarray(cv2.extractChannel(hsv, 1), dtype=np.uint8)
+
+    @cached_property
+    def red_cells(self) -> Mask:
+        """Red blood cells: where red light passes and green and blue light do not."""
+        red, green, blue = cv2.split(self.rgb)
+        red_light = (red > 150) & (green < 110) & (blue < 140)
+        return np.asarray(red_light & (self.haematoxylin < 0.15))
 
 
 def read_patch(rgb: NDArray[np.uint8], mpp: float) -> Patch:

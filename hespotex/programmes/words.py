@@ -54,19 +54,17 @@ def in_words(r: NDArray[np.float64], names: pd.DataFrame, alike: Array) -> str:
         names: see `hespotex.histology.names.statistic_names`.
         alike: correlation of the statistics with each other.
     """
+    statistics = names["statistic"].tolist()
+    um = names["patch_um"].tolist()
     chosen: list[int] = []
     for i in np.argsort(-np.abs(np.nan_to_num(r))):
         if len(chosen) == MOST or not abs(r[i]) >= LEAST:
             break
-        said = set(names["statistic"].iloc[chosen])
-        new = names["statistic"].iloc[i] not in said and not (abs(alike[i, chosen]) > SAME).any()
-        if new and names["statistic"].iloc[i] in PHRASES:
+        is_said = statistics[i] in [statistics[j] for j in chosen]
+        new = not is_said and not (abs(alike[i, chosen]) > SAME).any()
+        if new and statistics[i] in PHRASES:
             chosen.append(int(i))
-    smallest = names["patch_um"].min()
-    return ", ".join(
-        _phrase(names["statistic"].iloc[i], r[i], names["patch_um"].iloc[i], smallest)
-        for i in chosen
-    )
+    return ", ".join(_phrase(statistics[i], r[i], um[i], min(um)) for i in chosen)
 
 
 def _phrase(statistic: str, r: float, um: float, smallest: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hespotex.common.files import atomic_path, safe_name
+from hespotex.common.files import QUICK, atomic_path, safe_name
 from hespotex.sections.images.region import thumbnail_of
 from hespotex.sections.section import ARRAY, Section
 
@@ -111,4 +111,4 @@ def write_h5ad(table: ad.AnnData, path: Path) -> None:
     """Write atomically, with strings as older readers know them."""
     ad.settings.allow_write_nullable_strings = False
     with atomic_path(path) as partial:
-        table.write_h5ad(partial, compression="gzip")
+        table.write_h5ad(partial, compression="gzip", compression_opts=QUICK)

@@ -5,6 +5,7 @@ still listed.
 import json
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hespotex.common.errors import InputError
 from hespotex.genes.panel import GenePanel
 from hespotex.records.build import build_fold
 from hespotex.sections.section import Section
+from hespotex.sections.sections import Sections
 
 Doctor = Callable[..., tuple[Findings, str]]
 SECTIONS = [f"DEMO{i}" for i in range(1, 7)]
@@ -295,3 +297,28 @@ def test_a_problem_is_written_down_once_and_placed() -> None:
     for _ in range(2):
         assert found.attempt(fail, "S1") is None
     assert found.problems == ["S1: broken; mend it"]
+
+
+def test_the_next_section_is_read_while_one_is_checked(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    is_read = {name: threading.Event() for name in SECTIONS}
+    named, measured = Sections.named, Sections.measured
+
+    def named_and_told(self: Sections, section_id: str) -> Section:
+        section = named(self, section_id)
+        read.append(section_id)
+        is_read[section_id].set()
+        return section
+
+    def measured_after_the_next(self: Sections, raw: Section) -> Section:
+        for following in SECTIONS[SECTIONS.index(raw.section_id) + 1 :][:1]:
+            assert is_read[following].wait(timeout=30)
+        return measured(self, raw)
+
+    monkeypatch.setattr(Sections, "named", named_and_told)
+    monkeypatch.setattr(Sections, "measured", measured_after_the_next)
+    found, _ = doctor()
+    assert not found.problems
+    assert read[: len(SECTIONS)] == SECTIONS
