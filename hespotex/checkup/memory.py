@@ -17,20 +17,25 @@ from hespotex.splits.split import Split
 
 FLOAT = 4  # bytes
 SPARSE = 8  # bytes of a non-zero: value and column
+RANKED = 16  # bytes of a gene of a section while genes are chosen: its score and its rank
 
 
 @dataclass(frozen=True)
 class Size:
-    """What costs depend on of a section: its spots, the bytes of its counts, and its image."""
+    """What costs depend on of a section: its spots and genes, the bytes of its counts, and its
+    image.
+    """
 
     spots: int
+    genes: int
     counts: int
     image: Path | None
 
     @classmethod
     def of(cls, section: Section) -> "Size":
         """Of a section, which can be let go afterwards."""
-        return cls(len(section.adata), counts_bytes(section), section.image)
+        spots, genes = section.adata.shape
+        return cls(spots, genes, counts_bytes(section), section.image)
 
 
 def fold_memory(
@@ -44,10 +49,10 @@ def fold_memory(
 ) -> int:
     """Bytes that a run holds at its fullest moment; embeddings stay on disk and targets sparse.
 
-    It reads (counts up to `keep_gib` and of one section more, the images that are open), trains
-    (the blocks of a step, and those kept between epochs) and tests (predictions of the test
-    sections, and of one of them the measured values); the targets are there throughout,
-    if all counts fit.
+    It reads (counts up to `keep_gib` and of one section more, the images that are open, what each
+    training section says of its genes), trains (the blocks of a step, and those kept between
+    epochs) and tests (predictions of the test sections, and of one of them the measured values);
+    the targets are there throughout, if all counts fit.
 
     Args:
         sections: sizes of the sound ones, by id.
@@ -68,7 +73,8 @@ def fold_memory(
     blocks += _block_bytes(val, batching, width + n_genes)
     predicted = FLOAT * n_genes * (sum(_spots(test)) + max(_spots(test), default=0))
     return targets + max(
-        counts + _images(members), blocks + max(_step(train, batching, n_genes), predicted)
+        counts + _images(members) + RANKED * sum(section.genes for section in train),
+        blocks + max(_step(train, batching, n_genes), predicted),
     )
 
 

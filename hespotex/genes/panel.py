@@ -16,6 +16,8 @@ from hespotex.genes.candidates import ALL, candidates, check_markers, measured_o
 from hespotex.genes.variability import normalised_variance
 from hespotex.sections.section import Section
 
+BLOCK = 1000  # genes whose ranks in all sections are put side by side
+
 
 @dataclass(frozen=True)
 class GenePanel:
@@ -108,9 +110,15 @@ class RankedGenes:
         all. The share is of the sections that measured the gene and one more, so that what was
         seen once does not come before what was seen often.
         """
-        ranks = np.stack([_ranks(score) for score in scores])
-        often = (ranks < self.n_top).sum(axis=0) / (1 + (~np.isnan(ranks)).sum(axis=0))
-        return np.lexsort((np.array(genes), np.nanmedian(ranks, axis=0), -often))
+        ranks = [_ranks(score) for score in scores]
+        often = np.empty(len(genes))
+        median = np.empty(len(genes))
+        for start in range(0, len(genes), BLOCK):
+            block = slice(start, start + BLOCK)
+            own = np.stack([rank[block] for rank in ranks])
+            often[block] = (own < self.n_top).sum(axis=0) / (1 + (~np.isnan(own)).sum(axis=0))
+            median[block] = np.nanmedian(own, axis=0)
+        return np.lexsort((np.array(genes), median, -often))
 
     def by_mean(self, scores: Sequence[Floats], genes: list[str]) -> NDArray[np.int64]:
         """Order by the mean score over the sections that measured a gene."""

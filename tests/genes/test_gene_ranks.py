@@ -111,3 +111,14 @@ def test_markers_and_rare_genes(rule: type[RankedGenes]) -> None:
         rule(min_spot_fraction=1.1).fit([tissue(0)])
     with pytest.raises(InputError, match=r"data.panel.markers: .*XYZ"):
         rule(markers=["XYZ"]).fit([tissue(0)])
+
+
+def test_genes_are_ranked_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    genes = [f"G{i:02d}" for i in range(50)]
+    scores = [np.where(rng.random(50) < 0.2, np.nan, rng.integers(0, 9, 50)) for _ in range(7)]
+    scores.append(rng.random(50))  # every gene was measured somewhere
+    rule = PearsonVariableGenes(n_top=10)
+    whole = rule.rank(scores, genes)
+    monkeypatch.setattr("hespotex.genes.panel.BLOCK", 7)
+    assert rule.rank(scores, genes).tolist() == whole.tolist()
