@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from hespotex.cli.endings import Sweep, refuse
-from hespotex.cli.entry import quiet
+from hespotex.cli.entry import settle
 from hespotex.cli.names import check_config_names
 from hespotex.cli.numbers import check_numbers
 from hespotex.common.errors import InputError, stopped_by
@@ -30,7 +30,7 @@ def _job_folder(number: int, *, _root_: DictConfig) -> str:
     folder = Path(_root_.hydra.sweep.dir)
     if not (folder / str(number)).is_dir():  # nothing to look at: Lightning is not loaded for it
         return str(number)
-    quiet()  # this is before the job's own start
+    settle()  # this is before the job's own start
     from hespotex.training.job_folder import job_folder
 
     try:

@@ -1,9 +1,8 @@
 """One section: is it whole, and do its parts fit together."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from hespotex.checkup.findings import Findings
 from hespotex.common.files import safe_name
 from hespotex.embeddings.embed import patch_specs
 from hespotex.embeddings.encoder import Encoder, NucleiCounter
+from hespotex.embeddings.read_ahead import begun_ahead
 from hespotex.results.figures.overlay import draw_overlay
 from hespotex.sections.images import open_image
 from hespotex.sections.patch_reader import patch_reader
@@ -60,12 +60,9 @@ class SectionCheck:
         """Of each section its key, the section as training sees it, None if it is broken, and its
         line of the table. The next one is read while one is checked.
         """
-        with ThreadPoolExecutor(1) as pool:
-            reading = [pool.submit(self._read, key) for key in keys[:1]]
-            for key, after in zip_longest(keys, keys[1:]):
-                if after:
-                    reading.append(pool.submit(self._read, after))
-                yield key, *self._checked(key, reading.pop(0), findings)
+        readings = begun_ahead(self._read, keys, workers=1, most=1)
+        for key, reading in zip(keys, readings, strict=True):
+            yield key, *self._checked(key, reading, findings)
 
     def _read(self, key: SectionKey) -> Section:
         """Its counts; the image is opened as well, and kept open for the check."""

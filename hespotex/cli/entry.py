@@ -46,7 +46,6 @@ def command(config_name: str, bare: str | None = None) -> Callable[[Main], Calla
     def decorate(task: Main) -> Callable[[], None]:
         @wraps(task)
         def main() -> None:
-            gc.set_threshold(GARBAGE)
             with stoppable():
                 _start(task, config_name, bare)
 
@@ -111,7 +110,7 @@ def _in_hydra(task: Main) -> Main:
 
     @wraps(task)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        quiet()
+        settle()
         with stoppable():  # of a job in a process of its own; else its caller has seen to it
             try:
                 return task(*args, **kwargs)
@@ -126,8 +125,7 @@ def plain_errors(main: Main) -> Main:
 
     @wraps(main)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        gc.set_threshold(GARBAGE)
-        quiet()
+        settle()
         with stoppable():
             try:
                 return main(*args, **kwargs)
@@ -185,8 +183,11 @@ class VerbParser(argparse.ArgumentParser):
         )
 
 
-def quiet() -> None:
-    """Keep the libraries' advice out of the way of our own messages."""
+def settle() -> None:
+    """Before a process loads the libraries: their advice stays out of the way of our own messages,
+    and Python looks for circular references less often.
+    """
+    gc.set_threshold(GARBAGE)
     logging.raiseExceptions = False  # a log on a full disk would show a traceback for each line
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)

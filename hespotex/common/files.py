@@ -18,7 +18,7 @@ from typing import Any
 from hespotex.common.errors import InputError, full_cause
 
 CHUNK = 1 << 20
-QUICK = 1  # of zlib: figures take two fifths of the time for 6 % more bytes, tables less
+QUICK = 1  # of zlib: two fifths of the time and 6 % more bytes for figures, 80 % and 3 % for tables
 N_CHUNKS = 64
 # bytes of a name; two of them, a suffix and the mark of a part fit into the 255 of a file's name
 LONGEST = 90
